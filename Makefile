@@ -1,0 +1,53 @@
+# What can be done here: make help. Every target does first what it needs.
+
+# The first Python that is new enough; override with make install PYTHON=/path/to/python3
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+INSTALLED := .venv/.installed
+COMPILE := .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench lock clean
+
+help: ## Say what can be done here
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Make .venv with the project and its development parts
+
+demo: $(INSTALLED) ## Try the gate on this machine, no account needed (AUTO=1: it clicks by itself)
+	@.venv/bin/python -m demo $(if $(AUTO),--auto)
+
+test: check ## Check the code and run every test
+	@.venv/bin/python -m pytest --cov
+
+check: $(INSTALLED) ## Check the code without running it: style, types, house laws
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/python -m pytest --quiet tests/test_architecture.py
+
+bench: $(INSTALLED) ## Measure how fast it is
+	@.venv/bin/python -m benchmarks
+
+lock: $(INSTALLED) ## Write requirements*.txt anew from pyproject.toml (UPGRADE=1: with the newest versions)
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean: ## Remove what was made here, but data/ and .env
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov build *.egg-info
+
+# A Debian without its python3-venv makes half an environment: look before.
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or say where it is with PYTHON=/path/to/python3." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -qq -y --no-install-recommends python3-venv; \
+		else echo "Python's venv is missing. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; fi; }
+	@"$(PYTHON)" -m venv .venv
+
+$(INSTALLED): .venv/bin/python requirements-dev.txt pyproject.toml
+	@echo "Installing what is needed into .venv: this takes about a minute, once."
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

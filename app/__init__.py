@@ -1,0 +1,100 @@
+"""qa-gate: an e-mail review gate for a development branch.
+
+`create_app` is the only wiring: it makes the parts from the settings and hands each what it needs.
+It starts no thread and calls no other service.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+
+from app import pages, webhook
+from app.github_client import GitHub
+from app.links import Links
+from app.mail import Mailer
+from app.review import Policy, Reviewer
+from app.settings import Settings
+from app.store import Store
+from app.workflow import Gate
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+SESSION_DAYS = 30
+
+
+class _Sessions(SecureCookieSessionInterface):
+    # Flask signs with SHA-1 unless told otherwise.
+    digest_method = staticmethod(hashlib.sha256)
+
+
+def create_app(settings: Settings | None = None, gate: Gate | None = None) -> Flask:
+    """Return the web application; settings come from the environment unless given.
+
+    `gate` replaces the parts made from the settings. Raises SettingsError, MailError or Unavailable.
+    """
+    settings = settings or Settings.load()
+    gate = gate or create_gate(settings)
+    app = Flask(__name__, template_folder=str(TEMPLATES), static_folder=None)
+    app.session_interface = _Sessions()
+    app.url_map.merge_slashes = False  # else "//" redirects to whatever host the request names
+    app.config.update(session_config(settings))
+    app.extensions["qa-gate"] = gate
+    secret, policy = settings.github_webhook_secret, gate.policy
+    app.register_blueprint(webhook.blueprint(secret, gate.store, policy.knows, policy.gates))
+    app.register_blueprint(pages.blueprint(gate))
+    return app
+
+
+def create_gate(settings: Settings, store: Store | None = None) -> Gate:
+    """Return the parts of the gate; `store` replaces the one of DATABASE_URL, which is created otherwise."""
+    if store is None:
+        store = Store(settings.database_url)
+        store.create()
+    app_key = (settings.github_app_id, settings.github_app_private_key)
+    return Gate(
+        policy=policy_of(settings),
+        store=store,
+        links=Links(settings.secret_key, settings.public_url, settings.link_days),
+        github=GitHub(
+            settings.github_api_url,
+            token=settings.github_token,
+            app=(app_key[0], app_key[1]) if app_key[0] and app_key[1] else None,
+        ),
+        mailer=Mailer(settings.mail_from, settings.ses_configuration_set),
+        public_url=settings.public_url,
+        timezone=settings.timezone,
+        preview_url=settings.preview_url,
+    )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return the settings that the rules depend on."""
+    return Policy(
+        reviewers=tuple(Reviewer(name, address) for name, address in settings.qa_reviewers),
+        repositories=settings.github_repositories,
+        development_branch=settings.development_branch,
+        release_branch=settings.release_branch,
+        merge_method=settings.merge_method,
+        quiet=timedelta(minutes=settings.quiet_minutes),
+        wait_for_checks=settings.wait_for_checks,
+        look=timedelta(minutes=settings.look_minutes),
+    )
+
+
+def session_config(settings: Settings) -> dict[str, object]:
+    """Return Flask's settings for the signed session cookie; a `__Host-` cookie is bound to this very host."""
+    is_https = settings.public_url.startswith("https://")
+    newest, *older = settings.secret_key
+    return {
+        "SECRET_KEY": newest,
+        "SECRET_KEY_FALLBACKS": older,
+        "SESSION_COOKIE_NAME": "__Host-qa-gate" if is_https else "qa-gate",
+        "SESSION_COOKIE_SECURE": is_https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=SESSION_DAYS),
+    }

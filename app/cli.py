@@ -1,0 +1,178 @@
+"""The commands: `qa-gate serve`, `worker`, `sync`, `trust`; Flask's command line underneath.
+
+`serve` runs the pages and the webhook in one Granian process, with the worker's threads beside them unless
+WORKER=none. Called by operators only. It must never start with a missing or insecure setting, nor print one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+from granian import Granian
+from granian.constants import Interfaces
+
+from app import create_app, create_gate
+from app.mail import MailError
+from app.settings import Settings, SettingsError
+from app.store import Unavailable
+from app.worker import Worker, work_once
+from app.workflow import set_looks
+
+THREADS = 16  # requests answered at once, so that a few slow ones do not keep out the rest
+GRACE = 25.0  # seconds that a step under way gets to finish when the gate is stopped
+
+cli = AppGroup(help="qa-gate: an e-mail review gate for a development branch.")
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return time, level, logger and message, and the traceback where there is one."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def main() -> None:
+    """Run the command line; mistakes of the operator end with a sentence each and exit code 2."""
+    try:
+        cli.main(prog_name="qa-gate", standalone_mode=True)
+    except SettingsError as error:
+        _stop("qa-gate cannot start. Please mend these settings:", *error.problems)
+    except MailError as error:
+        _stop("qa-gate cannot start:", error.reason)
+    except Unavailable:
+        _stop(
+            "qa-gate cannot start:",
+            "The database of DATABASE_URL cannot be opened; is it there, and writable?",
+        )
+
+
+@cli.command()
+def serve() -> None:
+    """Run the gate: webhook, pages, and the worker (unless WORKER=none)."""
+    settings = Settings.load()
+    create_gate(settings).store.close()  # says now, once, what would stop the server process later
+    host, port = settings.listen
+    Granian(
+        target="app.cli:serving",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=host,
+        port=port,
+        workers=1,
+        blocking_threads=THREADS,
+        respawn_failed_workers=True,
+        workers_kill_timeout=int(GRACE) + 5,
+        websockets=False,
+        log_dictconfig=log_config(settings.log_format),
+    ).serve()
+
+
+@cli.command()
+def worker() -> None:
+    """Run only the worker; as many as you like, on as many machines as reach the database."""
+    settings = Settings.load()
+    logging.config.dictConfig(log_config(settings.log_format))
+    working = Worker(create_gate(settings))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    working.start()
+    stop.wait()
+    working.stop(GRACE)
+
+
+@cli.command()
+def sync() -> None:
+    """Look at every repository now, and do all that is due; say what was found."""
+    gate = create_gate(Settings.load())
+    began = gate.store.now()
+    set_looks(gate)
+    while work_once(gate):
+        pass
+    for name, line in gate.store.reviews.happened_since(began):
+        click.echo(f"{name}: {line.what}" + (f", {line.detail}" if line.detail else ""))
+    click.echo(f"Looked at {', '.join(gate.policy.repositories)}; all that was due is done.")
+
+
+@cli.command()
+@click.argument("repository")
+def trust(repository: str) -> None:
+    """Accept that another repository has this name now (after a deletion or transfer): OWNER/NAME."""
+    if create_gate(Settings.load()).store.arrivals.trust(repository):
+        click.echo(f"Forgotten. The next webhook from {repository} says which repository it is.")
+    else:
+        _stop(f"No repository called {repository} is known.")
+
+
+def serving() -> Flask:
+    """Return the application inside Granian's server process, with the worker beside it."""
+    settings = Settings.load()
+    logging.config.dictConfig(log_config(settings.log_format))
+    app = create_app(settings)
+    working = Worker(app.extensions["qa-gate"]) if settings.worker == "embedded" else None
+    if working:
+        working.start()
+    threading.Thread(target=_mind_the_parent, args=(os.getppid(), working), name="parent").start()
+    return app
+
+
+def log_config(log_format: str) -> dict[str, Any]:
+    """Return the logging configuration: one line a hop on standard error, as text or as JSON."""
+    form = (
+        {"()": "app.cli.JsonLines"}
+        if log_format == "json"
+        else {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": form},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"level": "INFO", "handlers": ["stderr"]},
+        "loggers": {
+            # These would print addresses, some with links in them, or every request to AWS.
+            "botocore": {"level": "WARNING"},
+            "urllib3": {"level": "WARNING"},
+            "github": {"level": "WARNING"},
+        },
+    }
+
+
+def _mind_the_parent(parent: int, working: Worker | None) -> None:
+    """End the worker when the server ends, and this process when its parent was killed.
+
+    `kill -9` of Granian's main process leaves this one serving on the same port, beside the restarted gate.
+    """
+    main_thread = threading.main_thread()
+    while main_thread.is_alive():
+        main_thread.join(1.0)
+        if os.getppid() != parent:
+            logging.getLogger("qa-gate").error("The main process is gone; stopping.")
+            os._exit(1)
+    if working:
+        working.stop(GRACE)
+
+
+def _stop(first: str, *more: str) -> None:
+    click.echo("\n".join([first, *(f"- {line}" for line in more)]), err=True)
+    sys.exit(2)

@@ -1,0 +1,28 @@
+"""GitHub: webhooks in, a few API calls out, and what its answers mean.
+
+Called by `webhook` (verify, parse) and `workflow` (GitHub and its errors). It decides nothing and keeps nothing.
+Read first `webhooks`, then `client`, then `answers`.
+"""
+
+from __future__ import annotations
+
+from app.github_client.answers import GitHubError, Moved, Refused, TryAgain
+from app.github_client.client import GitHub
+from app.github_client.reading import ListedPull, Listing
+from app.github_client.webhooks import BadPayload, Checked, Notice, Other, parse, verify
+
+__all__ = [
+    "BadPayload",
+    "Checked",
+    "GitHub",
+    "GitHubError",
+    "ListedPull",
+    "Listing",
+    "Moved",
+    "Notice",
+    "Other",
+    "Refused",
+    "TryAgain",
+    "parse",
+    "verify",
+]

@@ -1,0 +1,255 @@
+"""The few calls to GitHub, through PyGithub. Only the worker's steps and the operator's commands make them.
+
+Each method makes as many calls as its first line says and sends none of them twice: what failed is for the row
+to try again. Whatever goes wrong is raised as one of `answers`' errors. It never sleeps, and no answer but a
+definite one counts as success: a redirect or an empty answer to a write raises nothing in PyGithub.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from itertools import chain, count, takewhile
+from typing import Any, Literal
+
+from github import GithubException
+from github.GithubObject import NotSet
+from github.Repository import Repository
+
+from app.github_client.answers import Refused, meaning_of
+from app.github_client.checks import OWN_PREFIX, read_checks
+from app.github_client.connection import Answer, Connection, call, insist
+from app.github_client.fields import MOST_ID, integer, items
+from app.github_client.reading import (
+    Listing,
+    etag_of,
+    read_change,
+    read_listed,
+    read_pull_request,
+    read_tree,
+)
+from app.review import Change, Checks, Choice, PullRequest, Status, Tree
+
+# https://docs.github.com/en/rest/commits/commits#compare-two-commits: more comes in further pages
+MOST_COMMITS = 250
+# https://docs.github.com/en/rest/pulls/reviews#create-a-review-for-a-pull-request
+EVENTS = {Choice.APPROVE: "APPROVE", Choice.REJECT: "REQUEST_CHANGES", Choice.TAKE_BACK: "COMMENT"}
+PAGE = 100
+RENAMED = "The repository was renamed or moved at GitHub: GITHUB_REPOSITORIES must hold its new name."
+
+
+class GitHub(Connection):
+    """GitHub, as one token or one App sees it; may be used by many threads. `repository` is "owner/name".
+
+    Every method raises Refused, TryAgain or Moved.
+    """
+
+    def pull_request(self, repository: str, number: int) -> PullRequest:
+        """Read a pull request: one GET.
+
+        https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request
+        """
+        with self._repository(repository) as found:
+            return read_pull_request(found.get_pull(number).raw_data)
+
+    def change(self, repository: str, base_sha: str, head_sha: str) -> Change:
+        """Compare two commits: one GET, so at most 250 commits and 300 files.
+
+        https://docs.github.com/en/rest/commits/commits#compare-two-commits
+        """
+        with self._repository(repository) as found:
+            compared = found.compare(base_sha, head_sha, comparison_commits_per_page=MOST_COMMITS)
+            return read_change(compared.raw_data)
+
+    def tree(self, repository: str, sha: str) -> Tree | None:
+        """Read every file of a commit as (path, mode, blob), submodules too: one GET.
+
+        None where GitHub cannot give all of them, or not so that two trees can be told apart.
+        https://docs.github.com/en/rest/git/trees#get-a-tree
+        """
+        with self._repository(repository) as found:
+            return read_tree(call(found, "GET", f"/git/trees/{sha}", query={"recursive": "1"}).data)
+
+    def pull_requests(
+        self,
+        repository: str,
+        *,
+        state: Literal["open", "all"],
+        etag: str | None,
+        until: datetime | None,
+        on_page: Callable[[], None],
+    ) -> Listing:
+        """List pull requests, the latest updated first, down to `until` (included): one GET for each 100.
+
+        `etag` is that of an earlier first page: when nothing changed since, the listing says so and is empty.
+        `on_page` is called before each further page; what it raises is passed on as it is. One that is updated
+        while further pages are read may be missing: it comes first in the next listing, if that goes down to the
+        newest `updated_at` of this one. https://docs.github.com/en/rest/pulls/pulls#list-pull-requests
+        """
+        pages = self._pages(repository, state, etag, on_page)
+        first = next(pages)
+        listed = chain(first.pulls, chain.from_iterable(page.pulls for page in pages))
+        recent = takewhile(lambda pull: until is None or pull.updated_at >= until, listed)
+        return replace(first, pulls=tuple({pull.number: pull for pull in recent}.values()))
+
+    def _pages(
+        self, repository: str, state: str, etag: str | None, on_page: Callable[[], None]
+    ) -> Iterator[Listing]:
+        """Give page after page, each asked for when it is needed."""
+        order = {"state": state, "sort": "updated", "direction": "desc"}
+        for number in count(1):
+            with self._repository(repository) as found:
+                answer = _ask_for_page(found, {**order, "per_page": PAGE, "page": number}, etag)
+                page = _page(repository, answer, etag)
+            yield page
+            if not page.pulls or 'rel="next"' not in str(answer.headers.get("link", "")):
+                return
+            on_page()
+            etag = None  # further pages are read whole
+
+    def checks(self, repository: str, sha: str, own_prefix: str = OWN_PREFIX) -> Checks:
+        """Read what the automatic checks of a commit say, the gate's own left out: two GETs, more past 100 of either.
+
+        Without the right to read checks only statuses count: fine-grained personal tokens cannot have it.
+        https://docs.github.com/en/rest/commits/statuses#get-the-combined-status-for-a-specific-reference
+        https://docs.github.com/en/rest/checks/runs#list-check-runs-for-a-git-reference
+        """
+        with self._repository(repository) as found:
+            statuses = _all(found, f"/commits/{sha}/status", "statuses")
+            return read_checks(statuses, self._check_runs(found, sha), own_prefix)
+
+    def _check_runs(self, found: Repository, sha: str) -> list[Any]:
+        try:
+            return _all(found, f"/commits/{sha}/check-runs", "check_runs")
+        except GithubException as error:
+            # 403 is a rate limit, too.
+            if error.status == 403 and isinstance(meaning_of(error, self._clock()), Refused):
+                return []
+            raise
+
+    def say_status(self, repository: str, status: Status, details: str | None = None) -> None:
+        """Set a commit status, with the address that its "Details" leads to: one POST.
+
+        https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
+        """
+        with self._repository(repository) as found:
+            said = found.get_commit(status.sha).create_status(
+                status.state,
+                target_url=NotSet if details is None else details,
+                description=status.description,
+                context=status.context,
+            )
+            insist(said.state == status.state)
+
+    def say_review(self, repository: str, number: int, sha: str, choice: Choice, body: str) -> None:
+        """Review one commit of a pull request: one POST. Refused 'own' when the gate itself opened it.
+
+        https://docs.github.com/en/rest/pulls/reviews#create-a-review-for-a-pull-request
+        """
+        with self._repository(repository) as found:
+            # Named, else the newest would be reviewed, whichever that is by now.
+            commit = found.get_commit(sha)
+            said = found.get_pull(number).create_review(commit=commit, body=body, event=EVENTS[choice])
+            insist(isinstance(said.id, int))
+
+    def say_comment(self, repository: str, number: int, body: str) -> int:
+        """Comment on a pull request, and return the comment's id: one POST.
+
+        https://docs.github.com/en/rest/issues/comments#create-an-issue-comment
+        """
+        with self._repository(repository) as found:
+            path = f"/issues/{number}/comments"
+            return integer(
+                call(found, "POST", path, wanted=(201,), body={"body": body}).data, "id", 1, MOST_ID
+            )
+
+    def edit_comment(self, repository: str, comment_id: int, body: str) -> None:
+        """Write a comment anew: one PATCH. Refused 'missing' when it was deleted.
+
+        https://docs.github.com/en/rest/issues/comments#update-an-issue-comment
+        """
+        with self._repository(repository) as found:
+            said = call(found, "PATCH", f"/issues/comments/{comment_id}", body={"body": body})
+            insist(integer(said.data, "id", 1, MOST_ID) == comment_id)
+
+    def find_comment(self, repository: str, number: int, marker: str) -> int | None:
+        """Return the id of the oldest comment that holds the marker, or None: one GET for each 100 comments.
+
+        https://docs.github.com/en/rest/issues/comments#list-issue-comments
+        """
+        with self._repository(repository) as found:
+            comments = found.get_issue(number).get_comments()
+            return next((said.id for said in comments if marker in (said.body or "")), None)
+
+    def has_said(self, repository: str, number: int, marker: str) -> bool:
+        """Tell whether a review or comment holds the marker: one GET for each 100 of either.
+
+        GitHub gives both lists oldest first only; asking for the last page would cost a call more.
+        """
+        with self._repository(repository) as found:
+            reviews, comments = found.get_pull(number).get_reviews(), found.get_issue(number).get_comments()
+            bodies = chain((said.body for said in reviews), (said.body for said in comments))
+            return any(marker in (body or "") for body in bodies)
+
+    def merge(
+        self,
+        repository: str,
+        number: int,
+        sha: str,
+        method: str,
+        *,
+        title: str | None = None,
+        message: str | None = None,
+    ) -> str:
+        """Merge a pull request if its head is `sha`, and return the merge commit: one PUT.
+
+        Raises Moved when the head is another; after TryAgain it may be merged or not: read it.
+        https://docs.github.com/en/rest/pulls/pulls#merge-a-pull-request
+        """
+        with self._repository(repository) as found:
+            done = found.get_pull(number).merge(
+                sha=sha,
+                merge_method=method,
+                commit_title=NotSet if title is None else title,
+                commit_message=NotSet if message is None else message,
+            )
+            insist(done.merged is True and bool(done.sha))
+            return done.sha
+
+    def update_branch(self, repository: str, number: int, expected_head_sha: str) -> None:
+        """Merge the base into the head: one PUT. Raises Moved when the head is another, Refused on a conflict.
+
+        https://docs.github.com/en/rest/pulls/pulls#update-a-pull-request-branch
+        """
+        with self._repository(repository) as found:
+            path, wish = f"/pulls/{number}/update-branch", {"expected_head_sha": expected_head_sha}
+            # PyGithub's own update_branch says only False, whatever the reason.
+            call(found, "PUT", path, wanted=(202,), body=wish)
+
+
+def _ask_for_page(found: Repository, query: dict[str, str | int], etag: str | None) -> Answer:
+    if etag is None:
+        return call(found, "GET", "/pulls", query=query)
+    return call(found, "GET", "/pulls", wanted=(200, 304), query=query, headers={"If-None-Match": etag})
+
+
+def _page(repository: str, answer: Answer, etag: str | None) -> Listing:
+    if answer.status == 304:
+        return Listing(True, etag, ())
+    pulls = tuple(read_listed(item) for item in items(answer.data, ""))
+    if any(pull.repository.casefold() != repository.casefold() for pull in pulls):
+        raise Refused(RENAMED, "missing")  # the query was lost on the way: this is not what was asked for
+    return Listing(False, etag_of(answer.headers), pulls)
+
+
+def _all(found: Repository, path: str, key: str) -> list[Any]:
+    """Return a whole list that comes in pages which say how many there are in all."""
+    gathered: list[Any] = []
+    for number in count(1):
+        data = call(found, "GET", path, query={"per_page": PAGE, "page": number}).data
+        page = items(data, key)
+        gathered += page
+        if not page or len(gathered) >= integer(data, "total_count"):
+            break
+    return gathered

@@ -1,0 +1,150 @@
+"""The way to GitHub: clients, an App's installations, one place where a failure becomes one of `answers`' errors.
+
+`client` adds the calls. It never sleeps and sends nothing twice; a client is used by one thread only. What
+PyGithub and requests raise may hold a token or an address, so it never leaves this room.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from json import loads
+from typing import Any, NamedTuple
+
+import github
+from github.Repository import Repository
+
+from app.github_client.answers import FAILURES, Refused, TryAgain, meaning_of
+
+log = logging.getLogger("qa-gate.github")
+
+# https://docs.github.com/en/rest/about-the-rest-api/api-versions
+API_VERSION = "2022-11-28"
+UNSAID = "GitHub did not answer that it is done: perhaps the repository was renamed or moved."
+
+
+class Answer(NamedTuple):
+    """What GitHub answered; `data` is None where there was no JSON."""
+
+    status: int
+    headers: Mapping[str, Any]
+    data: Any
+
+
+class _Clients(threading.local):
+    """One client a thread, and for an App one an installation: a client shared by threads mixes up requests."""
+
+    def __init__(self) -> None:
+        self.known: dict[int | None, github.Github] = {}
+
+
+class Connection:
+    """The way to GitHub with one token or one App; may be used by many threads.
+
+    `app` is (App id, private key in PEM); `timeout` in seconds is for connecting and for each wait for data.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        token: str | None = None,
+        app: tuple[int, str] | None = None,
+        timeout: int = 10,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._token = token
+        self._app = github.Auth.AppAuth(*app) if app else None
+        self._clock = clock
+        self._clients = _Clients()
+        self._installations: dict[str, int] = {}
+        self._options: dict[str, Any] = {
+            "base_url": api_url.rstrip("/"),
+            "timeout": timeout,
+            "user_agent": "qa-gate",
+            "api_version": API_VERSION,
+            "per_page": 100,
+            "lazy": True,  # else each object is read before it is used
+            "retry": None,  # the default sends PUT and POST again, and sleeps until a rate limit ends
+            "seconds_between_requests": None,
+            "seconds_between_writes": None,
+        }
+
+    @contextmanager
+    def _repository(self, repository: str) -> Iterator[Repository]:
+        """Give the repository, unread, and map whatever fails while it is used."""
+        try:
+            yield self._client(repository).get_repo(repository)
+        except FAILURES as error:
+            told = meaning_of(error, self._clock())
+            log.warning("%s: %s (%s)", repository, told.reason, type(error).__name__)
+            if isinstance(told, Refused) and told.kind in ("rights", "missing"):
+                self._forget(repository)
+            # Not "from error": what PyGithub and requests raise may hold a header or an address.
+            raise told from None
+
+    def _client(self, repository: str) -> github.Github:
+        installation = self._installation(repository)
+        if installation not in self._clients.known:
+            self._clients.known[installation] = github.Github(auth=self._auth(installation), **self._options)
+        return self._clients.known[installation]
+
+    def _auth(self, installation: int | None) -> github.Auth.Auth | None:
+        if self._app and installation is not None:
+            return self._app.get_installation_auth(installation)  # renews its token by itself
+        return github.Auth.Token(self._token) if self._token else None
+
+    def _installation(self, repository: str) -> int | None:
+        """Return where the App is installed, None with a token; looked up once for each repository.
+
+        https://docs.github.com/en/rest/apps/apps#get-a-repository-installation-for-the-authenticated-app
+        """
+        if self._app is None:
+            return None
+        key = repository.casefold()
+        if key not in self._installations:
+            with github.GithubIntegration(auth=self._app, **self._options) as app:
+                found = app.get_repo_installation(*repository.split("/")).id
+            insist(isinstance(found, int))
+            self._installations[key] = found
+        return self._installations[key]
+
+    def _forget(self, repository: str) -> None:
+        """Look everything up afresh: an App that was installed anew has another id and other tokens."""
+        self._installations.pop(repository.casefold(), None)
+        while self._clients.known:
+            self._clients.known.popitem()[1].close()
+
+
+def call(
+    found: Repository,
+    method: str,
+    path: str,
+    *,
+    wanted: Collection[int] = (200,),
+    query: Mapping[str, str | int] | None = None,
+    headers: Mapping[str, str] | None = None,
+    body: Mapping[str, Any] | None = None,
+) -> Answer:
+    """Make one call below a repository. Raises GithubException for a status that is not wanted, a redirect included.
+
+    For what PyGithub's own methods hide: ids, ETags, reasons. Of a 301 it follows the path only: the query is lost.
+    """
+    status, told, text = found.requester.requestJson(
+        method, f"{found.url}{path}", dict(query or {}), dict(headers or {}), body
+    )
+    try:
+        data = loads(text) if text else None
+    except ValueError:  # an error page; its status says enough
+        data = None
+    if status not in wanted:
+        raise github.GithubException(status, data, told)
+    return Answer(status, told, data)
+
+
+def insist(is_done: bool) -> None:
+    """Raise TryAgain unless GitHub said for certain that it is done."""
+    if not is_done:
+        raise TryAgain(UNSAID)

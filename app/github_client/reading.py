@@ -1,0 +1,182 @@
+"""From GitHub's JSON to the gate's nouns. Pure; called by `client` only.
+
+What GitHub documents as null is tolerated: a deleted author, fork or description. Anything else that is not as
+documented raises Odd, so that half an answer is never taken for a whole one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.github_client.fields import (
+    MOST_ID,
+    Odd,
+    at,
+    at_or_none,
+    flag,
+    integer,
+    items,
+    moment,
+    moment_or_none,
+    sha,
+    text,
+    text_or_none,
+    web_address,
+    words,
+)
+from app.review import Change, ChangedFile, Commit, PullRequest, Seen, Tree
+
+# https://www.rfc-editor.org/rfc/rfc9110#name-etag
+_ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
+_MODE = re.compile(r"[0-7]{6}")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPull:
+    """What a list says about one pull request: enough to know whether it must be looked at."""
+
+    repository_id: int
+    repository: str
+    number: int
+    author: str
+    seen: Seen
+    updated_at: datetime
+    closed_at: datetime | None
+
+    @property
+    def asked_by(self) -> None:
+        """Return None: a list does not say who asked for a review."""
+        return
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Pull requests, the latest updated first; `etag` is for asking again, None where GitHub gave none."""
+
+    is_unchanged: bool
+    etag: str | None
+    pulls: tuple[ListedPull, ...]
+
+
+def read_pull_request(data: Any) -> PullRequest:
+    """Return one pull request. Raises Odd.
+
+    https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request
+    """
+    return PullRequest(
+        repository_id=integer(data, "base.repo.id", 1, MOST_ID),
+        repository=text(data, "base.repo.full_name"),
+        private=flag(data, "base.repo.private"),
+        number=integer(data, "number", 1),
+        title=words(data, "title"),
+        body=words(data, "body"),
+        author=text_or_none(data, "user.login") or "ghost",
+        author_is_bot=at_or_none(data, "user.type") == "Bot",
+        author_association=text_or_none(data, "author_association") or "NONE",
+        url=web_address(data, "html_url"),
+        open=text(data, "state") == "open",
+        draft=flag(data, "draft"),
+        merged=flag(data, "merged"),
+        merge_commit=text_or_none(data, "merge_commit_sha"),
+        merged_by=text_or_none(data, "merged_by.login"),
+        base=text(data, "base.ref"),
+        base_sha=sha(data, "base.sha"),
+        head=text(data, "head.ref"),
+        head_sha=sha(data, "head.sha"),
+        head_repository=text_or_none(data, "head.repo.full_name"),
+        mergeable=None if at(data, "mergeable") is None else flag(data, "mergeable"),
+        mergeable_state=text(data, "mergeable_state"),
+        additions=integer(data, "additions"),
+        deletions=integer(data, "deletions"),
+        changed_files=integer(data, "changed_files"),
+        commits=integer(data, "commits"),
+        created_at=moment(data, "created_at"),
+        updated_at=moment(data, "updated_at"),
+    )
+
+
+def read_change(data: Any) -> Change:
+    """Return one comparison. Raises Odd.
+
+    https://docs.github.com/en/rest/commits/commits#compare-two-commits
+    """
+    return Change(
+        merge_base=sha(data, "merge_base_commit.sha"),
+        commits=tuple(_commit(item) for item in items(data, "commits")),
+        files=tuple(_file(item) for item in items(data, "files")),
+    )
+
+
+def read_listed(data: Any) -> ListedPull:
+    """Return one pull request of a list, which has fewer fields. Raises Odd.
+
+    https://docs.github.com/en/rest/pulls/pulls#list-pull-requests
+    """
+    return ListedPull(
+        repository_id=integer(data, "base.repo.id", 1, MOST_ID),
+        repository=text(data, "base.repo.full_name"),
+        number=integer(data, "number", 1),
+        author=text_or_none(data, "user.login") or "ghost",
+        seen=Seen(
+            head_sha=sha(data, "head.sha"),
+            base=text(data, "base.ref"),
+            open=text(data, "state") == "open",
+            draft=flag(data, "draft"),
+            merged=at(data, "merged_at") is not None,
+            title=words(data, "title"),
+        ),
+        updated_at=moment(data, "updated_at"),
+        closed_at=moment_or_none(data, "closed_at"),
+    )
+
+
+def read_tree(data: Any) -> Tree | None:
+    """Return (path, mode, blob) of everything but folders, or None where that is not all there is. Raises Odd.
+
+    None, too, where names are not UTF-8, for different ones then look the same, and where a folder is empty: git
+    knows none such, so the answer is one folder deep (PyGithub loses "recursive" when it follows a redirect).
+    https://docs.github.com/en/rest/git/trees#get-a-tree
+    """
+    entries = [
+        (words(item, "path"), text(item, "type"), _mode(item), sha(item, "sha"))
+        for item in items(data, "tree")
+    ]
+    files = frozenset((path, mode, blob) for path, kind, mode, blob in entries if kind != "tree")
+    folders = {path for path, kind, _, _ in entries if kind == "tree"}
+    filled = {path.rpartition("/")[0] for path, *_ in entries}
+    is_plain = all(path and "\ufffd" not in path for path, *_ in entries)
+    is_whole = not flag(data, "truncated") and folders <= filled
+    return files if is_whole and is_plain else None
+
+
+def etag_of(headers: Mapping[str, Any]) -> str | None:
+    """Return an answer's ETag, or None where it has none that could be sent back."""
+    etag = str(headers.get("etag", ""))
+    return etag if _ETAG.fullmatch(etag) else None
+
+
+def _mode(data: Any) -> str:
+    mode = text(data, "mode")
+    if not _MODE.fullmatch(mode):
+        raise Odd('"mode" is not the mode of a file')
+    return mode
+
+
+def _commit(data: Any) -> Commit:
+    lines = words(data, "commit.message").splitlines()
+    author = text_or_none(data, "author.login") or words(data, "commit.author.name") or "ghost"
+    return Commit(sha=sha(data, "sha"), message=lines[0] if lines else "", author=author)
+
+
+def _file(data: Any) -> ChangedFile:
+    return ChangedFile(
+        path=words(data, "filename"),
+        status=text(data, "status"),
+        additions=integer(data, "additions"),
+        deletions=integer(data, "deletions"),
+        previous_path=words(data, "previous_filename") or None,
+    )

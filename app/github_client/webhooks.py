@@ -1,0 +1,198 @@
+"""Verify GitHub's webhooks and read the few fields needed. Pure; called by the room `webhook` only.
+
+The signature covers the raw body and nothing else: event name and delivery id are unsigned. So a payload only
+wakes a row; what is true is read from GitHub. Nothing here ever raises anything but BadPayload.
+
+    BadPayload  the body is not what GitHub documents; `reason` says in a sentence what is wrong with it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+from app.github_client.checks import is_own
+from app.github_client.fields import (
+    MOST_ID,
+    Odd,
+    flag,
+    integer,
+    moment,
+    moment_or_none,
+    sha,
+    text,
+    text_or_none,
+    words,
+)
+from app.review import Seen
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
+_ACTION = re.compile(r"[a-z_]{1,64}")
+
+
+class BadPayload(Exception):
+    """The body cannot be used."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a `pull_request` event says; `base_before` is the branch it went to before a retarget.
+
+    `asked_by` is who asked for a review just now, None when nobody did; `updated_at` has whole seconds.
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request
+    """
+
+    action: str
+    repository_id: int
+    repository: str
+    number: int
+    author: str
+    seen: Seen
+    updated_at: datetime
+    closed_at: datetime | None
+    base_before: str | None
+    asked_by: str | None
+
+    @property
+    def name(self) -> str:
+        """Return "owner/repo#12@abc1234", as the logs show it."""
+        return f"{self.repository}#{self.number}@{self.seen.head_sha[:7]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An automatic check of a commit has said something; which pull requests it heads, a fork's event does not say.
+
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#check_suite
+    """
+
+    event: str
+    repository_id: int
+    repository: str
+    sha: str
+
+    @property
+    def name(self) -> str:
+        """Return "owner/repo@abc1234", as the logs show it."""
+        return f"{self.repository}@{self.sha[:7]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """An event that the gate does nothing about, a ping included; `action` is "" where it has none."""
+
+    event: str
+    action: str
+
+
+def verify(secret: str, body: bytes, signature: str | None) -> bool:
+    """Tell whether `X-Hub-Signature-256` is the HMAC-SHA256 of the raw body; never with an empty secret.
+
+    https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+    """
+    if not secret or signature is None or not signature.isascii():
+        return False
+    expected = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    # Bytes: compare_digest raises TypeError on a text that is not ASCII.
+    return hmac.compare_digest(expected.encode(), signature.encode())
+
+
+def parse(event: str, content_type: str, body: bytes) -> Notice | Checked | Other:
+    """Read a verified body, JSON or a form with the field `payload`. Raises BadPayload."""
+    data = _decoded(content_type, body)
+    try:
+        if event == "pull_request":
+            return _notice(data)
+        if _tells_of_checks(event, data):
+            return _checked(event, data)
+    except Odd as odd:
+        raise BadPayload(f"The payload is not one of a {event.replace('_', ' ')}: {odd}.") from odd
+    action = data.get("action")
+    return Other(event, action if isinstance(action, str) and _ACTION.fullmatch(action) else "")
+
+
+def _decoded(content_type: str, body: bytes) -> dict[str, Any]:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in ("application/json", "application/x-www-form-urlencoded"):
+        raise BadPayload("The content type must be application/json or application/x-www-form-urlencoded.")
+    try:
+        words = body.decode()
+        data = json.loads(words if kind == "application/json" else _form_payload(words))
+    except RecursionError:
+        raise BadPayload("The JSON is nested too deeply.") from None
+    except ValueError:  # UnicodeDecodeError and JSONDecodeError are such
+        raise BadPayload("The payload is not JSON in UTF-8.") from None
+    if not isinstance(data, dict):
+        raise BadPayload("The JSON is not an object.")
+    return data
+
+
+def _form_payload(form: str) -> str:
+    fields = parse_qs(form, keep_blank_values=True, errors="strict", max_num_fields=10)
+    if len(fields.get("payload", [])) != 1:
+        raise BadPayload('The form must have one field "payload".')
+    return fields["payload"][0]
+
+
+def _notice(data: dict[str, Any]) -> Notice:
+    repository, action = _repository(data), text(data, "action")
+    if not _ACTION.fullmatch(action):
+        raise Odd('"action" is not a word of GitHub\'s')
+    return Notice(
+        action=action,
+        repository_id=integer(data, "repository.id", 1, MOST_ID),
+        repository=repository,
+        number=integer(data, "pull_request.number", 1),
+        author=text_or_none(data, "pull_request.user.login") or "ghost",
+        seen=_seen(data),
+        updated_at=moment(data, "pull_request.updated_at"),
+        closed_at=moment_or_none(data, "pull_request.closed_at"),
+        base_before=text_or_none(data, "changes.base.ref.from"),
+        asked_by=text_or_none(data, "sender.login") if action == "review_requested" else None,
+    )
+
+
+def _tells_of_checks(event: str, data: dict[str, Any]) -> bool:
+    if event == "status":
+        return not is_own(words(data, "context"))
+    return event in ("check_suite", "check_run") and data.get("action") == "completed"
+
+
+def _checked(event: str, data: dict[str, Any]) -> Checked:
+    return Checked(
+        event=event,
+        repository_id=integer(data, "repository.id", 1, MOST_ID),
+        repository=_repository(data),
+        sha=sha(data, "sha" if event == "status" else f"{event}.head_sha"),
+    )
+
+
+def _repository(data: dict[str, Any]) -> str:
+    repository = text(data, "repository.full_name")
+    if not _REPOSITORY.fullmatch(repository):
+        raise Odd('"repository.full_name" is not owner/name')
+    return repository
+
+
+def _seen(data: dict[str, Any]) -> Seen:
+    state = text(data, "pull_request.state")
+    if state not in ("open", "closed"):
+        raise Odd('"pull_request.state" is neither open nor closed')
+    return Seen(
+        head_sha=sha(data, "pull_request.head.sha"),
+        base=text(data, "pull_request.base.ref"),
+        open=state == "open",
+        draft=flag(data, "pull_request.draft"),
+        merged=flag(data, "pull_request.merged"),
+        title=text_or_none(data, "pull_request.title") or "",
+    )

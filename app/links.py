@@ -1,0 +1,186 @@
+"""Sign and read the links in mails and on statuses: opaque ids only, one salt a purpose.
+
+Called by workflow and mail to write links, by pages to read them. It must never decide anything, look
+anything up, or read a clock: whether what a link speaks of still stands is for the caller to find out.
+
+    BadLink             not ours, changed, cut, for another purpose, or signed with a key no longer in use
+    +-- ExpiredLink     ours, but too old: .link and .signed_at are verified and say what it was about
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from itsdangerous import (
+    BadData,
+    TimestampSigner,
+    URLSafeSerializer,
+    URLSafeTimedSerializer,
+)
+from itsdangerous.encoding import base64_decode, base64_encode
+
+from app.review import Choice
+
+LONGEST = 512
+SIGN_IN_LASTS = timedelta(minutes=15)
+_TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
+_REVIEWER = re.compile(r"[0-9a-f]{12}")
+_LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
+_SIGNING: dict[str, Any] = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+
+
+@dataclass(frozen=True, slots=True)
+class DecideLink:
+    """A question to one reviewer about one round; the choice merely preselects."""
+
+    review: int
+    round: int
+    reviewer: str
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True)
+class SignInLink:
+    """A way in for one reviewer; `letter` is the mail that carried it, so that it can be used up."""
+
+    letter: int
+    reviewer: str
+
+
+_Link = TypeVar("_Link", DecideLink, SignInLink)
+
+
+class BadLink(Exception):
+    """A link that authorises nothing."""
+
+
+class ExpiredLink(BadLink):
+    """A link of ours that is too old; what it carries was verified."""
+
+    def __init__(self, link: DecideLink | SignInLink, signed_at: datetime) -> None:
+        super().__init__("This link is too old.")
+        self.link = link
+        self.signed_at = signed_at
+
+
+class _SignedAt(TimestampSigner):
+    """itsdangerous' signer with the time as an argument."""
+
+    def __init__(self, *args: Any, moment: int, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._moment = moment
+
+    def get_timestamp(self) -> int:
+        return self._moment
+
+
+class Links:
+    """Writes and reads links of one gate; `keys` come newest first, and only the newest one signs."""
+
+    def __init__(self, keys: Sequence[str], public_url: str, link_days: int) -> None:
+        # itsdangerous signs with an empty key, too: then anyone could.
+        if isinstance(keys, str) or not keys or not all(key.strip() for key in keys):
+            raise ValueError("links need a list of keys, none of them empty")
+        self._keys = list(reversed(keys))  # itsdangerous signs with the last one
+        self._public_url = public_url
+        self._link_lasts = timedelta(days=link_days)
+
+    def decide_url(self, link: DecideLink, now: datetime) -> str:
+        """Return the address of the page where this round can be decided."""
+        payload = [link.review, link.round, link.reviewer, link.choice.value]
+        return f"{self._public_url}/decide/{self._timed('decide', now).dumps(payload)}"
+
+    def read_decide(self, token: str, now: datetime) -> DecideLink:
+        """Return what a decide link says. Raises BadLink; ExpiredLink once it is older than `link_days`."""
+        payload, signed_at = _verified(
+            token, partial(self._timed("decide", now).loads, return_timestamp=True)
+        )
+        return _fresh(_decide_link(payload), signed_at, now - self._link_lasts)
+
+    def sign_in_url(self, link: SignInLink, now: datetime) -> str:
+        """Return the address of the page where this reviewer can sign in."""
+        payload = [link.letter, link.reviewer]
+        return f"{self._public_url}/sign-in/{self._timed('sign-in', now).dumps(payload)}"
+
+    def read_sign_in(self, token: str, now: datetime) -> SignInLink:
+        """Return what a sign-in link says. Raises BadLink; ExpiredLink once it is older than 15 minutes."""
+        payload, signed_at = _verified(
+            token, partial(self._timed("sign-in", now).loads, return_timestamp=True)
+        )
+        return _fresh(_sign_in_link(payload), signed_at, now - SIGN_IN_LASTS)
+
+    def details_url(self, review: int) -> str:
+        """Return the address of a review's read-only page: always the same one, and without an end."""
+        return f"{self._public_url}/status/{self._lasting('status').dumps([review])}"
+
+    def read_details(self, token: str) -> int:
+        """Return the review that a details link is about. Raises BadLink."""
+        match _verified(token, self._lasting("status").loads):
+            case [review] if _is_id(review):
+                return int(review)
+        raise BadLink("A details link must hold one review.")
+
+    def _timed(self, purpose: str, now: datetime) -> URLSafeTimedSerializer:
+        options = {**_SIGNING, "moment": int(now.timestamp())}
+        return URLSafeTimedSerializer(
+            self._keys, salt=f"qa-gate/{purpose}", signer=_SignedAt, signer_kwargs=options
+        )
+
+    def _lasting(self, purpose: str) -> URLSafeSerializer:
+        return URLSafeSerializer(self._keys, salt=f"qa-gate/{purpose}", signer_kwargs=_SIGNING)
+
+
+def _verified(token: str, loads: Callable[[str], Any]) -> Any:
+    """Return what was signed.
+
+    Its age is not checked here: itsdangerous would call a link from a clock that runs a little ahead expired.
+    """
+    if len(token) > LONGEST or not _TOKEN.fullmatch(token):
+        raise BadLink("A link is at most 512 plain characters.")
+    signature = token.rpartition(".")[2]
+    try:
+        # Several last characters of a signature decode to the same bytes; one link is to be one string.
+        canonical = base64_encode(base64_decode(signature)) == signature.encode()
+        payload = loads(token)
+    except (BadData, RecursionError):
+        canonical = False
+    if not canonical:
+        raise BadLink("A link must be written and signed by us.")
+    return payload
+
+
+def _fresh(link: _Link, signed_at: datetime, oldest: datetime) -> _Link:
+    if signed_at < oldest:
+        raise ExpiredLink(link, signed_at)
+    return link
+
+
+def _decide_link(payload: Any) -> DecideLink:
+    match payload:
+        case [review, round_, reviewer, choice] if (
+            _is_id(review) and _is_id(round_) and _is_reviewer(reviewer)
+        ):
+            if choice in tuple(Choice):
+                return DecideLink(review, round_, reviewer, Choice(choice))
+    raise BadLink("A decide link must hold review, round, reviewer and choice.")
+
+
+def _sign_in_link(payload: Any) -> SignInLink:
+    match payload:
+        case [letter, reviewer] if _is_id(letter) and _is_reviewer(reviewer):
+            return SignInLink(letter, reviewer)
+    raise BadLink("A sign-in link must hold letter and reviewer.")
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= _LARGEST_ID  # a bool is no id
+
+
+def _is_reviewer(value: Any) -> bool:
+    return isinstance(value, str) and _REVIEWER.fullmatch(value) is not None

@@ -1,0 +1,28 @@
+"""Letters to reviewers and words for pull requests: `compose` writes them (pure), `send` hands one to Amazon SES.
+
+The workflow calls both. boto3 and its errors stay in here; what comes out is a `MailError` with a reason of our own.
+Never sends twice by itself, and never puts anything of a pull request into a header but through `compose`.
+"""
+
+from __future__ import annotations
+
+from app.mail.compose import Mail, Request, comment, compose_request, compose_sign_in, held
+from app.mail.errors import MailError, MailLater, MailRefused
+from app.mail.news import DigestItem, compose_bypass, compose_digest
+from app.mail.send import Mailer
+
+__all__ = [
+    "DigestItem",
+    "Mail",
+    "MailError",
+    "MailLater",
+    "MailRefused",
+    "Mailer",
+    "Request",
+    "comment",
+    "compose_bypass",
+    "compose_digest",
+    "compose_request",
+    "compose_sign_in",
+    "held",
+]

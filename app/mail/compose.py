@@ -1,0 +1,240 @@
+"""Compose letters and comments: what a reviewer reads, and what a developer reads of her. Pure.
+
+The workflow calls it just before a letter goes out. The wording is in templates/, but for the sentences that both
+parts of a letter share. A title, a body, a branch or a path may be hostile: nothing of it may become markup, a header or a link.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import formataddr
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app import text
+from app.links import SIGN_IN_LASTS
+from app.mail.templates import render
+from app.review import ChangedFile, Choice, Commit, PullRequest, Reviewer, Snapshot
+
+# Gmail hides what comes after 102 KB. https://developers.google.com/workspace/gmail/design/css
+LARGEST_HTML = 90_000
+# How much of the developer's own text a letter shows; a shorter try follows where Markdown makes too much of it.
+TEXT_LENGTHS = (6_000, 1_500, 0)
+# A text up to this long comes before the buttons; a longer one would hide them, and comes after.
+SHORT_TEXT, SHORT_LINES = 700, 14
+MOST_FILES, LONGEST_PATH, LONGEST_NOTE = 30, 100, 2_000
+LONGEST_TITLE, LONGEST_SUBJECT_TITLE = 256, 70
+# So many commits that came since the last look are named, each in so many characters.
+MOST_NEW, LONGEST_NEW = 10, 120
+UNTITLED, UNNAMED = "A change without a title", "A change without words"
+HOW = {"added": "new", "removed": "removed", "renamed": "renamed", "copied": "copied"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A letter ready to send. `to` is a formatted address; `thread` holds the letters of one pull request together."""
+
+    to: str
+    subject: str
+    text: str
+    html: str
+    thread: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question to one reviewer about one round.
+
+    `is_again`: an earlier version was asked about before. `is_fresh`: the reviewer asked for a new link.
+    `previous_note` is the reason of the reviewer's last rejection; `new_commits` are those that came since an
+    earlier version was asked about, and `compare_url` leads to just what they change.
+    """
+
+    reviewer: Reviewer
+    snapshot: Snapshot
+    round: int
+    asked_at: datetime
+    approve_url: str
+    reject_url: str
+    pending_url: str
+    try_url: str | None = None
+    is_again: bool = False
+    is_fresh: bool = False
+    previous_note: str | None = None
+    new_commits: tuple[Commit, ...] = ()
+    compare_url: str | None = None
+
+
+def compose_request(request: Request, now: datetime, timezone: ZoneInfo) -> Mail:
+    """Return the letter that asks a reviewer; its HTML part stays under 90,000 bytes whatever the change holds."""
+    pull = request.snapshot.pull
+    values = _question(request, now, timezone)
+    for length in TEXT_LENGTHS:
+        values |= _own_words(pull, length)
+        html = render("mail/request.html", values)
+        if len(html.encode()) <= LARGEST_HTML:
+            break
+    return Mail(
+        to=address_of(request.reviewer),
+        subject=values["subject"],
+        text=tidy(render("mail/request.txt", values)),
+        html=html,
+        thread=thread_of(pull.repository, pull.number),
+    )
+
+
+def compose_sign_in(reviewer: Reviewer, url: str) -> Mail:
+    """Return the letter with a reviewer's way in."""
+    values: dict[str, Any] = {
+        "subject": "Your button to sign in",
+        "preheader": "It shows you everything that waits for you.",
+        "name": reviewer.name,
+        "url": url,
+        "minutes": SIGN_IN_LASTS // timedelta(minutes=1),
+    }
+    return Mail(
+        to=address_of(reviewer),
+        subject=values["subject"],
+        text=tidy(render("mail/sign_in.txt", values)),
+        html=render("mail/sign_in.html", values),
+        thread=None,
+    )
+
+
+def comment(choice: Choice, reviewer_name: str, note: str, marker: str) -> str:
+    """Return a reviewer's word as Markdown for GitHub, her note quoted, the hidden marker on the last line."""
+    values = {"choice": choice, "name": reviewer_name, "note": note.strip(), "marker": marker}
+    return tidy(render("github/review.md", values))
+
+
+def held(why: str, marker: str) -> str:
+    """Return, as Markdown for GitHub, why a yes is not merged yet, with the hidden marker on the last line."""
+    return tidy(render("github/held.md", {"why": why, "marker": marker}))
+
+
+def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, Any]:
+    """Return what the templates of a question need, but for the developer's own text."""
+    pull, files = request.snapshot.pull, request.snapshot.change.files
+    title = text.plain(pull.title, LONGEST_TITLE) or UNTITLED
+    return {
+        **{name: getattr(request, name) for name in ("approve_url", "reject_url", "pending_url", "try_url")},
+        "pull": pull,
+        "title": title,
+        "subject": subject_of("Check", pull.repository, pull.number, title),
+        "preheader": _preheader(request),
+        "name": request.reviewer.name,
+        "opening": _opening(pull),
+        "helper": "a developer" if pull.author_is_bot else _author(pull),
+        "notes": list(_notes(request)),
+        **_news(request),
+        "previous_note": (request.previous_note or "")[:LONGEST_NOTE],
+        "fork": pull.head_repository if pull.head_repository != pull.repository else None,
+        "size": text.size_words(
+            additions=pull.additions, deletions=pull.deletions, changed_files=pull.changed_files
+        ),
+        "since": waiting_since(request.asked_at, now, timezone),
+        "files": [_file(file) for file in files[:MOST_FILES]],
+        "more_files": max(pull.changed_files, len(files)) - len(files[:MOST_FILES]),
+    }
+
+
+def _news(request: Request) -> dict[str, Any]:
+    """Return what is new since the reviewer last looked; nothing is in a first question."""
+    commits = request.new_commits if request.is_again else ()
+    return {
+        "new_commits": [_first_line(commit) for commit in commits[:MOST_NEW]],
+        "more_commits": len(commits[MOST_NEW:]),
+        "compare_url": request.compare_url if request.is_again else None,
+    }
+
+
+def _first_line(commit: Commit) -> str:
+    return text.plain(commit.message.strip().partition("\n")[0], LONGEST_NEW) or UNNAMED
+
+
+def _own_words(pull: PullRequest, length: int) -> dict[str, Any]:
+    """Return the developer's own text, at most so many characters of it, for both parts of the letter."""
+    return {
+        "words_heading": f"What {_author(pull)} wrote",
+        "words_html": text.markdown_html(pull.body, length),
+        "words_text": text.markdown_text(pull.body, length),
+        "is_short": len(pull.body) <= SHORT_TEXT and pull.body.count("\n") <= SHORT_LINES,
+    }
+
+
+def subject_of(matter: str, repository: str, number: int, title: str) -> str:
+    """Return a subject: the same in every letter about one matter, what counts in its first 40 characters."""
+    name = repository.rpartition("/")[2]
+    return f"{matter}: {text.plain(title, LONGEST_SUBJECT_TITLE)} ({text.plain(name)} #{number})"
+
+
+def _preheader(request: Request) -> str:
+    """Return what a list of mails shows behind the subject."""
+    pull = request.snapshot.pull
+    if request.is_again:
+        return f"The code changed since you last looked. By {_author(pull)}, into {pull.base}."
+    return f"{_author(pull)} asks you to check it before it goes into {pull.base}."
+
+
+def _author(pull: PullRequest) -> str:
+    return text.plain(pull.author).removesuffix("[bot]")
+
+
+def _opening(pull: PullRequest) -> str:
+    """Return who asks, and what for."""
+    if pull.author_is_bot:
+        return (
+            f"a program, {_author(pull)}, made this change. Please check it before it goes into {pull.base}."
+        )
+    return f"{_author(pull)} asks you to check this change before it goes into {pull.base}."
+
+
+def _notes(request: Request) -> Iterator[str]:
+    """Return what is out of the ordinary, each in one sentence or two."""
+    pull = request.snapshot.pull
+    if request.is_fresh:
+        yield "Here is the new link that you asked for."
+    if request.is_again:
+        yield "The code changed since you last looked. Here is the new version."
+    for branch in (pull.head, pull.base):
+        if text.unusual(branch):
+            yield f"The branch name “{branch}” has unusual letters. It may look like another name that you know."
+
+
+def waiting_since(asked_at: datetime, now: datetime, timezone: ZoneInfo) -> str:
+    """Return since when it waits, as a date: a letter is read later than it is sent, so it never says "today"."""
+    return text.when(asked_at, timezone, now + timedelta(days=3))
+
+
+def _file(file: ChangedFile) -> dict[str, str]:
+    how = HOW.get(file.status, "")
+    if file.previous_path:
+        how = f"{how or 'changed'} from {_shortened(file.previous_path)}"
+    return {"path": _shortened(file.path), "how": how}
+
+
+def _shortened(path: str) -> str:
+    """Return a path with its middle left out when it is long: where it starts and its name say most."""
+    path = text.plain(path)
+    return path if len(path) <= LONGEST_PATH else f"{path[:40]}…{path[41 - LONGEST_PATH :]}"
+
+
+def thread_of(repository: str, number: int) -> str:
+    """Return the made-up message id, without its domain, that all letters of a pull request refer to. ASCII."""
+    return re.sub(r"[^a-z0-9]+", "-", f"{repository}-{number}".lower())[:200].strip("-")
+
+
+def address_of(reviewer: Reviewer) -> str:
+    """Return the reviewer's address with the name as SES takes it: ASCII, other letters as an encoded word.
+
+    https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html
+    """
+    return formataddr((text.plain(reviewer.name), reviewer.address))
+
+
+def tidy(words: str) -> str:
+    """Return text with at most one empty line at a time, ending with one line end."""
+    return re.sub(r"\n{3,}", "\n\n", words).strip() + "\n"

@@ -1,0 +1,94 @@
+"""Send one letter by Amazon SES. The worker's steps call it; a request of a person or of GitHub never does.
+
+A call is made once: whether to try again is written in the letter's row, not decided here. Raises `MailRefused` or
+`MailLater`, never anything of botocore's.
+"""
+
+from __future__ import annotations
+
+from email.utils import formataddr, parseaddr
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+
+from app.mail.compose import Mail
+from app.mail.errors import NO_ANSWER, MailLater, explain
+
+if TYPE_CHECKING:
+    from types_boto3_sesv2.type_defs import MessageHeaderTypeDef, SendEmailRequestTypeDef
+
+# boto3 repeats a call by itself whose answer was lost, and SES has no idempotency token: one letter went out three
+# times. `max_attempts=1` would still be two.
+# https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+_ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=10)
+# No out-of-office note comes back, and no assistant answers.
+# https://www.rfc-editor.org/rfc/rfc3834#section-5
+_MACHINE = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+
+
+class Mailer:
+    """Sends letters from one address. One for all threads: boto3's clients are safe to share."""
+
+    def __init__(self, sender: str, configuration_set: str | None = None) -> None:
+        """Take MAIL_FROM and SES_CONFIGURATION_SET; region and credentials come from the usual AWS_ variables.
+
+        Makes no call. Raises MailRefused when the AWS settings are not usable.
+        """
+        name, address = parseaddr(sender)
+        self._sender = formataddr((name, address))
+        self._domain = address.rpartition("@")[2]
+        self._configuration_set = configuration_set
+        try:
+            self._client = boto3.Session().client("sesv2", config=_ONCE)
+            if not self._client.meta.region_name:  # set, but empty: an endpoint of one's own lets that pass
+                raise NoRegionError
+        except BotoCoreError as error:
+            raise explain(error) from None
+
+    def send(self, mail: Mail) -> str:
+        """Send it once and return the id that SES gave it; "accepted" is not yet "delivered".
+
+        Raises MailRefused or MailLater.
+        https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
+        """
+        try:
+            answer = self._client.send_email(**self._request(mail))
+        except (BotoCoreError, ClientError) as error:
+            # `from None`: the original may quote the letter, and a log would then hold its links.
+            raise explain(error) from None
+        if not answer.get("MessageId"):
+            # botocore takes any 200 for an answer, a proxy's page too.
+            raise MailLater(NO_ANSWER)
+        return answer["MessageId"]
+
+    def _request(self, mail: Mail) -> SendEmailRequestTypeDef:
+        request: SendEmailRequestTypeDef = {
+            "FromEmailAddress": self._sender,
+            "Destination": {"ToAddresses": [mail.to]},
+            "Content": {
+                "Simple": {
+                    "Subject": {"Data": mail.subject, "Charset": "UTF-8"},
+                    "Body": {
+                        "Text": {"Data": mail.text, "Charset": "UTF-8"},
+                        "Html": {"Data": mail.html, "Charset": "UTF-8"},
+                    },
+                    "Headers": self._headers(mail),
+                }
+            },
+        }
+        if self._configuration_set:
+            request["ConfigurationSetName"] = self._configuration_set
+        return request
+
+    def _headers(self, mail: Mail) -> list[MessageHeaderTypeDef]:
+        """Return the extra headers: ASCII, at most 995 characters each.
+
+        SES puts its own Message-ID on every mail, so a thread hangs on one made-up id that none of them has.
+        https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageHeader.html
+        """
+        headers = dict(_MACHINE)
+        if mail.thread:
+            headers |= dict.fromkeys(("References", "In-Reply-To"), f"<{mail.thread}@{self._domain}>")
+        return [{"Name": name, "Value": value} for name, value in headers.items()]

@@ -1,0 +1,52 @@
+"""The templates of letters and of comments, and how a value gets into one.
+
+`compose` renders by these. Every value goes through `line` (or `quoted`), which drops what hides or reorders text. In a
+text template the result is marked as safe, since "<" stays "<" there; in HTML it is escaped besides. Autoescape is
+on for both: a value that forgot its filter is at worst over-escaped.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from app import text
+
+TEMPLATES = Path(__file__).parent.parent.parent / "templates"
+
+
+def render(name: str, values: dict[str, Any]) -> str:
+    """Render a template by its name under templates/; how values are treated depends on its ending, .html or not."""
+    environment = _HTML if name.endswith(".html") else _TEXT
+    return environment.get_template(name).render(values)
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _line_of_text(value: str) -> Markup:
+    return Markup(text.plain(value))  # noqa: S704 - plain text has no markup to be unsafe
+
+
+def _quoted(value: str) -> Markup:
+    return Markup(text.quote(value))  # noqa: S704 - the same
+
+
+def _escaped(value: str) -> str:
+    """Escape for Markdown what could begin a tag, a comment or an entity, and leave all else as it was typed."""
+    return value.replace("&", "&amp;").replace("<", "&lt;")
+
+
+_HTML, _TEXT = _environment(), _environment()
+_HTML.filters["line"] = text.plain
+_TEXT.filters |= {"line": _line_of_text, "quoted": _quoted, "escaped": _escaped}

@@ -1,0 +1,43 @@
+"""The pages that people see: deciding, what waits, signing in, and the two pages for machines about health.
+
+`create_app` registers the blueprint. A GET never changes anything, so that scanners may open every link; only a
+POST made by a person's click does. Nothing here ever calls GitHub or sends a mail: that is the worker's.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from flask import Blueprint
+
+from app.pages import decide, frame, health, pending, sign_in
+from app.workflow import Gate
+
+_STATIC = Path(__file__).parent.parent.parent / "templates" / "static"
+
+_ROUTES = (
+    ("GET", "/", "pending", pending.show),
+    ("GET", "/decide/<token>", "question", decide.show),
+    ("POST", "/decide/<token>", "decide", decide.decide),
+    ("GET", "/decide/<token>/fresh", "sent", decide.sent),
+    ("POST", "/decide/<token>/fresh", "fresh", decide.fresh),
+    ("GET", "/sign-in", "sign_in", sign_in.ask),
+    ("POST", "/sign-in", "send_way_in", sign_in.send),
+    ("GET", "/sign-in/sent", "way_in_sent", sign_in.sent),
+    ("GET", "/sign-in/<token>", "way_in", sign_in.show),
+    ("POST", "/sign-in/<token>", "enter", sign_in.enter),
+    ("POST", "/sign-out", "sign_out", sign_in.leave),
+    ("GET", "/healthz", "healthz", health.healthz),
+    ("GET", "/readyz", "readyz", health.readyz),
+)
+
+
+def blueprint(gate: Gate) -> Blueprint:
+    """Return the blueprint "pages". It also dresses every answer and every error of the whole application."""
+    # Not /static: that address belongs to the application's own folder, should it have one.
+    pages = Blueprint("pages", __name__, static_folder=str(_STATIC), static_url_path="/assets")
+    for method, rule, name, view in _ROUTES:
+        pages.add_url_rule(rule, name, partial(view, gate), methods=[method])
+    frame.dress(pages)
+    return pages

@@ -1,0 +1,173 @@
+"""One question, one form, one click: `GET` shows a round and how it stands, `POST` decides it.
+
+A link speaks for its own round and its own reader; whatever else it meets, it says what happened and where to go
+now. A GET writes nothing. The rules decide, in the store's transaction; here the words are found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as Redirect
+
+from app.links import BadLink, DecideLink, ExpiredLink
+from app.pages import frame
+from app.review import Choice, Decision, Review, Reviewer, Signpost, State, wants_review
+from app.store import HistoryRow
+from app.text import clean
+from app.workflow import Gate, preview_of, request_fresh_link
+
+LONGEST_NOTE = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A link that was verified, whom it was made for, and how its change stands now."""
+
+    token: str
+    link: DecideLink
+    is_expired: bool
+    reviewer: Reviewer
+    row: Review
+    now: datetime
+
+
+def show(gate: Gate, token: str) -> Response:
+    """Answer `GET /decide/<token>`: the question, or how it was answered, or where to go now."""
+    return _answer(gate, _case(gate, token))
+
+
+# No CSRF token: no session is used here, the token in the address is the authority, and no other site knows it.
+def decide(gate: Gate, token: str) -> Response | Redirect:
+    """Answer `POST /decide/<token>` with `choice` and `note`: record the choice, then lead back to the page."""
+    case = _case(gate, token)
+    choice, note = _form()
+    if case.is_expired:
+        return _answer(gate, case, note=note)
+    if choice is None or len(note) > LONGEST_NOTE:
+        return _answer(gate, case, 422, "too_long" if choice else "no_choice", note)
+    verdict = gate.store.reviews.decide(case.row.id, case.link.round, choice, note, case.reviewer)
+    case = _case(gate, token)
+    if verdict.move or _is_so_already(case, choice, note, verdict.signpost):
+        return redirect(url_for("pages.question", token=token), 303)
+    status = 422 if verdict.signpost is Signpost.NEEDS_REASON else 409
+    return _answer(gate, case, status, verdict.signpost, note)
+
+
+def fresh(gate: Gate, token: str) -> Redirect:
+    """Answer `POST /decide/<token>/fresh`: mail the current question to the address the link was made for."""
+    case = _case(gate, token)
+    request_fresh_link(gate, case.row.id, case.reviewer)
+    return redirect(url_for("pages.sent", token=token), 303)
+
+
+def sent(gate: Gate, token: str) -> Response:
+    """Answer `GET /decide/<token>/fresh`: say where the fresh link goes."""
+    case = _case(gate, token)
+    return _signpost(gate, case, "sent")
+
+
+def _case(gate: Gate, token: str) -> Case:
+    """Read a link and look up what it is about. Raises DeadEnd."""
+    now = gate.store.now()
+    link, is_expired = _read(gate, token, now)
+    reviewer = gate.policy.reviewer(link.reviewer)
+    if reviewer is None:
+        raise frame.DeadEnd("not_reviewer", 403)
+    row = gate.store.reviews.get(link.review)
+    if row is None:
+        raise frame.DeadEnd("unknown", 404)
+    return Case(token, link, is_expired, reviewer, row, now)
+
+
+def _read(gate: Gate, token: str, now: datetime) -> tuple[DecideLink, bool]:
+    """Return what the link says, and whether it is too old. Raises DeadEnd."""
+    try:
+        return gate.links.read_decide(token, now), False
+    except ExpiredLink as expired:
+        if isinstance(expired.link, DecideLink):
+            return expired.link, True
+        raise frame.DeadEnd("bad_link", 404) from None
+    except BadLink:
+        raise frame.DeadEnd("bad_link", 404) from None
+
+
+def _form() -> tuple[Choice | None, str]:
+    """Return the choice, None where there is none, and the note with its lines kept and nothing hidden in it."""
+    said = request.form.get("choice", "")
+    note = clean(request.form.get("note", "")).strip()
+    return (Choice(said) if said in tuple(Choice) else None), note
+
+
+def _is_so_already(case: Case, choice: Choice, note: str, why: Signpost | None) -> bool:
+    """Tell whether a click changed nothing because it came twice: then the page that it leads to is right."""
+    if choice is Choice.TAKE_BACK:
+        return why is Signpost.UNDECIDED
+    stands: Decision | None = case.row.decision if case.row.round == case.link.round else None
+    mine = (choice, case.reviewer.id, note)
+    return stands is not None and (stands.choice, stands.reviewer, stands.note) == mine
+
+
+def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, note: str = "") -> Response:
+    """Show how things stand for this link; `why` and `note` are of a click that changed nothing."""
+    kind = _dead_end(case)
+    if kind:
+        return _signpost(gate, case, kind, status, note)
+    reviews, row = gate.store.reviews, case.row
+    asked = reviews.round(row.id, row.round)
+    is_question = row.state in (State.TO_ASK, State.WAITING)
+    if asked is None and is_question:
+        return _signpost(gate, case, "preparing", status, note)
+    history = reviews.history(row.id)
+    facts: dict[str, Any] = {
+        "asked": asked,
+        "try_url": preview_of(gate, asked.snapshot.pull) if asked else None,
+        "is_release": asked is not None
+        and gate.policy.is_release(asked.snapshot.pull.base, asked.snapshot.pull.head),
+        "first": case.link.choice.value,
+        "before": _last_no(gate, row),
+        "is_live": row.state in (State.TO_MERGE, State.MERGING)
+        or (row.state is State.REJECTED and wants_review(row)),
+        "history": history,
+        "merged_by": _merged_by(history),
+        "why": why,
+        "note": note,
+    }
+    return _page(gate, case, "question.html" if is_question else "outcome.html", status, facts)
+
+
+def _dead_end(case: Case) -> str | None:
+    """Return the signpost at which this link ends, or None where its round is the current one, or merged."""
+    if case.is_expired:
+        return "expired"
+    if case.row.state is State.CLOSED:
+        return "closed"
+    if case.row.state is State.MERGED:
+        return None
+    if case.link.round != case.row.round:
+        return "old_round"
+    return "draft" if case.row.state is State.DRAFT else None
+
+
+def _signpost(gate: Gate, case: Case, kind: str, status: int = 200, note: str = "") -> Response:
+    return _page(
+        gate, case, "signpost.html", 410 if case.is_expired else status, {"kind": kind, "note": note}
+    )
+
+
+def _page(gate: Gate, case: Case, template: str, status: int, facts: dict[str, Any]) -> Response:
+    known = {"row": case.row, "reviewer": case.reviewer, "token": case.token}
+    return frame.show(gate, template, case.now, status, **known, **facts)
+
+
+def _last_no(gate: Gate, row: Review) -> HistoryRow | None:
+    """Return the rejection that this version answers, if the last word on the one before was a no."""
+    last = gate.store.reviews.last_decision(row.id)
+    return last if last and last.what == "rejected" and last.round < row.round else None
+
+
+def _merged_by(history: list[HistoryRow]) -> str:
+    return next((line.who for line in reversed(history) if line.what == "bypassed"), "Somebody")

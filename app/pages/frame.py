@@ -1,0 +1,124 @@
+"""What all pages share: times in words, headers, kind pages for errors, and who may send us a form.
+
+Used by every module of this package. A page of an error never needs the database, and never shows what failed.
+
+    DeadEnd   there is nothing to do on this page: carries its signpost
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, Response, make_response, render_template, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from app import text
+from app.store import Unavailable
+from app.workflow import Gate
+
+log = logging.getLogger("qa-gate.pages")
+
+# More than 4,000 characters need, however they are encoded.
+LARGEST_FORM = 128 * 1024
+
+# Everything comes from here, and nothing may frame or script it.
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",  # the address is the authority: it goes nowhere
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+_KINDS = {404: "missing", 405: "wrong_way", 413: "too_large", 500: "failed", 503: "away"}
+
+
+class DeadEnd(Exception):
+    """The request ends at a signpost: its kind in signpost.html, and its status."""
+
+    def __init__(self, kind: str, status: int) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.status = status
+
+
+def dress(pages: Blueprint) -> None:
+    """Put headers on every answer, and kind words on every error."""
+    pages.before_request(_refuse_foreign_forms)
+    pages.after_app_request(_add_headers)
+    pages.add_app_template_filter(text.plain, "line")
+    pages.add_app_template_filter(text.markdown_html, "markdown")
+    pages.register_error_handler(DeadEnd, _dead_end)
+    for error, answer in ((HTTPException, _http_error), (Unavailable, _away), (Exception, _unexpected)):
+        pages.app_errorhandler(error)(answer)
+
+
+def show(gate: Gate, template: str, now: datetime, status: int = 200, **facts: Any) -> Response:
+    """Render a page of templates/pages; in it, `when` and `ago` say a time in words."""
+    words = {
+        "when": partial(text.when, timezone=gate.timezone, now=now),
+        "ago": partial(text.ago, now=now),
+        "count": text.count,
+        "size_words": text.size_words,
+    }
+    return make_response(render_template(f"pages/{template}", **words, **facts), status)
+
+
+def signpost(kind: str, status: int) -> Response:
+    """Render a signpost that is about no change in particular; needs no database."""
+    return make_response(render_template("pages/signpost.html", kind=kind), status)
+
+
+def is_from_elsewhere() -> bool:
+    """Tell whether another site's page made this request; old browsers do not say, and are believed.
+
+    With our Referrer-Policy a browser's own form has `Origin: null`, so that the origin tells nothing.
+    https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
+    """
+    return request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
+
+
+def _refuse_foreign_forms() -> Response | None:
+    request.max_content_length = LARGEST_FORM
+    if request.method == "POST" and is_from_elsewhere():
+        return signpost("elsewhere", 403)
+    return None
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers.update(_HEADERS)
+    if request.endpoint != "pages.static":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _dead_end(end: DeadEnd) -> Response:
+    return signpost(end.kind, end.status)
+
+
+def _http_error(error: HTTPException) -> Response | HTTPException:
+    """Answer 404, 405, 413 and the like; other rooms' own answers stay as they are."""
+    if request.blueprint not in (None, "pages"):
+        return error
+    status = error.code or 500
+    response = signpost(_KINDS.get(status, "refused" if status < 500 else "failed"), status)
+    if isinstance(error, MethodNotAllowed):
+        response.allow.update(error.valid_methods or ())
+    return response
+
+
+def _away(error: Unavailable) -> Response:
+    log.error("%s: the database cannot be used right now", request.endpoint, exc_info=error)
+    response = signpost("away", 503)
+    response.headers["Retry-After"] = "60"
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    """Answer 500. Flask's own log line would show the path, and a path may be the authority to decide."""
+    log.error("%s failed", request.endpoint, exc_info=error)
+    return signpost("failed", 500)

@@ -1,0 +1,48 @@
+"""For machines: `GET /healthz` says that this process answers, `GET /readyz` that the gate does its work.
+
+Load balancers and monitoring call them, without signing in. They name no change, no person and no secret.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Response, jsonify, make_response
+
+from app.store import Unavailable
+from app.workflow import Gate
+
+# A worker gives a sign of life every 15 seconds.
+WORKER_SILENT = timedelta(seconds=60)
+OVERDUE = timedelta(minutes=5)
+
+
+def healthz(_gate: Gate) -> Response:
+    """Answer 200 "ok" without looking at anything."""
+    return make_response("ok\n", 200, {"Content-Type": "text/plain; charset=utf-8"})
+
+
+def readyz(gate: Gate) -> Response:
+    """Answer 200 when the database is there, a worker lives and no work is overdue; else 503. Times in seconds."""
+    try:
+        beat, due = gate.store.queue.last_beat(), gate.store.queue.oldest_due()
+    except Unavailable:
+        return _answer(False, database="away")
+    is_alive = beat is not None and beat < WORKER_SILENT
+    is_prompt = due is None or due <= OVERDUE
+    return _answer(
+        is_alive and is_prompt,
+        database="ok",
+        worker="alive" if is_alive else "silent",
+        worker_seen_ago=_seconds(beat),
+        oldest_due_for=_seconds(due),
+    )
+
+
+def _answer(is_ready: bool, **facts: Any) -> Response:
+    return make_response(jsonify(ready=is_ready, **facts), 200 if is_ready else 503)
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return round(span.total_seconds(), 1) if span is not None else None

@@ -1,0 +1,95 @@
+"""Signing in without a password: an address, a mail with a link, a button on the page it leads to.
+
+A session holds the reviewer's id and a random word for its forms; who it is, and whether they are still a reviewer,
+is asked at every request. Whether an address is known is never told, neither by words nor by waiting for a mail.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from datetime import datetime
+
+from flask import Response, redirect, request, session, url_for
+from werkzeug.wrappers import Response as Redirect
+
+from app.links import BadLink, ExpiredLink, SignInLink
+from app.pages import frame
+from app.review import Reviewer
+from app.workflow import Gate, request_sign_in
+
+LONGEST_ADDRESS = 254  # https://www.rfc-editor.org/errata/eid1690
+
+
+def signed_in(gate: Gate) -> Reviewer | None:
+    """Return who is signed in, if still named in QA_REVIEWERS."""
+    return gate.policy.reviewer(session.get("reviewer")) if "csrf" in session else None
+
+
+def ask(gate: Gate) -> Response | Redirect:
+    """Answer `GET /sign-in`: the form for an address."""
+    if signed_in(gate):
+        return redirect(url_for("pages.pending"), 303)
+    return frame.show(gate, "sign_in.html", gate.store.now())
+
+
+def send(gate: Gate) -> Redirect:
+    """Answer `POST /sign-in` with `address`: queue a mail if it is a reviewer's, and say the same either way."""
+    request_sign_in(gate, request.form.get("address", "")[:LONGEST_ADDRESS])
+    return redirect(url_for("pages.way_in_sent"), 303)
+
+
+def sent(_gate: Gate) -> Response:
+    """Answer `GET /sign-in/sent`."""
+    return frame.signpost("sign_in_sent", 200)
+
+
+def show(gate: Gate, token: str) -> Response:
+    """Answer `GET /sign-in/<token>`: a button only, since scanners open every link."""
+    now = gate.store.now()
+    link, reviewer = _read(gate, token, now)
+    letter = gate.store.letters.get(link.letter)
+    if letter is None or letter.used_at:
+        raise frame.DeadEnd("sign_in_used", 410)
+    return frame.show(gate, "sign_in_here.html", now, reviewer=reviewer, token=token)
+
+
+def enter(gate: Gate, token: str) -> Redirect:
+    """Answer `POST /sign-in/<token>`: sign in, once for a link."""
+    link, reviewer = _read(gate, token, gate.store.now())
+    if not gate.store.letters.use(link.letter):
+        raise frame.DeadEnd("sign_in_used", 410)
+    session.clear()  # nothing that somebody put into it before may go on
+    session.permanent = True
+    session["reviewer"] = reviewer.id
+    session["csrf"] = secrets.token_urlsafe(16)
+    return redirect(url_for("pages.pending"), 303)
+
+
+def leave(_gate: Gate) -> Redirect:
+    """Answer `POST /sign-out`: end the session of this device."""
+    check_form()
+    session.clear()
+    return redirect(url_for("pages.sign_in"), 303)
+
+
+def check_form() -> None:
+    """Let only forms of this very session pass. Raises DeadEnd."""
+    expected, given = session.get("csrf", ""), request.form.get("csrf", "")
+    # Bytes: a string that is not ASCII cannot be compared in constant time.
+    if not expected or not hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace")):
+        raise frame.DeadEnd("stale", 403)
+
+
+def _read(gate: Gate, token: str, now: datetime) -> tuple[SignInLink, Reviewer]:
+    """Return what the link says and whom it is for. Raises DeadEnd."""
+    try:
+        link = gate.links.read_sign_in(token, now)
+    except ExpiredLink:
+        raise frame.DeadEnd("sign_in_expired", 410) from None
+    except BadLink:
+        raise frame.DeadEnd("bad_link", 404) from None
+    reviewer = gate.policy.reviewer(link.reviewer)
+    if reviewer is None:
+        raise frame.DeadEnd("not_reviewer", 403)
+    return link, reviewer

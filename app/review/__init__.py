@@ -1,0 +1,91 @@
+"""The pure rules: what a pull request is, whose turn it is, what follows what, and why.
+
+Read first `facts` (the nouns), then `rules` (the transition table), then `wanted` (what GitHub should show).
+Everybody imports from here; nothing here reads a clock, a network, a database or a setting.
+"""
+
+from __future__ import annotations
+
+from app.review.facts import (
+    Change,
+    ChangedFile,
+    Checks,
+    Choice,
+    Commit,
+    Decision,
+    Policy,
+    PullRequest,
+    Review,
+    Reviewer,
+    Seen,
+    Snapshot,
+    State,
+    Status,
+    Tree,
+)
+from app.review.rules import (
+    TABLE,
+    Event,
+    Move,
+    Signpost,
+    Verdict,
+    ask_at,
+    consequences,
+    covers,
+    decide,
+    delta,
+    event_of,
+    follow,
+    is_dead_end,
+    may_be_carried,
+    next_move,
+    tells_nothing_new,
+)
+from app.review.wanted import (
+    context_of,
+    marker_of,
+    said,
+    statuses_to_say,
+    success_key,
+    wants_review,
+)
+
+__all__ = [
+    "TABLE",
+    "Change",
+    "ChangedFile",
+    "Checks",
+    "Choice",
+    "Commit",
+    "Decision",
+    "Event",
+    "Move",
+    "Policy",
+    "PullRequest",
+    "Review",
+    "Reviewer",
+    "Seen",
+    "Signpost",
+    "Snapshot",
+    "State",
+    "Status",
+    "Tree",
+    "Verdict",
+    "ask_at",
+    "consequences",
+    "context_of",
+    "covers",
+    "decide",
+    "delta",
+    "event_of",
+    "follow",
+    "is_dead_end",
+    "marker_of",
+    "may_be_carried",
+    "next_move",
+    "said",
+    "statuses_to_say",
+    "success_key",
+    "tells_nothing_new",
+    "wants_review",
+]

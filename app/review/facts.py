@@ -1,0 +1,308 @@
+"""The nouns of the gate: pull request, review, round, decision, status, policy.
+
+Plain frozen data. `PullRequest` is what one read of GitHub says; `Review` is our row about it.
+Times are aware and in UTC; a SHA is 40 hexadecimal digits. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+
+class State(StrEnum):
+    """Whose turn it is. The values are what the database holds."""
+
+    DRAFT = "draft"
+    TO_ASK = "to_ask"
+    WAITING = "waiting"
+    REJECTED = "rejected"
+    TO_MERGE = "to_merge"
+    MERGING = "merging"
+    MERGED = "merged"
+    CLOSED = "closed"
+
+
+class Choice(StrEnum):
+    """What a reviewer may say about one round."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    TAKE_BACK = "take_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """One person of QA_REVIEWERS."""
+
+    name: str
+    address: str
+
+    @property
+    def id(self) -> str:
+        """Return 12 hex digits that stay the same while the address does; safe to put in a link."""
+        return hashlib.blake2b(self.address.casefold().encode(), digest_size=6).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings that the rules depend on."""
+
+    reviewers: tuple[Reviewer, ...]
+    repositories: tuple[str, ...]
+    development_branch: str = "development"
+    release_branch: str = "master"
+    merge_method: str = "merge"
+    quiet: timedelta = timedelta(minutes=10)
+    wait_for_checks: bool = False
+    look: timedelta = timedelta(minutes=5)
+
+    def gates(self, base: str) -> bool:
+        """Tell whether pull requests into this branch need a reviewer's yes."""
+        return base != "" and base in (self.development_branch, self.release_branch)
+
+    def is_release(self, base: str, head: str) -> bool:
+        """Tell whether a pull request from `head` into `base` is a release."""
+        return (base, head) == (self.release_branch, self.development_branch)
+
+    def knows(self, repository: str) -> bool:
+        """Tell whether "owner/name" is configured; GitHub compares names without case."""
+        return repository.casefold() in {name.casefold() for name in self.repositories}
+
+    def reviewer(self, reviewer_id: str | None) -> Reviewer | None:
+        """Return the configured reviewer with this id, or None when no longer named."""
+        return next((person for person in self.reviewers if person.id == reviewer_id), None)
+
+    def reviewer_at(self, address: str) -> Reviewer | None:
+        """Return the configured reviewer with this address (compared without case), or None."""
+        wanted = address.strip().casefold()
+        return next((person for person in self.reviewers if person.address.casefold() == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """What one read of a pull request says.
+
+    `body` is "" for GitHub's null; `author` is "ghost" for a deleted one; `head_repository` is None when the
+    fork was deleted; `merge_commit` means something only when `merged`; `mergeable` None: still computing.
+    https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request
+    """
+
+    repository_id: int
+    repository: str
+    private: bool
+    number: int
+    title: str
+    body: str
+    author: str
+    author_is_bot: bool
+    author_association: str
+    url: str
+    open: bool
+    draft: bool
+    merged: bool
+    merge_commit: str | None
+    merged_by: str | None
+    base: str
+    base_sha: str
+    head: str
+    head_sha: str
+    head_repository: str | None
+    mergeable: bool | None
+    mergeable_state: str
+    additions: int
+    deletions: int
+    changed_files: int
+    commits: int
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def is_from_outside(self) -> bool:
+        """Tell whether it comes from a fork by somebody without the right to write.
+
+        https://docs.github.com/en/graphql/reference/enums#commentauthorassociation
+        """
+        insiders = ("OWNER", "MEMBER", "COLLABORATOR")
+        return self.head_repository != self.repository and self.author_association not in insiders
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """One file of a change; status is GitHub's word (added, removed, modified, renamed, ...)."""
+
+    path: str
+    status: str
+    additions: int
+    deletions: int
+    previous_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit of a change; `message` is its first line."""
+
+    sha: str
+    message: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One comparison base...head, pinned to both SHAs; GitHub gives at most 250 commits and 300 files."""
+
+    merge_base: str
+    commits: tuple[Commit, ...]
+    files: tuple[ChangedFile, ...]
+
+
+# Every file of a commit as (path, mode, blob); None when GitHub could not give all of them.
+Tree = frozenset[tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Exactly what a reviewer is asked about in one round."""
+
+    pull: PullRequest
+    change: Change
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        data = asdict(self)
+        for field in ("created_at", "updated_at"):
+            data["pull"][field] = data["pull"][field].isoformat()
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Snapshot:
+        """Read what `to_json` wrote."""
+        times = {field: datetime.fromisoformat(data["pull"][field]) for field in ("created_at", "updated_at")}
+        change = data["change"]
+        return cls(
+            pull=PullRequest(**{**data["pull"], **times}),
+            change=Change(
+                merge_base=change["merge_base"],
+                commits=tuple(Commit(**commit) for commit in change["commits"]),
+                files=tuple(ChangedFile(**file) for file in change["files"]),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A reviewer's word on one round; `number` counts the decisions on this review, from 1."""
+
+    number: int
+    choice: Choice
+    by: str
+    reviewer: str
+    at: datetime
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The few facts that a webhook's payload shows."""
+
+    head_sha: str
+    base: str
+    open: bool
+    draft: bool
+    merged: bool
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Our row about one pull request.
+
+    The facts (`base` to `merged`) are those of the last read; `head_sha` is "" before the first.
+    `decision` is the standing one, None when nobody has decided on this round.
+    `success_on` names every commit and status context on which success stands, or may stand, at GitHub.
+    `said_*` is what GitHub was last told; `saying` is the decision whose review may be on its way.
+    `asked_again`: somebody requested a review since the last look; `vouched`: somebody else than the author did.
+    `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is not merged yet; `problem` why the last step failed. `rev` counts what happened,
+    `seen_rev` how far we have looked; `hint` is what the only webhook in between said.
+    """
+
+    id: int
+    repository_id: int
+    repository: str
+    number: int
+    state: State
+    round: int
+    base: str
+    base_sha: str
+    head: str
+    head_sha: str
+    open: bool
+    draft: bool
+    merged: bool
+    title: str
+    author: str
+    url: str
+    private: bool
+    reviewer: str | None
+    changed_at: datetime
+    restless_since: datetime
+    asked_at: datetime | None
+    decision: Decision | None
+    decisions: int
+    said_status: str
+    success_on: tuple[str, ...]
+    said_review: int
+    said_hold: str | None
+    saying: int
+    merge_commit: str | None
+    bypassed: bool
+    asked_again: bool
+    vouched: bool
+    adopted: bool
+    to_list: bool
+    hold: str | None
+    problem: str | None
+    attempts: int
+    rev: int
+    seen_rev: int
+    hint: Seen | None
+    created_at: datetime
+
+    @property
+    def name(self) -> str:
+        """Return "owner/repo#12@abc1234", as the logs show it."""
+        return f"{self.repository}#{self.number}@{self.head_sha[:7]}"
+
+    @property
+    def was_read(self) -> bool:
+        """Tell whether GitHub was read at least once for this row."""
+        return self.head_sha != ""
+
+    @property
+    def has_yes(self) -> bool:
+        """Tell whether a reviewer's yes stands for this round."""
+        return self.decision is not None and self.decision.choice is Choice.APPROVE
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A commit status. `description` has at most 140 characters.
+
+    https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
+    """
+
+    state: str
+    description: str
+    sha: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What the automatic checks of a commit say together; `names` are those that make it red or pending."""
+
+    state: Literal["none", "pending", "green", "red"]
+    names: tuple[str, ...]

@@ -1,0 +1,117 @@
+"""What GitHub should show for a review: its commit statuses and its review comment.
+
+The status is the lock that branch protection asks for; the review is a courtesy. `workflow` makes the first
+difference between wanted and said true. Descriptions are for developers, at most 140 characters.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from app.review.facts import Choice, Policy, Review, State, Status
+
+LONGEST_DESCRIPTION = 140  # https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
+
+
+def context_of(base: str) -> str:
+    """Return the status context that protects a branch: a yes for one branch never unlocks another."""
+    return f"qa-gate/{base}"
+
+
+def success_key(status: Status) -> str:
+    """Return how `Review.success_on` names where a success stands."""
+    return f"{status.sha} {status.context}"
+
+
+def marker_of(row: Review) -> str:
+    """Return the hidden marker that ends the words of this row's standing decision at GitHub."""
+    number = row.decision.number if row.decision else 0
+    return f"<!-- qa-gate {row.id}.{row.round}.{number} -->"
+
+
+def statuses_to_say(row: Review, policy: Policy) -> list[Status]:
+    """Return the statuses that GitHub should be told, in order; empty when all is said.
+
+    First every success that outlived its yes is written back, whichever commit or branch it stands on.
+    """
+    if not row.was_read:
+        return []
+    wanted = _wanted(row, policy)
+    kept = success_key(wanted) if wanted and wanted.state == "success" else _kept_by_merge(row, policy)
+    stale = [key.split(" ", 1) for key in row.success_on if key != kept]
+    withdrawn = [
+        Status("pending", "The approval does not hold any more.", sha, context) for sha, context in stale
+    ]
+    if wanted is None or said(wanted) == row.said_status:
+        return withdrawn
+    # One call is enough where the success stands just where the new word goes.
+    return [status for status in withdrawn if success_key(status) != success_key(wanted)] + [wanted]
+
+
+def said(status: Status) -> str:
+    """Return how `Review.said_status` remembers a status."""
+    return f"{status.sha} {status.context} {status.state} {status.description}"
+
+
+def wants_review(row: Review) -> bool:
+    """Tell whether GitHub should still be told the standing decision as a review."""
+    return row.decision is not None and row.said_review < row.decision.number
+
+
+def _kept_by_merge(row: Review, policy: Policy) -> str | None:
+    """Return the success that may stay: a merge commit takes the very commit in; a squash does not."""
+    if row.state is State.MERGED and row.has_yes and not row.bypassed and policy.merge_method == "merge":
+        return f"{row.head_sha} {context_of(row.base)}"
+    return None
+
+
+def _wanted(row: Review, policy: Policy) -> Status | None:
+    """Return the status that the head should show, or None where nothing needs to be said."""
+    is_over = row.state is State.CLOSED or (row.state is State.MERGED and row.bypassed)
+    if (row.state is State.MERGED and not row.bypassed) or (is_over and not row.said_status):
+        return None
+    if not policy.gates(row.base):
+        return None
+    state, words = _words(row, policy)
+    return Status(state, _cut(words), row.head_sha, context_of(row.base))
+
+
+def _words(row: Review, policy: Policy) -> tuple[str, str]:
+    reviewer = policy.reviewer(row.reviewer)
+    name = reviewer.name if reviewer else "QA"
+    trouble = f" {row.hold}" if row.hold else ""
+    match row.state:
+        case State.DRAFT:
+            return "pending", "Draft: QA is asked when it is marked ready for review."
+        case State.TO_ASK:
+            return "pending", row.hold or "QA will be asked soon."
+        case State.WAITING:
+            return "pending", f"Waiting for {name} since {_since(row)}."
+        case State.REJECTED:
+            return "failure", f"{_decider(row)}: {_note(row)}"
+        case State.CLOSED:
+            return "pending", "Closed."
+        case State.MERGED:
+            return "pending", "Merged without a yes from QA."
+        case _ if not row.has_yes:
+            return "pending", "No approval stands."
+        case _:
+            return "success", f"Approved by {_decider(row)}.{trouble}"
+
+
+def _since(row: Review) -> str:
+    return row.asked_at.astimezone(UTC).strftime("%d %b %Y, %H:%M UTC") if row.asked_at else "just now"
+
+
+def _decider(row: Review) -> str:
+    return row.decision.by if row.decision else "QA"
+
+
+def _note(row: Review) -> str:
+    if row.decision is None or row.decision.choice is not Choice.REJECT:
+        return "rejected"
+    return " ".join(row.decision.note.split())
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= LONGEST_DESCRIPTION else words[: LONGEST_DESCRIPTION - 1] + "…"

@@ -1,0 +1,246 @@
+"""Typed settings, read once from the environment (NAME, or the file that NAME_FILE names).
+
+Called by `create_app` and the commands; rooms get what they need as arguments, never this object.
+Must never print a value, and never guess: a missing secret stops the start with how to make one.
+
+    SettingsError    .problems: one plain sentence for each bad or missing setting, all at once
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Set
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from app.settings import values
+
+__all__ = ["Settings", "SettingsError", "table"]
+
+MergeMethod = Literal["merge", "squash", "rebase"]
+Worker = Literal["embedded", "none"]
+LogFormat = Literal["text", "json"]
+
+
+class SettingsError(Exception):
+    """The gate cannot start as configured; `problems` says why, a sentence each, never with a value."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _required(meaning: str, mend: str, secret: bool = False) -> Any:
+    return Field(description=meaning, json_schema_extra={"mend": mend}, repr=not secret)
+
+
+def _default(text: str | None, meaning: str, secret: bool = False) -> Any:
+    """Declare a default as an operator would write it, so that the same parser reads it."""
+    checked = text is not None
+    return Field(default=text, validate_default=checked, description=meaning, repr=not secret)  # type: ignore[call-overload]
+
+
+class Settings(BaseSettings):
+    """What an operator decides. Times are minutes or days as the names say; secrets stay out of repr()."""
+
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True, extra="forbid")
+
+    public_url: Annotated[str, BeforeValidator(values.web_address)] = _required(
+        "Where people reach the gate. http is for trying it out; over https the session cookie is Secure.",
+        "Set it to the address that people open, such as https://gate.example.com.",
+    )
+    secret_key: Annotated[tuple[str, ...], BeforeValidator(values.secret_keys)] = _required(
+        "Signs links and sessions. To change it, put the new key first: new,old.",
+        values.MAKE_SECRET,
+        secret=True,
+    )
+    github_webhook_secret: Annotated[str, BeforeValidator(values.webhook_secret)] = _required(
+        "Proves that a webhook comes from GitHub; the same as in GitHub's webhook settings.",
+        values.MAKE_SECRET,
+        secret=True,
+    )
+    github_token: Annotated[str, BeforeValidator(values.github_token)] | None = _default(
+        None, "A token to act on GitHub with; or use an App instead.", secret=True
+    )
+    github_app_id: Annotated[int, values.whole(1, 10**15)] | None = _default(
+        None, "The number of the GitHub App to act as."
+    )
+    github_app_private_key: Annotated[str, BeforeValidator(values.private_key)] | None = _default(
+        None, "The App's private key, the .pem file that GitHub made.", secret=True
+    )
+    github_api_url: Annotated[str, BeforeValidator(values.api_address)] = _default(
+        "https://api.github.com", "Where GitHub's API is; a GitHub Enterprise Server has its own."
+    )
+    github_repositories: Annotated[tuple[str, ...], BeforeValidator(values.repositories)] = _required(
+        "The gated repositories, owner/name, with commas between them.",
+        "Set it to owner/name, with commas between several.",
+    )
+    development_branch: Annotated[str, BeforeValidator(values.branch)] = _default(
+        "development", "The branch that daily work is merged into."
+    )
+    release_branch: Annotated[str, BeforeValidator(values.release_branch)] = _default(
+        "master", "The branch that is released from; empty for no release gate."
+    )
+    merge_method: Annotated[MergeMethod, values.one_of(*get_args(MergeMethod))] = _default(
+        "merge", "How pull requests are merged: merge, squash or rebase."
+    )
+    qa_reviewers: Annotated[tuple[tuple[str, str], ...], BeforeValidator(values.mailboxes)] = _required(
+        "Who may decide, as in a mail's To line; the first one available is asked.",
+        "Set it to a name and an address, such as Lily <lily@example.com>.",
+    )
+    mail_from: Annotated[str, BeforeValidator(values.sender)] = _required(
+        "Who the mails come from; SES must have verified the address or its domain.",
+        "Set it to an address that SES has verified, such as QA gate <gate@example.com>.",
+    )
+    ses_configuration_set: Annotated[str, BeforeValidator(values.configuration_set)] | None = _default(
+        None, "The SES configuration set to send with."
+    )
+    database_url: Annotated[str, BeforeValidator(values.database)] = _default(
+        "sqlite:///data/qa-gate.db",
+        "Where the gate keeps everything: a SQLite file or PostgreSQL.",
+        secret=True,
+    )
+    timezone: Annotated[ZoneInfo, BeforeValidator(values.timezone)] = _default(
+        "UTC", "The zone that times are shown in, such as Europe/Prague."
+    )
+    digest_at: Annotated[time, BeforeValidator(values.time_of_day)] = _default(
+        "09:00", "When the daily list of what is pending goes out, on working days."
+    )
+    quiet_minutes: Annotated[int, values.whole(0, 1440)] = _default(
+        "10", "How long a pull request must be still before it is asked about again."
+    )
+    wait_for_checks: Annotated[bool, BeforeValidator(values.yes_or_no)] = _default(
+        "false", "Whether to ask only when the automatic checks are green."
+    )
+    preview_url: Annotated[str, BeforeValidator(values.preview_address)] | None = _default(
+        None, "Where a change can be tried; may hold {number}, {sha} and, in its path, {branch}."
+    )
+    link_days: Annotated[int, values.whole(1, 365)] = _default(
+        "30", "How many days the links in a mail can decide."
+    )
+    look_minutes: Annotated[int, values.whole(1, 1440)] = _default(
+        "5", "How often GitHub is looked at for what a webhook missed."
+    )
+    listen: Annotated[tuple[str, int], BeforeValidator(values.listen)] = _default(
+        "127.0.0.1:8000", "The host and port that the server listens on."
+    )
+    worker: Annotated[Worker, values.one_of(*get_args(Worker))] = _default(
+        "embedded", "Where the work is done: embedded in the server, or none to run it apart."
+    )
+    log_format: Annotated[LogFormat, values.one_of(*get_args(LogFormat))] = _default(
+        "text", "How log lines look: text or json."
+    )
+
+    @field_validator("release_branch", mode="after")
+    @classmethod
+    def _two_branches(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("development_branch"):
+            raise ValueError("must differ from DEVELOPMENT_BRANCH; leave it empty for no release gate.")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the names are pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let `load` alone read the environment: pydantic's own sources know no NAME_FILE."""
+        return (init_settings,)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read and check everything (`os.environ` unless given). Raises SettingsError with every problem."""
+        given, problems = _read(os.environ if environ is None else environ)
+        problems = _login_problems(given.keys() | problems.keys()) | problems
+        settings = None
+        try:
+            settings = cls(**given)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_input=False)
+            problems = {str(one["loc"][0]): _sentence(one) for one in found} | problems
+        if settings is None or problems:
+            # Raised outside of `except`: pydantic's own error is not to be chained to it.
+            raise SettingsError(tuple(problems[name] for name in cls.model_fields if name in problems))
+        return settings
+
+
+def table() -> list[tuple[str, str, str]]:
+    """Return (name, default, meaning) of each setting, as the README's table shows them."""
+    return [
+        (name.upper(), _default_words(field), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _default_words(field: FieldInfo) -> str:
+    return "required" if field.is_required() else str(field.default or "none")
+
+
+def _read(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what is given and what is wrong with it, by field. Empty is not set: compose passes it so."""
+    given: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for field in Settings.model_fields:
+        name = field.upper()
+        try:
+            value = _value(environ, name)
+        except ValueError as error:
+            problems[field] = str(error)
+            continue
+        if value or (field == "release_branch" and {name, f"{name}_FILE"} & environ.keys()):
+            given[field] = value
+    return given, problems
+
+
+def _value(environ: Mapping[str, str], name: str) -> str:
+    value, file = environ.get(name, ""), environ.get(f"{name}_FILE", "")
+    if value.strip() and file:
+        raise ValueError(f"{name} and {name}_FILE are both set: keep one.")
+    value = _content(file, name) if file else value
+    if not value.strip() or name == "GITHUB_APP_PRIVATE_KEY":  # the only one of several lines
+        return value.strip()
+    if value != value.strip():
+        raise ValueError(f"{name} begins or ends with a blank: remove it.")
+    if not value.isprintable():
+        raise ValueError(f"{name} holds a character that cannot be printed: type it again, on one line.")
+    return value
+
+
+def _content(file: str, name: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        # Never the path: somebody may have put the secret itself there.
+        why = (isinstance(error, OSError) and error.strerror) or "not a text file"
+        raise ValueError(f"{name}_FILE names a file that cannot be read ({why}).") from None
+
+
+def _login_problems(given: Set[str]) -> dict[str, str]:
+    token, app = "github_token" in given, given & {"github_app_id", "github_app_private_key"}
+    if token and app:
+        return {"github_token": "GITHUB_TOKEN and a GitHub App are both set: keep one."}
+    if not token and not app:
+        why = "GITHUB_TOKEN is missing. Set it, or GITHUB_APP_ID with GITHUB_APP_PRIVATE_KEY."
+        return {"github_token": why}
+    missing = {"github_app_id", "github_app_private_key"} - given if app else ()
+    return {
+        name: f"{name.upper()} is missing. A GitHub App needs its number and its key." for name in missing
+    }
+
+
+def _sentence(error: ErrorDetails) -> str:
+    field = str(error["loc"][0])
+    if error["type"] == "missing":
+        extra = Settings.model_fields[field].json_schema_extra
+        return f"{field.upper()} is missing. {extra['mend']}" if isinstance(extra, dict) else ""
+    return f"{field.upper()} {error['ctx']['error']}"

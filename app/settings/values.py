@@ -1,0 +1,228 @@
+"""What each setting may hold: one parser a kind of value, from an operator's text to a typed value.
+
+Called by `Settings` alone, as pydantic validators. A refusal is a ValueError whose words follow the
+setting's name ("must be ...") and say how to mend it; it must never hold the value.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from datetime import time
+from email.utils import formataddr, getaddresses
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator
+
+MAKE_SECRET = "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+SHORTEST_KEY = 32
+SHORTEST_WEBHOOK_SECRET = 16
+
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9a-f:]*:[0-9a-f:.]*")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}")
+_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+_PEM = re.compile(r"-----BEGIN ((?:RSA )?PRIVATE KEY)-----\n[A-Za-z0-9+/=\n]+\n-----END \1-----")
+_POSTGRES = re.compile(r"(?:.*@)?[^@/?]*/[^@/?]+(?:\?.*)?")
+_NO_BRANCH = re.compile(r"[\x00- ~^:?*\[\\\x7f]|\.\.|//|@\{|/\.|\.lock(?:/|\Z)|\A[./-]|[./]\Z|\A(?:@|HEAD)\Z")
+
+
+def comma_separated(value: str) -> tuple[str, ...]:
+    """Split at commas; blanks around an entry are dropped, an empty one is refused."""
+    entries = tuple(entry.strip() for entry in value.split(","))
+    if not all(entries):
+        raise ValueError("has an empty entry: remove the stray comma.")
+    return entries
+
+
+def secret_keys(value: str) -> tuple[str, ...]:
+    """Return the keys as given, newest first; an empty key would let anyone sign."""
+    keys = comma_separated(value)
+    for place, key in enumerate(keys, 1):
+        if len(key) < SHORTEST_KEY or re.search(r"\s", key):
+            raise ValueError(f"needs {SHORTEST_KEY} characters without blanks in key {place}. {MAKE_SECRET}")
+    if len(set(keys)) < len(keys):
+        raise ValueError("holds the same key twice: remove one.")
+    return keys
+
+
+def webhook_secret(value: str) -> str:
+    """Return the secret as it is, when it is long enough not to be guessed."""
+    if len(value) < SHORTEST_WEBHOOK_SECRET:
+        raise ValueError(f"needs {SHORTEST_WEBHOOK_SECRET} characters or more. {MAKE_SECRET}")
+    return value
+
+
+def github_token(value: str) -> str:
+    """Return the token, which goes into a header as it is."""
+    if not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("must be one word of plain characters: copy it again as GitHub shows it.")
+    return value
+
+
+def private_key(value: str) -> str:
+    r"""Return a PEM key, given as a file has it or on one line with a literal "\n" for each line's end."""
+    key = value.replace("\\n", "\n").replace("\r\n", "\n").strip()
+    if not _PEM.fullmatch(key):
+        raise ValueError("must be the whole .pem file that GitHub made, from -----BEGIN to -----END.")
+    return key + "\n"
+
+
+def web_address(value: str, path: bool = False) -> str:
+    """Return http(s)://host[:port][/path] without a slash at its end."""
+    parts = ("path, " if not path else "") + "query or user name"
+    wrong = ValueError(f"must be a web address like https://gate.example.com, without {parts}.")
+    try:
+        url = urlsplit(value)
+        host, _ = url.hostname or "", url.port
+    except ValueError:
+        raise wrong from None
+    if url.scheme not in ("http", "https") or "@" in url.netloc or not _HOST.fullmatch(host):
+        raise wrong
+    if (
+        not re.fullmatch(r"[!-~]+", value)
+        or re.search(r"[?#]", value)
+        or (url.path not in ("", "/") and not path)
+    ):
+        raise wrong
+    return f"{url.scheme}://{url.netloc.lower()}{url.path.rstrip('/')}"
+
+
+def api_address(value: str) -> str:
+    """Return a web address that may have a path, as GitHub Enterprise Server's has (/api/v3)."""
+    return web_address(value, path=True)
+
+
+def preview_address(value: str) -> str:
+    """Return the template as given; whoever fills it in encodes the values first."""
+    sample = re.sub(r"\{(?:number|branch|sha)\}", "1", value)
+    if re.search(r"[{}]", sample):
+        raise ValueError("may hold {number}, {branch} and {sha}, and no other braces.")
+    web_address(re.split(r"[?#]", sample)[0], path=True)
+    if not re.fullmatch(r"[!-~]+", sample):
+        raise ValueError("must be written with plain characters only, without blanks.")
+    address = re.split(r"[?#]", value)[0]
+    if "{branch}" in urlsplit(address).netloc + value[len(address) :]:
+        raise ValueError("may hold {branch} only in its path: not in the host, nor after a ? or #.")
+    return value
+
+
+def repositories(value: str) -> tuple[str, ...]:
+    """Return "owner/name" strings as given; GitHub compares them without case."""
+    names = comma_separated(value)
+    for place, name in enumerate(names, 1):
+        if not _REPOSITORY.fullmatch(name):
+            raise ValueError(f"must hold owner/name, with commas between several: look at entry {place}.")
+    if len({name.casefold() for name in names}) < len(names):
+        raise ValueError("names a repository twice: remove one.")
+    return names
+
+
+def branch(value: str) -> str:
+    """Return a branch name that git accepts (https://git-scm.com/docs/git-check-ref-format)."""
+    if _NO_BRANCH.search(value):
+        raise ValueError("must be a branch name that git accepts, such as development.")
+    return value
+
+
+def release_branch(value: str) -> str:
+    """Return a branch name, or '' for none."""
+    return branch(value) if value else ""
+
+
+def mailboxes(value: str) -> tuple[tuple[str, str], ...]:
+    """Return (name, address) pairs; without a name, what stands before the @ is the name."""
+    found = tuple((name or address.partition("@")[0], address) for name, address in getaddresses([value]))
+    # Each address needs a place of its own between commas: "Lily <a@x.org> <b@x.org>" hides a second person.
+    if len(found) != _QUOTED.sub("", value).count(",") + 1:
+        raise ValueError('must look like: Lily <lily@example.com>, "Doe, Jo" <jo@example.com>.')
+    for place, (_, address) in enumerate(found, 1):
+        if not _MAILBOX.fullmatch(address):
+            raise ValueError(f"must look like: Lily <lily@example.com>. Look at address {place}.")
+    if len({address.casefold() for _, address in found}) < len(found):
+        raise ValueError("names an address twice: remove one.")
+    return found
+
+
+def sender(value: str) -> str:
+    """Return one address as a header carries it: in ASCII, other names as RFC 2047 words, as SES asks.
+
+    Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html (FromEmailAddress).
+    """
+    if len(mailboxes(value)) > 1:
+        raise ValueError("must be one address, such as QA gate <gate@example.com>.")
+    return formataddr(getaddresses([value])[0])
+
+
+def configuration_set(value: str) -> str:
+    """Return the name of an SES configuration set."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+        raise ValueError("must be the name of an SES configuration set: letters, digits, - and _.")
+    return value
+
+
+def database(value: str) -> str:
+    """Return a SQLAlchemy URL: a SQLite file, or PostgreSQL by psycopg 3. Nothing in memory: it must last."""
+    scheme, _, rest = value.partition("://")
+    if scheme == "sqlite" and re.fullmatch(r"/[^?#]*[^?#/]", rest) and not rest.endswith(":memory:"):
+        return value
+    if scheme in ("postgres", "postgresql", "postgresql+psycopg") and _POSTGRES.fullmatch(rest):
+        return "postgresql+psycopg://" + rest
+    raise ValueError("must be sqlite:///path/to/file.db or postgresql://user:password@host/name.")
+
+
+def timezone(value: str) -> ZoneInfo:
+    """Return the zone of an IANA name."""
+    try:
+        return ZoneInfo(value)
+    except (KeyError, ValueError, OSError):  # OSError: "Europe" is a folder of zones
+        raise ValueError("must be the name of a time zone, such as Europe/Prague or UTC.") from None
+
+
+def time_of_day(value: str) -> time:
+    """Return a local time from "HH:MM"."""
+    if not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError("must be a time of day with hours and minutes, such as 09:00.")
+    return time.fromisoformat(value)
+
+
+def listen(value: str) -> tuple[str, int]:
+    """Return (host, port); an IPv6 host is given in brackets and returned without."""
+    wrong = ValueError("must be host:port, such as 127.0.0.1:8000 or [::1]:8000.")
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})", value)
+    if not found or not 1 <= int(found[3]) <= 65535:
+        raise wrong
+    try:
+        return (str(ipaddress.IPv6Address(found[1])) if found[1] else found[2]), int(found[3])
+    except ValueError:
+        raise wrong from None
+
+
+def yes_or_no(value: str) -> bool:
+    """Return a switch from true, yes, on, 1 or their opposites."""
+    if value.lower() not in ("true", "yes", "on", "1", "false", "no", "off", "0"):
+        raise ValueError("must be true or false.")
+    return value.lower() in ("true", "yes", "on", "1")
+
+
+def whole(low: int, high: int) -> BeforeValidator:
+    """Return a parser for whole numbers within these bounds, both allowed."""
+
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", value) or not low <= int(value) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}.")
+        return int(value)
+
+    return BeforeValidator(parse)
+
+
+def one_of(*words: str) -> BeforeValidator:
+    """Return a parser for exactly one of these words."""
+
+    def parse(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"must be {', '.join(words[:-1])} or {words[-1]}.")
+        return value
+
+    return BeforeValidator(parse)

@@ -1,0 +1,72 @@
+"""The store: tables, queue, letters and history, on SQLite or PostgreSQL.
+
+`Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.letters`,
+`.timers`, `.queue`. It keeps what was acknowledged
+and decides nothing; the rules are in `review`.
+
+    Unavailable  the database is away, locked or its disk full: nothing was kept
+    Overtaken    the row moved on while somebody worked on it
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from app.store.arrivals import Arrivals, Recorded
+from app.store.database import Database, Unavailable
+from app.store.letters import Letter, Letters, NewLetter
+from app.store.queue import LEASE, Claim, Overtaken, Queue
+from app.store.reviews import Reviews, Round
+from app.store.rows import Happening, HistoryRow
+from app.store.timers import Timer, Timers
+
+__all__ = [
+    "LEASE",
+    "Arrivals",
+    "Claim",
+    "Happening",
+    "HistoryRow",
+    "Letter",
+    "Letters",
+    "NewLetter",
+    "Overtaken",
+    "Queue",
+    "Recorded",
+    "Reviews",
+    "Round",
+    "Store",
+    "Timer",
+    "Unavailable",
+]
+
+
+class Store:
+    """All that is remembered.
+
+    `url` is a SQLAlchemy URL; `clock` replaces the clock. `work_made` is set by every request that makes work,
+    so that a worker in the same process need not wait for its next poll.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], datetime] | None = None) -> None:
+        self.database = Database(url, clock)
+        self.work_made = threading.Event()
+        self.arrivals = Arrivals(self.database, self.work_made)
+        self.reviews = Reviews(self.database, self.work_made)
+        self.letters = Letters(self.database)
+        self.timers = Timers(self.database)
+        self.queue = Queue(self.database)
+
+    def create(self) -> None:
+        """Create the tables that are not there yet. Raises Unavailable."""
+        self.database.create()
+
+    def now(self) -> datetime:
+        """Return the time that all machines agree on, aware, in UTC."""
+        with self.database.read() as connection:
+            return self.database.now(connection)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()

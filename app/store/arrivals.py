@@ -1,0 +1,237 @@
+"""What arrives: webhooks, and what the look at GitHub finds, each in one transaction.
+
+Called by `webhook` and `workflow`. An arrival decides nothing: it wakes a row, or makes one, and remembers the
+delivery that said so. Which repository stands behind a name is pinned here: names are reused, ids never.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, case, select, update
+
+from app.review import Seen, State, tells_nothing_new
+from app.store.database import Database
+from app.store.rows import review_from
+from app.store.tables import deliveries, repositories, reviews, timers
+
+# The clocks of GitHub and of the gate may differ by so much.
+SLACK = timedelta(seconds=2)
+
+
+class Recorded(StrEnum):
+    """What became of a webhook's word."""
+
+    WOKEN = "woken"
+    NOTHING_NEW = "nothing new"
+    REPEATED = "repeated delivery"
+    FOREIGN = "another repository under a known name"
+    UNKNOWN = "not gated and not known"
+
+
+class Notice(Protocol):
+    """What a webhook's payload says about a pull request."""
+
+    @property
+    def seen(self) -> Seen: ...
+    @property
+    def repository_id(self) -> int: ...
+    @property
+    def repository(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def author(self) -> str: ...
+    @property
+    def updated_at(self) -> datetime: ...
+    @property
+    def closed_at(self) -> datetime | None: ...
+    @property
+    def asked_by(self) -> str | None: ...
+
+
+class Arrivals:
+    """The doors through which word of GitHub comes in."""
+
+    def __init__(self, database: Database, work_made: threading.Event) -> None:
+        self._database = database
+        self._work_made = work_made
+
+    def record(self, delivery: str, notice: Notice, is_gated: bool) -> Recorded:
+        """Remember a webhook's delivery and wake its review, in one transaction.
+
+        A base that `is_gated` false and that has no row is forgotten. Twice is once: a delivery id counts once.
+        """
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            found = _find(connection, notice)
+            if found is None and (not is_gated or _is_history(connection, notice)):
+                return Recorded.UNKNOWN
+            if not self._is_first(connection, delivery, now):
+                return Recorded.REPEATED
+            if not self._is_the_known(connection, notice):
+                return Recorded.FOREIGN
+            answer = self._wake(connection, found, notice, now)
+        return self._tell(answer)
+
+    def record_checked(self, delivery: str, repository_id: int, sha: str) -> Recorded:
+        """Wake the reviews whose head this is: its checks have changed. A fork's event names no pull request."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            waits = reviews.c.state.in_((State.TO_ASK, State.TO_MERGE))
+            heads = (reviews.c.repository_id == repository_id, reviews.c.head_sha == sha, waits)
+            if connection.execute(select(reviews.c.id).where(*heads).limit(1)).first() is None:
+                return Recorded.UNKNOWN
+            if not self._is_first(connection, delivery, now):
+                return Recorded.REPEATED
+            due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
+            # Both: it is looked at again at once, but nothing that the row holds has changed.
+            revs = {"rev": reviews.c.rev + 1, "seen_rev": reviews.c.seen_rev + 1}
+            connection.execute(update(reviews).where(*heads).values(due_at=due, **revs))
+        return self._tell(Recorded.WOKEN)
+
+    def found(self, notice: Notice, is_gated: bool, *, adopt: bool) -> Recorded:
+        """Wake a review that a look at GitHub found changed, or make the row that a lost webhook did not.
+
+        `adopt`: this is the first look, so what is new to us is only new to us.
+        """
+        with self._database.write() as connection:
+            found = _find(connection, notice)
+            if found is None and (not is_gated or _is_history(connection, notice)):
+                return Recorded.UNKNOWN
+            if not self._is_the_known(connection, notice):
+                return Recorded.FOREIGN
+            answer = self._wake(connection, found, notice, self._database.now(connection), adopt=adopt)
+        return self._tell(answer)
+
+    def problems(self) -> list[str]:
+        """Return what an operator must know about the repositories."""
+        with self._database.read() as connection:
+            found = select(repositories.c.problem).where(repositories.c.problem.is_not(None))
+            return [str(problem) for problem in connection.scalars(found)]
+
+    def trust(self, repository: str) -> bool:
+        """Forget which repository id stands behind a name, so that the next webhook sets it anew."""
+        with self._database.write() as connection:
+            gone = repositories.delete().where(repositories.c.name == repository.casefold())
+            return connection.scalar(gone.returning(repositories.c.name)) is not None
+
+    def forget_deliveries(self, age: timedelta) -> None:
+        """Forget delivery ids that GitHub can no longer send again."""
+        with self._database.write() as connection:
+            oldest = self._database.now(connection) - age
+            connection.execute(deliveries.delete().where(deliveries.c.received_at < oldest))
+
+    def _is_the_known(self, connection: Connection, notice: Notice) -> bool:
+        """Tell whether the name still stands for the repository first seen under it; names are reused, ids never."""
+        name = notice.repository.casefold()
+        stored = select(repositories.c.repository_id).where(repositories.c.name == name)
+        known = connection.scalar(stored)
+        if known is None:
+            first = self._database.insert(repositories).values(name=name, repository_id=notice.repository_id)
+            connection.execute(first.on_conflict_do_nothing())
+            known = connection.scalar(stored)
+        if known != notice.repository_id:
+            problem = (
+                f"Another repository now has the name {notice.repository}. If that is right, "
+                f"run: qa-gate trust {notice.repository}"
+            )
+            connection.execute(
+                update(repositories).where(repositories.c.name == name).values(problem=problem)
+            )
+        return bool(known == notice.repository_id)
+
+    def _is_first(self, connection: Connection, delivery: str, now: datetime) -> bool:
+        seen = self._database.insert(deliveries).values(id=delivery, received_at=now)
+        # What is returned tells, on both databases; a row count does not on PostgreSQL.
+        return connection.scalar(seen.on_conflict_do_nothing().returning(deliveries.c.id)) is not None
+
+    def _tell(self, answer: Recorded) -> Recorded:
+        if answer is Recorded.WOKEN:
+            self._work_made.set()
+        return answer
+
+    def _wake(
+        self, connection: Connection, found: Any, notice: Notice, now: datetime, *, adopt: bool = False
+    ) -> Recorded:
+        asked = _asked(found, notice)
+        # While a worker may be reading something newer, what the row holds proves nothing.
+        is_settled = found is not None and found.lease is None and found.rev == found.seen_rev
+        if is_settled and not asked and tells_nothing_new(review_from(found), notice.seen):
+            return Recorded.NOTHING_NEW
+        first = {"vouched": "vouched" in asked, "adopted": adopt}
+        self._upsert(connection, notice, first, {"hint": _sticky_hint(found, notice), **asked}, now)
+        return Recorded.WOKEN
+
+    def _upsert(
+        self,
+        connection: Connection,
+        notice: Notice,
+        first: dict[str, bool],
+        changes: dict[str, Any],
+        now: datetime,
+    ) -> None:
+        """Insert or wake; update-then-insert would lose racing first events on PostgreSQL."""
+        new = self._database.insert(reviews).values(
+            repository_id=notice.repository_id,
+            repository=notice.repository,
+            number=notice.number,
+            state=State.TO_ASK,
+            changed_at=now,
+            restless_since=now,
+            created_at=now,
+            due_at=now,
+            title=notice.seen.title,
+            **first,
+        )
+        woken = {
+            "rev": reviews.c.rev + 1,
+            "repository": notice.repository,
+            **changes,
+            # A leased row stays with its holder, who sees the new `rev` at the end.
+            "due_at": case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at),
+        }
+        connection.execute(new.on_conflict_do_update(index_elements=["repository_id", "number"], set_=woken))
+
+
+def _find(connection: Connection, notice: Notice) -> Any:
+    key = (reviews.c.repository_id == notice.repository_id, reviews.c.number == notice.number)
+    return connection.execute(select(reviews).where(*key).with_for_update()).first()
+
+
+def _is_history(connection: Connection, notice: Notice) -> bool:
+    """Tell whether an unknown pull request was closed before the gate came: nobody was passed over then."""
+    if notice.seen.open:
+        return False
+    came = connection.scalar(select(timers.c.created_at).where(timers.c.name == notice.repository.casefold()))
+    return came is None or notice.closed_at is None or notice.closed_at + SLACK < came
+
+
+def _asked(found: Any, notice: Notice) -> dict[str, bool]:
+    """Return what a request for a review changes: it vouches for an outsider, and asks again after a rejection.
+
+    Only people with the right to write can request one of somebody else's change. A late word, from before the
+    rejection, asks nothing; GitHub's times have whole seconds.
+    https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/proposing-changes-to-your-work-with-pull-requests/requesting-a-pull-request-review
+    """
+    if notice.asked_by is None:
+        return {}
+    asked = {}
+    if notice.asked_by != notice.author and not (found and found.vouched):
+        asked["vouched"] = True
+    decision = review_from(found).decision if found else None
+    if decision and found.state == State.REJECTED and notice.updated_at + SLACK >= decision.at:
+        asked["asked_again"] = True
+    return asked
+
+
+def _sticky_hint(found: Any, notice: Notice) -> dict[str, Any] | None:
+    """Return the hint to keep: two different words since the last look mean that only a read can tell."""
+    said = asdict(notice.seen)
+    if found is None or (found.rev > found.seen_rev and found.hint != said):
+        return None
+    return said

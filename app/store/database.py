@@ -1,0 +1,131 @@
+"""One way to write, one way to read, one clock, on SQLite and on PostgreSQL alike.
+
+Writes go through BEGIN IMMEDIATE and one lock on SQLite: a deferred BEGIN that reads and then writes fails at
+once with "database is locked", and SQLite's own waiting is unfair. Nothing above this package sees SQLAlchemy;
+it sees `Unavailable`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.sql.schema import Table
+
+from app.store.tables import metadata
+
+# So long SQLite waits for another process, in milliseconds.
+BUSY_TIMEOUT = 10_000
+# Any constant number: it keeps two processes from creating the tables at once.
+SCHEMA_LOCK = 704_117
+
+
+class Unavailable(Exception):
+    """The database cannot be used right now; nothing of the transaction was kept."""
+
+
+class Database:
+    """The connection pools and the clock.
+
+    `clock` replaces the time of the database (PostgreSQL) or of the machine (SQLite); times are aware.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], datetime] | None = None) -> None:
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self._clock = clock
+        self._lock = threading.Lock() if self.is_sqlite else nullcontext()
+        self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE") if self.is_sqlite else _postgres_engine(url)
+        self._reader = _sqlite_engine(url, "BEGIN") if self.is_sqlite else self._writer
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """Return the engines in use, for measuring."""
+        return (self._writer, self._reader) if self.is_sqlite else (self._writer,)
+
+    def create(self) -> None:
+        """Create the tables that are not there yet."""
+        with self.write() as connection:
+            if not self.is_sqlite:
+                connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK)))
+            metadata.create_all(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give one transaction that may write; all of it is kept, or none.
+
+        Raises Unavailable when the database is away, locked or its disk full.
+        """
+        with _told(), self._lock, self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give one transaction that only reads. Raises Unavailable."""
+        with _told(), self._reader.begin() as connection:
+            yield connection
+
+    def now(self, connection: Connection) -> datetime:
+        """Return the time that all machines agree on."""
+        if self._clock:
+            return self._clock()
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        return moment.astimezone(UTC)
+
+    def insert(self, table: Table) -> Any:
+        """Return an INSERT that knows ON CONFLICT, which both databases spell alike."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for engine in self.engines:
+            engine.dispose()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        # The cause stays in the log; parameters are hidden by the engine.
+        raise Unavailable("The database cannot be used right now.") from error
+
+
+def _postgres_engine(url: str) -> Engine:
+    return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=20)
+
+
+def _sqlite_engine(url: str, begin: str) -> Engine:
+    folder = Path(make_url(url).database or "").parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable("The folder of the database cannot be made.") from error
+    engine = create_engine(url, hide_parameters=True, connect_args={"check_same_thread": False}, pool_size=20)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # else the driver would begin by itself, deferred
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={BUSY_TIMEOUT}",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.execute(text(begin))
+
+    return engine

@@ -1,0 +1,150 @@
+"""Letters: every mail is a row first, so that it survives a crash and one cause never makes two.
+
+A letter names what it is about; its words and links are composed when it is sent. Sign-in letters are counted
+here: one a minute and five an hour for an address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from app.review import State
+from app.store.database import Database
+from app.store.tables import letters, reviews
+
+# How many letters that somebody asked for one address may get, by kind: (in this time, at most so many).
+ALLOWANCES: dict[str, tuple[tuple[timedelta, int], ...]] = {
+    "sign_in": ((timedelta(minutes=1), 1), (timedelta(hours=1), 5), (timedelta(days=1), 20)),
+    "fresh": ((timedelta(minutes=1), 1), (timedelta(days=1), 5)),
+}
+
+
+# What comes together in this time goes into one digest.
+DIGEST_DELAY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NewLetter:
+    """A letter to be sent. `key` says what it is for; a second one with the same key is the same letter."""
+
+    key: str
+    kind: str
+    reviewer: str
+    review_id: int | None = None
+    round: int | None = None
+    delay: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter row."""
+
+    id: int
+    key: str
+    kind: str
+    reviewer: str
+    review_id: int | None
+    round: int | None
+    created_at: datetime
+    sent_at: datetime | None
+    used_at: datetime | None
+    problem: str | None
+
+
+class Letters:
+    """Letters by id, and the few that people may ask for."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, letter_id: int) -> Letter | None:
+        """Return one letter."""
+        with self._database.read() as connection:
+            row = connection.execute(select(letters).where(letters.c.id == letter_id)).first()
+            return _letter_from(row) if row else None
+
+    def request(self, letter: NewLetter) -> bool:
+        """Queue a letter that somebody asked for, unless that address had its share; tell whether it was queued."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            for span, most in ALLOWANCES[letter.kind]:
+                asked = select(func.count()).where(
+                    letters.c.reviewer == letter.reviewer,
+                    letters.c.kind == letter.kind,
+                    letters.c.created_at > now - span,
+                )
+                if connection.execute(asked).scalar_one() >= most:
+                    return False
+            put_letter(connection, self._database, letter, now)
+            return True
+
+    def note_sent(self, letter_id: int, message_id: str, listed: Sequence[int] = ()) -> None:
+        """Remember that SES took the letter, and which reviews it listed."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            values = {"sent_at": now, "message_id": message_id}
+            sent = update(letters).where(letters.c.id == letter_id).values(values).returning(letters)
+            reviewer = connection.execute(sent).one().reviewer
+            if listed:
+                connection.execute(update(reviews).where(reviews.c.id.in_(listed)).values(to_list=False))
+                self._list_the_rest(connection, reviewer, now)
+
+    def digest(self, reviewer: str) -> NewLetter:
+        """Return the digest letter that this reviewer gets next; until it is sent, it is always the same one."""
+        with self._database.read() as connection:
+            return _digest(connection, reviewer, DIGEST_DELAY)
+
+    def asked_for(self, author: str, span: timedelta) -> int:
+        """Count the questions about this author's changes that were mailed on their own in this time."""
+        with self._database.read() as connection:
+            since = self._database.now(connection) - span
+            asked = select(func.count()).where(
+                letters.c.kind == "ask",
+                letters.c.created_at > since,
+                letters.c.review_id == reviews.c.id,
+                reviews.c.author == author,
+            )
+            return connection.execute(asked).scalar_one()
+
+    def use(self, letter_id: int) -> bool:
+        """Mark a letter's link as used; True only for the first time."""
+        with self._database.write() as connection:
+            unused = (letters.c.id == letter_id, letters.c.used_at.is_(None))
+            used = update(letters).where(*unused).values(used_at=self._database.now(connection))
+            return connection.execute(used).rowcount == 1
+
+    def _list_the_rest(self, connection: Connection, reviewer: str, now: datetime) -> None:
+        """Queue one more digest where a review came while the last one was on its way."""
+        waits = (reviews.c.to_list, reviews.c.reviewer == reviewer, reviews.c.state == State.WAITING)
+        if connection.execute(select(reviews.c.id).where(*waits).limit(1)).first():
+            put_letter(connection, self._database, _digest(connection, reviewer), now)
+
+
+def put_letter(connection: Connection, database: Database, letter: NewLetter, now: datetime) -> None:
+    """Queue a letter inside the transaction that makes it necessary; the same key again is the same letter."""
+    values = {
+        "key": letter.key,
+        "kind": letter.kind,
+        "reviewer": letter.reviewer,
+        "review_id": letter.review_id,
+        "round": letter.round,
+        "created_at": now,
+        "due_at": now + letter.delay,
+    }
+    connection.execute(database.insert(letters).values(values).on_conflict_do_nothing(index_elements=["key"]))
+
+
+def _digest(connection: Connection, reviewer: str, delay: timedelta = timedelta(0)) -> NewLetter:
+    sent = (letters.c.reviewer == reviewer, letters.c.kind == "digest", letters.c.sent_at.is_not(None))
+    number = connection.execute(select(func.count()).where(*sent)).scalar_one()
+    return NewLetter(f"digest {reviewer} {number}", "digest", reviewer, delay=delay)
+
+
+def _letter_from(row: Row[Any]) -> Letter:
+    values = row._mapping
+    return Letter(**{name: values[name] for name in Letter.__dataclass_fields__})

@@ -1,0 +1,170 @@
+"""Reviews: what people do to a row, and what pages read of it.
+
+Called by `pages` and `workflow`. A decision is one transaction: the row and its history, compare-and-set on state
+and round. It decides nothing itself; the rules do.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, select, update
+
+from app.review import (
+    Choice,
+    Decision,
+    Review,
+    Reviewer,
+    Snapshot,
+    State,
+    Verdict,
+    consequences,
+    decide,
+    is_dead_end,
+)
+from app.store.database import Database
+from app.store.rows import Happening, HistoryRow, columns_from, note_history, review_from
+from app.store.tables import history, reviews, rounds
+
+# What the history calls a choice.
+DECISIONS = {Choice.APPROVE: "approved", Choice.REJECT: "rejected", Choice.TAKE_BACK: "taken_back"}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a reviewer was asked about, and when."""
+
+    round: int
+    asked_at: datetime
+    snapshot: Snapshot
+
+
+class Reviews:
+    """Everything about reviews that is not the queue."""
+
+    def __init__(self, database: Database, work_made: threading.Event) -> None:
+        self._database = database
+        self._work_made = work_made
+
+    def decide(self, review_id: int, round_: int, choice: Choice, note: str, reviewer: Reviewer) -> Verdict:
+        """Record a reviewer's choice if the rules allow it; compare-and-set on (state, round).
+
+        Returns the verdict with the move that was made, or with the signpost that says why none was. Raises
+        LookupError when there is no such review.
+        """
+        with self._database.write() as connection:
+            found = connection.execute(
+                select(reviews).where(reviews.c.id == review_id).with_for_update()
+            ).first()
+            if found is None:
+                raise LookupError(review_id)
+            row = review_from(found)
+            verdict = decide(row, round_, choice, note)
+            if verdict.move:
+                now = self._database.now(connection)
+                decision = Decision(row.decisions + 1, choice, reviewer.name, reviewer.id, now, note.strip())
+                changes = {
+                    "decision": decision,
+                    "decisions": decision.number,
+                    **consequences(row, verdict.move, now),
+                }
+                _move_by_hand(connection, row, changes, now)
+                note_history(
+                    connection, now, row, [Happening(DECISIONS[choice], reviewer.name, note.strip())]
+                )
+        self._work_made.set()
+        return verdict
+
+    def get(self, review_id: int) -> Review | None:
+        """Return one review."""
+        with self._database.read() as connection:
+            row = connection.execute(select(reviews).where(reviews.c.id == review_id)).first()
+            return review_from(row) if row else None
+
+    def round(self, review_id: int, round_: int) -> Round | None:
+        """Return what was asked in one round, or None when it was never asked."""
+        with self._database.read() as connection:
+            key = (rounds.c.review_id == review_id, rounds.c.round == round_)
+            row = connection.execute(select(rounds).where(*key)).first()
+            return _round_from(row) if row else None
+
+    def round_before(self, review_id: int, round_: int) -> Round | None:
+        """Return what was asked last before this round, or None when this is the first question."""
+        earlier = select(rounds).where(rounds.c.review_id == review_id, rounds.c.round < round_)
+        with self._database.read() as connection:
+            row = connection.execute(earlier.order_by(rounds.c.round.desc()).limit(1)).first()
+            return _round_from(row) if row else None
+
+    def last_decision(self, review_id: int, round_: int | None = None) -> HistoryRow | None:
+        """Return the latest decision on a review, or on one round of it, with its words."""
+        made = select(history).where(history.c.review_id == review_id, history.c.what.in_(DECISIONS.values()))
+        if round_ is not None:
+            made = made.where(history.c.round == round_)
+        with self._database.read() as connection:
+            row = connection.execute(made.order_by(history.c.id.desc()).limit(1)).first()
+            return _history_from(row) if row else None
+
+    def pending(self) -> list[Review]:
+        """Return every review that is not merged or closed, the longest waiting first."""
+        living = [state for state in State if not is_dead_end(state)]
+        order = (reviews.c.asked_at.nulls_last(), reviews.c.id)
+        with self._database.read() as connection:
+            found = connection.execute(select(reviews).where(reviews.c.state.in_(living)).order_by(*order))
+            return [review_from(row) for row in found]
+
+    def twins(self, row: Review) -> list[Review]:
+        """Return the other open pull requests with the same head and base: they share a status."""
+        same = (
+            reviews.c.repository_id == row.repository_id,
+            reviews.c.head_sha == row.head_sha,
+            reviews.c.base == row.base,
+            reviews.c.open,
+            reviews.c.id != row.id,
+        )
+        with self._database.read() as connection:
+            found = connection.execute(select(reviews).where(*same).order_by(reviews.c.number))
+            return [review_from(row) for row in found]
+
+    def history(self, review_id: int) -> list[HistoryRow]:
+        """Return the timeline of one review, oldest first."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                select(history).where(history.c.review_id == review_id).order_by(history.c.id)
+            )
+            return [_history_from(row) for row in found]
+
+    def happened_since(self, moment: datetime) -> list[tuple[str, HistoryRow]]:
+        """Return what happened since then, oldest first, each with "owner/repo#12"."""
+        both = select(history, reviews.c.repository, reviews.c.number).join_from(history, reviews)
+        with self._database.read() as connection:
+            found = connection.execute(both.where(history.c.at >= moment).order_by(history.c.id))
+            return [(f"{row.repository}#{row.number}", _history_from(row)) for row in found]
+
+    def to_list(self, reviewer: str) -> list[Review]:
+        """Return the reviews that this reviewer's next digest names, the longest waiting first."""
+        listed = (reviews.c.to_list, reviews.c.reviewer == reviewer, reviews.c.state == State.WAITING)
+        with self._database.read() as connection:
+            found = connection.execute(
+                select(reviews).where(*listed).order_by(reviews.c.asked_at, reviews.c.id)
+            )
+            return [review_from(row) for row in found]
+
+
+def _round_from(row: Row[Any]) -> Round:
+    return Round(row.round, row.asked_at, Snapshot.from_json(row.snapshot))
+
+
+def _history_from(row: Row[Any]) -> HistoryRow:
+    return HistoryRow(**{name: row._mapping[name] for name in HistoryRow.__slots__})
+
+
+def _move_by_hand(connection: Connection, row: Review, changes: dict[str, Any], now: datetime) -> None:
+    fence = (reviews.c.id == row.id, reviews.c.state == row.state, reviews.c.round == row.round)
+    due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
+    # Something happened, but nothing that GitHub has to be read for: a holder of the lease goes on at once.
+    revs = {"rev": reviews.c.rev + 1, "seen_rev": reviews.c.seen_rev + 1}
+    values = {**columns_from(changes), **revs, "problem": None, "attempts": 0, "due_at": due}
+    connection.execute(update(reviews).where(*fence).values(values))

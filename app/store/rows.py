@@ -1,0 +1,82 @@
+"""Rows as the rules see them, and the few writes that every part of the store makes.
+
+Only this package uses it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert
+
+from app.review import Choice, Decision, Review, Seen, State
+from app.store.tables import history
+
+_OWN = {"state", "decision", "success_on", "hint"}
+_PLAIN = [name for name in Review.__dataclass_fields__ if name not in _OWN]
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happened, as the history keeps it."""
+
+    what: str
+    who: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One line of the timeline."""
+
+    at: datetime
+    who: str
+    what: str
+    base: str
+    head_sha: str
+    round: int
+    detail: str
+
+
+def review_from(row: Row[Any]) -> Review:
+    """Read one row of `reviews`."""
+    values = row._mapping
+    return Review(
+        state=State(values["state"]),
+        decision=_decision_from(values["decision"]),
+        success_on=tuple(values["success_on"]),
+        hint=Seen(**values["hint"]) if values["hint"] else None,
+        **{name: values[name] for name in _PLAIN},
+    )
+
+
+def columns_from(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the changes to a `Review` as the columns hold them."""
+    columns = dict(changes)
+    if isinstance(columns.get("decision"), Decision):
+        decision = asdict(columns["decision"])
+        columns["decision"] = {**decision, "at": decision["at"].isoformat()}
+    if "success_on" in columns:
+        columns["success_on"] = list(columns["success_on"])
+    return columns
+
+
+def note_history(connection: Connection, now: datetime, row: Review, happened: list[Happening]) -> None:
+    """Append what happened to the row's history, in the transaction that made it so."""
+    if happened:
+        facts = {
+            "review_id": row.id,
+            "at": now,
+            "base": row.base,
+            "head_sha": row.head_sha,
+            "round": row.round,
+        }
+        connection.execute(insert(history), [{**facts, **asdict(thing)} for thing in happened])
+
+
+def _decision_from(data: dict[str, Any] | None) -> Decision | None:
+    if data is None:
+        return None
+    return Decision(**{**data, "choice": Choice(data["choice"]), "at": datetime.fromisoformat(data["at"])})

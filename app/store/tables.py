@@ -1,0 +1,183 @@
+"""The tables. One row of `reviews` is one pull request; `rounds` holds what a reviewer was asked about.
+
+`reviews` and `letters` are also the queue: `due_at` (null: nothing to do), `lease`, `attempts`, `problem`.
+`history` is append-only. Only this package uses it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time in UTC; SQLite keeps no zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Store in UTC."""
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Read back aware."""
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC) if value else None
+
+
+# SQLite numbers rows only by INTEGER.
+Id = BigInteger().with_variant(Integer, "sqlite")
+metadata = MetaData()
+
+
+def _work() -> list[Column[Any]]:
+    """Return the columns that make a row a place in the queue."""
+    return [
+        Column("due_at", UtcTime),
+        Column("attempts", Integer, nullable=False, default=0),
+        Column("lease", String(32)),
+        Column("problem", Text),
+    ]
+
+
+repositories = Table(
+    "repositories",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("repository_id", BigInteger, nullable=False),
+    Column("problem", Text),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("repository_id", BigInteger, nullable=False),
+    Column("repository", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("round", Integer, nullable=False, default=1),
+    Column("base", Text, nullable=False, default=""),
+    Column("base_sha", String(64), nullable=False, default=""),
+    Column("head", Text, nullable=False, default=""),
+    Column("head_sha", String(64), nullable=False, default=""),
+    Column("open", Boolean, nullable=False, default=True),
+    Column("draft", Boolean, nullable=False, default=False),
+    Column("merged", Boolean, nullable=False, default=False),
+    Column("title", Text, nullable=False, default=""),
+    Column("author", Text, nullable=False, default=""),
+    Column("url", Text, nullable=False, default=""),
+    Column("private", Boolean, nullable=False, default=True),
+    Column("reviewer", String(16)),
+    Column("changed_at", UtcTime, nullable=False),
+    Column("restless_since", UtcTime, nullable=False),
+    Column("asked_at", UtcTime),
+    Column("decision", JSON(none_as_null=True)),
+    Column("decisions", Integer, nullable=False, default=0),
+    Column("said_status", Text, nullable=False, default=""),
+    Column("success_on", JSON, nullable=False, default=list),
+    Column("said_review", Integer, nullable=False, default=0),
+    Column("said_hold", Text),
+    Column("saying", Integer, nullable=False, default=0),
+    Column("merge_commit", String(64)),
+    Column("bypassed", Boolean, nullable=False, default=False),
+    Column("adopted", Boolean, nullable=False, default=False),
+    Column("to_list", Boolean, nullable=False, default=False),
+    Column("vouched", Boolean, nullable=False, default=False),
+    Column("asked_again", Boolean, nullable=False, default=False),
+    Column("hold", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("rev", Integer, nullable=False, default=1),
+    Column("seen_rev", Integer, nullable=False, default=0),
+    Column("hint", JSON(none_as_null=True)),
+    *_work(),
+    UniqueConstraint("repository_id", "number"),
+    Index("reviews_due", "due_at"),
+    Index("reviews_state", "state"),
+)
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("review_id", Id, ForeignKey("reviews.id"), primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("asked_at", UtcTime, nullable=False),
+    Column("snapshot", JSON, nullable=False),
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("id", Id, primary_key=True),
+    # What the letter is for, so that one cause never makes two: "ask 12 3 lily@example.com".
+    Column("key", Text, nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("review_id", Id, ForeignKey("reviews.id")),
+    Column("round", Integer),
+    Column("reviewer", String(16), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("sent_at", UtcTime),
+    Column("message_id", Text),
+    Column("used_at", UtcTime),
+    *_work(),
+    Index("letters_due", "due_at"),
+    Index("letters_reviewer", "reviewer", "kind", "created_at"),
+)
+
+timers = Table(
+    "timers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("seen", UtcTime),
+    Column("etag", Text),
+    *_work(),
+    Index("timers_due", "due_at"),
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("review_id", Id, ForeignKey("reviews.id"), index=True),
+    Column("at", UtcTime, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", String(24), nullable=False),
+    Column("base", Text, nullable=False),
+    Column("head_sha", String(64), nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("detail", Text, nullable=False, default=""),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("received_at", UtcTime, nullable=False, index=True),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("seen_at", UtcTime, nullable=False),
+)

@@ -1,0 +1,55 @@
+"""Take out of a stranger's text what no reader can see: control, bidirectional, zero-width characters.
+
+Called by every function of this room that takes such text. It must never change what can be seen, but for
+two things: letters are composed (NFC), and joined emoji fall apart, as their joiner has no width.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+# Control characters but tab and newline; all format characters (category Cf) that have no shape of their own; lone
+# surrogates, which no encoder takes; fillers that are letters by category but look like nothing.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffc\ufffe\uffff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+
+def clean(text: str) -> str:
+    """Return the text without what cannot be seen, in NFC, with "\\n" as the only line end."""
+    return unicodedata.normalize("NFC", unseen_dropped(_LINE_ENDS.sub("\n", text)))
+
+
+def unseen_dropped(text: str) -> str:
+    """Return the text without what cannot be seen, and nothing else changed."""
+    return _UNSEEN.sub("", text)
+
+
+def cut(text: str, limit: int) -> str:
+    """Return at most so many characters, without parting a letter from its accents."""
+    end = limit
+    while 0 < end < len(text) and unicodedata.combining(text[end]):
+        end -= 1
+    return text[:end]
+
+
+def plain(value: str, limit: int | None = None) -> str:
+    """Return one clean line, at most `limit` characters with the "…" that says something is missing."""
+    line = " ".join(clean(value).split())
+    if limit is None or len(line) <= limit:
+        return line
+    return cut(line, limit - 1).rstrip() + "…"
+
+
+def quote(text: str) -> str:
+    """Return every line with "> " before it, as mails and Markdown quote; '' stays ''."""
+    return "\n".join(f"> {line}".rstrip() for line in clean(text).split("\n")) if text else ""
+
+
+def unusual(name: str) -> bool:
+    """Tell whether a branch or file name holds more than printable ASCII, so may look like another one."""
+    return not (name.isascii() and name.isprintable())

@@ -1,0 +1,59 @@
+"""Times, sizes and counts as a person would say them.
+
+Called by mail and pages. Times are aware and given, never asked for: what is "today" depends on the
+reader's time zone. English only, whatever the machine's locale is.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, tzinfo
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_UNITS = (
+    (timedelta(days=365), "year"),
+    (timedelta(days=30), "month"),
+    (timedelta(days=1), "day"),
+    (timedelta(hours=1), "hour"),
+    (timedelta(minutes=1), "minute"),
+)
+# Up to so many lines, in up to so many files, a change is called so.
+_SIZES = ((50, 5, "A small change"), (300, 20, "A medium-sized change"), (1500, 100, "A large change"))
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """Return "1 file", "2 files", "1,204 lines"; the plural adds an s unless given."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """Return how long ago that was, in its largest whole unit; "just now" below a minute, and for the future."""
+    passed = now - then
+    for unit, name in _UNITS:
+        if passed >= unit:
+            return f"{count(passed // unit, name)} ago"
+    return "just now"
+
+
+def when(moment: datetime, timezone: tzinfo, now: datetime) -> str:
+    """Return a moment by the reader's calendar: "today at 14:05", "Mon 23 Nov at 09:12", the year if another."""
+    there, today = moment.astimezone(timezone), now.astimezone(timezone).date()
+    near = {0: "today", -1: "yesterday", 1: "tomorrow"}
+    day = near.get((there.date() - today).days) or _date(there, with_year=there.year != today.year)
+    return f"{day} at {there:%H:%M}"
+
+
+def _date(day: datetime, with_year: bool) -> str:
+    words = f"{_DAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
+    return f"{words} {day.year}" if with_year else words
+
+
+def size_words(*, additions: int, deletions: int, changed_files: int) -> str:
+    """Return how large a change is: "A small change: 12 lines in 2 files". Named, since three numbers mix up."""
+    lines = additions + deletions
+    if not changed_files:
+        return "No files changed"
+    fitting = (name for most, files, name in _SIZES if lines <= most and changed_files <= files)
+    size = next(fitting, "A very large change")
+    where = count(changed_files, "file")
+    return f"{size}: {count(lines, 'line')} in {where}" if lines else f"{size}: {where}, no lines of text"

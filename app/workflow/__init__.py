@@ -1,0 +1,57 @@
+"""The story of a pull request, one function a step; the worker calls `step` for every row it has claimed.
+
+Look at GitHub and ask Lily (`asking`), say what GitHub should show (`saying`), merge (`merging`), mail (`letters`),
+and look for what no webhook told (`looking`).
+Every outside call is followed by a checkpoint, so that a step can be cut anywhere and run again: what was done is
+read from the row, or from GitHub, never guessed. It never merges without a standing yes for this head and base.
+"""
+
+from __future__ import annotations
+
+from app.github_client import GitHubError, Refused
+from app.mail import MailError, MailRefused
+from app.review import State
+from app.store import Claim
+from app.workflow.asking import ask, look
+from app.workflow.gate import HOURLY, Gate, Rest, Work
+from app.workflow.letters import preview_of, request_fresh_link, request_sign_in, send_letter
+from app.workflow.looking import look_around, set_looks
+from app.workflow.merging import merge
+from app.workflow.saying import say
+
+__all__ = [
+    "Gate",
+    "Rest",
+    "advance",
+    "preview_of",
+    "request_fresh_link",
+    "request_sign_in",
+    "set_looks",
+    "step",
+]
+
+
+def step(gate: Gate, claim: Claim) -> Rest:
+    """Do all that can be done now for one claimed row. Raises Overtaken when somebody else moved it."""
+    try:
+        return STEPS[claim.kind](gate, claim)
+    except (GitHubError, MailError) as error:
+        lasting = isinstance(error, Refused | MailRefused)
+        return Rest(HOURLY if lasting else getattr(error, "after", None), error.reason, failed=True)
+
+
+def advance(gate: Gate, claim: Claim) -> Rest:
+    """Bring one review as far as it can go now."""
+    row = gate.store.reviews.get(claim.id)
+    if row is None:
+        return Rest()
+    work = Work(gate, claim, row)
+    look(work)
+    wait = ask(work)
+    say(work)
+    if work.row.state is State.TO_MERGE:
+        return merge(work)
+    return wait
+
+
+STEPS = {"letter": send_letter, "review": advance, "timer": look_around}

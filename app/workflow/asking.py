@@ -1,0 +1,147 @@
+"""From GitHub's word to Lily's letter: look, take in what is new, ask.
+
+Facts come from reading GitHub; a webhook only wakes the row. A letter never mixes two versions.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from app.review import (
+    Event,
+    Move,
+    PullRequest,
+    Review,
+    Reviewer,
+    Snapshot,
+    State,
+    ask_at,
+    covers,
+    follow,
+    next_move,
+    tells_nothing_new,
+)
+from app.store import Happening, NewLetter
+from app.workflow.gate import Rest, Work
+from app.workflow.readiness import Unready, why_not_ready
+from app.workflow.sameness import is_same_change
+
+# So many first letters about one author's changes go out alone in an hour.
+AN_HOUR, MOST_LETTERS = timedelta(hours=1), 10
+# The fields of a row that are simply what GitHub said.
+_COPIED = (
+    "repository",
+    "base",
+    "base_sha",
+    "head",
+    "head_sha",
+    "open",
+    "draft",
+    "merged",
+    "title",
+    "author",
+    "url",
+    "private",
+)
+
+
+def look(work: Work) -> None:
+    """Learn what GitHub says, if something happened since the last look or a merge is out."""
+    row = work.row
+    if row.state is State.MERGING:
+        return settle(work)
+    if row.rev == row.seen_rev:
+        return None
+    if row.hint is not None and tells_nothing_new(row, row.hint) and not row.asked_again:
+        return work.keep(seen_rev=row.rev)
+    return take_in(work, work.read())
+
+
+def settle(work: Work) -> None:
+    """End a merge whose answer is not known, by reading: merged, or still open and then to be merged again."""
+    facts = work.read()
+    if not facts.merged:
+        work.keep(move=next_move(State.MERGING, Event.STILL_OPEN))
+    take_in(work, facts)
+
+
+def take_in(work: Work, facts: PullRequest) -> None:
+    """Write what was read into the row, and the move that follows from it."""
+    row = work.row
+    is_same = is_same_change(work, facts)
+    move = follow(row, facts, work.gate.policy, is_same)
+    changes: dict[str, Any] = {name: getattr(facts, name) for name in _COPIED}
+    if move and move.to is State.MERGED:
+        changes["merge_commit"] = facts.merge_commit
+        changes["bypassed"] = not covers(row, facts)
+    elif row.state is State.MERGED and facts.merged and facts.base != row.base:
+        # GitHub's merge names no base: a retarget in the last instant took it where no yes was given for.
+        changes["bypassed"] = True
+    is_news = changes.get("bypassed", False) and not row.bypassed
+    happened = _happened(row, facts, move, "bypassed" if is_news else "same_change" if is_same else None)
+    news = bypass_letters(work) if is_news else []
+    work.keep(move=move, happened=happened, news=news, seen_rev=row.rev, asked_again=False, **changes)
+
+
+def bypass_letters(work: Work) -> list[NewLetter]:
+    """Return one letter to each reviewer about what was merged without them."""
+    row, people = work.row, work.gate.policy.reviewers
+    return [NewLetter(f"bypass {row.id} {person.id}", "bypass", person.id, row.id) for person in people]
+
+
+def ask(work: Work) -> Rest:
+    """Ask the reviewer about a change that is ready: snapshot, letter and `waiting` in one transaction.
+
+    The change is read pinned to the SHAs of the same read, so a letter never mixes two versions.
+    """
+    gate, row = work.gate, work.row
+    if row.state is not State.TO_ASK:
+        return Rest()
+    early = ask_at(row, gate.policy) - gate.store.now()
+    if early > timedelta(0):
+        return Rest(wait=early)
+    if work.facts is None:
+        take_in(work, work.read())
+        return ask(work)
+    unready = why_not_ready(work, work.facts)
+    if unready:
+        return wait(work, unready)
+    reviewer = gate.policy.reviewers[0]
+    change = gate.github.change(row.repository, work.facts.base_sha, work.facts.head_sha)
+    letter = letter_about(work, reviewer)
+    work.keep(
+        move=next_move(State.TO_ASK, Event.ASKED),
+        asked=Snapshot(work.facts, change),
+        letter=letter,
+        to_list=letter.kind == "digest",
+        reviewer=reviewer.id,
+        happened=[Happening("asked", reviewer.name)],
+    )
+    return Rest()
+
+
+def letter_about(work: Work, reviewer: Reviewer) -> NewLetter:
+    """Return the letter that asks: its own, or a digest on day one and when one author sends very many."""
+    row, letters = work.row, work.gate.store.letters
+    is_first = row.asked_at is None
+    if is_first and (row.adopted or letters.asked_for(row.author, AN_HOUR) >= MOST_LETTERS):
+        return letters.digest(reviewer.id)
+    return NewLetter(f"ask {row.id} {row.round} {reviewer.id}", "ask", reviewer.id, row.id, row.round)
+
+
+def wait(work: Work, unready: Unready) -> Rest:
+    """Leave a change unasked, and say in its status why."""
+    if work.row.hold != unready.why:
+        work.keep(hold=unready.why, happened=[Happening("unready", "qa-gate", unready.why)])
+    return Rest(wait=unready.wait)
+
+
+def _happened(row: Review, facts: PullRequest, move: Move | None, what: str | None) -> list[Happening]:
+    """Return what the history says of a read: `what` where it has a name of its own, else by the move."""
+    by = facts.merged_by or "GitHub"
+    if move is None:
+        return [Happening(what, by, f"it was merged into {facts.base}, not {row.base}")] if what else []
+    moved = row.was_read and facts.head_sha != row.head_sha
+    why = f"{move.why} ({row.head_sha[:7]} to {facts.head_sha[:7]})" if moved else move.why
+    return [Happening(what or ("round" if move.new_round else move.to.value), by, why)]

@@ -1,0 +1,69 @@
+"""What every step works with: the gate's parts, one leased review, and how a step may end.
+
+Only this package uses `Work`; `create_app` builds the one `Gate`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.github_client import GitHub, Refused
+from app.links import Links
+from app.mail import Mailer
+from app.review import Policy, PullRequest, Review
+from app.store import Claim, Store
+
+# GitHub reads may lag behind its own answers for a moment.
+SOON = timedelta(seconds=2)
+# What somebody must act on is tried again by itself this often.
+HOURLY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Everything that the gate works with, wired once by `create_app`."""
+
+    policy: Policy
+    store: Store
+    links: Links
+    github: GitHub
+    mailer: Mailer
+    public_url: str
+    timezone: ZoneInfo
+    preview_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How a step ended: due again after `wait` (None: when something happens), and why it failed if it did.
+
+    A failed step with no `wait` is for the worker to space out.
+    """
+
+    wait: timedelta | None = None
+    problem: str | None = None
+    failed: bool = False
+
+
+class Work:
+    """One review in the hands of a worker: the lease, the row as last written, the facts as last read."""
+
+    def __init__(self, gate: Gate, claim: Claim, row: Review) -> None:
+        self.gate = gate
+        self.claim = claim
+        self.row = row
+        self.facts: PullRequest | None = None
+
+    def keep(self, **changes: Any) -> None:
+        """Write a checkpoint; see `Queue.checkpoint`. Raises Overtaken."""
+        self.row = self.gate.store.queue.checkpoint(self.claim, self.row, **changes)
+
+    def read(self) -> PullRequest:
+        """Read the pull request from GitHub, once a call."""
+        self.facts = self.gate.github.pull_request(self.row.repository, self.row.number)
+        if self.facts.repository_id != self.row.repository_id:
+            raise Refused(f"Another repository now has the name {self.row.repository}.", "missing")
+        return self.facts

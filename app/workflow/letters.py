@@ -1,0 +1,169 @@
+"""Letters, from a row to SES: questions, fresh links, sign-in.
+
+A letter's words and links are composed when it is sent, so that it never carries what is overtaken and no link
+lies in the database.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from app import mail
+from app.links import DecideLink, SignInLink
+from app.review import Choice, PullRequest, Review, Reviewer, Snapshot, State
+from app.store import Claim, Letter, NewLetter
+from app.workflow.gate import Gate, Rest
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A composed letter, and which reviews it lists."""
+
+    mail: mail.Mail
+    listed: tuple[int, ...] = ()
+
+
+def send_letter(gate: Gate, claim: Claim) -> Rest:
+    """Compose and send one letter, unless what it asks is overtaken or its reader is no reviewer any more."""
+    letter = gate.store.letters.get(claim.id)
+    reviewer = gate.policy.reviewer(letter.reviewer) if letter else None
+    if letter is None or letter.sent_at or reviewer is None:
+        return Rest()
+    words = WRITERS[letter.kind](gate, letter, reviewer)
+    if words is None:
+        return Rest()
+    gate.store.letters.note_sent(letter.id, gate.mailer.send(words.mail), words.listed)
+    return Rest()
+
+
+def request_sign_in(gate: Gate, address: str) -> None:
+    """Queue a sign-in letter if the address is a reviewer's and had not its share; say nothing either way."""
+    reviewer = gate.policy.reviewer_at(address)
+    if reviewer:
+        gate.store.letters.request(NewLetter(f"sign_in {secrets.token_hex(8)}", "sign_in", reviewer.id))
+
+
+def request_fresh_link(gate: Gate, review_id: int, reviewer: Reviewer) -> None:
+    """Queue the current question again for the reviewer's own address, if they had not their share."""
+    row = gate.store.reviews.get(review_id)
+    if row:
+        key = f"fresh {secrets.token_hex(8)}"
+        gate.store.letters.request(NewLetter(key, "fresh", reviewer.id, row.id, row.round))
+
+
+def preview_of(gate: Gate, pull: PullRequest) -> str | None:
+    """Return where the change can be tried, from PREVIEW_URL; its values are encoded."""
+    if gate.preview_url is None:
+        return None
+    values = {"number": pull.number, "branch": quote(pull.head, safe=""), "sha": pull.head_sha}
+    return gate.preview_url.format(**values)
+
+
+def _sign_in(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words:
+    url = gate.links.sign_in_url(SignInLink(letter.id, reviewer.id), gate.store.now())
+    return Words(mail.compose_sign_in(reviewer, url))
+
+
+def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
+    """Compose the question of a round, or None when that round is not waiting any more."""
+    row = gate.store.reviews.get(letter.review_id or 0)
+    asked = gate.store.reviews.round(row.id, row.round) if row else None
+    if row is None or asked is None or (row.state, row.round) != (State.WAITING, letter.round):
+        return None
+    now = gate.store.now()
+    last = gate.store.reviews.last_decision(row.id)
+    approve, reject = _both_links(gate, row, reviewer, now)
+    request = mail.Request(
+        reviewer=reviewer,
+        snapshot=asked.snapshot,
+        round=row.round,
+        asked_at=asked.asked_at,
+        approve_url=approve,
+        reject_url=reject,
+        pending_url=f"{gate.public_url}/",
+        try_url=preview_of(gate, asked.snapshot.pull),
+        is_fresh=letter.kind == "fresh",
+        previous_note=last.detail if last and last.what == "rejected" else None,
+        **_news(gate, row, asked.snapshot),
+    )
+    return Words(mail.compose_request(request, now, gate.timezone))
+
+
+def _news(gate: Gate, row: Review, now: Snapshot) -> dict[str, Any]:
+    """Return what is new since the reviewer was last asked."""
+    earlier = gate.store.reviews.round_before(row.id, row.round)
+    if earlier is None or earlier.snapshot.pull.head_sha == now.pull.head_sha:
+        return {}
+    before = earlier.snapshot
+    known = {commit.sha for commit in before.change.commits}
+    code = now.pull.url.rpartition("/pull/")[0]
+    return {
+        "is_again": True,
+        "new_commits": tuple(commit for commit in now.change.commits if commit.sha not in known),
+        "compare_url": f"{code}/compare/{before.pull.head_sha}...{now.pull.head_sha}",
+    }
+
+
+def _digest(gate: Gate, _letter: Letter, reviewer: Reviewer) -> Words | None:
+    """Compose the list of what came together, or None when nothing of it waits any more."""
+    now = gate.store.now()
+    rows = gate.store.reviews.to_list(reviewer.id)
+    items = [item for row in rows if (item := _item(gate, row, reviewer, now))]
+    if not items:
+        return None
+    words = mail.compose_digest(reviewer, items, f"{gate.public_url}/", now, gate.timezone)
+    return Words(words, tuple(row.id for row in rows))
+
+
+def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> mail.DigestItem | None:
+    asked = gate.store.reviews.round(row.id, row.round)
+    if asked is None:
+        return None
+    pull = asked.snapshot.pull
+    approve, reject = _both_links(gate, row, reviewer, now)
+    return mail.DigestItem(
+        title=pull.title,
+        author=pull.author,
+        author_is_bot=pull.author_is_bot,
+        repository=pull.repository,
+        number=pull.number,
+        url=pull.url,
+        asked_at=asked.asked_at,
+        additions=pull.additions,
+        deletions=pull.deletions,
+        changed_files=pull.changed_files,
+        approve_url=approve,
+        reject_url=reject,
+    )
+
+
+def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
+    """Compose the news that something was merged without the reviewers."""
+    row = gate.store.reviews.get(letter.review_id or 0)
+    if row is None:
+        return None
+    told = [line for line in gate.store.reviews.history(row.id) if line.what == "bypassed"]
+    by = told[-1].who.removeprefix("GitHub") if told else ""
+    return Words(mail.compose_bypass(reviewer, row, by, f"{gate.public_url}/"))
+
+
+def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> list[str]:
+    """Return the addresses that approve and reject this round."""
+    choices = (Choice.APPROVE, Choice.REJECT)
+    return [
+        gate.links.decide_url(DecideLink(row.id, row.round, reviewer.id, choice), now) for choice in choices
+    ]
+
+
+WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | None]] = {
+    "ask": _question,
+    "fresh": _question,
+    "digest": _digest,
+    "bypass": _bypass,
+    "sign_in": _sign_in,
+}

@@ -1,0 +1,60 @@
+"""The look at a repository: what a lost webhook did not tell, brought in through the same door.
+
+GitHub never sends a missed webhook again. A look asks for what changed since the last one, with GitHub's ETag, so
+that where nothing changed it costs one call that counts for nothing. It decides nothing; it wakes rows.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from app.github_client import ListedPull
+from app.store import Claim, Recorded, Timer
+from app.workflow.gate import Gate, Rest
+
+# A repository without any pull request tells no time of GitHub's; its clock and ours may differ.
+MARGIN = timedelta(minutes=5)
+SLACK = timedelta(seconds=2)
+
+log = logging.getLogger("qa-gate.look")
+
+
+def set_looks(gate: Gate) -> None:
+    """Let every configured repository be looked at now, and from then on regularly."""
+    for repository in gate.policy.repositories:
+        gate.store.timers.set(repository)
+
+
+def look_around(gate: Gate, claim: Claim) -> Rest:
+    """Look at one repository and wake what changed; the first look takes in every open pull request."""
+    timer = gate.store.timers.get(claim.id)
+    if timer is None or not gate.policy.knows(timer.name):
+        return Rest()
+    began = gate.store.now()
+    listing = gate.github.pull_requests(
+        timer.name,
+        state="open" if timer.seen is None else "all",
+        etag=timer.etag,
+        until=timer.seen,
+        on_page=lambda: gate.store.queue.renew(claim),
+    )
+    woken = [pull for pull in listing.pulls if _wake(gate, timer, pull)]
+    if not listing.is_unchanged:
+        newest = max((pull.updated_at for pull in listing.pulls), default=None)
+        gate.store.timers.note(timer.id, newest or timer.seen or began - MARGIN, _etag(timer, listing.etag))
+    if woken:
+        log.info("%s: found %s", timer.name, ", ".join(f"#{pull.number}" for pull in woken))
+    return Rest(wait=gate.policy.look)
+
+
+def _wake(gate: Gate, timer: Timer, pull: ListedPull) -> bool:
+    # On day one, what lay there already is listed in one letter; what comes while the gate starts is not.
+    adopt = timer.seen is None and pull.updated_at + SLACK < timer.created_at
+    is_gated = gate.policy.gates(pull.seen.base)
+    return gate.store.arrivals.found(pull, is_gated, adopt=adopt) is Recorded.WOKEN
+
+
+def _etag(timer: Timer, etag: str | None) -> str | None:
+    """Return the ETag to send next time; that of the first look was of another list."""
+    return etag if timer.seen is not None else None

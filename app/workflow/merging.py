@@ -1,0 +1,132 @@
+"""The merge, and what GitHub's answers to it mean.
+
+A merge is noted before it is sent. It ends by a definite answer, or by reading; a lost answer is never followed
+by another merge before GitHub was read again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from app.github_client import Moved, Refused, TryAgain
+from app.review import Event, State, context_of, next_move, statuses_to_say
+from app.store import Happening
+from app.workflow.asking import settle, take_in
+from app.workflow.gate import SOON, Rest, Work
+from app.workflow.saying import say, say_hold
+
+AT_ONCE = timedelta(0)
+# GitHub updates a branch in its own time, and says so by a webhook.
+UPDATING = timedelta(seconds=30)
+# Whatever holds a yes, GitHub is asked again this often, should no webhook say that it is over.
+LOOK_AGAIN = timedelta(minutes=10)
+# So often in a row GitHub may put a merge off before that is shown as a reason.
+PATIENCE = 3
+CONFLICT = "It clashes with another change: the developer must resolve the conflict."
+BEHIND = "It must be brought up to date with {} first: the developer must do that."
+
+
+def merge(work: Work) -> Rest:
+    """Merge what the reviewer approved: read once more, note that the merge is out, send it with its SHA."""
+    facts = work.read()
+    take_in(work, facts)
+    if work.row.state is not State.TO_MERGE or statuses_to_say(work.row, work.gate.policy):
+        return Rest(wait=AT_ONCE)
+    if facts.mergeable_state == "dirty":
+        return hold(work, CONFLICT, for_developer=True)
+    work.keep(move=next_move(State.TO_MERGE, Event.MERGE_SENT))
+    row, policy = work.row, work.gate.policy
+    try:
+        commit = work.gate.github.merge(row.repository, row.number, row.head_sha, policy.merge_method)
+    except Moved:
+        work.keep(move=next_move(State.MERGING, Event.STILL_OPEN))
+        return Rest(wait=SOON)
+    except TryAgain as unknown:
+        return unanswered(work, unknown)
+    except Refused as refusal:
+        return refused(work, refusal)
+    work.keep(
+        move=next_move(State.MERGING, Event.MERGED),
+        merge_commit=commit,
+        merged=True,
+        open=False,
+        happened=[Happening("merged", "qa-gate", f"into {row.base}")],
+    )
+    say(work)
+    return Rest()
+
+
+def unanswered(work: Work, unknown: TryAgain) -> Rest:
+    """Read whether a merge happened whose answer was lost or put us off; if GitHub is away, the next step reads."""
+    settle(work)
+    if work.row.state is not State.TO_MERGE or work.facts is None:
+        return Rest(wait=AT_ONCE)
+    if work.facts.mergeable_state == "behind":
+        return update(work)
+    # Right after our own success GitHub may still miss it; when it goes on, somebody has to know.
+    if work.facts.mergeable_state == "blocked" and work.claim.attempts >= PATIENCE:
+        return blocked(work, unknown.reason)
+    return Rest(unknown.after, unknown.reason, failed=True)
+
+
+def refused(work: Work, refusal: Refused) -> Rest:
+    """Find out what a refused merge means: it may be merged already; else say why not, and try again later."""
+    settle(work)
+    if work.row.state is not State.TO_MERGE or work.facts is None:
+        return Rest(wait=AT_ONCE)
+    match work.facts.mergeable_state:
+        case "dirty":
+            return hold(work, CONFLICT, for_developer=True)
+        case "behind":
+            return update(work)
+        case "blocked":
+            return blocked(work, refusal.reason)
+        case "unknown" if work.claim.attempts < PATIENCE:
+            return Rest(SOON, refusal.reason, failed=True)  # GitHub is still finding out
+        case _:
+            return hold(work, refusal.reason)
+
+
+def update(work: Work) -> Rest:
+    """Bring a branch up to date with its base where GitHub asks for that; the yes is carried over (`sameness`)."""
+    row, facts = work.row, work.facts
+    behind = BEHIND.format(row.base)
+    # A gated branch is moved by its own pull requests only.
+    if facts is None or (facts.head_repository == row.repository and work.gate.policy.gates(row.head)):
+        return hold(work, behind, for_developer=True)
+    try:
+        work.gate.github.update_branch(row.repository, row.number, row.head_sha)
+    except Moved:
+        return Rest(wait=SOON)
+    except Refused:
+        return hold(work, behind, for_developer=True)
+    work.keep(happened=[Happening("updated", "qa-gate", f"with {row.base}")])
+    return Rest(wait=UPDATING)
+
+
+def blocked(work: Work, reason: str) -> Rest:
+    """Say what a protected branch still waits for: checks that run, checks that are red, or what GitHub says."""
+    if context_of(work.row.base) in reason:
+        # Somebody wrote over our own status: what we believe to have said is not there any more.
+        work.keep(said_status="")
+        return Rest(wait=SOON)
+    checks = work.gate.github.checks(work.row.repository, work.row.head_sha)
+    work.keep()
+    names = ", ".join(checks.names)
+    if checks.state == "red":
+        return hold(
+            work, f"An automatic check is red ({names}): the developer must mend it.", for_developer=True
+        )
+    if checks.state == "pending":
+        return hold(work, f"Its automatic checks are still running ({names}). It is merged when they pass.")
+    return hold(work, reason)
+
+
+def hold(work: Work, why: str, *, for_developer: bool = False) -> Rest:
+    """Keep a yes that cannot be merged now, and show why on the page, in the status, and to who must act."""
+    if work.row.hold != why:
+        work.keep(hold=why, happened=[Happening("held", "GitHub", why)])
+    say(work)
+    if for_developer:
+        say_hold(work)
+    return Rest(wait=LOOK_AGAIN)

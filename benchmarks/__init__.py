@@ -1,0 +1,111 @@
+"""What one step of a life costs: calls to GitHub, SQL statements, mails.
+
+Counted in the same world as the tests', on SQLite; run by `make bench`. Counts are the same on every machine and
+in every run, so they can be promised; times could not. Nothing here decides anything or is used by the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from tests.world import World
+
+MANY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What was spent; `answers` are the statuses that GitHub gave, in order."""
+
+    answers: tuple[int | None, ...]
+    statements: int
+    mails: int
+
+    @property
+    def calls(self) -> int:
+        """Return how often GitHub was called."""
+        return len(self.answers)
+
+
+@contextmanager
+def new_world() -> Iterator[World]:
+    """Give a fresh gate between fresh stand-ins; all of it is gone afterwards."""
+    with TemporaryDirectory(prefix="qa-gate-") as folder, pytest.MonkeyPatch.context() as environment:
+        world = World(Path(folder, "git"), f"sqlite:///{folder}/qa-gate.db", environment)
+        try:
+            yield world
+        finally:
+            world.stop()
+
+
+def cost_of(world: World, what: Callable[[], object]) -> Cost:
+    """Run something and return what it cost. Where a transaction begins counts as no statement."""
+    statements: list[str] = []
+
+    def count(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            statements.append(statement)
+
+    calls, mails = len(world.github.calls), len(world.inbox.mails)
+    for engine in world.store.database.engines:
+        event.listen(engine, "before_cursor_execute", count)
+    try:
+        what()
+    finally:
+        for engine in world.store.database.engines:
+            event.remove(engine, "before_cursor_execute", count)
+    answers = tuple(call.status for call in world.github.calls[calls:])
+    return Cost(answers, len(statements), len(world.inbox.mails) - mails)
+
+
+def life(*, with_a_push: bool = False) -> Cost:
+    """Open, mail, look at the page, approve, merge; or with a push after the mail, and so a second mail."""
+
+    def live() -> None:
+        world.open()
+        world.settle()
+        if with_a_push:
+            world.commit("gift-cards", "Round the total", cards_py="rounded\n")
+            world.settle()
+            world.pass_(minutes=10)
+        world.see()
+        world.decide()
+        world.settle()
+        assert world.github.pull(1).merged
+
+    with new_world() as world:
+        return cost_of(world, live)
+
+
+def unchanged_webhook() -> Cost:
+    """A delivery of its own that tells nothing new: the description of a pull request was edited."""
+
+    def hear() -> None:
+        world.github.edit(number, body="Other words.")
+        world.github.settle()
+        assert world.github.deliveries[-1].action == "edited"
+
+    with new_world() as world:
+        number = world.open()
+        world.settle()
+        told = cost_of(world, hear)
+        after = cost_of(world, world.settle)
+        return Cost(told.answers + after.answers, told.statements, told.mails + after.mails)
+
+
+def unchanged_look() -> Cost:
+    """A look at a repository with a hundred open pull requests, where nothing happened since the last one."""
+    with new_world() as world:
+        for number in range(MANY):
+            world.open(f"branch-{number}")
+        world.look()
+        world.pass_(minutes=6)
+        return cost_of(world, lambda: world.pass_(minutes=6))

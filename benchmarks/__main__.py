@@ -1,0 +1,37 @@
+"""Print what the gate costs, and whether that is what is promised: `make bench`. Ends with 1 where it is not."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from benchmarks import MANY, life, unchanged_look, unchanged_webhook
+
+
+def main() -> int:
+    """Measure, print, judge; return the exit status."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    plain, pushed, webhook, look = life(), life(with_a_push=True), unchanged_webhook(), unchanged_look()
+    rows = {
+        "a plain life: open, mail, approve, merge": plain,
+        "a life with a push after the mail": pushed,
+        "a webhook that changes nothing": webhook,
+        f"a look at {MANY} unchanged open pull requests": look,
+    }
+    print(f"{'':48}{'GitHub calls':>14}{'SQL statements':>16}{'mails':>8}")
+    for what, cost in rows.items():
+        print(f"{what:48}{cost.calls:14}{cost.statements:16}{cost.mails:8}")
+    promises = {
+        f"a plain life is at most 7 calls: {plain.calls}": plain.calls <= 7,
+        f"a webhook that changes nothing is no call: {webhook.calls}": webhook.calls == 0,
+        f"and at most 3 statements: {webhook.statements}": webhook.statements <= 3,
+        f"a look where nothing changed is one call, answered 304: {look.answers}": look.answers == (304,),
+    }
+    print()
+    for promise, is_kept in promises.items():
+        print(f"{'OK' if is_kept else 'NOT OK':8}{promise}")
+    return 0 if all(promises.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

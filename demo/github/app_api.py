@@ -1,0 +1,154 @@
+"""The REST calls about the asker itself, the GitHub App, and the protection of branches.
+
+Hung on the front by PretendGitHub through `api.Routes`.
+https://docs.github.com/en/rest/apps/apps and https://docs.github.com/en/rest/branches/branch-protection
+"""
+
+from __future__ import annotations
+
+from flask import Response, g, jsonify
+from flask.typing import ResponseReturnValue
+
+from demo.github import shapes
+from demo.github.api import Routes, given, page
+from demo.github.shapes import Json
+from demo.github.state import Protection, Refusal, Repo
+
+_CREATED = {"created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z"}
+_EVENTS = ["check_run", "check_suite", "pull_request", "push", "status"]
+_CHECKS = "/branches/<path:branch>/protection/required_status_checks"
+
+
+class AppApi:
+    def __init__(self, routes: Routes) -> None:
+        self.world, self.front = routes.world, routes.front
+        routes.add_plain("GET", "/user", self.user)
+        routes.add_plain("GET", "/rate_limit", self.rate_limit)
+        routes.add_plain("GET", "/app", self.app, "app")
+        routes.add_plain("GET", "/app/installations", self.installations, "app")
+        routes.add_plain("POST", "/app/installations/<int:number>/access_tokens", self.new_token, "app")
+        routes.add_plain("GET", "/installation/repositories", self.repositories, "installation")
+        routes.add("GET", "/installation", self.installation_of)
+        routes.add("GET", "/branches/<path:branch>/protection", self.protection, "administration:read")
+        routes.add("GET", _CHECKS, self.required_checks, "administration:read")
+        routes.add("PATCH", _CHECKS, self.require_checks, "administration")
+
+    def user(self) -> Json:
+        if g.kind != "user":
+            raise Refusal(403, "Resource not accessible by integration")
+        return shapes.myself(self.world, g.actor)
+
+    def rate_limit(self) -> Json:
+        left = {
+            "limit": 5000,
+            "remaining": max(5000 - self.front.used, 0),
+            "reset": 0,
+            "used": self.front.used,
+        }
+        return {"resources": {"core": left, "search": left}, "rate": left}
+
+    # --- The App ---------------------------------------------------------------------------------------------
+
+    def _permissions(self) -> dict[str, str]:
+        return {
+            right.partition(":")[0]: right.partition(":")[2] or "write" for right in sorted(self.world.rights)
+        }
+
+    def app(self) -> Json:
+        owner, number = next(iter(self.world.repos.values())).owner, self.world.app_id or 0
+        made = shapes.integration(self.world, number, self.world.app_slug, owner, self._permissions())
+        return {**made, "installations_count": 1}
+
+    def _installation(self) -> Json:
+        account, number = next(iter(self.world.repos.values())).owner, self.world.installation_id
+        return {
+            "id": number,
+            "account": shapes.person(self.world, account),
+            "repository_selection": "selected",
+            "access_tokens_url": f"{self.world.api}/app/installations/{number}/access_tokens",
+            "repositories_url": f"{self.world.api}/installation/repositories",
+            "html_url": f"{self.world.site}/settings/installations/{number}",
+            "app_id": self.world.app_id,
+            "app_slug": self.world.app_slug,
+            "target_id": account.id,
+            "target_type": account.type,
+            "permissions": self._permissions(),
+            "events": _EVENTS,
+            **_CREATED,
+            "single_file_name": None,
+            "suspended_by": None,
+            "suspended_at": None,
+        }
+
+    def installations(self) -> Response:
+        return page([self._installation()], lambda one: one)
+
+    def installation_of(self, repo: Repo) -> Json:
+        if g.kind != "app" or repo.fork_of is not None:
+            raise Refusal(401, "A JSON web token could not be decoded")
+        return self._installation()
+
+    def new_token(self, number: int) -> ResponseReturnValue:
+        if number != self.world.installation_id:
+            raise Refusal(404, "Not Found")
+        token, until = self.front.new_installation_token()
+        body = {
+            "token": token,
+            "expires_at": shapes.time(until),
+            "permissions": self._permissions(),
+            "repository_selection": "selected",
+        }
+        return jsonify(body), 201
+
+    def repositories(self) -> Response:
+        found = [repo for repo in self.world.repos.values() if repo.fork_of is None and not repo.deleted]
+        return page(found, lambda repo: shapes.repository(self.world, repo), "repositories")
+
+    # --- Protection ------------------------------------------------------------------------------------------
+
+    def _protection(self, repo: Repo, branch: str) -> Protection:
+        if branch not in repo.git.branches:
+            raise Refusal(404, "Branch not found")
+        if branch not in repo.protections:
+            raise Refusal(404, "Branch not protected")
+        return repo.protections[branch]
+
+    def required_checks(self, repo: Repo, branch: str) -> Json:
+        protection = self._protection(repo, branch)
+        api = f"{shapes.repo_api(self.world, repo)}/branches/{branch}/protection/required_status_checks"
+        return {
+            "url": api,
+            "strict": protection.strict,
+            "contexts": list(protection.checks),
+            "contexts_url": f"{api}/contexts",
+            "checks": [{"context": name, "app_id": app} for name, app in protection.checks.items()],
+        }
+
+    def require_checks(self, repo: Repo, branch: str) -> Json:
+        protection, body = self._protection(repo, branch), given()
+        protection.strict = bool(body.get("strict", protection.strict))
+        if "checks" in body:
+            protection.checks = {one["context"]: one.get("app_id") for one in body["checks"]}
+        elif "contexts" in body:
+            protection.checks = dict.fromkeys(body["contexts"])
+        return self.required_checks(repo, branch)
+
+    def protection(self, repo: Repo, branch: str) -> Json:
+        protection = self._protection(repo, branch)
+        api = f"{shapes.repo_api(self.world, repo)}/branches/{branch}/protection"
+        off = "required_linear_history allow_force_pushes allow_deletions block_creations lock_branch".split()
+        answer: Json = {
+            "url": api,
+            "enforce_admins": {"url": f"{api}/enforce_admins", "enabled": protection.enforce_admins},
+            **{name: {"enabled": False} for name in off},
+        }
+        if protection.checks:
+            answer["required_status_checks"] = self.required_checks(repo, branch)
+        if protection.approvals:
+            answer["required_pull_request_reviews"] = {
+                "url": f"{api}/required_pull_request_reviews",
+                "dismiss_stale_reviews": False,
+                "require_code_owner_reviews": False,
+                "required_approving_review_count": protection.approvals,
+            }
+        return answer

@@ -1,0 +1,310 @@
+"""Git as the stand-in needs it: bare repositories, plumbing only, never a working tree.
+
+Called by the actions and shapes of this package, under the stand-in's lock. What is asked by SHA never
+changes, so it is remembered; branch tips are mirrored in `branches` and written through to the repository.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+Content = str | bytes | None | tuple[str, str | bytes]
+_SHA = re.compile(r"[0-9a-f]{40}")
+_ENVIRONMENT = {
+    "PATH": os.environ.get("PATH", os.defpath),
+    "LC_ALL": "C",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+_KINDS = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "C": "copied", "T": "changed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who made a commit, and when (aware, whole seconds count)."""
+
+    name: str
+    email: str
+    at: datetime
+
+    def line(self) -> str:
+        return f"{self.name} <{self.email}> {int(self.at.timestamp())} +0000"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitData:
+    sha: str
+    tree: str
+    parents: tuple[str, ...]
+    author: Signature
+    committer: Signature
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    path: str
+    previous: str | None
+    status: str
+    blob: str
+    additions: int
+    deletions: int
+    patch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    mode: str
+    kind: str
+    sha: str
+    size: int | None
+    path: str
+
+
+@dataclass
+class Git:
+    """One bare repository. `shared`: another whose objects this one uses, as GitHub's forks do."""
+
+    path: Path
+    shared: Path | None = None
+    branches: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.path.mkdir(parents=True)
+        _git(self.path, "init", "--quiet", "--bare", "--template=", "--initial-branch=master", ".")
+        if self.shared is not None:
+            (self.path / "objects" / "info").rmdir()
+            (self.path / "objects" / "pack").rmdir()
+            (self.path / "objects").rmdir()
+            (self.path / "objects").symlink_to(self.shared / "objects")
+        for name in ("_commit", "_changes", "_merge", "_base", "_range", "_tree", "_kind"):
+            setattr(self, name, cache(getattr(self, name)))
+
+    # --- Reading; each by SHA, so remembered -----------------------------------------------------------------
+
+    def commit(self, sha: str) -> CommitData:
+        """Return a commit; KeyError when there is none."""
+        return self._commit(sha)
+
+    def changes(self, old: str, new: str) -> tuple[FileChange, ...]:
+        """Return what differs between two commits' trees, renames found."""
+        return self._changes(old, new)
+
+    def merge(self, ours: str, theirs: str) -> str | None:
+        """Return the tree of a merge of two commits, None when they clash."""
+        return self._merge(ours, theirs)
+
+    def base(self, one: str, two: str) -> str | None:
+        """Return the merge base of two commits, None when they share nothing."""
+        return self._base(one, two)
+
+    def range(self, old: str, new: str) -> tuple[str, ...]:
+        """Return the commits of new that old has not, oldest first."""
+        return self._range(old, new)
+
+    def tree(self, sha: str, recursive: bool) -> tuple[Entry, ...]:
+        """Return the entries of a commit's or a tree's tree; KeyError when there is none."""
+        return self._tree(sha, recursive)
+
+    def resolve_object(self, sha: str) -> str | None:
+        """Return the kind of an object by its full SHA ('commit', 'tree', 'blob'), None when unknown."""
+        try:
+            return self._kind(sha)
+        except KeyError:
+            return None
+
+    def resolve(self, name: str) -> str | None:
+        """Return the SHA of the commit that a branch name or a full SHA stands for."""
+        name = name.removeprefix("refs/").removeprefix("heads/")
+        if name in self.branches:
+            return self.branches[name]
+        if _SHA.fullmatch(name) and self.resolve_object(name) == "commit":
+            return name
+        return None
+
+    def contains(self, tip: str, sha: str) -> bool:
+        """Tell whether a commit is the tip or an ancestor of it."""
+        return self.base(tip, sha) == sha
+
+    def tree_sha(self, sha: str) -> str:
+        return self.commit(sha).tree if self.resolve_object(sha) == "commit" else sha
+
+    # --- Writing ---------------------------------------------------------------------------------------------
+
+    def write(
+        self,
+        ref: str,
+        parents: tuple[str, ...],
+        content: str | Mapping[str, Content],
+        message: str,
+        author: Signature,
+        committer: Signature | None = None,
+    ) -> str:
+        """Make a commit and move the ref ("refs/heads/x") to it, forced; return its SHA.
+
+        content: the SHA of a whole tree, or the paths that change against the first parent.
+        """
+        text = message.encode()
+        lines = [f"commit {ref}", "mark :1", f"author {author.line()}"]
+        lines += [f"committer {(committer or author).line()}", f"data {len(text)}"]
+        out = "\n".join(lines).encode() + b"\n" + text + b"\n"
+        for word, parent in zip(["from", *["merge"] * len(parents)], parents, strict=False):
+            out += f"{word} {parent}\n".encode()
+        out += f'M 040000 {content} ""\n'.encode() if isinstance(content, str) else _edits(content)
+        out = (b"" if parents else f"reset {ref}\n".encode()) + out + b"\nget-mark :1\ndone\n"
+        sha = _git(self.path, "fast-import", "--quiet", "--force", "--done", feed=out).decode().strip()
+        self._remember(ref, sha)
+        return sha
+
+    def move(self, branch: str, sha: str | None) -> None:
+        """Point a branch at a commit, or delete it."""
+        ref = f"refs/heads/{branch}"
+        _git(self.path, "update-ref", *(["-d", ref] if sha is None else [ref, sha]))
+        self._remember(ref, sha)
+
+    def _remember(self, ref: str, sha: str | None) -> None:
+        branch = ref.removeprefix("refs/heads/")
+        if branch == ref:
+            return
+        self.branches.pop(branch, None)
+        if sha is not None:
+            self.branches[branch] = sha
+
+    # --- What the remembered questions ask -------------------------------------------------------------------
+
+    def _commit(self, sha: str) -> CommitData:
+        if self.resolve_object(sha) != "commit":
+            raise KeyError(sha)
+        raw = _git(self.path, "cat-file", "commit", sha).decode(errors="replace")
+        head, _, message = raw.partition("\n\n")
+        fields = [line.partition(" ")[::2] for line in head.splitlines()]
+        one = dict(fields)
+        parents = tuple(value for name, value in fields if name == "parent")
+        return CommitData(
+            sha, one["tree"], parents, _signature(one["author"]), _signature(one["committer"]), message
+        )
+
+    def _changes(self, old: str, new: str) -> tuple[FileChange, ...]:
+        raw = _git(self.path, "diff-tree", "-r", "-M", "-z", "--raw", "--no-abbrev", "--numstat", old, new)
+        patch = _git(self.path, "diff-tree", "-r", "-M", "-p", old, new).decode(errors="replace")
+        patches = re.split(r"(?m)^diff --git .*\n", patch)[1:]
+        return tuple(_files(raw.decode(errors="replace").split("\0")[:-1], patches))
+
+    def _merge(self, ours: str, theirs: str) -> str | None:
+        answer = _run(self.path, "merge-tree", "--write-tree", ours, theirs)
+        if answer.returncode > 1:
+            raise RuntimeError(answer.stderr.decode())
+        return None if answer.returncode else answer.stdout.decode().split()[0]
+
+    def _base(self, one: str, two: str) -> str | None:
+        return one if one == two else _run(self.path, "merge-base", one, two).stdout.decode().strip() or None
+
+    def _range(self, old: str, new: str) -> tuple[str, ...]:
+        listed = _git(self.path, "rev-list", "--topo-order", "--reverse", new, f"^{old}").decode()
+        return tuple(listed.split())
+
+    def _tree(self, sha: str, recursive: bool) -> tuple[Entry, ...]:
+        if self.resolve_object(sha) not in ("commit", "tree"):
+            raise KeyError(sha)
+        flags = ["-r", "-t"] if recursive else []
+        lines = _git(self.path, "ls-tree", "-z", "--long", *flags, sha).decode(errors="replace")
+        return tuple(_entry(line) for line in lines.split("\0")[:-1])
+
+    def read(self, ref: str, path: str) -> bytes | None:
+        """Return a file of a branch or commit, None when there is none."""
+        answer = _run(self.path, "cat-file", "blob", f"{self.resolve(ref)}:{path}")
+        return None if answer.returncode else answer.stdout
+
+    def _kind(self, sha: str) -> str:
+        answer = _run(self.path, "cat-file", "-t", sha).stdout.decode().strip()
+        if not answer:
+            raise KeyError(sha)  # raised, so not remembered: the object may come later
+        return answer
+
+    def first_parents(self, branch: str) -> list[str]:
+        """Return the SHAs of a branch, newest first, along first parents."""
+        return _git(self.path, "rev-list", "--first-parent", self.branches[branch]).decode().split()
+
+
+def _run(folder: Path, *arguments: str, feed: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["git", *arguments], cwd=folder, env=_ENVIRONMENT, input=feed, capture_output=True, check=False
+    )
+
+
+def _git(folder: Path, *arguments: str, feed: bytes | None = None) -> bytes:
+    answer = _run(folder, *arguments, feed=feed)
+    if answer.returncode:
+        raise RuntimeError(f"git {arguments[0]}: {answer.stderr.decode(errors='replace')}")
+    return answer.stdout
+
+
+def _edits(changes: Mapping[str, Content]) -> bytes:
+    out = b""
+    for path, content in changes.items():
+        quoted = '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+        if content is None:
+            out += f"D {quoted}\n".encode()
+            continue
+        mode, data = content if isinstance(content, tuple) else ("100644", content)
+        data = data.encode() if isinstance(data, str) else data
+        if mode == "160000":  # a submodule: what it holds is the commit of another repository
+            out += f"M {mode} ".encode() + data + f" {quoted}\n".encode()
+            continue
+        out += f"M {mode} inline {quoted}\ndata {len(data)}\n".encode() + data + b"\n"
+    return out
+
+
+def _signature(line: str) -> Signature:
+    found = re.fullmatch(r"(.*) <(.*)> (\d+) [+-]\d{4}", line)
+    if found is None:
+        raise ValueError(line)
+    return Signature(found[1], found[2], datetime.fromtimestamp(int(found[3]), UTC))
+
+
+def _entry(line: str) -> Entry:
+    head, _, path = line.partition("\t")
+    mode, kind, sha, size = head.split()
+    return Entry(mode, kind, sha, None if size == "-" else int(size), path)
+
+
+def _files(words: list[str], patches: list[str]) -> list[FileChange]:
+    """Join the raw lines, the counts and the patches of one diff; git prints all three in the same order."""
+    raws: list[tuple[str, str, str | None, str]] = []
+    while words and words[0].startswith(":"):
+        _, _, old, new, letter = words.pop(0).split()
+        previous = words.pop(0) if letter[0] in "RC" else None
+        raws.append((_KINDS[letter[0]], old if letter == "D" else new, previous, words.pop(0)))
+    counts = []
+    while words:
+        added, deleted, path = words.pop(0).split("\t", 2)
+        if not path:
+            del words[:2]
+        counts.append((added, deleted))
+    files = []
+    for raw, count in zip(raws, counts, strict=True):
+        patch = patches.pop(0)
+        if raw[0] == "changed":  # a file that became a link is printed as one removed and one added
+            patch += patches.pop(0)
+        files.append(_file(*raw, *count, patch))
+    return files
+
+
+def _file(
+    kind: str, blob: str, previous: str | None, path: str, added: str, deleted: str, patch: str
+) -> FileChange:
+    if kind == "renamed" and added == deleted == "0":
+        text = None
+    else:
+        text = patch[patch.index("\n@@") + 1 :].rstrip("\n") if "\n@@" in patch else None
+    binary = added == "-"
+    return FileChange(
+        path, previous, kind, blob, 0 if binary else int(added), 0 if binary else int(deleted), text
+    )

@@ -1,0 +1,130 @@
+"""What is said about commits and pull requests: statuses, checks, reviews, comments.
+
+Called by the routes (`api`) and by PretendGitHub's own methods, under the lock. Refuses what GitHub refuses,
+in its words. Statuses and checks belong to a SHA, reviews and comments to a number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from demo.github import events, rules
+from demo.github.state import Check, Comment, Person, Pull, Refusal, Repo, Review, Status
+from demo.github.world import World
+
+STATUS_LIMIT = 1000
+_STATES = ("error", "failure", "pending", "success")
+_EVENTS = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED", "COMMENT": "COMMENTED"}
+
+
+def _refuse_status(field: str, message: str) -> Refusal:
+    error = {"resource": "Status", "code": "custom", "field": field, "message": message}
+    return Refusal(422, "Validation Failed", [error])
+
+
+def set_status(
+    world: World, repo: Repo, sha: str, said: dict[str, Any], creator: Person, app_id: int | None = None
+) -> Status:
+    """Set a commit status; said: state, description, target_url, context.
+
+    https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
+    """
+    if repo.git.resolve_object(sha) != "commit":
+        raise Refusal(422, f"No commit found for SHA: {sha}")
+    context, description = said.get("context") or "default", said.get("description")
+    target = said.get("target_url")
+    if said.get("state") not in _STATES:
+        raise _refuse_status("state", "state is not included in the list")
+    if len(description or "") > 140:
+        raise _refuse_status("description", "description is too long (maximum is 140 characters)")
+    if len(context) > 255:
+        raise _refuse_status("context", "context is too long (maximum is 255 characters)")
+    if target and not target.startswith(("http://", "https://")):
+        raise _refuse_status("target_url", "target_url must use http(s) scheme")
+    before = repo.statuses.setdefault(sha, [])
+    if sum(one.context.casefold() == context.casefold() for one in before) >= STATUS_LIMIT:
+        raise _refuse_status("base", "This SHA and context has reached the maximum number of statuses.")
+    number = next(world.ids)
+    status = Status(number, said["state"], description, target or None, context, creator, app_id, world.now())
+    before.append(status)
+    events.status(world, repo, sha, status)
+    return status
+
+
+def set_check(
+    world: World, repo: Repo, sha: str, name: str, status: str, conclusion: str | None, sender: Person
+) -> Check:
+    """Report a check run of a commit; the same name again replaces it."""
+    if repo.git.resolve_object(sha) != "commit":
+        raise Refusal(422, f"No commit found for SHA: {sha}")
+    now, known = world.now(), repo.checks.setdefault(sha, {}).get(name)
+    done = now if status == "completed" else None
+    began = known.started_at if known else now
+    check = Check(known.id if known else next(world.ids), sha, name, status, conclusion, began, done)
+    repo.checks[sha][name] = check
+    events.check(world, repo, check, sender)
+    return check
+
+
+def add_review(
+    world: World, pull: Pull, user: Person, event: str | None, body: str | None, commit_id: str | None
+) -> Review:
+    """Give a review; without a commit it is of the head as it is now.
+
+    https://docs.github.com/en/rest/pulls/reviews#create-a-review-for-a-pull-request
+    """
+    if event is not None and event not in _EVENTS:
+        raise _refuse_review(
+            f"Variable $event of type PullRequestReviewEvent was provided invalid value: {event}"
+        )
+    if user is pull.user and event == "APPROVE":
+        raise _refuse_review("Review Can not approve your own pull request")
+    if user is pull.user and event == "REQUEST_CHANGES":
+        raise _refuse_review("Review Can not request changes on your own pull request")
+    if event in ("REQUEST_CHANGES", "COMMENT") and not (body or "").strip():
+        raise _refuse_review("Body can't be blank")
+    if commit_id is not None and commit_id not in rules.commits_of(pull):
+        raise _refuse_review("The commit_id is not part of the pull request")
+    state, at = _EVENTS.get(event or "", "PENDING"), world.now()
+    review = Review(next(world.ids), user, body or "", state, commit_id or pull.head_sha, at)
+    pull.reviews.append(review)
+    pull.requested = [who for who in pull.requested if who is not user]
+    pull.updated_at = at
+    return review
+
+
+def _refuse_review(message: str) -> Refusal:
+    return Refusal(422, "Unprocessable Entity", [message])
+
+
+def add_comment(world: World, pull: Pull, user: Person, body: object) -> Comment:
+    """Write a comment under a pull request.
+
+    https://docs.github.com/en/rest/issues/comments#create-an-issue-comment
+    """
+    text, now = checked_body(body), world.now()
+    comment = Comment(next(world.ids), pull.number, user, text, now, now)
+    pull.repo.comments[comment.id] = comment
+    pull.updated_at = now
+    return comment
+
+
+def edit_comment(world: World, repo: Repo, number: int, body: object) -> Comment:
+    """Write a comment anew."""
+    if number not in repo.comments:
+        raise Refusal(404, "Not Found")
+    comment = repo.comments[number]
+    comment.body, comment.updated_at = checked_body(body), world.now()
+    repo.pulls[comment.number].updated_at = world.now()
+    return comment
+
+
+def checked_body(body: object) -> str:
+    """Return the text of a comment; refuse an empty one, one too long, and what is no text."""
+    error = {"resource": "IssueComment", "field": "body", "code": "missing_field"}
+    if not isinstance(body, str) or not body.strip():
+        raise Refusal(422, "Validation Failed", [error])
+    if len(body) > 65_536:
+        message = "body is too long (maximum is 65536 characters)"
+        raise Refusal(422, "Validation Failed", [error | {"code": "custom", "message": message}])
+    return body

@@ -1,0 +1,328 @@
+"""Pull requests and what is said about them, as GitHub's API writes them.
+
+Called by the routes and by the webhooks, like `shapes`. A pull request read by number counts as a read of
+`mergeable` (GitHub starts computing it then); in lists and webhooks it does not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from demo.github import rules
+from demo.github.shapes import (
+    Json,
+    integration,
+    maybe_person,
+    maybe_time,
+    minimal_repository,
+    node,
+    person,
+    repo_api,
+    repo_html,
+    repository,
+    time,
+)
+from demo.github.state import Check, Comment, Deployment, Person, Pull, Repo, Review, Status
+from demo.github.world import World
+
+
+def _side(world: World, owner: Person, repo: Repo, ref: str, sha: str) -> Json:
+    return {
+        "label": f"{owner.login}:{ref}",
+        "ref": ref,
+        "sha": sha,
+        "user": person(world, owner),
+        "repo": None if repo.deleted else repository(world, repo),
+    }
+
+
+def _pull_links(world: World, pull: Pull) -> dict[str, str]:
+    api = repo_api(world, pull.repo)
+    return {
+        "self": f"{api}/pulls/{pull.number}",
+        "html": f"{repo_html(world, pull.repo)}/pull/{pull.number}",
+        "issue": f"{api}/issues/{pull.number}",
+        "comments": f"{api}/issues/{pull.number}/comments",
+        "review_comments": f"{api}/pulls/{pull.number}/comments",
+        "review_comment": f"{api}/pulls/comments{{/number}}",
+        "commits": f"{api}/pulls/{pull.number}/commits",
+        "statuses": f"{api}/statuses/{pull.head_sha}",
+    }
+
+
+def pull_simple(world: World, pull: Pull) -> Json:
+    """Write a "pull-request-simple", as lists carry it."""
+    links = _pull_links(world, pull)
+    return {
+        "url": links["self"],
+        "id": pull.id,
+        "node_id": node("PullRequest", pull.id),
+        "html_url": links["html"],
+        "diff_url": f"{links['html']}.diff",
+        "patch_url": f"{links['html']}.patch",
+        **{f"{name}_url": url for name, url in links.items() if name not in ("self", "html")},
+        "number": pull.number,
+        "state": pull.state,
+        "locked": False,
+        "title": pull.title,
+        "user": maybe_person(world, pull.user),
+        "body": pull.body,
+        "created_at": time(pull.created_at),
+        "updated_at": time(pull.updated_at),
+        "closed_at": maybe_time(pull.closed_at),
+        "merged_at": maybe_time(pull.merged_at),
+        "merge_commit_sha": _merge_commit(pull),
+        "assignee": None,
+        "assignees": [],
+        "requested_reviewers": [person(world, who) for who in pull.requested],
+        "requested_teams": [],
+        "labels": [],
+        "milestone": None,
+        "draft": pull.draft,
+        "head": _side(world, pull.head_owner, pull.head_repo, pull.head, pull.head_sha),
+        "base": _side(world, pull.repo.owner, pull.repo, pull.base, pull.base_sha),
+        "_links": {name: {"href": url} for name, url in links.items()},
+        "author_association": pull.association,
+        "auto_merge": None,
+        "active_lock_reason": None,
+    }
+
+
+def _merge_commit(pull: Pull) -> str | None:
+    """Return the merge, or as GitHub does before there is one, the last test merge."""
+    tests = list(pull.test_merges.values())
+    return pull.merge_commit_sha or (tests[-1] if tests else None)
+
+
+def pull_request(world: World, pull: Pull, *, read: bool) -> Json:
+    """Write a "pull-request"; read: this is GET pulls/{n}, which starts or tells `mergeable`."""
+    can, state = rules.mergeable(world, pull) if read else rules.peek(world, pull)
+    if can:
+        rules.test_merge(world, pull)
+    files = rules.files_of(pull)
+    return {
+        **pull_simple(world, pull),
+        "merged": pull.merged,
+        "mergeable": can,
+        "rebaseable": can,
+        "mergeable_state": state,
+        "merged_by": maybe_person(world, pull.merged_by),
+        "comments": sum(comment.number == pull.number for comment in pull.repo.comments.values()),
+        "review_comments": 0,
+        "maintainer_can_modify": pull.head_repo is not pull.repo and pull.maintainer_can_modify,
+        "commits": len(rules.commits_of(pull)),
+        "additions": sum(change.additions for change in files),
+        "deletions": sum(change.deletions for change in files),
+        "changed_files": len(files),
+    }
+
+
+def _status(world: World, repo: Repo, sha: str, status: Status) -> Json:
+    return {
+        "url": f"{repo_api(world, repo)}/statuses/{sha}",
+        "avatar_url": f"https://avatars.githubusercontent.com/u/{status.creator.id}?v=4",
+        "id": status.id,
+        "node_id": node("StatusContext", status.id),
+        "state": status.state,
+        "description": status.description,
+        "target_url": status.target_url,
+        "context": status.context,
+        "created_at": time(status.at),
+        "updated_at": time(status.at),
+    }
+
+
+def status(world: World, repo: Repo, sha: str, one: Status) -> Json:
+    """Write a "status"."""
+    return {**_status(world, repo, sha, one), "creator": person(world, one.creator)}
+
+
+def combined_status(world: World, repo: Repo, sha: str) -> Json:
+    """Write a "combined-commit-status": the newest of each context, and one word for all.
+
+    https://docs.github.com/en/rest/commits/statuses#get-the-combined-status-for-a-specific-reference
+    """
+    newest = {one.context.casefold(): one for one in repo.statuses.get(sha, [])}
+    states = {one.state for one in newest.values()}
+    word = "success" if states == {"success"} else "pending"
+    word = "failure" if states & {"failure", "error"} else word
+    api = f"{repo_api(world, repo)}/commits/{sha}"
+    return {
+        "state": word,
+        "statuses": [_status(world, repo, sha, one) for one in newest.values()],
+        "sha": sha,
+        "total_count": len(newest),
+        "repository": minimal_repository(world, repo),
+        "commit_url": api,
+        "url": f"{api}/status",
+    }
+
+
+def review(world: World, pull: Pull, one: Review) -> Json:
+    """Write a "pull-request-review"."""
+    links = _pull_links(world, pull)
+    html = f"{links['html']}#pullrequestreview-{one.id}"
+    return {
+        "id": one.id,
+        "node_id": node("PullRequestReview", one.id),
+        "user": person(world, one.user),
+        "body": one.body,
+        "state": one.state,
+        "html_url": html,
+        "pull_request_url": links["self"],
+        "author_association": one.user.association,
+        "_links": {"html": {"href": html}, "pull_request": {"href": links["self"]}},
+        "submitted_at": time(one.at),
+        "commit_id": one.commit_id,
+    }
+
+
+def comment(world: World, repo: Repo, one: Comment) -> Json:
+    """Write an "issue-comment"."""
+    api = repo_api(world, repo)
+    return {
+        "url": f"{api}/issues/comments/{one.id}",
+        "html_url": f"{repo_html(world, repo)}/pull/{one.number}#issuecomment-{one.id}",
+        "issue_url": f"{api}/issues/{one.number}",
+        "id": one.id,
+        "node_id": node("IssueComment", one.id),
+        "user": person(world, one.user),
+        "created_at": time(one.created_at),
+        "updated_at": time(one.updated_at),
+        "body": one.body,
+        "author_association": one.user.association,
+        "performed_via_github_app": None,
+    }
+
+
+def check_run(world: World, repo: Repo, check: Check) -> Json:
+    """Write a "check-run"; of a fork's head it names no pull request, as on GitHub."""
+    api = f"{repo_api(world, repo)}/check-runs/{check.id}"
+    html = f"{repo_html(world, repo)}/runs/{check.id}"
+    empty: dict[str, Any] = dict.fromkeys(["title", "summary", "text"])
+    return {
+        "id": check.id,
+        "name": check.name,
+        "node_id": node("CheckRun", check.id),
+        "head_sha": check.sha,
+        "external_id": "",
+        "url": api,
+        "html_url": html,
+        "details_url": html,
+        "status": check.status,
+        "conclusion": check.conclusion,
+        "started_at": time(check.started_at),
+        "completed_at": maybe_time(check.completed_at),
+        "output": {**empty, "annotations_count": 0, "annotations_url": f"{api}/annotations"},
+        "check_suite": {"id": suite_id(repo, check.sha)},
+        "app": _checks_app(world, repo),
+        "pull_requests": _pulls_of_check(world, repo, check.sha),
+    }
+
+
+def _checks_app(world: World, repo: Repo) -> Json:
+    return integration(world, 15368, "github-actions", repo.owner, {"checks": "write", "metadata": "read"})
+
+
+def suite_id(repo: Repo, sha: str) -> int:
+    """Return the number of the one suite that holds all checks of a commit."""
+    return min(check.id for check in repo.checks[sha].values()) + 500_000
+
+
+def check_suite(world: World, repo: Repo, sha: str) -> Json:
+    """Write the "check-suite" of a commit that has checks."""
+    checks = list(repo.checks[sha].values())
+    done = all(check.status == "completed" for check in checks)
+    bad = [check.conclusion for check in checks if check.conclusion not in ("success", "neutral", "skipped")]
+    data, api, number = repo.git.commit(sha), repo_api(world, repo), suite_id(repo, sha)
+    heads = [pull.head for pull in repo.pulls.values() if pull.head_sha == sha]
+    people = {
+        who: {"name": getattr(data, who).name, "email": getattr(data, who).email}
+        for who in ("author", "committer")
+    }
+    return {
+        "id": number,
+        "node_id": node("CheckSuite", number),
+        "head_branch": heads[0] if heads else None,
+        "head_sha": sha,
+        "status": "completed" if done else "in_progress",
+        "conclusion": (bad[0] if bad else "success") if done else None,
+        "url": f"{api}/check-suites/{number}",
+        "before": None,
+        "after": sha,
+        "pull_requests": _pulls_of_check(world, repo, sha),
+        "app": _checks_app(world, repo),
+        "created_at": time(checks[0].started_at),
+        "updated_at": time(checks[-1].completed_at or checks[-1].started_at),
+        "latest_check_runs_count": len(checks),
+        "check_runs_url": f"{api}/check-suites/{number}/check-runs",
+        "head_commit": {
+            "id": sha,
+            "tree_id": data.tree,
+            "message": data.message,
+            "timestamp": time(data.committer.at),
+            **people,
+        },
+        "repository": minimal_repository(world, repo),
+    }
+
+
+def _pulls_of_check(world: World, repo: Repo, sha: str) -> list[Json]:
+    api = repo_api(world, repo)
+    inner = {"id": repo.id, "url": api, "name": repo.name}
+    return [
+        {
+            "id": pull.id,
+            "number": pull.number,
+            "url": f"{api}/pulls/{pull.number}",
+            "head": {"ref": pull.head, "sha": pull.head_sha, "repo": inner},
+            "base": {"ref": pull.base, "sha": pull.base_sha, "repo": inner},
+        }
+        for pull in repo.pulls.values()
+        if pull.open and pull.head_sha == sha and pull.head_repo is repo
+    ]
+
+
+def deployment(world: World, repo: Repo, one: Deployment) -> Json:
+    """Write a "deployment"."""
+    api = repo_api(world, repo)
+    return {
+        "url": f"{api}/deployments/{one.id}",
+        "id": one.id,
+        "node_id": node("Deployment", one.id),
+        "sha": one.sha,
+        "ref": one.ref,
+        "task": "deploy",
+        "payload": {},
+        "original_environment": one.environment,
+        "environment": one.environment,
+        "description": None,
+        "creator": person(world, one.creator),
+        "created_at": time(one.at),
+        "updated_at": time(one.at),
+        "statuses_url": f"{api}/deployments/{one.id}/statuses",
+        "repository_url": api,
+        "transient_environment": True,
+        "production_environment": False,
+    }
+
+
+def deployment_status(world: World, repo: Repo, one: Deployment) -> Json:
+    """Write the one "deployment-status" that a deployment has here."""
+    api = f"{repo_api(world, repo)}/deployments/{one.id}"
+    return {
+        "url": f"{api}/statuses/{one.id}",
+        "id": one.id,
+        "node_id": node("DeploymentStatus", one.id),
+        "state": one.state,
+        "creator": person(world, one.creator),
+        "description": "",
+        "environment": one.environment,
+        "target_url": one.environment_url,
+        "environment_url": one.environment_url,
+        "log_url": one.environment_url,
+        "created_at": time(one.at),
+        "updated_at": time(one.at),
+        "deployment_url": api,
+        "repository_url": repo_api(world, repo),
+    }

@@ -1,0 +1,151 @@
+"""The technical side of the pretend GitHub: serving, failures on order, the record of calls, the webhooks' knobs.
+
+The base of PretendGitHub, which adds all that can happen on GitHub. Nothing here knows a pull request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from demo.github.api import RepositoryApi, Routes
+from demo.github.app_api import AppApi
+from demo.github.front import LIMIT, Call, Failure, Front, OnCall
+from demo.github.pull_api import PullApi
+from demo.github.server import Server
+from demo.github.webhooks import Delivery, Webhooks
+from demo.github.world import World, utc_now
+
+
+class Served:
+    """A GitHub on 127.0.0.1, without anything in it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        token: str,
+        webhook_secret: str,
+        webhook_url: str | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        login: str = "qa-gate-bot",
+        app_id: int | None = None,
+        app_public_key: str | None = None,
+        site: str = "https://github.com",
+    ) -> None:
+        self.webhooks = Webhooks(webhook_url, webhook_secret)
+        self.world = World(folder, clock, site=site, notify=self.webhooks.notify)
+        self.world.app_id, self.world.app_key = app_id, app_public_key
+        self.front = Front(self.world, token, self.world.person(login))
+        self._server: Server | None = None
+        self._add_routes()
+
+    def _add_routes(self) -> None:
+        routes = Routes(self.front)
+        for group in (RepositoryApi, PullApi, AppApi):
+            group(routes)
+
+    # --- Serving ---------------------------------------------------------------------------------------------
+
+    def start(self, port: int = 0) -> Self:
+        """Serve from now on; 0 takes a free port. Returns itself."""
+        self._server = Server(self.front.app, port)
+        self.world.api = f"http://127.0.0.1:{self._server.port}"
+        return self
+
+    def stop(self) -> None:
+        """Stop serving and sending; what is known stays, and `start` serves it again."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+        self.webhooks.stop()
+
+    @property
+    def url(self) -> str:
+        """The root of the API: the gate's GITHUB_API_URL."""
+        return self.world.api
+
+    @property
+    def calls(self) -> list[Call]:
+        """Every request to the API so far, failed and lost ones too; .clear() it as you like."""
+        return self.front.calls
+
+    @property
+    def rights(self) -> set[str]:
+        """What the token may do: of RIGHTS; "statuses" to write and read, "statuses:read" to read only."""
+        return self.world.rights
+
+    @property
+    def on_call(self) -> OnCall | None:
+        """Called with (method, path, 'before' | 'after') around each call's work, outside the lock."""
+        return self.front.on_call
+
+    @on_call.setter
+    def on_call(self, called: OnCall | None) -> None:
+        self.front.on_call = called
+
+    def fail(
+        self,
+        method: str,
+        path: str,
+        status: int | None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        times: int = 1,
+        after: bool = False,
+    ) -> None:
+        """Answer the next calls that fit (method or "*", regex searched in the path) with this status.
+
+        status None closes the connection without an answer. after: the work is done first.
+        """
+        failure = Failure(method, re.compile(path), status, body, dict(headers or {}), times, after)
+        with self.world.lock:
+            self.front.failures.append(failure)
+
+    def use_up_rate_limit(self, left: int = 0) -> None:
+        """Leave so many of this hour's 5,000 requests."""
+        self.front.used = LIMIT - left
+
+    # --- Webhooks --------------------------------------------------------------------------------------------
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Every webhook so far, in the order of what happened; not in that of arrival."""
+        return self.webhooks.deliveries
+
+    @property
+    def webhook_url(self) -> str | None:
+        """Where webhooks go; None: nowhere."""
+        return self.webhooks.url
+
+    @webhook_url.setter
+    def webhook_url(self, url: str | None) -> None:
+        self.webhooks.url = url
+
+    @property
+    def webhooks_paused(self) -> bool:
+        """While true, what happens is recorded and never sent (unless redelivered)."""
+        return self.webhooks.paused
+
+    @webhooks_paused.setter
+    def webhooks_paused(self, paused: bool) -> None:
+        self.webhooks.paused = paused
+
+    def hold(self) -> None:
+        """Keep webhooks back until `release`."""
+        self.webhooks.hold()
+
+    def release(self, order: Callable[[list[Delivery]], list[Delivery]] = list) -> None:
+        """Send what was held; order may sort, drop or double: release(lambda held: held[::-1])."""
+        self.webhooks.release(order)
+
+    def settle(self) -> None:
+        """Wait until every webhook was answered or has failed."""
+        self.webhooks.settle()
+
+    def redeliver(self, delivery_id: str) -> None:
+        """Send a webhook again, under the same id."""
+        self.webhooks.redeliver(delivery_id)

@@ -1,0 +1,176 @@
+"""The nouns of the stand-in: people, repositories, pull requests, and what is said about a commit.
+
+Plain mutable data, held in memory under one lock; the commits themselves are in real git (`git`).
+Times are aware, in UTC and whole seconds. A `Refusal` is GitHub's own way to say no.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from demo.github.git import Git
+
+METHODS = ("merge", "squash", "rebase")
+
+
+class Refusal(Exception):
+    """An answer other than 2xx: `status`, GitHub's `message`, and its `errors` where it lists some."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        errors: list[Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ):
+        super().__init__(f"{status} {message} {errors or ''}".strip())
+        self.status, self.message, self.errors, self.headers = status, message, errors, headers or {}
+
+
+@dataclass(eq=False)
+class Person:
+    login: str
+    id: int
+    type: str = "User"  # or 'Bot', 'Organization'
+    association: str = "MEMBER"
+
+    @property
+    def email(self) -> str:
+        return f"{self.id}+{self.login}@users.noreply.github.com"
+
+
+@dataclass(eq=False)
+class Status:
+    id: int
+    state: str
+    description: str | None
+    target_url: str | None
+    context: str
+    creator: Person
+    app_id: int | None
+    at: datetime
+
+
+@dataclass(eq=False)
+class Check:
+    id: int
+    sha: str
+    name: str
+    status: str
+    conclusion: str | None
+    started_at: datetime
+    completed_at: datetime | None
+
+
+@dataclass(eq=False)
+class Review:
+    id: int
+    user: Person
+    body: str
+    state: str  # 'APPROVED', 'CHANGES_REQUESTED', 'COMMENTED', 'PENDING'
+    commit_id: str
+    at: datetime
+
+
+@dataclass(eq=False)
+class Comment:
+    id: int
+    number: int
+    user: Person
+    body: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(eq=False)
+class Deployment:
+    id: int
+    sha: str
+    ref: str
+    environment: str
+    creator: Person
+    at: datetime
+    state: str
+    environment_url: str
+
+
+@dataclass(eq=False)
+class Protection:
+    """What a branch requires of a merge; checks: context to the id of the App that must set it, or None."""
+
+    checks: dict[str, int | None] = field(default_factory=dict)
+    strict: bool = False
+    approvals: int = 0
+    enforce_admins: bool = False
+
+
+@dataclass(eq=False)
+class Pull:
+    id: int
+    number: int
+    repo: Repo
+    title: str
+    body: str | None
+    user: Person | None  # None: the account was deleted
+    base: str
+    base_sha: str  # the base's tip when the head last moved, as on GitHub; not followed afterwards
+    head_owner: Person
+    head_repo: Repo
+    head: str
+    head_sha: str
+    draft: bool
+    created_at: datetime
+    updated_at: datetime
+    state: str = "open"
+    closed_at: datetime | None = None
+    merged_at: datetime | None = None
+    merged_by: Person | None = None
+    merge_commit_sha: str | None = None
+    reviews: list[Review] = field(default_factory=list)
+    requested: list[Person] = field(default_factory=list)
+    maintainer_can_modify: bool = True  # of a fork: may the repository's people push to its branch
+    asked_about: tuple[str, str, str] | None = None  # base, its tip, head: what `mergeable` was last read for
+    test_merges: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        return self.state == "open"
+
+    @property
+    def merged(self) -> bool:
+        return self.merged_at is not None
+
+    @property
+    def association(self) -> str:
+        return self.user.association if self.user else "NONE"
+
+
+@dataclass(eq=False)
+class Repo:
+    id: int
+    owner: Person
+    name: str
+    private: bool
+    git: Git
+    created_at: datetime
+    updated_at: datetime
+    pushed_at: datetime
+    fork_of: Repo | None = None
+    deleted: bool = False
+    default_branch: str = "master"
+    methods: set[str] = field(default_factory=lambda: set(METHODS))  # those switched on
+    delete_branch_on_merge: bool = False
+    tree_limit: int = 100_000  # entries; a longer recursive tree is truncated
+    next_number: int = 1
+    pulls: dict[int, Pull] = field(default_factory=dict)
+    statuses: dict[str, list[Status]] = field(default_factory=dict)  # by SHA, oldest first
+    checks: dict[str, dict[str, Check]] = field(default_factory=dict)  # by SHA, then by name
+    comments: dict[int, Comment] = field(default_factory=dict)
+    protections: dict[str, Protection] = field(default_factory=dict)
+    deployments: list[Deployment] = field(default_factory=list)
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner.login}/{self.name}"

@@ -1,0 +1,229 @@
+"""The pretend inbox as a server: one HTTP port for SendEmail and for the pages of a mail program.
+
+Made by `make demo` and by tests, started and stopped by them. It never sends anything anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from demo.inbox.mail import Mail
+from demo.inbox.ses import SEND_EMAIL, Refusal, checked_request
+
+
+@dataclass
+class _Failure:
+    """An answer to give instead of the true one; without a status, the connection just ends."""
+
+    status: int | None
+    error_type: str
+    message: str
+    times: int
+    after: bool
+
+
+class PretendInbox:
+    """Takes SendEmail calls and keeps the mails. `mails` is in order of arrival; `calls` counts every attempt."""
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.mails: list[Mail] = []
+        self.calls = 0
+        self._clock = clock
+        self._failures: list[_Failure] = []
+        self._changed = threading.Condition()
+        self._server: ThreadingHTTPServer | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, port: int = 0) -> PretendInbox:
+        """Serve on 127.0.0.1 in threads of this process; port 0 takes a free one."""
+        self._server = _Server(("127.0.0.1", port), self)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop serving; what came stays in `mails`."""
+        if self._server and self._thread:
+            self._server.shutdown()
+            self._thread.join()
+            self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        """Return where it serves."""
+        if self._server is None:
+            raise RuntimeError("start it first")
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def fail(
+        self, status: int | None, error_type: str = "", message: str = "", times: int = 1, after: bool = False
+    ) -> None:
+        """Answer the next calls with this error; None ends the connection without an answer.
+
+        With `after` the mail is taken all the same: its answer is what gets lost.
+        """
+        with self._changed:
+            self._failures.append(_Failure(status, error_type, message, times, after))
+
+    def wait_for(self, wanted: str | Callable[[Mail], bool], timeout: float = 10.0) -> Mail:
+        """Return the newest mail that is wanted, waiting for it if need be; a string is looked for in address and subject.
+
+        Raises TimeoutError, which names what came instead.
+        """
+        matches = _matcher(wanted) if isinstance(wanted, str) else wanted
+        with self._changed:
+            if self._changed.wait_for(lambda: any(map(matches, self.mails)), timeout):
+                return next(mail for mail in reversed(self.mails) if matches(mail))
+            came = [f"{mail.address}: {mail.subject}" for mail in self.mails]
+        raise TimeoutError(f"no such mail in {timeout:g} s; there are {came}")
+
+    def take(self, body: bytes, authorization: str) -> str | None:
+        """Do one SendEmail call; return the message id, or None where the connection ends without an answer."""
+        with self._changed:
+            self.calls += 1
+            failure = self._next_failure()
+            if failure is None or failure.after:
+                message_id = self._accept(body, authorization)
+            if failure is None:
+                return message_id
+        if failure.status is None:
+            return None
+        raise Refusal(failure.status, failure.error_type, failure.message)
+
+    def threads(self) -> list[list[Mail]]:
+        """Return the conversations, the newest first, each with its newest mail first."""
+        found: dict[str, list[Mail]] = {}
+        for mail in reversed(self.mails):
+            found.setdefault(mail.thread, []).append(mail)
+        return list(found.values())
+
+    def _next_failure(self) -> _Failure | None:
+        if not self._failures:
+            return None
+        failure = self._failures[0]
+        failure.times -= 1
+        if failure.times <= 0:
+            self._failures.pop(0)
+        return failure
+
+    def _accept(self, body: bytes, authorization: str) -> str:
+        request = checked_request(body, authorization)
+        message_id = f"0107{secrets.token_hex(6)}-{secrets.token_hex(4)}-000000"
+        simple = request["Content"]["Simple"]
+        headers = {header["Name"]: header["Value"] for header in simple.get("Headers", [])}
+        mail = Mail(
+            id=len(self.mails) + 1,
+            to=", ".join(request["Destination"]["ToAddresses"]),
+            from_=request["FromEmailAddress"],
+            subject=simple["Subject"]["Data"],
+            text=simple["Body"].get("Text", {}).get("Data", ""),
+            html=simple["Body"].get("Html", {}).get("Data", ""),
+            headers={"Message-ID": f"<{message_id}@email.amazonses.com>", **headers},
+            message_id=message_id,
+            received_at=self._clock(),
+            configuration_set=request.get("ConfigurationSetName"),
+        )
+        self.mails.append(mail)
+        self._changed.notify_all()
+        return message_id
+
+
+def _matcher(words: str) -> Callable[[Mail], bool]:
+    return lambda mail: words.casefold() in f"{mail.to} {mail.subject}".casefold()
+
+
+def _framed(html: str) -> str:
+    """Return the HTML part for the frame: its links open beside the inbox, as a mail program opens them."""
+    return re.sub(r"<head[^>]*>", lambda head: f'{head[0]}<base target="_blank">', html, count=1)
+
+
+def _as_json(mail: Mail) -> dict[str, Any]:
+    return {
+        **{
+            name: getattr(mail, name)
+            for name in ("id", "to", "address", "sender", "subject", "preview", "thread")
+        },
+        **{name: getattr(mail, name) for name in ("text", "html", "links", "headers", "message_id")},
+        "from": mail.from_,
+        "received_at": mail.received_at.isoformat(),
+    }
+
+
+_PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent.parent / "templates" / "inbox"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], inbox: PretendInbox) -> None:
+        self.inbox = inbox
+        super().__init__(address, _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path != SEND_EMAIL:
+            self._refuse(Refusal(404, "NotFoundException", "This stand-in knows SendEmail only"))
+            return
+        try:
+            message_id = self.server.inbox.take(body, self.headers.get("Authorization", ""))
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return
+        if message_id:
+            self._answer(200, "application/json", json.dumps({"MessageId": message_id}))
+
+    def do_GET(self) -> None:
+        inbox = self.server.inbox
+        number = re.fullmatch(r"/mails/(\d{1,6})", self.path)
+        if self.path == "/":
+            self._page("list.html", threads=inbox.threads(), count=len(inbox.mails))
+        elif self.path == "/mails.json":
+            self._answer(200, "application/json", json.dumps([_as_json(mail) for mail in inbox.mails]))
+        elif number and 0 < int(number[1]) <= len(inbox.mails):
+            mail = inbox.mails[int(number[1]) - 1]
+            others = [other for thread in inbox.threads() for other in thread if other.thread == mail.thread]
+            self._page("mail.html", mail=mail, frame=_framed(mail.html), others=others)
+        else:
+            self._answer(404, "text/plain", "There is no such mail.")
+
+    def _page(self, template: str, **values: object) -> None:
+        self._answer(200, "text/html", _PAGES.get_template(template).render(values))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        headers = {"x-amzn-ErrorType": refusal.error_type} if refusal.error_type else {}
+        self._answer(refusal.status, "application/json", json.dumps({"message": refusal.message}), headers)
+
+    def _answer(self, status: int, kind: str, body: str, headers: dict[str, str] | None = None) -> None:
+        data = body.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Referrer-Policy", "no-referrer")
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: the paths of tests and tours are no news."""

@@ -1,0 +1,57 @@
+"""The story that `make demo AUTO=1` plays: people and their browsers, over HTTP only, and what they should see.
+
+`play` runs the stories one after another against a tour that is served. A story to come (a conflict, red checks,
+a release) is one more function in STORIES, made of `steps`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from demo.story import steps
+from demo.story.browser import NoSuchButton
+from demo.story.stage import PATIENCE, Difference, Stage
+
+__all__ = ["PATIENCE", "STORIES", "Difference", "Stage", "play"]
+
+
+def approved(stage: Stage) -> None:
+    """A change is asked about, approved and merged."""
+    before = len(stage.state()["calls"])
+    number = steps.open_pull_request(stage)
+    page = steps.follow(stage, number, steps.get_mail(stage, number), "Approve")
+    steps.see_nothing_decided(stage, number)
+    steps.approve(stage, page)
+    steps.see_merge(stage, number)
+    steps.see_word(stage, number, "success", "APPROVED")
+    steps.see_few_calls(stage, before)
+
+
+def overtaken_then_rejected(stage: Stage) -> None:
+    """A change is overtaken by a push, asked about again, and rejected with a reason."""
+    number = steps.open_pull_request(stage)
+    old = steps.follow(stage, number, steps.get_mail(stage, number), "Approve")
+    steps.push(stage, number)
+    mail = steps.get_mail(stage, number, count=2)
+    steps.see_overtaken(stage, old)
+    steps.reject(stage, steps.follow(stage, number, mail, "Reject"))
+    steps.see_word(stage, number, "failure", "CHANGES_REQUESTED", steps.REASON)
+    steps.see_not_merged(stage, number)
+
+
+STORIES = (approved, overtaken_then_rejected)
+
+
+def play(url: str, patience: float = PATIENCE) -> int:
+    """Play every story at the tour's address; return 0, or 1 at the first difference, which is printed."""
+    begun = time.monotonic()
+    for story in STORIES:
+        print(f"\n{story.__doc__}", flush=True)
+        try:
+            story(Stage(url, patience))
+        except (Difference, NoSuchButton) as difference:
+            print(f"✗ {difference}", file=sys.stderr, flush=True)
+            return 1
+    print(f"\nAll as it should be, in {time.monotonic() - begun:.1f} seconds.", flush=True)
+    return 0

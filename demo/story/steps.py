@@ -1,0 +1,175 @@
+"""The steps of the stories: each does or sees one thing, and prints one line about it.
+
+Put together by the stories. A step raises Difference when it sees something else than it should.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from demo.story.browser import Page
+from demo.story.stage import Stage, expect, saw
+
+MOST_CALLS = 7  # to GitHub, in a plain life of a pull request
+REASON = "With 49.99 in the cart it is free already."
+
+
+def open_pull_request(stage: Stage) -> int:
+    """Open the next example on the developers' desk."""
+    example = stage.state()["next"]
+    number = stage.do("/pulls", title=example["title"], body=example["body"])
+    saw(f"{example['author']} opened pull request #{number}: “{example['title']}”")
+    return number
+
+
+def get_mail(stage: Stage, number: int, count: int = 1) -> dict[str, Any]:
+    """Wait for the so many-th mail about a pull request."""
+
+    def about() -> list[dict[str, Any]]:
+        found = [mail for mail in stage.state()["mails"] if re.search(rf"#{number}\b", mail["subject"])]
+        return found[: len(found) - count + 1]
+
+    def all_mails() -> list[str]:
+        return [mail["subject"] for mail in stage.state()["mails"]]
+
+    mail: dict[str, Any] = stage.wait("Lily's inbox", f"mail {count} about #{number}", about, all_mails)[0]
+    title = stage.pull(number)["title"]
+    expect("the mail's subject", title in mail["subject"], f"the title “{title}”", mail["subject"])
+    saw(f"Lily got {'a mail' if count == 1 else 'a new mail'}: “{mail['subject']}”")
+    return mail
+
+
+def follow(stage: Stage, number: int, mail: dict[str, Any], word: str) -> Page:
+    """Click a link of a mail by its word; a click shows the question and decides nothing."""
+    url = next((link["url"] for link in mail["links"] if word in link["words"]), "")
+    expect("the mail's links", bool(url), f"one that says {word}", [link["words"] for link in mail["links"]])
+    page = stage.browser.open(url)
+    pull = stage.pull(number)
+    for fact in ("title", "author"):
+        expect(
+            "the page behind the link", pull[fact] in page.words, f"“{pull[fact]}” on it", page.words[:300]
+        )
+    expect("the page behind the link", {"approve", "reject"} <= {*page.choices}, "both buttons", page.choices)
+    saw(f"The link “{word}” shows “{pull['title']}” by {pull['author']}, and both buttons")
+    return page
+
+
+def see_nothing_decided(stage: Stage, number: int) -> None:
+    """Look whether opening a link alone has decided anything."""
+    words = stage.wait("GitHub", "a status", lambda: _status(stage, number)["words"], lambda: "none")
+    state, status = stage.pull(number)["state"], _status(stage, number)
+    is_undecided = (state, status["state"]) == ("open", "pending")
+    expect("after only looking", is_undecided, "nothing decided", f"{state}, {status}")
+    saw(f"Looking has decided nothing: GitHub shows “{words}”")
+
+
+def approve(stage: Stage, page: Page) -> None:
+    """Press Approve, and wait until the page that follows says that it is merged."""
+    answer = stage.browser.press(page, "approve")
+    shown = [answer]
+
+    def merged() -> bool:
+        if "Merged into development" not in shown[-1].words:
+            shown.append(stage.browser.open(answer.url))
+        return "Merged into development" in shown[-1].words
+
+    stage.wait("the page after Approve", "“Merged into development”", merged, lambda: shown[-1].words[:300])
+    saw("Lily pressed Approve, and her page says “Merged into development”")
+
+
+def see_merge(stage: Stage, number: int) -> None:
+    """Find the merge commit in `git log development`."""
+
+    def merge() -> str:
+        lines = (line for line in stage.state()["log"] if f"#{number} " in line["subject"])
+        return next((f"{line['sha']} {line['subject']}" for line in lines), "")
+
+    def log() -> list[str]:
+        return [line["subject"] for line in stage.state()["log"] if line["sha"]]
+
+    saw(
+        "git log development: "
+        + str(stage.wait("git log development", f"the merge of #{number}", merge, log))
+    )
+
+
+def see_word(stage: Stage, number: int, status: str, kind: str, words: str = "") -> None:
+    """Wait for what GitHub shows: the status of the head, and Lily's word as a review."""
+
+    def said() -> list[str]:
+        reviews = stage.pull(number)["said"]
+        return [one["words"] for one in reviews if one["kind"] == kind and words in one["words"]]
+
+    def shown() -> bool:
+        return _status(stage, number)["state"] == status and bool(said())
+
+    def instead() -> str:
+        pull = stage.pull(number)
+        return f"{pull['status']} and {pull['said']}"
+
+    stage.wait("GitHub", f"status {status} and a review {kind} {words}".rstrip(), shown, instead)
+    saw(f"GitHub shows the status {status}: “{_status(stage, number)['words']}”")
+    saw(f"GitHub shows a review, {kind.lower().replace('_', ' ')}: “{_plain(said()[0])}”")
+
+
+def see_few_calls(stage: Stage, before: int) -> None:
+    """Count what the gate asked of GitHub since then, but for its regular look at everything."""
+    calls = stage.state()["calls"][before:]
+    calls = [call for call in calls if not call.endswith("/pulls")]
+    expect("calls to GitHub", 0 < len(calls) <= MOST_CALLS, f"at most {MOST_CALLS}", f"{len(calls)}: {calls}")
+    saw(f"All that took {len(calls)} calls to GitHub")
+
+
+def push(stage: Stage, number: int) -> None:
+    """Push another commit to the pull request's branch."""
+    stage.do(f"/pulls/{number}/push")
+    saw(f"{stage.pull(number)['author']} pushed another commit to #{number}")
+
+
+def see_overtaken(stage: Stage, page: Page) -> None:
+    """Open the old link again, and press Approve on the page that was left open: neither approves."""
+    answers = [stage.browser.open(page.url), stage.browser.press(page, "approve")]
+    for answer in answers:
+        expect("the old link", "code changed" in answer.words, "that the code changed", answer.words[:300])
+        expect("the old link", "approve" not in answer.choices, "no way to approve", answer.choices)
+    saw(f"The old link says “{answers[0].heading}”, and the page left open cannot approve any more")
+
+
+def reject(stage: Stage, page: Page) -> None:
+    """Press Reject, first without a reason, which is asked for, then with one."""
+    again = stage.browser.press(page, "reject", note="")
+    expect(
+        "Reject without a reason", "reject" in again.choices, "that a reason is asked for", again.words[:300]
+    )
+    answer = stage.browser.press(again, "reject", note=REASON)
+    expect(
+        "the page after Reject",
+        "asked for changes" in answer.words,
+        "“asked for changes”",
+        answer.words[:300],
+    )
+    saw(f"Lily pressed Reject and wrote: “{REASON}”")
+
+
+def see_not_merged(stage: Stage, number: int) -> None:
+    """Look that the pull request is open, and not in the log."""
+    state = stage.state()
+    subjects = [line["subject"] for line in state["log"]]
+    is_in = any(f"#{number} " in subject for subject in subjects)
+    expect("git log development", not is_in, f"nothing of #{number}", subjects)
+    expect(
+        "GitHub", stage.pull(number)["state"] == "open", f"#{number} still open", stage.pull(number)["state"]
+    )
+    saw(f"#{number} is still open, and nothing of it is in git log development")
+
+
+def _status(stage: Stage, number: int) -> dict[str, str]:
+    """Return the status of qa-gate on the head of a pull request; all empty when there is none."""
+    found: dict[str, str] = stage.pull(number)["status"] or {"state": "", "words": ""}
+    return found
+
+
+def _plain(markdown: str) -> str:
+    """Return a review's words as one line without its Markdown."""
+    return " ".join(re.sub(r"\*\*|^> ", "", markdown, flags=re.MULTILINE).split())

@@ -1,0 +1,78 @@
+"""The guide above the panes: four steps, and the one sentence that says what to do now.
+
+Asked by `picture` about the newest pull request. Pure: it goes by what has really happened, and by nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+STEPS = ("Open a pull request", "Read Lily's mail", "Approve it", "See it merged")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What has happened to the newest pull request."""
+
+    author: str
+    is_open: bool
+    merged: bool
+    clashes: bool
+    status: str  # of qa-gate on its head: 'success', 'failure', 'pending', or '' when it was never set
+    mails: int  # mails about it
+    is_read: bool  # whether the newest of them was opened
+
+
+def guide(facts: Facts | None) -> dict[str, Any]:
+    """Return the steps as {"words", "state"} (done, now or later) and the hint, in plain words."""
+    done = _done(facts)
+    states = ["done"] * done + ["now"] * (done < len(STEPS)) + ["later"] * (len(STEPS) - done - 1)
+    return {
+        "steps": [{"words": _set(words), "state": state} for words, state in zip(STEPS, states, strict=True)],
+        "hint": _set(_hint(facts)),
+    }
+
+
+def _set(words: str) -> str:
+    """Return the words with a printer's apostrophe, as all else on the page has it."""
+    return words.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
+
+
+def _done(facts: Facts | None) -> int:
+    if facts is None:
+        return 0
+    if facts.merged:
+        return 4
+    if facts.status == "success":
+        return 3
+    return 2 if facts.mails and facts.is_read else 1
+
+
+def _hint(facts: Facts | None) -> str:
+    if facts is None:
+        return "Press the button on the developers' desk. The words are an example: change them as you like."
+    if facts.merged:
+        return (
+            "That is all of it. Open another one, and this time push a commit after the mail came, "
+            "make it clash, or let Lily reject it."
+        )
+    if not facts.is_open:
+        return "That one was closed. Open another one on the developers' desk."
+    return _hint_while_open(facts)
+
+
+def _hint_while_open(facts: Facts) -> str:
+    if facts.status == "failure":
+        return f"Lily asked for changes, and {facts.author} reads why. Push a commit, and she is asked again."
+    if facts.clashes:
+        return f"It clashes with development now: not even a yes can merge it. Resolve it as {facts.author} would."
+    if facts.status == "success":
+        return "Lily said yes. It is being merged."
+    if not facts.mails:
+        return "The gate knows about it. Lily's mail comes in a moment."
+    if not facts.is_read:
+        return "Lily has mail. Open it in her inbox."
+    return (
+        "Press a button in the mail: it opens the gate's page in a new tab. Come back when you have answered."
+    )

@@ -1,0 +1,136 @@
+"""Facts and rows for tests, each with one plain default; name only what the test is about."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.review import (
+    Change,
+    ChangedFile,
+    Choice,
+    Commit,
+    Decision,
+    Policy,
+    PullRequest,
+    Review,
+    Reviewer,
+    Snapshot,
+    State,
+)
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+LILY = Reviewer("Lily", "lily@example.com")
+POLICY = Policy(reviewers=(LILY,), repositories=("acme/shop",))
+OLD_HEAD, HEAD, BASE = "a" * 40, "b" * 40, "c" * 40
+
+
+class Clock:
+    """A clock that a test turns by hand."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+
+def pull(**facts: Any) -> PullRequest:
+    """What a read of GitHub might say."""
+    known: dict[str, Any] = {
+        "repository_id": 7,
+        "repository": "acme/shop",
+        "private": False,
+        "number": 12,
+        "title": "Add gift cards",
+        "body": "Customers asked for them.",
+        "author": "sam",
+        "author_is_bot": False,
+        "author_association": "MEMBER",
+        "url": "https://github.com/acme/shop/pull/12",
+        "open": True,
+        "draft": False,
+        "merged": False,
+        "merge_commit": None,
+        "merged_by": None,
+        "base": "development",
+        "base_sha": BASE,
+        "head": "gift-cards",
+        "head_sha": HEAD,
+        "head_repository": "acme/shop",
+        "mergeable": True,
+        "mergeable_state": "clean",
+        "additions": 10,
+        "deletions": 2,
+        "changed_files": 1,
+        "commits": 1,
+        "created_at": NOON,
+        "updated_at": NOON,
+    }
+    return PullRequest(**{**known, **facts})
+
+
+def row(state: State = State.WAITING, **fields: Any) -> Review:
+    """A row about the same pull request, read once."""
+    known: dict[str, Any] = {
+        "id": 1,
+        "repository_id": 7,
+        "repository": "acme/shop",
+        "number": 12,
+        "state": state,
+        "round": 1,
+        "base": "development",
+        "base_sha": BASE,
+        "head": "gift-cards",
+        "head_sha": HEAD,
+        "open": state not in (State.CLOSED, State.MERGED),
+        "draft": state is State.DRAFT,
+        "merged": state is State.MERGED,
+        "title": "Add gift cards",
+        "author": "sam",
+        "url": "https://github.com/acme/shop/pull/12",
+        "private": False,
+        "reviewer": LILY.id,
+        "changed_at": NOON,
+        "restless_since": NOON,
+        "asked_at": NOON,
+        "decision": None,
+        "decisions": 0,
+        "said_status": "",
+        "success_on": (),
+        "said_review": 0,
+        "said_hold": None,
+        "saying": 0,
+        "merge_commit": None,
+        "bypassed": False,
+        "asked_again": False,
+        "vouched": False,
+        "adopted": False,
+        "to_list": False,
+        "hold": None,
+        "problem": None,
+        "attempts": 0,
+        "rev": 1,
+        "seen_rev": 1,
+        "hint": None,
+        "created_at": NOON,
+    }
+    return Review(**{**known, **fields})
+
+
+def decision(choice: Choice = Choice.APPROVE, number: int = 1, note: str = "") -> Decision:
+    """What Lily said."""
+    return Decision(number, choice, LILY.name, LILY.id, NOON, note)
+
+
+def snapshot(**facts: Any) -> Snapshot:
+    """What Lily might be asked about."""
+    change = Change(
+        merge_base=BASE,
+        commits=(Commit(HEAD, "Add gift cards", "sam"),),
+        files=(ChangedFile("shop/cards.py", "added", 10, 2),),
+    )
+    return Snapshot(pull(**facts), change)

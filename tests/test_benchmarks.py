@@ -1,0 +1,22 @@
+"""What `make bench` counts is what is promised."""
+
+from __future__ import annotations
+
+from benchmarks import life, unchanged_look, unchanged_webhook
+
+
+def test_a_plain_life_is_at_most_seven_calls_and_one_mail() -> None:
+    cost = life()
+    assert cost.calls <= 7, cost
+    assert cost.mails == 1
+    assert cost.statements > cost.calls
+
+
+def test_a_webhook_that_changes_nothing_is_no_call_and_at_most_three_statements() -> None:
+    cost = unchanged_webhook()
+    assert (cost.calls, cost.mails) == (0, 0)
+    assert 1 <= cost.statements <= 3
+
+
+def test_a_look_at_a_hundred_unchanged_ones_is_one_call_that_counts_for_nothing() -> None:
+    assert unchanged_look().answers == (304,)

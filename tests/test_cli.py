@@ -1,0 +1,210 @@
+"""The commands, as processes of their own: start, refuse to start, stop, and be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.github import PretendGitHub
+from demo.inbox import PretendInbox
+from tests.world import SHOP, TOKEN, WEBHOOK_SECRET, aws, environment, free_port, wait_until
+
+ROOT = Path(__file__).parent.parent
+
+
+class Command:
+    """A `qa-gate` process and what it printed."""
+
+    def __init__(self, folder: Path, environ: dict[str, str], *arguments: str) -> None:
+        self.output = folder / f"{arguments[0]}-{free_port()}.log"
+        with self.output.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app", *arguments],
+                env={"PATH": os.environ["PATH"], "HOME": str(folder), **environ},
+                cwd=ROOT,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+
+class Stage:
+    """Stand-ins, settings for a gate between them, and the processes that a test starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.inbox = PretendInbox()
+        self.inbox.start()
+        self.github = PretendGitHub(folder / "git", token=TOKEN, webhook_secret=WEBHOOK_SECRET)
+        self.github.start()
+        self.github.create_repository(SHOP)
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.github.webhook_url = f"{self.url}/webhook"
+        self.environ = {
+            **environment(self.github, self.url),
+            **aws(self.inbox),
+            "LISTEN": f"127.0.0.1:{port}",
+            "DATABASE_URL": f"sqlite:///{folder / 'data' / 'qa-gate.db'}",
+        }
+        self.commands: list[Command] = []
+
+    def start(self, *arguments: str, **environ: str) -> Command:
+        command = Command(self.folder, {**self.environ, **environ}, *arguments)
+        self.commands.append(command)
+        return command
+
+    def serve(self, **environ: str) -> Command:
+        command = self.start("serve", **environ)
+        wait_until(lambda: self.get("/healthz") == 200)
+        return command
+
+    def get(self, path: str) -> int:
+        """The status of a page; 0 when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}{path}", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def open_pull_request(self) -> None:
+        self.github.commit(SHOP, "gift-cards", {"cards.py": "cards\n"}, "Add gift cards")
+        self.github.open_pull_request(SHOP, "gift-cards", title="Add gift cards")
+
+    def stop(self) -> None:
+        for command in self.commands:
+            if command.process.poll() is None:
+                command.process.terminate()
+                command.process.wait(20)
+        self.github.stop()
+        self.inbox.stop()
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path)
+    yield stage
+    stage.stop()
+
+
+def test_serve_does_the_whole_job_and_stops_when_told(stage: Stage) -> None:
+    gate = stage.serve()
+    wait_until(lambda: stage.get("/readyz") == 200)
+    stage.open_pull_request()
+    stage.inbox.wait_for("Lily", timeout=20)
+    gate.process.send_signal(signal.SIGTERM)
+    assert gate.process.wait(20) == 0, gate.said()
+    assert stage.get("/healthz") == 0
+    assert "acme/shop#1@" in gate.said()
+
+
+def test_a_log_line_never_holds_a_link(stage: Stage) -> None:
+    gate = stage.serve()
+    stage.open_pull_request()
+    mail = stage.inbox.wait_for("Lily", timeout=20)
+    link = next(found["url"] for found in mail.links if "/decide/" in found["url"])
+    assert stage.get(link.removeprefix(stage.url)) == 200
+    assert stage.get("/decide/nonsense") == 404
+    assert link.rpartition("/")[2] not in gate.said()
+    assert "k" * 40 not in gate.said()
+    assert TOKEN not in gate.said()
+
+
+def test_a_killed_server_leaves_nothing_behind_and_the_next_one_goes_on(stage: Stage) -> None:
+    gate = stage.serve()
+    stage.inbox.fail(503, "ServiceUnavailable", "down", times=1)
+    stage.open_pull_request()
+    stage.github.settle()
+    gate.process.kill()
+    gate.process.wait()
+    wait_until(lambda: stage.get("/healthz") == 0)
+    stage.serve()
+    stage.inbox.wait_for("Lily", timeout=150)
+
+
+def test_a_killed_server_process_is_started_again(stage: Stage) -> None:
+    gate = stage.serve()
+    children = Path(f"/proc/{gate.process.pid}/task/{gate.process.pid}/children").read_text().split()
+    servers = [int(child) for child in children]
+    assert servers, gate.said()
+    os.kill(servers[-1], signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{servers[-1]}/cmdline").exists())
+    wait_until(lambda: stage.get("/healthz") == 200)
+    assert gate.process.poll() is None
+
+
+def test_the_worker_can_run_apart(stage: Stage) -> None:
+    stage.serve(WORKER="none")
+    assert stage.get("/readyz") == 503
+    worker = stage.start("worker")
+    stage.open_pull_request()
+    stage.inbox.wait_for("Lily", timeout=20)
+    wait_until(lambda: stage.get("/readyz") == 200)
+    worker.process.terminate()
+    assert worker.process.wait(20) == 0
+
+
+def test_every_wrong_setting_is_named_at_once_and_no_secret_is_shown(stage: Stage) -> None:
+    wrong = {"SECRET_KEY": "too short", "MERGE_METHOD": "fling", "QA_REVIEWERS": "", "LISTEN": "nowhere"}
+    gate = stage.start("serve", **wrong)
+    assert gate.process.wait(20) == 2
+    assert all(name in gate.said() for name in wrong)
+    assert "too short" not in gate.said()
+    assert "Traceback" not in gate.said()
+
+
+@pytest.mark.parametrize(
+    "environ,word",
+    [
+        ({"AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/nowhere"}, "AWS_DEFAULT_REGION"),
+        ({"DATABASE_URL": "postgresql://nobody:nothing@127.0.0.1:1/none"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "sqlite:////proc/nowhere/qa-gate.db"}, "DATABASE_URL"),
+    ],
+)
+def test_what_cannot_be_used_stops_the_start_with_a_sentence(
+    stage: Stage, environ: dict[str, str], word: str
+) -> None:
+    gate = stage.start("serve", **environ)
+    assert gate.process.wait(30) == 2
+    assert word in gate.said()
+    assert "Traceback" not in gate.said()
+    assert "nothing" not in gate.said()
+
+
+def test_log_lines_can_be_json(stage: Stage) -> None:
+    gate = stage.serve(LOG_FORMAT="json")
+    stage.open_pull_request()
+    stage.inbox.wait_for("Lily", timeout=20)
+    lines = [json.loads(line) for line in gate.said().splitlines()]
+    assert any("acme/shop#1@" in line["message"] for line in lines)
+    assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
+
+
+def test_another_repository_is_trusted_only_when_the_operator_says_so(stage: Stage) -> None:
+    stage.serve()
+    stage.open_pull_request()
+    stage.inbox.wait_for("Lily", timeout=20)
+    trust = stage.start("trust", SHOP)
+    assert trust.process.wait(20) == 0
+    unknown = stage.start("trust", "acme/other")
+    assert unknown.process.wait(20) == 2
+    assert "acme/other" in unknown.said()
+
+
+def test_help_names_the_commands(stage: Stage) -> None:
+    help_ = stage.start("--help")
+    assert help_.process.wait(20) == 0
+    assert all(word in help_.said() for word in ("serve", "worker", "trust"))

@@ -1,0 +1,447 @@
+"""The demo: it tells the truth, notices when something is not as it should be, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from playwright.sync_api import Page, expect
+
+from demo.__main__ import play, run
+from demo.github import PretendGitHub
+from demo.inbox import PretendInbox
+from demo.story import Difference, Stage, steps
+from demo.tour import create_tour
+from demo.tour.desk import Desk, NotPossible
+from demo.tour.guide import Facts, guide
+from demo.world import ROOT, World, desk_of, running
+
+FIRST_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+
+
+# --- The whole of it, as a process --------------------------------------------------------------------------
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start the demo with a folder of its own for all that it makes."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "demo", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def is_served(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=5).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+    except OSError:
+        return False
+    return True
+
+
+def test_the_story_is_as_it_should_be(tmp_path: Path) -> None:
+    with start(tmp_path, "--auto") as demo:
+        out, err = demo.communicate(timeout=120)
+    assert (demo.returncode, err) == (0, "")
+    for line in (
+        "✓ sam opened pull request #1: “Add gift cards”",
+        "✓ Lily got a mail: “Check: Add gift cards (shop #1)”",
+        "✓ Lily pressed Approve, and her page says “Merged into development”",
+        "Merge pull request #1 from acme/gift-cards",
+        "✓ GitHub shows the status success: “Approved by Lily.”",
+        "✓ All that took ",
+        "✓ Lily got a new mail: “Check: Free delivery from 50 (shop #2)”",
+        "the page left open cannot approve any more",
+        f"✓ GitHub shows a review, changes requested: “Lily asks for changes: {steps.REASON}”",
+        "✓ #2 is still open, and nothing of it is in git log development",
+    ):
+        assert line in out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_gate_too_and_leaves_nothing(tmp_path: Path, by: signal.Signals) -> None:
+    with start(tmp_path) as demo:
+        assert demo.stdout is not None
+        url = next(found[0] for line in demo.stdout if (found := FIRST_ADDRESS.search(line)))
+        stage = Stage(url)
+        mail = steps.get_mail(stage, steps.open_pull_request(stage))
+        gate = next(
+            found[0] for link in mail["links"] if (found := re.match(r"\S+(?=/decide/)", link["url"]))
+        )
+        assert is_served(url)
+        assert is_served(gate)
+        demo.send_signal(by)
+        out, err = demo.communicate(timeout=30)
+    assert (demo.returncode, err) == (0, "")
+    assert FIRST_ADDRESS.findall(out) == []  # one address, and it was read above
+    assert not is_served(url)
+    assert not is_served(gate)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- What goes wrong is said ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the demo makes its folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_the_story_notices_that_nothing_can_be_merged(
+    temporary: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running() as world:
+        world.repo.methods.clear()
+        assert play(world, patience=2) == 1
+    said = capsys.readouterr()
+    assert "✗ the page after Approve: expected “Merged into development” within 2 seconds, saw " in said.err
+    assert "All as it should be" not in said.out
+    log = Path(said.err.split()[-1])
+    assert [path for path in temporary.rglob("*") if path.is_file()] == [log]
+
+
+def test_the_story_notices_that_no_mail_comes(temporary: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(GITHUB_REPOSITORIES="acme/other") as world:
+        assert play(world, patience=1) == 1
+    assert "✗ Lily's inbox: expected mail 1 about #1 within 1 seconds, saw []" in capsys.readouterr().err
+
+
+def test_a_gate_that_cannot_start_says_why(temporary: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(auto=True, QUIET_MINUTES="soon", SECRET_KEY="short") == 1
+    said = capsys.readouterr()
+    assert "SECRET_KEY needs 32 characters" in said.err
+    assert "QUIET_MINUTES must be" in said.err
+    assert "SECRET_KEY" in Path(said.err.split()[-1]).read_text(encoding="utf-8")
+    assert said.out == ""
+
+
+class Seen(Stage):
+    """A stage on which just this is to be seen."""
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__("http://127.0.0.1:1", patience=0)
+        self.facts = facts
+
+    def state(self) -> dict[str, Any]:
+        return self.facts
+
+
+def test_the_story_notices_too_many_calls() -> None:
+    calls = ["GET /repos/acme/shop/pulls", *["GET /repos/acme/shop/pulls/1"] * steps.MOST_CALLS]
+    steps.see_few_calls(Seen(calls=calls), 0)
+    with pytest.raises(Difference, match="calls to GitHub: expected at most 7, saw 8"):
+        steps.see_few_calls(Seen(calls=[*calls, "PUT /repos/acme/shop/pulls/1/merge"]), 0)
+
+
+def test_the_story_notices_a_merge_that_should_not_be() -> None:
+    pull, merge = {"number": 2, "state": "merged"}, {"sha": "1", "subject": "Merge pull request #2 from x"}
+    with pytest.raises(Difference, match="git log development: expected nothing of #2"):
+        steps.see_not_merged(Seen(pulls=[pull], log=[merge]), 2)
+    with pytest.raises(Difference, match="expected #2 still open, saw merged"):
+        steps.see_not_merged(Seen(pulls=[pull], log=[]), 2)
+
+
+def test_the_story_notices_a_decision_that_nobody_made() -> None:
+    pull = {"number": 1, "state": "open", "status": {"state": "success", "words": "Approved by Lily."}}
+    with pytest.raises(Difference, match="after only looking: expected nothing decided"):
+        steps.see_nothing_decided(Seen(pulls=[pull]), 1)
+
+
+# --- The tour, without a gate --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return desk_of(PretendGitHub(tmp_path, token="t", webhook_secret="s"))
+
+
+@pytest.fixture
+def inbox() -> PretendInbox:
+    return PretendInbox()
+
+
+@pytest.fixture
+def tour(desk: Desk, inbox: PretendInbox) -> FlaskClient:
+    return create_tour(desk, inbox).test_client()
+
+
+def open_next(tour: FlaskClient, **words: str) -> int:
+    example = tour.get("/state.json").json["next"]
+    answer = tour.post("/pulls", json={"title": example["title"], "body": example["body"], **words})
+    assert answer.status_code == 201
+    return int(answer.json["number"])
+
+
+def newest(tour: FlaskClient) -> dict[str, Any]:
+    pull: dict[str, Any] = tour.get("/state.json").json["pulls"][0]
+    return pull
+
+
+def test_the_page_has_three_panes_and_asks_nobody_else(tour: FlaskClient) -> None:
+    answer = tour.get("/")
+    for heading in ("The developers’ desk", "Lily’s inbox", "The repository"):
+        assert f"{heading}</h2>" in answer.text
+    assert 'value="Add gift cards"' in answer.text
+    assert not re.search(r'(?:src|href)="(?!/static/)', answer.text)
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
+
+
+def test_the_desk_works_in_real_git(tour: FlaskClient, desk: Desk) -> None:
+    assert open_next(tour, title="Gift cards!") == 1
+    first = newest(tour)
+    assert (first["title"], first["author"], first["state"], first["clashes"]) == (
+        *("Gift cards!", "sam", "open"),
+        False,
+    )
+    assert desk.repo.git.branches["gift-cards"] == first["sha"]
+    assert tour.get("/state.json").json["next"]["title"] == "Free delivery from 50"
+
+    assert tour.post("/pulls/1/push", json={}).status_code == 200
+    second = newest(tour)
+    assert desk.repo.git.commit(second["sha"]).parents == (first["sha"],)
+
+    assert tour.post("/pulls/1/clash", json={}).status_code == 200
+    assert newest(tour)["clashes"]
+    assert not newest(tour)["can_clash"]
+    assert tour.get("/state.json").json["log"][0]["subject"] == "Gift boxes are back already"
+
+    assert tour.post("/pulls/1/resolve", json={}).status_code == 200
+    merged = newest(tour)
+    assert not merged["clashes"]
+    assert desk.repo.git.commit(merged["sha"]).parents == (
+        second["sha"],
+        desk.repo.git.branches["development"],
+    )
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+def test_every_example_can_be_pushed_to_clashed_with_and_resolved(desk: Desk, number: int) -> None:
+    for _ in range(number):
+        assert desk.open(desk.next.title, desk.next.body) <= number
+    pull = desk.repo.pulls[number]
+    heads = {pull.head_sha}
+    for _ in range(3):
+        desk.push(number)
+        heads.add(pull.head_sha)
+    assert len(heads) == 4
+    desk.clash(number)
+    with pytest.raises(NotPossible, match="changed those lines already"):
+        desk.clash(number)
+    tip = desk.repo.git.branches["development"]
+    assert desk.repo.git.merge(tip, pull.head_sha) is None
+    desk.resolve(number)
+    assert desk.repo.git.merge(tip, pull.head_sha) is not None
+    with pytest.raises(NotPossible, match="everything of development already"):
+        desk.resolve(number)
+
+
+def test_examples_do_not_clash_with_each_other(desk: Desk) -> None:
+    for _ in range(7):
+        desk.open(desk.next.title, desk.next.body)
+    for number in desk.repo.pulls:
+        desk.github.merge_as("kim", number, admin=True)
+    assert all(pull.merged for pull in desk.repo.pulls.values())
+
+
+def test_nobody_merges_without_lily(tour: FlaskClient) -> None:
+    open_next(tour)
+    answer = tour.post("/pulls/1/merge", json={})
+    assert answer.status_code == 409
+    assert (
+        answer.json["problem"] == 'GitHub says no: Required status check "qa-gate/development" is expected.'
+    )
+    assert newest(tour)["state"] == "open"
+
+
+@pytest.mark.parametrize(
+    "path, status, problem",
+    [
+        ("/pulls", 409, "It needs a title."),
+        ("/pulls/7/push", 409, "There is no such pull request."),
+        ("/pulls/7/prepare", 404, None),
+    ],
+)
+def test_a_button_that_cannot_work_says_why(
+    tour: FlaskClient, path: str, status: int, problem: str | None
+) -> None:
+    answer = tour.post(path, json={"title": " "})
+    assert answer.status_code == status
+    assert problem is None or answer.json == {"problem": problem}
+
+
+def test_another_site_can_press_no_button(tour: FlaskClient, desk: Desk) -> None:
+    assert tour.post("/pulls", data={"title": "x"}).status_code == 415
+    assert tour.post("/pulls", data='{"title": "x"}', content_type="text/plain").status_code == 415
+    assert tour.get("/state.json", headers={"Host": "evil.example"}).status_code == 400
+    assert not desk.repo.pulls
+
+
+def test_what_has_not_changed_is_not_sent_again(tour: FlaskClient) -> None:
+    tag = tour.get("/state.json").headers["ETag"]
+    assert tour.get("/state.json", headers={"If-None-Match": tag}).status_code == 304
+    open_next(tour)
+    assert tour.get("/state.json", headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_looking_asks_nothing_of_github(tour: FlaskClient, desk: Desk) -> None:
+    open_next(tour)
+    for path in ("/", "/state.json", "/acme/shop/pull/1", "/preview/1/"):
+        assert tour.get(path).status_code == 200
+    assert desk.github.calls == []
+    assert desk.repo.pulls[1].asked_about is None
+
+
+def test_trying_it_shows_the_shop_of_the_pull_request(tour: FlaskClient) -> None:
+    open_next(tour)
+    assert "Gift card, small" in tour.get("/preview/1/").text
+    assert tour.get("/preview/1/style.css").content_type == "text/css; charset=utf-8"
+    assert "Gift boxes come back" in tour.get(f"/preview/{open_next(tour)}/").text
+    for path in ("/preview/1/nothing.html", "/preview/1/..%2Fprices.py", "/preview/9/"):
+        assert tour.get(path).status_code == 404
+
+
+def test_the_code_is_shown_and_cannot_do_harm(tour: FlaskClient) -> None:
+    open_next(tour, title="<script>alert(1)</script>")
+    shown = tour.get("/acme/shop/pull/1").text
+    assert "&lt;script&gt;alert(1)" in shown
+    assert "<script>alert" not in shown
+    assert '<span class="added">+GIFT_CARDS = (25, 50)' in shown
+    assert '<span class="removed">-GIFT_CARDS: tuple[int, ...] = ()' in shown
+    assert tour.get("/acme/shop/pull/2").status_code == 404
+
+
+# --- The guide -----------------------------------------------------------------------------------------------
+
+OPENED = Facts("sam", is_open=True, merged=False, clashes=False, status="", mails=0, is_read=False)
+
+
+@pytest.mark.parametrize(
+    "facts, now, hint",
+    [
+        (None, "Open a pull request", "Press the button"),
+        (OPENED, "Read Lily’s mail", "comes in a moment"),
+        (replace(OPENED, mails=1, status="pending"), "Read Lily’s mail", "Lily has mail"),
+        (replace(OPENED, mails=1, is_read=True), "Approve it", "Press a button in the mail"),
+        (replace(OPENED, mails=1, is_read=True, status="failure"), "Approve it", "Push a commit"),
+        (replace(OPENED, mails=1, is_read=True, clashes=True), "Approve it", "Resolve it as sam would"),
+        (replace(OPENED, mails=1, status="success"), "See it merged", "It is being merged"),
+        (replace(OPENED, mails=1, is_open=False, merged=True), None, "That is all of it"),
+        (replace(OPENED, is_open=False), "Read Lily’s mail", "That one was closed"),
+    ],
+)
+def test_the_guide_goes_by_what_has_happened(facts: Facts | None, now: str | None, hint: str) -> None:
+    shown = guide(facts)
+    assert [step["words"] for step in shown["steps"] if step["state"] == "now"] == ([now] if now else [])
+    assert hint in shown["hint"]
+
+
+# --- The tour in a browser, with the gate --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with running() as world:
+        yield world
+
+
+def test_a_person_plays_it_with_the_mouse(world: World, page: Page) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(world.url)
+    expect(page.get_by_role("listitem").filter(has_text="Open a pull request, now")).to_be_visible()
+    title = page.get_by_label("Title").input_value()
+    page.get_by_role("button", name="Open pull request").click()
+    pull = page.locator("article").first
+    expect(pull).to_contain_text(title)
+    expect(pull).to_contain_text("Waiting for Lily")
+    page.get_by_role("button", name="Unread").first.click()
+    expect(page.get_by_text("Approve it, now")).to_be_attached()
+    expect(page.get_by_text("Press a button in the mail")).to_be_visible()
+    letter = page.frame_locator("#letter")
+    with page.context.expect_page() as opened:
+        letter.get_by_role("link", name="Approve").first.click()
+    answer = opened.value
+    answer.get_by_role("button", name="Approve").click()
+    expect(answer.get_by_role("heading", name="Merged into development")).to_be_visible()
+    expect(page.get_by_text("That is all of it.")).to_be_visible()
+    expect(page.locator("#log")).to_contain_text(f"Merge pull request #{newest_number(world)}")
+    expect(pull).to_contain_text("Lily approved this.")
+    assert errors == []
+
+
+def newest_number(world: World) -> int:
+    return max(world.repo.pulls)
+
+
+@pytest.mark.parametrize("width", [375, 900, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_three_panes_fit_the_screen(
+    world: World, open_page: Callable[..., Page], width: int, scheme: str
+) -> None:
+    page = open_page(width, color_scheme=scheme)
+    page.goto(world.url)
+    expect(page.locator("#steps li")).to_have_count(4)
+    for heading in ("The developers’ desk", "Lily’s inbox", "The repository"):
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    small = page.evaluate(
+        """() => [...document.querySelectorAll("button, .row a")].filter((one) => one.offsetParent)
+            .filter((one) => one.getBoundingClientRect().height < 44).map((one) => one.textContent)"""
+    )
+    assert small == []
+
+
+def test_nothing_is_drawn_again_that_did_not_change(world: World, page: Page) -> None:
+    page.goto(world.url)
+    expect(page.locator("#log .line").first).to_be_visible()
+    page.wait_for_timeout(300)
+    page.evaluate(
+        """() => { window.changes = 0;
+            new MutationObserver((seen) => { window.changes += seen.length; })
+              .observe(document.body, { subtree: true, childList: true, characterData: true }); }"""
+    )
+    page.wait_for_timeout(2500)
+    assert page.evaluate("window.changes") == 0
+
+
+def test_a_tour_that_has_ended_says_so(page: Page, desk: Desk, inbox: PretendInbox) -> None:
+    from demo.github.server import Server
+
+    served = Server(create_tour(desk, inbox), 0)
+    page.goto(f"http://127.0.0.1:{served.port}")
+    expect(page.locator("#log .line").first).to_be_visible()
+    expect(page.locator("#gone")).to_be_hidden()
+    served.stop()
+    expect(page.locator("#gone")).to_be_visible()
+
+
+def test_a_mail_is_shown_without_power(world: World) -> None:
+    stage = Stage(world.url)
+    mail = steps.get_mail(stage, steps.open_pull_request(stage))
+    assert not mail["is_read"]
+    with urllib.request.urlopen(f"{world.url}/mails/{mail['id']}", timeout=5) as answer:
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert b'<base target="_blank">' in answer.read()
+    found = next(one for one in stage.state()["mails"] if one["id"] == mail["id"])
+    assert found["is_read"]
+    assert world.inbox.mails[0].address == "lily@example.com"

@@ -1,0 +1,1613 @@
+"""The pretend GitHub is as strict as the real one: shapes, refusals, real git, signed webhooks.
+
+Every answer and every webhook that a test here sees is held against GitHub's own OpenAPI description, reduced to
+these calls in payloads/github-openapi.json; a field that GitHub does not know is as wrong as a missing one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import jwt
+import pytest
+import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from github import Auth, Github, GithubException
+
+from demo.github import PretendGitHub, Refusal, Repo
+
+PAYLOADS = Path(__file__).parent / "payloads"
+DESCRIPTION = json.loads((PAYLOADS / "github-openapi.json").read_text())
+SECRET = "It's a Secret to Everybody"
+TOKEN = "a-token"
+APP = 4711
+GATE = "qa-gate/development"
+
+
+# --- GitHub's description ------------------------------------------------------------------------------------
+
+
+def closed(schema: Any) -> Any:
+    """The same schema, in which an object has no other fields than those described."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    # What is put together of several parts ("allOf") has fields that none of its parts describes alone.
+    answer = {name: one if name == "allOf" else closed(one) for name, one in schema.items()}
+    if isinstance(answer.get("properties"), dict) and "type" in answer:
+        answer.setdefault("additionalProperties", False)
+    return answer
+
+
+CLOSED = closed(DESCRIPTION)
+
+
+def operations() -> dict[str, tuple[str, re.Pattern[str]]]:
+    """Name of each call, with its method and what its paths look like; the most literal first."""
+    found = {}
+    for name in sorted(DESCRIPTION["answers"], key=lambda name: (name.count("{"), -len(name))):
+        method, _, path = name.partition(" ")
+        pattern = re.sub(r"\\\{(ref|branch|basehead|tree_sha)\\\}", ".+", re.escape(path))
+        found[name] = (method, re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", pattern)))
+    return found
+
+
+OPERATIONS = operations()
+
+
+def hold_against_description(method: str, path: str, status: int, body: Any) -> None:
+    path = re.sub(r"^/repositories/\d+", "/repos/acme/shop", path)
+    name = next(name for name, (verb, like) in OPERATIONS.items() if verb == method and like.fullmatch(path))
+    answers = CLOSED["answers"][name]
+    error = {"$ref": "#/$defs/basic-error"}
+    if status < 300:
+        assert str(status) in answers, f"GitHub never answers {name} with {status}"
+    if status >= 400:
+        # GitHub sends it since 2024, its description does not have it everywhere.
+        body = {**body}
+        assert body.pop("status", str(status)) == str(status)
+        error = {"$ref": "#/$defs/validation-error"} if "errors" in body else error
+    schema = answers.get(str(status), error)
+    jsonschema.Draft202012Validator({**schema, "$defs": CLOSED["$defs"]}).validate(body)
+
+
+def hold_webhook_against_description(event: str, action: str | None, payload: dict[str, Any]) -> None:
+    name = "-".join([event, *([action] if action else [])]).replace("_", "-")
+    schema = {**DESCRIPTION["webhooks"][name], "$defs": DESCRIPTION["$defs"]}
+    jsonschema.Draft202012Validator(schema).validate(payload)
+
+
+# --- Fixtures ------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """A clock that stands still until told."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_(self, **much: float) -> None:
+        self.now += timedelta(**much)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="module")
+def key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+def pem(key: rsa.RSAPrivateKey) -> str:
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return public.decode()
+
+
+@pytest.fixture
+def github(tmp_path: Path, clock: Clock, key: rsa.RSAPrivateKey) -> Iterator[PretendGitHub]:
+    made = PretendGitHub(
+        tmp_path / "github",
+        token=TOKEN,
+        webhook_secret=SECRET,
+        clock=clock,
+        app_id=APP,
+        app_public_key=pem(key),
+    )
+    yield made.start()
+    made.stop()
+
+
+@pytest.fixture
+def repo(github: PretendGitHub) -> Repo:
+    return github.create_repository("acme/shop")
+
+
+@pytest.fixture
+def number(github: PretendGitHub, repo: Repo) -> int:
+    """An open pull request, coupons into development."""
+    github.commit(repo, "coupons", {"src/coupons.py": "OFF = 5\n"}, "Add coupons")
+    return github.open_pull_request(repo, "coupons", title="Coupons", body="Five off.")
+
+
+class Answer:
+    def __init__(self, answer: requests.Response) -> None:
+        self.status, self.headers, self.text = answer.status_code, answer.headers, answer.text
+        self.body: Any = answer.json() if answer.text else None
+
+    @property
+    def message(self) -> str:
+        return str(self.body["message"])
+
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def raw(github: PretendGitHub) -> Iterator[Ask]:
+    """Asks the API; follows no redirect, checks no shape."""
+    with requests.Session() as session:
+        session.trust_env = False
+
+        def ask(method: str, path: str, body: Any = None, **headers: str) -> Answer:
+            sent = {
+                "Authorization": f"token {TOKEN}",
+                **{name.replace("_", "-"): one for name, one in headers.items()},
+            }
+            url = path if path.startswith("http") else github.url + path
+            return Answer(
+                session.request(method, url, json=body, headers=sent, allow_redirects=False, timeout=10)
+            )
+
+        yield ask
+
+
+@pytest.fixture
+def ask(github: PretendGitHub, raw: Ask) -> Ask:
+    """Asks the API, and holds the answer against GitHub's description."""
+
+    def ask(method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        answer = raw(method, path, body, **headers)
+        if answer.status not in (204, 301, 304, 307):
+            hold_against_description(
+                method, path.removeprefix(github.url).partition("?")[0], answer.status, answer.body
+            )
+        return answer
+
+    return ask
+
+
+PULL = "/repos/acme/shop/pulls/1"
+
+
+# --- The description itself ----------------------------------------------------------------------------------
+
+
+def test_description_catches_a_missing_and_an_unknown_field(ask: Ask, number: int) -> None:
+    body = ask("GET", PULL).body
+    hold_against_description("GET", PULL, 200, body)
+    with pytest.raises(jsonschema.ValidationError, match="'head' is a required property"):
+        hold_against_description(
+            "GET", PULL, 200, {name: one for name, one in body.items() if name != "head"}
+        )
+    with pytest.raises(jsonschema.ValidationError, match="'invented' was unexpected"):
+        hold_against_description("GET", PULL, 200, {**body, "invented": 1})
+    with pytest.raises(jsonschema.ValidationError, match="is not of type"):
+        hold_against_description("GET", PULL, 200, {**body, "title": None})
+
+
+def test_description_says_where_it_is_from() -> None:
+    assert re.match(r"@octokit/openapi \d+\.\d+\.\d+,", DESCRIPTION["source"])
+
+
+# --- Every read has GitHub's shape ---------------------------------------------------------------------------
+
+READS = """
+/user
+/rate_limit
+/repos/acme/shop
+/repos/acme/shop/branches/development
+/repos/acme/shop/branches/master
+/repos/acme/shop/branches/development/protection
+/repos/acme/shop/branches/development/protection/required_status_checks
+/repos/acme/shop/pulls?state=all
+/repos/acme/shop/pulls/1
+/repos/acme/shop/pulls/2
+/repos/acme/shop/pulls/3
+/repos/acme/shop/pulls/1/files
+/repos/acme/shop/pulls/1/commits
+/repos/acme/shop/pulls/1/reviews
+/repos/acme/shop/issues/1/comments
+/repos/acme/shop/compare/development...coupons
+/repos/acme/shop/compare/development...eva:idea
+/repos/acme/shop/commits/coupons
+/repos/acme/shop/commits/coupons/status
+/repos/acme/shop/commits/coupons/statuses
+/repos/acme/shop/commits/coupons/pulls
+/repos/acme/shop/commits/coupons/check-runs
+/repos/acme/shop/commits/coupons/check-suites
+/repos/acme/shop/git/trees/coupons?recursive=1
+/repos/acme/shop/git/trees/development
+/repos/acme/shop/git/commits/SHA
+/repos/acme/shop/deployments
+/repos/acme/shop/deployments/NUMBER/statuses
+""".split()
+
+
+def fill(github: PretendGitHub, repo: Repo, number: int) -> str:
+    """Make one of everything; return the head of the first pull request."""
+    sha = github.pull(number).head_sha
+    github.protect(repo, "development", [GATE], approvals=1)
+    github.set_status(repo, sha, "pending", GATE, description="Waiting for Lily")
+    github.set_check(repo, sha, "tests")
+    github.set_check(repo, sha, "lint", "in_progress")
+    github.review_as("lea", number, "COMMENT", "Nice")
+    github.add_deployment(repo, sha, "preview", "https://preview.example.com")
+    github.request_review(number, "kim")
+    fork = github.fork(repo, "eva")
+    github.commit(fork, "idea", {"src/shop.py": None, "shop.py": "PRICE = 10\n"}, "Move", "eva")
+    github.open_pull_request(repo, "idea", title="Idea", body=None, author="eva", from_fork=fork)
+    github.commit(repo, "done", {"done.md": "x\n"}, "Done")
+    github.merge_as("boss", github.open_pull_request(repo, "done"))
+    return sha
+
+
+@pytest.mark.parametrize("path", READS)
+def test_every_read_has_githubs_shape(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask, path: str
+) -> None:
+    sha = fill(github, repo, number)
+    path = path.replace("SHA", sha).replace("NUMBER", str(repo.deployments[0].id))
+    first, second = ask("GET", path), ask("GET", path)
+    assert (first.status, second.status) == (200, 200)
+    assert first.headers["X-RateLimit-Resource"] == "core"
+
+
+def test_paths_by_number_answer_the_same(ask: Ask, repo: Repo, number: int) -> None:
+    for rest in ("", "/pulls/1/files", "/branches/coupons"):
+        by_name, by_number = (
+            ask("GET", f"/repos/acme/shop{rest}"),
+            ask("GET", f"/repositories/{repo.id}{rest}"),
+        )
+        assert by_name.body == by_number.body
+        assert by_name.status == 200
+
+
+def test_times_are_whole_seconds_in_utc(ask: Ask, number: int, clock: Clock) -> None:
+    assert ask("GET", PULL).body["created_at"] == clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# --- Who may ask ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ("", "Requires authentication"),
+        ("token wrong", "Bad credentials"),
+        ("Bearer wrong", "Bad credentials"),
+        ("Basic YTpi", "Bad credentials"),
+    ],
+)
+def test_unknown_token_is_refused(ask: Ask, repo: Repo, given: str, message: str) -> None:
+    answer = ask("GET", "/repos/acme/shop", Authorization=given)
+    assert (answer.status, answer.message) == (401, message)
+    assert "documentation_url" in answer.body
+
+
+def test_bearer_is_as_good_as_token(ask: Ask, repo: Repo) -> None:
+    assert ask("GET", "/repos/acme/shop", Authorization=f"Bearer {TOKEN}").status == 200
+
+
+@pytest.mark.parametrize(
+    "right, method, path, body",
+    [
+        ("statuses", "POST", "/repos/acme/shop/statuses/SHA", {"state": "success"}),
+        ("contents", "PUT", f"{PULL}/merge", {}),
+        ("pull_requests", "POST", f"{PULL}/reviews", {"event": "APPROVE"}),
+        ("pull_requests", "PATCH", PULL, {"title": "x"}),
+        ("administration", "GET", "/repos/acme/shop/branches/development/protection", None),
+        ("checks", "GET", "/repos/acme/shop/commits/coupons/check-runs", None),
+        ("deployments", "GET", "/repos/acme/shop/deployments", None),
+    ],
+)
+def test_missing_right_is_refused(
+    github: PretendGitHub, number: int, ask: Ask, right: str, method: str, path: str, body: Any
+) -> None:
+    github.protect(None, "development", [GATE])
+    github.rights.discard(right)
+    answer = ask(method, path.replace("SHA", github.pull(number).head_sha), body)
+    assert (answer.status, answer.message) == (403, "Resource not accessible by personal access token")
+    assert answer.headers["x-accepted-github-permissions"].startswith(f"{right}=")
+
+
+def test_right_to_read_is_not_right_to_write(github: PretendGitHub, number: int, ask: Ask) -> None:
+    github.rights.discard("statuses")
+    github.rights.add("statuses:read")
+    assert ask("GET", "/repos/acme/shop/commits/coupons/status").status == 200
+    assert (
+        ask("POST", f"/repos/acme/shop/statuses/{github.pull(number).head_sha}", {"state": "error"}).status
+        == 403
+    )
+
+
+def test_comment_needs_the_right_to_issues_or_pull_requests(
+    github: PretendGitHub, number: int, ask: Ask
+) -> None:
+    github.rights.discard("issues")
+    assert ask("POST", "/repos/acme/shop/issues/1/comments", {"body": "Hello"}).status == 201
+    github.rights.discard("pull_requests")
+    assert ask("POST", "/repos/acme/shop/issues/1/comments", {"body": "Hello"}).status == 403
+
+
+def test_change_of_a_workflow_needs_its_own_right(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
+    github.commit(repo, "ci", {".github/workflows/ci.yml": "on: push\n"})
+    github.open_pull_request(repo, "ci")
+    github.rights.discard("workflows")
+    assert ask("PUT", f"{PULL}/merge").status == 403
+    github.rights.add("workflows")
+    assert ask("PUT", f"{PULL}/merge").status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/repos/acme/other",
+        "/repos/acme/shop/pulls/99",
+        "/repos/acme/shop/branches/none",
+        "/repos/acme/shop/issues/9/comments",
+    ],
+)
+def test_unknown_things_are_not_found(ask: Ask, number: int, path: str) -> None:
+    assert ask("GET", path).status == 404
+
+
+# --- Limits, ETag, pages, redirects --------------------------------------------------------------------------
+
+
+def test_used_up_limit_is_refused_until_later(
+    github: PretendGitHub, repo: Repo, ask: Ask, clock: Clock
+) -> None:
+    github.use_up_rate_limit(left=1)
+    assert ask("GET", "/repos/acme/shop").headers["X-RateLimit-Remaining"] == "0"
+    answer = ask("GET", "/repos/acme/shop")
+    assert (answer.status, answer.headers["X-RateLimit-Remaining"]) == (403, "0")
+    assert answer.message.startswith("API rate limit exceeded for user ID ")
+    assert int(answer.headers["X-RateLimit-Reset"]) > clock.now.timestamp()
+
+
+def test_secondary_limit_can_be_ordered(github: PretendGitHub, number: int, ask: Ask) -> None:
+    words = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+    github.fail("PUT", "/merge$", 403, {"message": words}, {"Retry-After": "60"})
+    answer = ask("PUT", f"{PULL}/merge")
+    assert (answer.status, answer.message, answer.headers["Retry-After"]) == (403, words, "60")
+    assert ask("PUT", f"{PULL}/merge").status == 200
+
+
+def test_unchanged_answer_is_304_and_free(github: PretendGitHub, number: int, ask: Ask) -> None:
+    first = ask("GET", "/repos/acme/shop/pulls")
+    again = ask("GET", "/repos/acme/shop/pulls", If_None_Match=first.headers["ETag"])
+    assert (again.status, again.text) == (304, "")
+    assert again.headers["X-RateLimit-Remaining"] == first.headers["X-RateLimit-Remaining"]
+    github.edit(number, title="Better coupons")
+    changed = ask("GET", "/repos/acme/shop/pulls", If_None_Match=first.headers["ETag"])
+    assert (changed.status, changed.body[0]["title"]) == (200, "Better coupons")
+
+
+def links(answer: Answer) -> dict[str, str]:
+    return {name: url for url, name in re.findall(r'<([^>]+)>; rel="(\w+)"', answer.headers.get("Link", ""))}
+
+
+def test_lists_come_in_pages(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
+    for letter in "abcde":
+        github.commit(repo, letter, {f"{letter}.md": "x\n"})
+        github.open_pull_request(repo, letter, title=letter)
+    first = ask("GET", "/repos/acme/shop/pulls?per_page=2&sort=created&direction=asc")
+    assert [one["title"] for one in first.body] == ["a", "b"]
+    assert set(links(first)) == {"next", "last"}
+    second = ask("GET", links(first)["next"])
+    assert set(links(second)) == {"first", "prev", "next", "last"}
+    third = ask("GET", links(second)["next"])
+    assert [one["title"] for one in third.body] == ["e"]
+    assert set(links(third)) == {"first", "prev"}
+    assert links(ask("GET", "/repos/acme/shop/pulls")) == {}
+
+
+def test_list_is_filtered_and_sorted(github: PretendGitHub, repo: Repo, ask: Ask, clock: Clock) -> None:
+    for letter in "abc":
+        github.commit(repo, letter, {f"{letter}.md": "x\n"})
+        github.open_pull_request(repo, letter, "master" if letter == "c" else "development", title=letter)
+        clock.pass_(minutes=1)
+    github.edit(1, title="A")
+    github.close(2)
+
+    def titles(query: str) -> str:
+        return "".join(one["title"] for one in ask("GET", f"/repos/acme/shop/pulls?{query}").body)
+
+    assert titles("") == "cA"
+    assert titles("state=closed") == "b"
+    assert titles("state=all&sort=updated&direction=desc") in ("bAc", "Abc")
+    assert titles("state=all&sort=created&direction=asc") == "Abc"
+    assert titles("state=all&base=master") == "c"
+    assert titles("state=all&head=acme:b") == "b"
+
+
+def test_renamed_repository_redirects(
+    github: PretendGitHub, repo: Repo, number: int, raw: Ask, ask: Ask
+) -> None:
+    github.rename(repo, "store")
+    moved = raw("GET", f"{PULL}?x=1")
+    assert (moved.status, moved.headers["Location"]) == (
+        301,
+        f"{github.url}/repositories/{repo.id}/pulls/1?x=1",
+    )
+    assert ask("GET", moved.headers["Location"]).body["base"]["repo"]["full_name"] == "acme/store"
+    put = raw("PUT", f"{PULL}/merge", {})
+    assert (put.status, put.headers["Location"]) == (
+        307,
+        f"{github.url}/repositories/{repo.id}/pulls/1/merge",
+    )
+    assert not github.pull(number).merged
+    assert moved.body["url"] == moved.headers["Location"]
+
+
+def test_name_taken_anew_redirects_no_more(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
+    github.rename(repo, "other/store")
+    new = github.create_repository("acme/shop")
+    assert ask("GET", "/repos/acme/shop").body["id"] == new.id != repo.id
+    assert ask("GET", "/repos/Other/STORE").body["id"] == repo.id
+
+
+# --- Failures on order, and the record -----------------------------------------------------------------------
+
+
+def test_lost_answer_leaves_the_work_done(github: PretendGitHub, number: int, raw: Ask) -> None:
+    github.fail("PUT", "/merge$", None, after=True)
+    with pytest.raises(requests.ConnectionError):
+        raw("PUT", f"{PULL}/merge", {})
+    assert github.pull(number).merged
+    assert [(call.method, call.status) for call in github.calls] == [("PUT", None)]
+
+
+def test_lost_request_leaves_nothing_done(github: PretendGitHub, number: int, raw: Ask) -> None:
+    github.fail("PUT", "/merge$", None)
+    with pytest.raises(requests.ConnectionError):
+        raw("PUT", f"{PULL}/merge", {})
+    assert not github.pull(number).merged
+
+
+def test_failure_comes_as_often_as_ordered(github: PretendGitHub, repo: Repo, raw: Ask) -> None:
+    github.fail("*", "/repos/", 502, "<html>Unicorn!</html>", {"X-Odd": "1"}, times=2)
+    answers = [
+        requests.get(f"{github.url}/repos/acme/shop", headers={"Authorization": f"token {TOKEN}"}, timeout=9)
+    ]
+    assert (answers[0].text, answers[0].headers["X-Odd"]) == ("<html>Unicorn!</html>", "1")
+    github.fail("GET", "/nowhere", 500)
+    statuses = [call.status for call in github.calls]
+    github.front.failures[0].body = {"message": "Server Error"}
+    statuses += [raw("GET", "/repos/acme/shop").status for _ in range(2)]
+    assert statuses == [502, 502, 200]
+
+
+def test_calls_are_recorded_and_told(github: PretendGitHub, number: int, ask: Ask) -> None:
+    told = []
+    github.on_call = lambda *call: told.append(call)
+    ask("PUT", f"{PULL}/merge", {"sha": "0" * 40})
+    assert told == [("PUT", f"{PULL}/merge", "before"), ("PUT", f"{PULL}/merge", "after")]
+    assert [(one.method, one.path, one.status, one.body) for one in github.calls] == [
+        ("PUT", f"{PULL}/merge", 409, {"sha": "0" * 40})
+    ]
+
+
+def test_stopped_github_is_gone_at_once_and_comes_back_as_it_was(
+    github: PretendGitHub, number: int, raw: Ask
+) -> None:
+    assert raw("GET", PULL).status == 200
+    port = int(github.url.rpartition(":")[2])
+    github.stop()
+    with pytest.raises(requests.ConnectionError):
+        raw("GET", PULL)
+    github.start(port)
+    assert raw("GET", PULL).body["title"] == "Coupons"
+
+
+# --- Mergeable -----------------------------------------------------------------------------------------------
+
+
+def states(ask: Ask, path: str = PULL) -> tuple[Any, str]:
+    body = ask("GET", path).body
+    return body["mergeable"], body["mergeable_state"]
+
+
+def test_mergeable_is_unknown_at_the_first_read_after_every_change(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    assert [states(ask), states(ask), states(ask)] == [(None, "unknown"), (True, "clean"), (True, "clean")]
+    github.commit(repo, "coupons", {"src/coupons.py": "OFF = 6\n"})
+    assert [states(ask), states(ask)] == [(None, "unknown"), (True, "clean")]
+    github.commit(repo, "development", {"other.md": "x\n"})
+    assert [states(ask), states(ask)] == [(None, "unknown"), (True, "clean")]
+    github.retarget(number, "master")
+    assert [states(ask), states(ask)] == [(None, "unknown"), (True, "clean")]
+    github.close(number)
+    assert states(ask) == (None, "unknown")
+
+
+def test_mergeable_state_says_why(github: PretendGitHub, repo: Repo, number: int, ask: Ask) -> None:
+    github.world.instant = True
+    sha = github.pull(number).head_sha
+    github.set_check(repo, sha, "lint", conclusion="failure")
+    assert states(ask) == (True, "unstable")
+    github.protect(repo, "development", [GATE], strict=True)
+    assert states(ask) == (True, "blocked")
+    github.set_status(repo, sha, "success", GATE)
+    assert states(ask) == (True, "unstable")
+    github.set_check(repo, sha, "lint")
+    assert states(ask) == (True, "clean")
+    github.commit(repo, "development", {"other.md": "x\n"})
+    assert states(ask) == (True, "behind")
+    github.convert_to_draft(number)
+    assert states(ask) == (True, "draft")
+    github.commit(repo, "development", {"src/coupons.py": "OFF = 7\n"})
+    assert states(ask) == (False, "dirty")
+
+
+def test_test_merge_is_a_real_commit_and_no_merge(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    assert ask("GET", PULL).body["merge_commit_sha"] is None
+    body = ask("GET", PULL).body
+    test = repo.git.commit(body["merge_commit_sha"])
+    assert test.parents == (repo.git.branches["development"], github.pull(number).head_sha)
+    assert body["merged"] is False
+    assert test.sha not in repo.git.first_parents("development")
+
+
+def test_status_of_the_test_merge_overrides_the_heads(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    github.world.instant = True
+    github.protect(repo, "development", [GATE])
+    body = ask("GET", PULL).body
+    github.set_status(repo, body["head"]["sha"], "success", GATE)
+    assert states(ask) == (True, "clean")
+    github.set_status(repo, ask("GET", PULL).body["merge_commit_sha"], "failure", GATE)
+    assert states(ask) == (True, "blocked")
+
+
+# --- Merging -------------------------------------------------------------------------------------------------
+
+
+def git(repo: Repo, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", *arguments], cwd=repo.git.path, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_merge_makes_a_real_merge_commit(github: PretendGitHub, repo: Repo, number: int, ask: Ask) -> None:
+    base, head = repo.git.branches["development"], github.pull(number).head_sha
+    answer = ask("PUT", f"{PULL}/merge", {"sha": head, "merge_method": "merge"})
+    made = github.log(repo, "development")[0]
+    assert answer.body == {"sha": made.sha, "merged": True, "message": "Pull Request successfully merged"}
+    assert made.message == "Merge pull request #1 from acme/coupons\n\nCoupons"
+    assert made.parents == (base, head)
+    assert github.read(repo, "development", "src/coupons.py") == b"OFF = 5\n"
+    assert git(repo, "rev-parse", "refs/heads/development").strip() == made.sha
+    body = ask("GET", PULL).body
+    assert (body["merged"], body["state"], body["merged_by"]["login"]) == (True, "closed", "qa-gate-bot")
+    assert (body["merge_commit_sha"], body["commits"], body["changed_files"]) == (made.sha, 1, 1)
+    assert git(repo, "fsck", "--strict") == ""
+
+
+def test_squash_makes_one_commit_by_the_author(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    github.commit(repo, "coupons", {"src/more.py": "MORE = 1\n"}, "Add more")
+    base = repo.git.branches["development"]
+    assert ask("PUT", f"{PULL}/merge", {"merge_method": "squash"}).status == 200
+    made = github.log(repo, "development")[0]
+    assert (made.parents, made.author.name) == ((base,), "sam")
+    assert made.message == "Coupons (#1)\n\n* Add coupons\n\n* Add more"
+    assert github.read(repo, "development", "src/more.py") == b"MORE = 1\n"
+
+
+def test_squash_of_one_commit_takes_its_words(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    assert ask("PUT", f"{PULL}/merge", {"merge_method": "squash"}).status == 200
+    assert github.log(repo, "development")[0].message == "Add coupons (#1)"
+
+
+def test_rebase_puts_each_commit_onto_the_base(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    github.commit(repo, "coupons", {"src/more.py": "MORE = 1\n"}, "Add more")
+    base = github.commit(repo, "development", {"other.md": "x\n"}, "Elsewhere")
+    assert ask("PUT", f"{PULL}/merge", {"merge_method": "rebase"}).status == 200
+    log = github.log(repo, "development")
+    assert [one.message for one in log[:3]] == ["Add more", "Add coupons", "Elsewhere"]
+    assert (log[2].sha, len(log[0].parents)) == (base, 1)
+    assert [github.read(repo, "development", path) for path in ("src/more.py", "other.md")] == [
+        b"MORE = 1\n",
+        b"x\n",
+    ]
+
+
+def test_merge_takes_the_words_it_is_given(github: PretendGitHub, repo: Repo, number: int, ask: Ask) -> None:
+    ask("PUT", f"{PULL}/merge", {"commit_title": "Coupons, at last", "commit_message": "Lily said yes."})
+    assert github.log(repo, "development")[0].message == "Coupons, at last\n\nLily said yes."
+
+
+def make_conflict(github: PretendGitHub, number: int) -> None:
+    github.commit(None, "development", {"src/coupons.py": "OFF = 7\n"})
+
+
+def switch_off(*methods: str) -> Callable[[PretendGitHub, int], None]:
+    return lambda github, _: github.repo().methods.difference_update(methods)
+
+
+def protect(**options: Any) -> Callable[[PretendGitHub, int], None]:
+    return lambda github, _: github.protect(None, "development", **options)
+
+
+def gate_says(*states: str, check: str = "") -> Callable[[PretendGitHub, int], None]:
+    def prepare(github: PretendGitHub, number: int) -> None:
+        github.protect(None, "development", [GATE, *([check] if check else [])])
+        for state in states:
+            github.set_status(None, github.pull(number).head_sha, state, GATE)
+
+    return prepare
+
+
+def run_check(github: PretendGitHub, number: int) -> None:
+    github.protect(None, "development", ["tests"])
+    github.set_check(None, github.pull(number).head_sha, "tests", "in_progress")
+
+
+def merge_it(github: PretendGitHub, number: int) -> None:
+    github.merge_as("boss", number)
+
+
+def fall_behind(github: PretendGitHub, number: int) -> None:
+    github.protect(None, "development", strict=True)
+    github.commit(None, "development", {"other.md": "x\n"})
+
+
+REFUSED_MERGES = [
+    (make_conflict, {}, 405, "Pull Request is not mergeable"),
+    (PretendGitHub.close, {}, 405, "Pull Request is not mergeable"),
+    (merge_it, {}, 405, "Pull Request is not mergeable"),
+    (PretendGitHub.convert_to_draft, {}, 405, "Pull Request is still a draft"),
+    (switch_off(), {"sha": "0" * 40}, 409, "Head branch was modified. Review and try the merge again."),
+    (switch_off("merge"), {}, 405, "Merge commits are not allowed on this repository."),
+    (
+        switch_off("squash"),
+        {"merge_method": "squash"},
+        405,
+        "Squash merges are not allowed on this repository.",
+    ),
+    (
+        switch_off("rebase"),
+        {"merge_method": "rebase"},
+        405,
+        "Rebase merges are not allowed on this repository.",
+    ),
+    (switch_off(), {"merge_method": "octopus"}, 422, "Validation Failed"),
+    (gate_says(), {}, 405, f'Required status check "{GATE}" is expected.'),
+    (gate_says("success", "pending"), {}, 405, f'Required status check "{GATE}" is pending.'),
+    (gate_says("success", "failure"), {}, 405, f'Required status check "{GATE}" is failing.'),
+    (gate_says("error"), {}, 405, f'Required status check "{GATE}" is failing.'),
+    (run_check, {}, 405, 'Required status check "tests" is in progress.'),
+    (gate_says("success", check="tests"), {}, 405, 'Required status check "tests" is expected.'),
+    (gate_says(check="tests"), {}, 405, "2 of 2 required status checks are expected."),
+    (
+        gate_says("failure", check="tests"),
+        {},
+        405,
+        "2 of 2 required status checks have not succeeded: 1 expected and 1 failing.",
+    ),
+    (
+        protect(approvals=1),
+        {},
+        405,
+        "At least 1 approving review is required by reviewers with write access.",
+    ),
+    (fall_behind, {}, 405, "Head branch is out of date"),
+]
+
+
+@pytest.mark.parametrize("prepare, body, status, message", REFUSED_MERGES)
+def test_merge_is_refused_in_githubs_words(
+    github: PretendGitHub,
+    repo: Repo,
+    number: int,
+    ask: Ask,
+    prepare: Callable[[PretendGitHub, int], None],
+    body: dict[str, Any],
+    status: int,
+    message: str,
+) -> None:
+    prepare(github, number)
+    before = dict(repo.git.branches)
+    answer = ask("PUT", f"{PULL}/merge", body)
+    assert (answer.status, answer.message) == (status, message)
+    assert repo.git.branches == before
+
+
+def test_required_context_is_compared_without_case(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    github.protect(repo, "development", ["QA-Gate/Development"])
+    github.set_status(repo, github.pull(number).head_sha, "success", GATE)
+    assert ask("PUT", f"{PULL}/merge").status == 200
+
+
+def test_context_bound_to_an_app_counts_from_it_only(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask, key: rsa.RSAPrivateKey, clock: Clock
+) -> None:
+    github.protect(repo, "development", [GATE], app_id=APP)
+    path = f"/repos/acme/shop/statuses/{github.pull(number).head_sha}"
+    said = {"state": "success", "context": GATE}
+    assert ask("POST", path, said).status == 201
+    assert ask("PUT", f"{PULL}/merge").message == f'Required status check "{GATE}" is expected.'
+    assert ask("POST", path, said, Authorization=f"token {app_token(ask, key, clock)}").status == 201
+    assert ask("PUT", f"{PULL}/merge").status == 200
+
+
+def test_admin_merges_around_the_lock(github: PretendGitHub, repo: Repo, number: int) -> None:
+    github.protect(repo, "development", [GATE])
+    with pytest.raises(Refusal, match="is expected"):
+        github.merge_as("boss", number, admin=False)
+    github.protect(repo, "development", [GATE], enforce_admins=True)
+    with pytest.raises(Refusal, match="is expected"):
+        github.merge_as("boss", number)
+    github.protect(repo, "development", [GATE])
+    made = github.merge_as("boss", number)
+    assert github.log(repo, "development")[0].sha == made
+    assert github.pull(number).merged_by is github.world.person("boss")
+
+
+def test_approval_of_another_satisfies_required_reviews(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    github.protect(repo, "development", approvals=1)
+    github.review_as("lea", number, "REQUEST_CHANGES", "Not yet")
+    assert ask("PUT", f"{PULL}/merge").message == "Changes have been requested."
+    github.review_as("lea", number)
+    assert ask("PUT", f"{PULL}/merge").status == 200
+
+
+def test_push_that_brings_the_commits_counts_as_merged(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    head = github.pull(number).head_sha
+    github.force_push(repo, "development", head, by="boss")
+    body = ask("GET", PULL).body
+    assert (body["merged"], body["merged_by"]["login"], body["merge_commit_sha"]) == (True, "boss", head)
+
+
+def test_head_branch_may_go_with_the_merge(github: PretendGitHub, repo: Repo, number: int, ask: Ask) -> None:
+    repo.delete_branch_on_merge = True
+    assert ask("PUT", f"{PULL}/merge").status == 200
+    assert "coupons" not in repo.git.branches
+    assert ask("GET", PULL).body["head"]["ref"] == "coupons"
+
+
+# --- Updating the branch -------------------------------------------------------------------------------------
+
+
+def test_update_branch_merges_the_base_into_the_head(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    before = github.pull(number).head_sha
+    base = github.commit(repo, "development", {"other.md": "x\n"})
+    answer = ask("PUT", f"{PULL}/update-branch", {"expected_head_sha": before})
+    assert answer.status == 202
+    made = github.log(repo, "coupons")[0]
+    assert (made.parents, made.message) == ((before, base), "Merge branch 'development' into coupons")
+    assert github.pull(number).head_sha == made.sha
+    told = github.deliveries[-1]
+    assert (told.event, told.action) == ("pull_request", "synchronize")
+    assert (told.payload["before"], told.payload["after"]) == (before, made.sha)
+
+
+def test_update_branch_is_refused(github: PretendGitHub, repo: Repo, number: int, ask: Ask) -> None:
+    def refused(body: dict[str, str]) -> tuple[int, str]:
+        answer = ask("PUT", f"{PULL}/update-branch", body)
+        return answer.status, answer.message
+
+    assert refused({"expected_head_sha": "0" * 40}) == (422, "expected_head_sha does not match")
+    assert refused({}) == (422, "There are no new commits on the base branch.")
+    make_conflict(github, number)
+    assert refused({}) == (422, "merge conflict between base and head")
+
+
+def test_update_branch_of_a_closed_fork_is_refused(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
+    fork = github.fork(repo, "eva")
+    github.commit(fork, "idea", {"idea.md": "x\n"}, author="eva")
+    number = github.open_pull_request(repo, "idea", author="eva", from_fork=fork)
+    github.commit(repo, "development", {"other.md": "x\n"})
+    github.pull(number).maintainer_can_modify = False
+    assert ask("PUT", f"{PULL}/update-branch").status == 403
+
+
+# --- Statuses, reviews, comments -----------------------------------------------------------------------------
+
+
+def test_status_is_kept_and_combined(github: PretendGitHub, repo: Repo, number: int, ask: Ask) -> None:
+    sha = github.pull(number).head_sha
+    path = f"/repos/acme/shop/commits/{sha}"
+    assert ask("GET", f"{path}/status").body["state"] == "pending"
+    said = {
+        "state": "pending",
+        "context": GATE,
+        "description": "x" * 140,
+        "target_url": "https://gate.example.com/1",
+    }
+    first = ask("POST", f"/repos/acme/shop/statuses/{sha}", said)
+    assert (first.status, first.headers["Location"]) == (201, first.body["url"])
+    assert {name: first.body[name] for name in said} == said
+    ask("POST", f"/repos/acme/shop/statuses/{sha}", {"state": "success", "context": GATE.upper()})
+    assert [one["state"] for one in ask("GET", f"{path}/statuses").body] == ["success", "pending"]
+    combined = ask("GET", f"{path}/status").body
+    assert (combined["state"], combined["total_count"]) == ("success", 1)
+    github.set_status(repo, sha, "error", "ci")
+    assert ask("GET", f"{path}/status").body["state"] == "failure"
+
+
+@pytest.mark.parametrize(
+    "body, field",
+    [
+        ({"state": "good"}, "state"),
+        ({}, "state"),
+        ({"state": "success", "description": "x" * 141}, "description"),
+        ({"state": "success", "context": "x" * 256}, "context"),
+        ({"state": "success", "target_url": "javascript:alert(1)"}, "target_url"),
+    ],
+)
+def test_bad_status_is_refused(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask, body: dict[str, str], field: str
+) -> None:
+    answer = ask("POST", f"/repos/acme/shop/statuses/{github.pull(number).head_sha}", body)
+    assert (answer.status, answer.message, answer.body["errors"][0]["field"]) == (
+        422,
+        "Validation Failed",
+        field,
+    )
+    assert repo.statuses == {}
+
+
+def test_status_of_an_unknown_commit_is_refused(ask: Ask, number: int) -> None:
+    answer = ask("POST", f"/repos/acme/shop/statuses/{'0' * 40}", {"state": "success"})
+    assert (answer.status, answer.message) == (422, f"No commit found for SHA: {'0' * 40}")
+
+
+def test_thousandth_status_of_a_context_is_the_last(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    sha = github.pull(number).head_sha
+    for _ in range(1000):
+        github.set_status(repo, sha, "pending", GATE)
+    path = f"/repos/acme/shop/statuses/{sha}"
+    answer = ask("POST", path, {"state": "success", "context": GATE.upper()})
+    assert answer.status == 422
+    assert (
+        answer.body["errors"][0]["message"]
+        == "This SHA and context has reached the maximum number of statuses."
+    )
+    assert ask("POST", path, {"state": "success", "context": "other"}).status == 201
+
+
+def test_review_is_of_the_head_or_of_the_commit_it_names(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    first = github.pull(number).head_sha
+    second = github.commit(repo, "coupons", {"src/more.py": "MORE = 1\n"})
+    ask("POST", f"{PULL}/reviews", {"event": "APPROVE", "body": "Lily: yes", "commit_id": first})
+    ask("POST", f"{PULL}/reviews", {"event": "REQUEST_CHANGES", "body": "Lily: no"})
+    ask("POST", f"{PULL}/reviews", {"event": "COMMENT", "body": "Hm"})
+    assert [(one["state"], one["commit_id"]) for one in ask("GET", f"{PULL}/reviews").body] == [
+        ("APPROVED", first),
+        ("CHANGES_REQUESTED", second),
+        ("COMMENTED", second),
+    ]
+
+
+@pytest.mark.parametrize(
+    "author, body, words",
+    [
+        ("qa-gate-bot", {"event": "APPROVE"}, "Can not approve your own pull request"),
+        (
+            "qa-gate-bot",
+            {"event": "REQUEST_CHANGES", "body": "No"},
+            "Can not request changes on your own pull request",
+        ),
+        ("sam", {"event": "REQUEST_CHANGES"}, "Body can't be blank"),
+        ("sam", {"event": "COMMENT", "body": " "}, "Body can't be blank"),
+        ("sam", {"event": "MAYBE"}, "invalid value"),
+        ("sam", {"event": "APPROVE", "commit_id": "0" * 40}, "not part of the pull request"),
+    ],
+)
+def test_bad_review_is_refused(
+    github: PretendGitHub, repo: Repo, ask: Ask, author: str, body: dict[str, str], words: str
+) -> None:
+    github.commit(repo, "coupons", {"a": "x\n"}, author=author)
+    number = github.open_pull_request(repo, "coupons", author=author)
+    answer = ask("POST", f"{PULL}/reviews", body)
+    assert answer.status == 422
+    assert words in answer.body["errors"][0]
+    assert github.pull(number).reviews == []
+
+
+def test_own_pull_request_may_be_commented_on(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
+    github.commit(repo, "coupons", {"a": "x\n"})
+    github.open_pull_request(repo, "coupons", author="qa-gate-bot")
+    assert ask("POST", f"{PULL}/reviews", {"event": "COMMENT", "body": "Lily: yes"}).status == 200
+
+
+def test_comment_is_written_read_and_changed(github: PretendGitHub, number: int, ask: Ask) -> None:
+    made = ask("POST", "/repos/acme/shop/issues/1/comments", {"body": "Lily: yes"})
+    assert (made.status, made.headers["Location"]) == (201, made.body["url"])
+    changed = ask("PATCH", f"/repos/acme/shop/issues/comments/{made.body['id']}", {"body": "Lily: no"})
+    assert changed.status == 200
+    assert [one["body"] for one in ask("GET", "/repos/acme/shop/issues/1/comments").body] == ["Lily: no"]
+    assert ask("PATCH", "/repos/acme/shop/issues/comments/1", {"body": "x"}).status == 404
+    assert ask("GET", PULL).body["comments"] == 1
+
+
+@pytest.mark.parametrize("body", [{}, {"body": ""}, {"body": 1}, {"body": "x" * 65_537}])
+def test_bad_comment_is_refused(ask: Ask, number: int, body: dict[str, Any]) -> None:
+    answer = ask("POST", "/repos/acme/shop/issues/1/comments", body)
+    assert (answer.status, answer.message) == (422, "Validation Failed")
+
+
+def test_body_that_is_no_json_object_is_refused(github: PretendGitHub, number: int, ask: Ask) -> None:
+    assert ask("POST", "/repos/acme/shop/issues/1/comments", [1]).status == 400
+    headers = {"Authorization": f"token {TOKEN}"}
+    answer = requests.put(f"{github.url}{PULL}/merge", data=b"{", headers=headers, timeout=9)
+    assert (answer.status_code, answer.json()["message"]) == (400, "Problems parsing JSON")
+
+
+# --- Opening and editing by the API --------------------------------------------------------------------------
+
+
+def test_pull_request_is_opened_and_edited(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
+    github.commit(repo, "coupons", {"a": "x\n"})
+    body = {"title": "Coupons", "head": "coupons", "base": "development", "draft": True}
+    made = ask("POST", "/repos/acme/shop/pulls", body)
+    assert (made.status, made.body["draft"], made.body["user"]["login"]) == (201, True, "qa-gate-bot")
+    assert made.headers["Location"] == made.body["url"]
+    changed = ask("PATCH", PULL, {"title": "More", "body": "Why", "base": "master"}).body
+    assert (changed["title"], changed["body"], changed["base"]["ref"]) == ("More", "Why", "master")
+    assert ask("PATCH", PULL, {"state": "closed"}).body["state"] == "closed"
+    assert ask("PATCH", PULL, {"state": "open"}).body["closed_at"] is None
+
+
+@pytest.mark.parametrize(
+    "body, words",
+    [
+        ({}, "title"),
+        ({"title": "x", "head": "none", "base": "development"}, "head"),
+        ({"title": "x", "head": "coupons", "base": "none"}, "base"),
+        ({"title": "x", "head": "bob:coupons", "base": "development"}, "head"),
+        (
+            {"title": "x", "head": "coupons", "base": "development"},
+            "A pull request already exists for acme:coupons.",
+        ),
+        (
+            {"title": "x", "head": "master", "base": "development"},
+            "No commits between development and master",
+        ),
+    ],
+)
+def test_bad_pull_request_is_refused(ask: Ask, number: int, body: dict[str, str], words: str) -> None:
+    answer = ask("POST", "/repos/acme/shop/pulls", body)
+    assert answer.status == 422
+    assert words in (answer.body["errors"][0].get("field"), answer.body["errors"][0].get("message"))
+
+
+@pytest.mark.parametrize("body", [{"title": ""}, {"state": "gone"}, {"base": "none"}])
+def test_bad_edit_is_refused(ask: Ask, number: int, body: dict[str, str]) -> None:
+    assert ask("PATCH", PULL, body).status == 422
+
+
+def test_merged_pull_request_cannot_be_reopened(github: PretendGitHub, number: int, ask: Ask) -> None:
+    github.merge_as("boss", number)
+    assert ask("PATCH", PULL, {"state": "open"}).status == 422
+
+
+# --- Compare and trees ---------------------------------------------------------------------------------------
+
+
+def test_compare_tells_commits_and_files(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
+    start = repo.git.branches["development"]
+    github.commit(
+        repo,
+        "coupons",
+        {
+            "src/shop.py": None,
+            "src/store.py": "PRICE = 10\n",
+            "README.md": "A shop.\nOpen.\n",
+            "logo.png": b"\x89PNG\0",
+            "run.sh": ("100755", "echo\n"),
+        },
+    )
+    github.commit(repo, "development", {"other.md": "x\n"})
+    body = ask("GET", "/repos/acme/shop/compare/development...coupons").body
+    assert (body["status"], body["ahead_by"], body["behind_by"], body["total_commits"]) == (
+        "diverged",
+        1,
+        1,
+        1,
+    )
+    assert body["merge_base_commit"]["sha"] == start
+    files = {one["filename"]: one for one in body["files"]}
+    assert {name: one["status"] for name, one in files.items()} == {
+        "README.md": "modified",
+        "logo.png": "added",
+        "run.sh": "added",
+        "src/store.py": "renamed",
+    }
+    assert files["src/store.py"]["previous_filename"] == "src/shop.py"
+    assert files["README.md"]["patch"] == "@@ -1 +1,2 @@\n A shop.\n+Open."
+    assert (files["README.md"]["additions"], files["README.md"]["changes"]) == (1, 1)
+    assert "patch" not in files["logo.png"]
+    assert ask("GET", "/repos/acme/shop/compare/coupons...coupons").body["status"] == "identical"
+    assert ask("GET", f"/repos/acme/shop/compare/{'0' * 40}...coupons").status == 404
+
+
+def test_compare_of_much_comes_in_pages(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
+    github.commit(repo, "many", {f"f{number:03}": "x\n" for number in range(301)})
+    git_at = repo.git.path
+    for number in range(251):
+        parent, tree = repo.git.branches["many"], repo.git.commit(repo.git.branches["many"]).tree
+        sha = subprocess.run(
+            ["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", tree, "-p", parent, "-m", f"c{number}"],
+            cwd=git_at, capture_output=True, text=True, check=True,
+        ).stdout.strip()  # fmt: skip
+        repo.git.branches["many"] = sha
+    path = "/repos/acme/shop/compare/development...many"
+    whole = ask("GET", path).body
+    assert (len(whole["commits"]), len(whole["files"]), whole["total_commits"]) == (250, 300, 252)
+    assert whole["commits"][-1]["commit"]["message"] == "c250\n"
+    first, second = ask("GET", f"{path}?page=1"), ask("GET", f"{path}?page=2")
+    assert (len(first.body["commits"]), len(first.body["files"])) == (250, 300)
+    assert (len(second.body["commits"]), len(second.body["files"])) == (2, 0)
+    assert set(links(first)) == {"next", "last"}
+
+
+def test_tree_has_modes_and_says_when_it_is_truncated(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
+    sha = github.commit(repo, "coupons", {"run.sh": ("100755", "echo\n"), "link": ("120000", "run.sh")})
+    path = f"/repos/acme/shop/git/trees/{sha}?recursive=1"
+    whole = ask("GET", path).body
+    modes = {one["path"]: one["mode"] for one in whole["tree"]}
+    assert modes == {
+        "README.md": "100644",
+        "link": "120000",
+        "run.sh": "100755",
+        "src": "040000",
+        "src/shop.py": "100644",
+    }
+    assert whole["truncated"] is False
+    repo.tree_limit = 4
+    cut = ask("GET", path).body
+    assert (len(cut["tree"]), cut["truncated"]) == (4, True)
+    assert ask("GET", f"/repos/acme/shop/git/trees/{'0' * 40}").status == 404
+
+
+def test_file_that_becomes_a_link_is_one_change(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
+    sha = github.commit(repo, "coupons", {"README.md": ("120000", "src/shop.py"), "z.md": "x\n"})
+    files = ask("GET", f"/repos/acme/shop/commits/{sha}").body["files"]
+    assert [(one["filename"], one["status"]) for one in files] == [
+        ("README.md", "changed"),
+        ("z.md", "added"),
+    ]
+
+
+def test_odd_paths_survive(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
+    odd = 'a "quoted"\tnäme \\ with spaces.md'
+    sha = github.commit(repo, "feature/odd-one", {odd: "x\n"})
+    assert ask("GET", f"/repos/acme/shop/commits/{sha}").body["files"][0]["filename"] == odd
+    assert github.read(repo, "feature/odd-one", odd) == b"x\n"
+    assert ask("GET", "/repos/acme/shop/branches/feature/odd-one").body["commit"]["sha"] == sha
+
+
+# --- Branch protection ---------------------------------------------------------------------------------------
+
+
+def test_required_checks_are_read_and_added(github: PretendGitHub, repo: Repo, number: int, ask: Ask) -> None:
+    path = "/repos/acme/shop/branches/development/protection/required_status_checks"
+    assert (ask("GET", path).status, ask("GET", path).message) == (404, "Branch not protected")
+    github.protect(repo, "development", ["tests"])
+    changed = ask(
+        "PATCH", path, {"strict": True, "checks": [{"context": "tests"}, {"context": GATE, "app_id": APP}]}
+    )
+    assert changed.body["checks"] == [{"context": "tests", "app_id": None}, {"context": GATE, "app_id": APP}]
+    assert changed.body["strict"] is True
+    assert ask("PATCH", path, {"contexts": [GATE]}).body["contexts"] == [GATE]
+    assert ask("PUT", f"{PULL}/merge").message == f'Required status check "{GATE}" is expected.'
+
+
+# --- Ghosts and forks ----------------------------------------------------------------------------------------
+
+
+def test_pull_request_of_a_fork(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
+    github.add_person("eva", association="FIRST_TIME_CONTRIBUTOR")
+    fork = github.fork(repo, "eva")
+    sha = github.commit(fork, "idea", {"idea.md": "x\n"}, author="eva")
+    number = github.open_pull_request(repo, "idea", author="eva", from_fork=fork)
+    body = ask("GET", PULL).body
+    assert body["head"]["repo"]["full_name"] == "eva/shop"
+    assert (body["head"]["label"], body["head"]["sha"]) == ("eva:idea", sha)
+    assert (body["author_association"], body["head"]["repo"]["fork"]) == ("FIRST_TIME_CONTRIBUTOR", True)
+    assert ask("GET", f"/repos/acme/shop/compare/development...{sha}").body["ahead_by"] == 1
+    github.set_check(repo, sha, "tests")
+    runs = ask("GET", f"/repos/acme/shop/commits/{sha}/check-runs").body
+    assert [one["pull_requests"] for one in runs["check_runs"]] == [[]]
+    github.commit(fork, "idea", {"idea.md": "y\n"}, author="eva")
+    assert github.deliveries[-1].action == "synchronize"
+    assert ask("PUT", f"{PULL}/merge").status == 200
+    assert github.pull(number).merged
+    assert github.log(repo, "development")[0].message.startswith("Merge pull request #1 from eva/idea")
+
+
+def test_deleted_fork_and_ghost_are_null(github: PretendGitHub, repo: Repo, raw: Ask) -> None:
+    fork = github.fork(repo, "eva")
+    github.commit(fork, "idea", {"idea.md": "x\n"}, author="eva")
+    number = github.open_pull_request(repo, "idea", author="eva", from_fork=fork)
+    github.delete_fork(fork)
+    github.make_ghost(number)
+    body = raw("GET", PULL).body
+    assert (body["head"]["repo"], body["user"]) == (None, None)
+    assert raw("GET", "/repos/eva/shop").status == 404
+    github.edit(number, title="Still here")
+    assert github.deliveries[-1].payload["sender"]["login"] == "ghost"
+
+
+# --- Webhooks ------------------------------------------------------------------------------------------------
+
+
+class Listener:
+    """Receives webhooks over HTTP, as the gate would."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.status = 202
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                listener.got.append((dict(self.headers), body))
+                self.send_response(listener.status)
+                self.end_headers()
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/webhook"
+
+    def events(self) -> list[str]:
+        return [
+            ".".join(filter(None, [headers["X-GitHub-Event"], json.loads(body).get("action")]))
+            for headers, body in self.got
+        ]
+
+
+@pytest.fixture
+def listener(github: PretendGitHub, repo: Repo) -> Iterator[Listener]:
+    made = Listener()
+    github.webhook_url = made.url
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_webhook_is_signed_and_named(github: PretendGitHub, listener: Listener) -> None:
+    github.ping()
+    github.settle()
+    (headers, body), delivery = listener.got[0], github.deliveries[0]
+    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    assert headers["X-Hub-Signature-256"] == f"sha256={signature}"
+    assert (headers["X-GitHub-Event"], headers["X-GitHub-Delivery"]) == ("ping", delivery.id)
+    assert headers["User-Agent"].startswith("GitHub-Hookshot/")
+    assert headers["Content-Type"] == "application/json"
+    assert (delivery.status, delivery.error, delivery.sent) == (202, None, 1)
+
+
+def test_signature_is_githubs_own_example() -> None:
+    from demo.github.webhooks import Webhooks
+
+    wanted = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    assert Webhooks(None, SECRET).sign(b"Hello, World!", "sha256") == wanted
+
+
+def test_everything_that_happens_is_told_in_githubs_shape(
+    github: PretendGitHub, repo: Repo, listener: Listener, ask: Ask
+) -> None:
+    github.commit(repo, "coupons", {"a": "x\n"})
+    number = github.open_pull_request(repo, "coupons", body=None)
+    sha = github.commit(repo, "coupons", {"a": "y\n"})
+    github.edit(number, title="Better", body="Why")
+    github.retarget(number, "master")
+    github.retarget(number, "development")
+    github.convert_to_draft(number)
+    github.ready(number)
+    github.request_review(number, "lea")
+    github.close(number)
+    github.reopen(number)
+    github.set_check(repo, sha, "tests", "in_progress")
+    github.set_check(repo, sha, "tests")
+    ask("POST", f"/repos/acme/shop/statuses/{sha}", {"state": "success", "context": GATE})
+    ask("PUT", f"{PULL}/merge", {"sha": sha})
+    github.force_push(repo, "coupons", None)
+    github.ping()
+    github.settle()
+    assert (
+        listener.events()
+        == """push pull_request.opened push pull_request.synchronize pull_request.edited pull_request.edited
+        pull_request.edited pull_request.converted_to_draft pull_request.ready_for_review
+        pull_request.review_requested pull_request.closed pull_request.reopened check_run.created
+        check_run.completed check_suite.completed status pull_request.closed push push ping""".split()
+    )
+    for delivery in github.deliveries:
+        assert delivery.status == 202
+        hold_webhook_against_description(delivery.event, delivery.action, delivery.payload)
+
+
+def test_pull_request_of_a_webhook_is_that_of_a_read(github: PretendGitHub, number: int, ask: Ask) -> None:
+    github.edit(number, title="Better")
+    told = github.deliveries[-1].payload
+    assert told["pull_request"] == ask("GET", PULL).body
+    assert told["repository"] == told["pull_request"]["base"]["repo"]
+
+
+def test_edit_tells_what_it_was(github: PretendGitHub, repo: Repo, number: int) -> None:
+    github.edit(number, title="Better", body="Why")
+    assert github.deliveries[-1].payload["changes"] == {
+        "title": {"from": "Coupons"},
+        "body": {"from": "Five off."},
+    }
+    base = repo.git.branches["development"]
+    github.retarget(number, "master")
+    assert github.deliveries[-1].payload["changes"] == {
+        "base": {"ref": {"from": "development"}, "sha": {"from": base}}
+    }
+
+
+def test_edit_that_changes_nothing_tells_nothing(github: PretendGitHub, number: int) -> None:
+    before = len(github.deliveries)
+    github.edit(number, title="Coupons")
+    github.retarget(number, "development")
+    github.ready(number)
+    assert len(github.deliveries) == before
+
+
+def test_push_to_the_base_is_no_synchronize(github: PretendGitHub, repo: Repo, number: int) -> None:
+    tip = github.pull(number).base_sha
+    github.commit(repo, "development", {"other.md": "x\n"})
+    assert github.deliveries[-1].event == "push"
+    assert github.pull(number).base_sha == tip  # as on GitHub: it follows the head's pushes only
+
+
+def test_release_follows_development(github: PretendGitHub, repo: Repo, number: int) -> None:
+    github.commit(repo, "development", {"other.md": "x\n"})
+    release = github.open_pull_request(repo, "development", "master", title="Release")
+    made = github.merge_as("boss", number)
+    assert github.pull(release).head_sha == made
+    assert (github.deliveries[-1].action, github.deliveries[-1].payload["number"]) == ("synchronize", release)
+
+
+def test_failed_webhook_is_recorded_and_sent_again_only_on_demand(
+    github: PretendGitHub, repo: Repo, listener: Listener
+) -> None:
+    listener.status = 500
+    github.ping()
+    github.settle()
+    (delivery,) = github.deliveries
+    assert (delivery.status, delivery.sent) == (500, 1)
+    listener.status = 202
+    github.redeliver(delivery.id)
+    github.settle()
+    assert (delivery.status, delivery.sent) == (202, 2)
+    assert [headers["X-GitHub-Delivery"] for headers, _ in listener.got] == [delivery.id] * 2
+    assert listener.got[0][1] == listener.got[1][1]
+
+
+def test_webhook_without_a_listener_is_an_error(github: PretendGitHub, listener: Listener) -> None:
+    github.webhook_url = "http://127.0.0.1:9/webhook"
+    github.ping()
+    github.settle()
+    assert github.deliveries[0].status is None
+    assert "refused" in str(github.deliveries[0].error)
+
+
+def test_paused_webhooks_are_never_sent(github: PretendGitHub, listener: Listener) -> None:
+    github.webhooks_paused = True
+    github.ping()
+    github.webhooks_paused = False
+    github.settle()
+    assert (listener.got, github.deliveries[0].error) == ([], "not sent: paused")
+
+
+def test_held_webhooks_come_in_any_order(github: PretendGitHub, repo: Repo, listener: Listener) -> None:
+    github.hold()
+    github.commit(repo, "coupons", {"a": "x\n"})
+    github.open_pull_request(repo, "coupons")
+    github.settle()
+    assert listener.got == []
+    github.release(lambda held: held[::-1])
+    github.settle()
+    assert listener.events() == ["pull_request.opened", "push"]
+
+
+def test_webhooks_are_not_sent_inside_the_call(
+    github: PretendGitHub, number: int, listener: Listener, ask: Ask
+) -> None:
+    free = threading.Event()
+    listener.got = _Waiting(free)  # type: ignore[assignment]
+    assert ask("PUT", f"{PULL}/merge").status == 200  # answered while the first webhook is still waiting
+    free.set()
+    github.settle()
+    assert len(listener.got) == 2
+
+
+class _Waiting(list[Any]):
+    def __init__(self, free: threading.Event) -> None:
+        super().__init__()
+        self.free = free
+
+    def append(self, one: Any) -> None:
+        assert self.free.wait(5)
+        super().append(one)
+
+
+# --- A real example payload ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted(PAYLOADS.glob("pull_request.*.json")), ids=lambda path: path.stem)
+def test_example_payload_becomes_a_pull_request(github: PretendGitHub, ask: Ask, path: Path) -> None:
+    payload = json.loads(path.read_text())
+    number, ours = github.load_payload(payload)
+    told = ours["pull_request"]
+    read = ask("GET", f"/repositories/{payload['repository']['id']}/pulls/{number}").body
+    for name in "number id title body state draft merged user.login user.id author_association base.ref head.ref".split():
+        assert dig(read, name) == dig(payload["pull_request"], name) == dig(told, name), name
+    for name in ("head.sha", "base.sha", "created_at", "base.repo.full_name", "head.repo.id"):
+        assert dig(read, name) == dig(told, name), name
+    assert payload["pull_request"]["head"]["sha"] not in json.dumps(ours)
+    assert github.deliveries == []
+    if "before" in payload:
+        assert github.repo().git.commit(ours["after"]).parents == (ours["before"],)
+
+
+def dig(body: Any, path: str) -> Any:
+    for name in path.split("."):
+        body = body[name]
+    return body
+
+
+def test_example_payload_may_have_another_base(github: PretendGitHub, ask: Ask) -> None:
+    payload = json.loads((PAYLOADS / "pull_request.opened.json").read_text())
+    number, ours = github.load_payload(payload, base="development")
+    assert (ours["pull_request"]["base"]["ref"], payload["pull_request"]["base"]["ref"]) == (
+        "development",
+        "master",
+    )
+    full_name = payload["repository"]["full_name"]
+    read = ask("GET", f"/repos/{full_name}/pulls/{number}").body
+    assert (read["base"]["ref"], read["base"]["sha"]) == ("development", ours["pull_request"]["base"]["sha"])
+
+
+# --- The App -------------------------------------------------------------------------------------------------
+
+
+def app_jwt(
+    key: rsa.RSAPrivateKey, now: datetime, issuer: object = APP, lasts: int = 600, since: int = -60
+) -> str:
+    at = int(now.timestamp())
+    return jwt.encode({"iat": at + since, "exp": at + lasts, "iss": str(issuer)}, key, "RS256")
+
+
+def app_token(ask: Ask, key: rsa.RSAPrivateKey, clock: Clock) -> str:
+    bearer = f"Bearer {app_jwt(key, clock.now)}"
+    installation = ask("GET", "/repos/acme/shop/installation", Authorization=bearer).body
+    made = ask("POST", f"/app/installations/{installation['id']}/access_tokens", Authorization=bearer)
+    assert made.status == 201
+    return str(made.body["token"])
+
+
+def test_app_signs_in_and_its_token_works_for_an_hour(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask, key: rsa.RSAPrivateKey, clock: Clock
+) -> None:
+    bearer = f"Bearer {app_jwt(key, clock.now)}"
+    assert ask("GET", "/app", Authorization=bearer).body["id"] == APP
+    assert len(ask("GET", "/app/installations", Authorization=bearer).body) == 1
+    token = f"token {app_token(ask, key, clock)}"
+    assert ask("GET", "/installation/repositories", Authorization=token).body["total_count"] == 1
+    made = ask("POST", f"{PULL}/reviews", {"event": "APPROVE"}, Authorization=token)
+    assert made.body["user"]["login"] == "qa-gate[bot]"
+    assert ask("GET", "/user", Authorization=token).status == 403
+    clock.pass_(minutes=61)
+    assert ask("GET", PULL, Authorization=token).status == 401
+
+
+def test_app_without_a_right_is_told_so(
+    github: PretendGitHub, number: int, ask: Ask, key: rsa.RSAPrivateKey, clock: Clock
+) -> None:
+    token = f"token {app_token(ask, key, clock)}"
+    github.rights.discard("contents")
+    assert (
+        ask("PUT", f"{PULL}/merge", Authorization=token).message == "Resource not accessible by integration"
+    )
+
+
+def test_bad_app_token_is_refused(
+    github: PretendGitHub, repo: Repo, ask: Ask, key: rsa.RSAPrivateKey, clock: Clock
+) -> None:
+    other = rsa.generate_private_key(65537, 2048)
+    bad = {
+        app_jwt(other, clock.now): "A JSON web token could not be decoded",
+        app_jwt(key, clock.now, issuer=1): "'Issuer' claim ('iss') must be an Integer",
+        app_jwt(key, clock.now, lasts=-1): "'Expiration time' claim ('exp') must be a numeric value",
+        app_jwt(key, clock.now, lasts=700): "'Expiration time' claim ('exp') is too far in the future",
+        app_jwt(
+            key, clock.now, since=60
+        ): "'Issued at' claim ('iat') must be an Integer representing a time in",
+        "a.b.c": "A JSON web token could not be decoded",
+    }
+    for token, message in bad.items():
+        answer = ask("GET", "/app", Authorization=f"Bearer {token}")
+        assert answer.status == 401
+        assert answer.message.startswith(message)
+    assert ask("GET", "/app").status == 401
+    assert ask("GET", "/repos/acme/shop", Authorization=f"Bearer {app_jwt(key, clock.now)}").status == 401
+
+
+# --- Real PyGithub -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pygithub(github: PretendGitHub) -> Iterator[Github]:
+    made = Github(
+        base_url=github.url,
+        auth=Auth.Token(TOKEN),
+        retry=None,
+        seconds_between_requests=None,
+        seconds_between_writes=None,
+        lazy=True,
+    )
+    yield made
+    made.close()
+
+
+def test_pygithub_reads_decides_and_merges(
+    github: PretendGitHub, repo: Repo, number: int, pygithub: Github
+) -> None:
+    github.protect(repo, "development", [GATE])
+    shop = pygithub.get_repo("acme/shop")
+    pull = shop.get_pull(number)
+    assert (pull.mergeable, pull.base.ref, pull.user.login) == (None, "development", "sam")
+    change = shop.compare(pull.base.sha, pull.head.sha)
+    assert [one.filename for one in change.files] == ["src/coupons.py"]
+    assert [one.commit.message for one in change.commits] == ["Add coupons"]
+    with pytest.raises(GithubException) as refused:
+        pull.merge(sha=pull.head.sha)
+    assert (refused.value.status, refused.value.data["message"]) == (
+        405,
+        f'Required status check "{GATE}" is expected.',
+    )
+    commit = shop.get_commit(pull.head.sha)
+    assert commit.create_status("success", "https://gate.example.com", "Lily: yes", GATE).state == "success"
+    assert pull.create_review(commit=commit, body="Lily: yes", event="APPROVE").state == "APPROVED"
+    assert pull.create_issue_comment("Merged soon").body == "Merged soon"
+    merged = pull.merge(sha=pull.head.sha, merge_method="squash")
+    assert (merged.merged, merged.sha) == (True, repo.git.branches["development"])
+    assert commit.get_combined_status().state == "success"
+    assert [one.number for one in shop.get_pulls(state="all", sort="updated", direction="desc")] == [number]
+    assert pull.update() is True
+
+
+def test_pygithub_signs_in_as_the_app(
+    github: PretendGitHub, repo: Repo, key: rsa.RSAPrivateKey, clock: Clock
+) -> None:
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    auth = Auth.AppAuth(APP, private).get_installation_auth(github.world.installation_id)
+    made = Github(base_url=github.url, auth=auth, retry=None, seconds_between_requests=None)
+    assert made.get_repo("acme/shop").id == repo.id
+    made.close()
+
+
+# --- The desk ------------------------------------------------------------------------------------------------
+
+
+def test_desk_does_what_the_python_api_does(github: PretendGitHub, repo: Repo) -> None:
+    def act(action: str, **arguments: Any) -> Any:
+        return requests.post(f"{github.url}/_desk/{action}", json=arguments, timeout=9).json()
+
+    sha = act("commit", repo="acme/shop", branch="coupons", changes={"a": "x\n"})["result"]
+    assert repo.git.branches["coupons"] == sha
+    assert act("open_pull_request", repo="acme/shop", head="coupons", title="Coupons") == {"result": 1}
+    assert act("merge_as", login="boss", number=1)["result"] == repo.git.branches["development"]
+    assert act("close", number=9) == {"error": "404 Not Found"}
+    assert "error" in act("close", nonsense=1)
+    for action in ("stop", "world", "fail", "__init__"):
+        assert "no such action" in act(action)["error"]
+    state = requests.get(f"{github.url}/_desk/", timeout=9).json()
+    (pull,) = state["repositories"][0]["pulls"]
+    assert (pull["title"], pull["state"], pull["merged_by"]) == ("Coupons", "closed", "boss")
+    assert [one["action"] for one in state["deliveries"] if one["event"] == "pull_request"] == [
+        "opened",
+        "closed",
+    ]
+    assert github.calls == []
+
+
+def test_desk_takes_json_only(github: PretendGitHub, repo: Repo) -> None:
+    """A form on a foreign page can send anything but this content type."""
+    answer = requests.post(
+        f"{github.url}/_desk/create_repository",
+        data='{"full_name": "evil/repo"}',
+        headers={"Content-Type": "text/plain"},
+        timeout=9,
+    )
+    assert answer.status_code == 404
+    assert list(github.world.repos) == [repo.id]
+
+
+# --- Many at once --------------------------------------------------------------------------------------------
+
+
+def test_of_many_merges_at_once_one_wins(github: PretendGitHub, repo: Repo, number: int) -> None:
+    def merge() -> None:
+        headers = {"Authorization": f"token {TOKEN}"}
+        statuses.append(
+            requests.put(f"{github.url}{PULL}/merge", json={}, headers=headers, timeout=9).status_code
+        )
+
+    statuses: list[int] = []
+    threads = [threading.Thread(target=merge) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200, 405, 405, 405]
+    assert len(github.log(repo, "development")) == 2
+
+
+def test_it_is_quick(github: PretendGitHub, repo: Repo, raw: Ask) -> None:
+    """So that a test of the gate waits for the gate; the limits are generous for a busy machine."""
+
+    def took(what: Callable[[], object]) -> float:
+        began = time.perf_counter()
+        what()
+        return time.perf_counter() - began
+
+    for letter in "abc":
+        github.commit(repo, letter, {letter: "x\n"})
+    assert min(took(lambda letter=letter: github.open_pull_request(repo, letter)) for letter in "abc") < 0.05  # type: ignore[misc]
+    assert min(took(lambda: raw("GET", PULL)) for _ in range(5)) < 0.02

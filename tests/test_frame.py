@@ -1,0 +1,218 @@
+"""The frame around the code: what the papers say is what the code does, and the locks lock."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from pkgutil import resolve_name
+
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import Page
+
+from app import settings
+
+ROOT = Path(__file__).parent.parent
+LOCKS = ("requirements.txt", "requirements-dev.txt")
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+# --- Settings -----------------------------------------------------------------------------------------------
+
+
+def rows_of_readme() -> list[tuple[str, ...]]:
+    """Cells of the README's settings table, without the code marks around them."""
+    section = read("README.md").partition("\n## Settings\n")[2].partition("\n## ")[0]
+    lines = [line.strip() for line in section.splitlines() if line.strip().startswith("|")]
+    rows = [re.split(r"(?<!\\)\|", line.strip("|")) for line in lines]
+    return [tuple(plain(cell) for cell in row) for row in rows if not set("".join(row)) <= set("|-: ")]
+
+
+def plain(cell: str) -> str:
+    return cell.replace(r"\|", "|").replace("`", "").strip()
+
+
+def test_readme_lists_the_settings_as_the_code_knows_them() -> None:
+    header, *rows = rows_of_readme()
+    assert header == ("setting", "default", "meaning")
+    assert rows == [tuple(plain(str(cell)) for cell in row) for row in settings.table()]
+
+
+def example_settings() -> list[str]:
+    """Names in .env.example, those in a comment too."""
+    return re.findall(r"^#?([A-Z][A-Z_]+)=", read(".env.example"), re.MULTILINE)
+
+
+def test_env_example_names_every_setting_once() -> None:
+    shown = [name for name in example_settings() if not name.startswith("AWS_")]
+    assert sorted(shown) == sorted(name for name, *_ in settings.table() if not name.startswith("AWS_"))
+
+
+def test_env_example_is_refused_until_it_is_filled_in() -> None:
+    live = dict(re.findall(r"^([A-Z_]+)=(.*)$", read(".env.example"), re.MULTILINE))
+    with pytest.raises(settings.SettingsError) as refused:
+        settings.Settings.load(live)
+    said = "\n".join(refused.value.problems)
+    assert [name for name in live if name not in said] == []
+
+
+def test_env_example_shows_the_defaults() -> None:
+    defaults = {plain(str(name)): plain(str(default)) for name, default, *_ in settings.table()}
+    shown = re.findall(r"^#([A-Z_]+)=(.+)$", read(".env.example"), re.MULTILINE)
+    assert {name: value for name, value in shown if name in defaults and value not in defaults[name]} == {}
+
+
+# --- Locks --------------------------------------------------------------------------------------------------
+
+
+def pins(name: str) -> Iterator[tuple[str, str, int]]:
+    """Project, version and number of hashes of every requirement in a lock file."""
+    for stanza in re.split(r"\n(?=\S)", read(name)):
+        if not stanza.startswith("#"):
+            project, _, version = stanza.partition(" ")[0].strip().partition("==")
+            yield project, version, len(re.findall(r"--hash=sha256:[0-9a-f]{64}", stanza))
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_project_has_one_version_and_hashes(lock: str) -> None:
+    locked = list(pins(lock))
+    assert locked
+    assert [project for project, version, hashes in locked if not version or not hashes] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_locks_record_no_address(lock: str) -> None:
+    assert re.findall(r"http|index-url|find-links|file:| @ |(?<=\s)/\S+", read(lock)) == []
+
+
+def test_locks_hold_what_the_project_asks_for() -> None:
+    project = tomllib.loads(read("pyproject.toml"))
+    asked = project["project"]["dependencies"]
+    for lock, wanted in zip(LOCKS, (asked, asked + project["dependency-groups"]["dev"]), strict=True):
+        names = {re.split(r"[^\w-]", requirement)[0] for requirement in wanted}
+        assert names - {name for name, *_ in pins(lock)} == set()
+
+
+def test_tests_run_with_the_versions_that_are_deployed() -> None:
+    deployed, tested = (dict(pin[:2] for pin in pins(lock)) for lock in LOCKS)
+    assert {name: tested.get(name) for name in deployed} == deployed
+
+
+# --- Files --------------------------------------------------------------------------------------------------
+
+
+def own_files() -> Iterator[Path]:
+    """Every file of the project, without what is made or installed."""
+    made = {"data", "build", "htmlcov", "__pycache__", "node_modules"}
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [
+            name
+            for name in folders
+            if name == ".ci" or not (name in made or name.startswith(".") or name.endswith(".egg-info"))
+        ]
+        yield from (Path(folder, file) for file in files if file not in {".env", ".coverage"})
+
+
+def test_no_file_names_the_machine_it_was_written_on() -> None:
+    place = re.compile(rb"(?<![\w./>-])/work/")
+    here = Path(__file__)
+    assert [str(path) for path in own_files() if path != here and place.search(path.read_bytes())] == []
+
+
+def test_changelog_has_a_place_for_what_is_not_released() -> None:
+    assert "\n## [Unreleased]\n" in read("CHANGELOG.md")
+
+
+def test_the_command_leads_to_the_code() -> None:
+    command = tomllib.loads(read("pyproject.toml"))["project"]["scripts"]["qa-gate"]
+    assert callable(resolve_name(command))
+
+
+def test_make_help_knows_every_target() -> None:
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    explained = set(re.findall(r"^([a-z]+):.*## \S", read("Makefile"), re.MULTILINE))
+    assert targets == explained
+    assert targets >= {"install", "demo", "test", "check", "bench", "lock", "clean", "help"}
+
+
+# --- Image --------------------------------------------------------------------------------------------------
+
+
+def instructions(name: str) -> list[str]:
+    """A Dockerfile's instructions of a name, continued lines joined."""
+    joined = read("Dockerfile").replace("\\\n", " ")
+    return [" ".join(line.split()) for line in joined.splitlines() if line.startswith(f"{name} ")]
+
+
+def test_image_stands_on_a_named_base() -> None:
+    bases = {line.split()[1] for line in instructions("FROM")}
+    assert len(bases) == 1
+    assert re.fullmatch(r"python:3\.\d+-slim-[a-z]+", bases.pop())
+
+
+def test_image_installs_only_what_the_lock_names() -> None:
+    installs = [line for line in instructions("RUN") if "pip " in line]
+    assert installs
+    assert all("--require-hashes" in line and "--requirement requirements.txt" in line for line in installs)
+
+
+def test_image_runs_the_command_as_a_plain_user_and_tells_its_health() -> None:
+    assert re.fullmatch(r"USER [1-9]\d*:[1-9]\d*", instructions("USER")[-1])
+    assert instructions("ENTRYPOINT") == ['ENTRYPOINT ["qa-gate"]']
+    assert instructions("CMD") == ['CMD ["serve"]']
+    assert "/healthz" in "".join(instructions("HEALTHCHECK"))
+
+
+def test_no_secret_is_sent_to_the_builder() -> None:
+    rules = [line for line in read(".dockerignore").splitlines() if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    assert not any("env" in rule for rule in rules if rule.startswith("!"))
+
+
+@pytest.mark.parametrize(
+    "rule", ["read_only: true", "- ALL", "no-new-privileges:true", '"127.0.0.1:8000:8000"', "data:/data"]
+)
+def test_compose_grants_no_more_than_is_needed(rule: str) -> None:
+    assert rule in read("docker-compose.yml")
+
+
+# --- What the tests stand on --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_each_test_has_a_fresh_database(database_url: str, time: str) -> None:
+    engine = sa.create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE once (id INTEGER PRIMARY KEY)"))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("javascript, title", [(True, "ran"), (False, "")])
+def test_the_browser_is_as_wide_and_as_clever_as_asked(
+    open_page: Callable[..., Page], javascript: bool, title: str
+) -> None:
+    page = open_page(375, javascript=javascript)
+    page.set_content("<script>document.title = 'ran'</script>")
+    assert page.title() == title
+    assert page.evaluate("innerWidth") == 375
+
+
+SKIPPING = "import pytest\n\n@pytest.mark.skip(reason='no time')\ndef test_a(): ...\n"
+
+
+@pytest.mark.parametrize("ci, status, closing", [("true", 1, "1 error"), ("", 0, "1 skipped")])
+def test_a_skipped_test_fails_in_ci(tmp_path: Path, ci: str, status: int, closing: str) -> None:
+    (tmp_path / "test_a.py").write_text(SKIPPING, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider"]
+    command += ["-c", os.devnull, "--rootdir", str(tmp_path), str(tmp_path)]
+    environment = {**os.environ, "CI": ci}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, closing in done.stdout) == (status, True), done.stdout

@@ -1,0 +1,572 @@
+"""The whole life of a pull request: what developers, GitHub and Lily can do to it, on real git."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.review import State
+from tests.world import SHOP, World
+
+MakeWorld = Callable[..., World]
+
+
+@pytest.fixture
+def make_world(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeWorld]:
+    worlds: list[World] = []
+
+    def make(**settings: str) -> World:
+        worlds.append(World(tmp_path / f"git{len(worlds)}", sqlite_url, monkeypatch, **settings))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.stop()
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    return make_world()
+
+
+def asked(world: World, **more: Any) -> int:
+    """Open a pull request and let Lily be asked."""
+    number = world.open(**more)
+    world.settle()
+    assert world.row(number).state is State.WAITING
+    return number
+
+
+def approved(world: World, **more: Any) -> int:
+    """Open, ask, approve; nothing is merged before the next settle."""
+    number = asked(world, **more)
+    world.decide()
+    return number
+
+
+def said(world: World, number: int = 1) -> str:
+    """The newest status of a pull request's head."""
+    newest = world.github.repo().statuses[world.github.pull(number).head_sha][-1]
+    return f"{newest.state}: {newest.description}"
+
+
+def comments(world: World) -> list[str]:
+    """The bodies of all comments."""
+    return [comment.body for comment in world.github.repo().comments.values()]
+
+
+def what(world: World, number: int = 1) -> list[str]:
+    """What the history of a pull request says."""
+    return [line.what for line in world.store.reviews.history(world.row(number).id)]
+
+
+# --- Readiness ----------------------------------------------------------------------------------------------
+
+
+def test_a_review_request_after_a_rejection_asks_again(world: World) -> None:
+    number = asked(world)
+    world.decide("reject", "The total is wrong.")
+    world.settle()
+    world.pass_(minutes=30)
+    world.github.request_review(number, "kim")
+    world.settle()
+    assert (world.row().state, world.row().round) == (State.WAITING, 2)
+    assert "The total is wrong." in world.inbox.mails[-1].text
+
+
+def test_a_review_request_from_before_the_rejection_asks_nothing(world: World) -> None:
+    number = asked(world)
+    world.github.hold()
+    world.github.request_review(number, "kim")
+    world.clock.pass_(minutes=5)
+    world.decide("reject", "The total is wrong.")
+    world.settle()
+    world.github.release()
+    world.settle()
+    assert (world.row().state, world.row().round) == (State.REJECTED, 1)
+
+
+def test_an_outsiders_fork_waits_until_a_member_asks_for_a_review(world: World) -> None:
+    world.github.add_person("eve", association="CONTRIBUTOR")
+    fork = world.github.fork(SHOP, "eve")
+    world.github.commit(fork, "gift", {"cards.py": "from outside\n"}, "Gift", "eve")
+    number = world.github.open_pull_request(SHOP, "gift", title="Gift", author="eve", from_fork=fork)
+    world.settle()
+    assert world.inbox.mails == []
+    assert "comes from outside" in said(world)
+    world.github.request_review(number, "sam", by="sam")
+    world.settle()
+    assert world.row().state is State.WAITING
+    assert len(world.inbox.mails) == 1
+
+
+def test_a_members_fork_is_asked_about_at_once(world: World) -> None:
+    fork = world.github.fork(SHOP, "sam")
+    world.github.commit(fork, "gift", {"cards.py": "from a fork\n"}, "Gift", "sam")
+    world.github.open_pull_request(SHOP, "gift", title="Gift", author="sam", from_fork=fork)
+    world.settle()
+    world.decide()
+    world.settle()
+    assert world.row().state is State.MERGED
+
+
+def test_with_wait_for_checks_lily_is_asked_when_they_are_green(make_world: MakeWorld) -> None:
+    world = make_world(WAIT_FOR_CHECKS="true")
+    number = world.open()
+    head = world.github.pull(number).head_sha
+    world.github.set_check(SHOP, head, "build", "in_progress", None)
+    world.settle()
+    assert (world.inbox.mails, said(world)) == (
+        [],
+        "pending: QA is asked when its automatic checks are green; running now: build.",
+    )
+    world.github.set_check(SHOP, head, "build", conclusion="failure")
+    world.settle()
+    assert "red now: build" in said(world)
+    world.github.set_check(SHOP, head, "build")
+    world.settle()
+    assert world.row().state is State.WAITING
+
+
+def test_no_check_within_two_minutes_counts_as_green(make_world: MakeWorld) -> None:
+    world = make_world(WAIT_FOR_CHECKS="true")
+    world.open()
+    world.settle()
+    world.pass_(seconds=119)
+    assert world.inbox.mails == []
+    world.pass_(seconds=1)
+    assert world.row().state is State.WAITING
+
+
+def test_ten_first_letters_an_hour_for_one_author_and_the_rest_in_one_list(world: World) -> None:
+    for number in range(13):
+        world.open(f"bump-{number}", title=f"Bump {number}")
+    world.settle()
+    assert len(world.inbox.mails) == 10
+    world.pass_(minutes=2)
+    assert len(world.inbox.mails) == 11
+    assert all(f"Bump {number}" in world.inbox.mails[-1].text for number in (10, 11, 12))
+    world.decide("approve", path=world.link())
+    world.settle()
+    assert world.row(11).state is State.MERGED
+    assert all(row.state in (State.WAITING, State.MERGED) for row in world.all_rows())
+
+
+# --- The same change on a newer base ------------------------------------------------------------------------
+
+
+def update_branch(world: World, number: int = 1) -> None:
+    """Merge the base into the head, as GitHub's button does."""
+    pull = world.github.pull(number)
+    world.gate.github.update_branch(SHOP, number, pull.head_sha)
+
+
+def test_a_question_stays_open_when_only_the_base_moved(world: World) -> None:
+    asked(world)
+    link = world.link()
+    world.github.commit(SHOP, "development", {"other.py": "other\n"}, "Other", "kim")
+    update_branch(world)
+    world.settle()
+    assert (world.row().state, world.row().round, len(world.inbox.mails)) == (State.WAITING, 1, 1)
+    assert "same_change" in what(world)
+    world.decide(path=link)
+    world.settle()
+    assert world.row().state is State.MERGED
+
+
+def test_a_rejection_stands_when_only_the_base_moved(world: World) -> None:
+    asked(world)
+    world.decide("reject", "No.")
+    world.settle()
+    world.github.commit(SHOP, "development", {"other.py": "other\n"}, "Other", "kim")
+    update_branch(world)
+    world.settle()
+    assert (world.row().state, said(world)) == (State.REJECTED, "failure: Lily: No.")
+
+
+def test_a_yes_is_carried_over_and_the_history_names_both_commits(world: World) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development"], strict=True)
+    number = asked(world)
+    old = world.github.pull(number).head_sha
+    world.github.commit(SHOP, "development", {"other.py": "other\n"}, "Other", "kim")
+    world.decide()
+    world.settle()
+    world.pass_(minutes=1)
+    row = world.row()
+    assert (row.state, row.round, row.bypassed) == (State.MERGED, 1, False)
+    (carried,) = (line for line in world.store.reviews.history(row.id) if line.what == "same_change")
+    assert old[:7] in carried.detail
+    assert row.head_sha[:7] in carried.detail
+    assert world.statuses(old)[-1] == "qa-gate/development pending"
+    assert len(world.inbox.mails) == 1
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "one changed byte": {"cards.py": "Add gift cards!\n"},
+    "an added file": {"more.py": "more\n"},
+    "chmod +x": {"cards.py": ("100755", "Add gift cards\n")},
+    "a file turned symbolic link": {"cards.py": ("120000", "Add gift cards\n")},
+    "a submodule moved": {"vendored": ("160000", "1" * 40)},
+    "a removed file": {"cards.py": None},
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_one_bit_of_difference_asks_again(world: World, name: str) -> None:
+    asked(world)
+    world.github.commit(SHOP, "development", {"other.py": "other\n"}, "Other", "kim")
+    update_branch(world)
+    world.github.commit(SHOP, "gift-cards", CHANGES[name], name, "sam")
+    world.settle()
+    assert (world.row().state, world.row().round) == (State.TO_ASK, 2)
+
+
+def test_a_merge_that_undoes_a_fix_on_the_base_asks_again(world: World) -> None:
+    world.github.commit(SHOP, "development", {"till.py": "broken\n"}, "Till", "kim")
+    asked(world)
+    world.github.commit(SHOP, "development", {"till.py": "mended\n"}, "Mend the till", "kim")
+    update_branch(world)
+    # What `git merge -s ours` leaves behind: the base's commits are in, its fix is not.
+    world.github.commit(SHOP, "gift-cards", {"till.py": "broken\n"}, "Merge development", "sam")
+    world.settle()
+    assert (world.row().state, world.row().round) == (State.TO_ASK, 2)
+
+
+def test_a_tree_that_github_cuts_short_asks_again(world: World) -> None:
+    asked(world)
+    world.github.repo().tree_limit = 1
+    world.github.commit(SHOP, "development", {"other.py": "other\n"}, "Other", "kim")
+    update_branch(world)
+    world.settle()
+    assert (world.row().state, world.row().round) == (State.TO_ASK, 2)
+
+
+def test_another_base_asks_again_even_for_the_same_change(world: World) -> None:
+    number = asked(world)
+    world.github.retarget(number, "master")
+    world.settle()
+    assert (world.row().state, world.row().round) == (State.TO_ASK, 2)
+
+
+# --- After the yes ------------------------------------------------------------------------------------------
+
+
+def test_checks_that_run_hold_it_until_they_pass(world: World) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development", "build"])
+    number = asked(world)
+    head = world.github.pull(number).head_sha
+    world.github.set_check(SHOP, head, "build", "in_progress", None)
+    world.decide()
+    for _ in range(4):
+        world.settle()
+        world.clock.pass_(minutes=1)
+    assert "still running (build)" in (world.row().hold or "")
+    assert "still running" in world.see()
+    assert comments(world) == []
+    world.github.set_check(SHOP, head, "build")
+    world.settle()
+    assert world.row().state is State.MERGED
+
+
+def test_a_red_check_is_told_to_the_developer_in_one_comment(world: World) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development", "build"])
+    number = asked(world)
+    world.github.set_check(SHOP, world.github.pull(number).head_sha, "build", conclusion="failure")
+    world.decide()
+    for _ in range(5):
+        world.settle()
+        world.clock.pass_(minutes=11)
+    (comment,) = comments(world)
+    assert "red (build)" in comment
+    world.github.commit(SHOP, "development", {"cards.py": "something else\n"}, "Clash", "kim")
+    for _ in range(3):
+        world.pass_(minutes=11)
+    (comment,) = comments(world)
+    assert "clashes" in comment
+    assert "red (build)" not in comment
+
+
+def test_a_method_that_is_switched_off_is_said(world: World) -> None:
+    world.github.repo().methods -= {"merge"}
+    approved(world)
+    world.settle()
+    assert "not allowed" in (world.row().hold or "")
+    world.github.repo().methods |= {"merge"}
+    world.pass_(minutes=11)
+    assert world.row().state is State.MERGED
+
+
+def test_a_fork_that_was_deleted_after_the_yes_is_still_merged(world: World) -> None:
+    fork = world.github.fork(SHOP, "sam")
+    world.github.commit(fork, "gift", {"cards.py": "from a fork\n"}, "Gift", "sam")
+    world.github.open_pull_request(SHOP, "gift", title="Gift", author="sam", from_fork=fork)
+    world.settle()
+    world.github.delete_fork(fork)
+    world.decide()
+    world.settle()
+    assert world.row().state is State.MERGED
+
+
+def test_taking_the_yes_back_takes_the_success_back(world: World) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development", "build"])
+    approved(world)
+    for _ in range(4):
+        world.settle()
+        world.clock.pass_(minutes=1)
+    assert said(world).startswith("success")
+    world.decide("take_back")
+    world.settle()
+    assert world.row().state is State.WAITING
+    assert said(world).startswith("pending: Waiting for Lily")
+
+
+def held_by_a_build(world: World) -> tuple[int, str]:
+    """An approved pull request whose build is still running: number and head."""
+    world.github.protect(SHOP, "development", ["qa-gate/development", "build"])
+    number = asked(world)
+    head = world.github.pull(number).head_sha
+    world.github.set_check(SHOP, head, "build", "in_progress", None)
+    world.decide()
+    for _ in range(4):
+        world.settle()
+        world.clock.pass_(minutes=1)
+    assert said(world).startswith("success")
+    return number, head
+
+
+def test_a_taken_back_yes_is_taken_back_at_github_too(world: World) -> None:
+    number, _head = held_by_a_build(world)
+    world.decide("take_back")
+    world.settle()
+    assert world.row().state is State.WAITING
+    (comment,) = comments(world)
+    assert "took the answer back" in comment
+    world.decide()
+    world.settle()
+    assert [review.state for review in world.github.pull(number).reviews] == ["APPROVED", "APPROVED"]
+    assert len(comments(world)) == 1
+
+
+def test_a_twin_never_takes_the_success_of_an_approved_one(world: World) -> None:
+    _number, head = held_by_a_build(world)
+    world.github.force_push(SHOP, "same", head)
+    twin = world.github.open_pull_request(SHOP, "same", title="The same")
+    world.settle()
+    for act in (world.github.close, world.github.reopen, world.github.close):
+        act(twin)
+        world.settle()
+        assert said(world).startswith("success")
+    world.github.set_check(SHOP, head, "build")
+    world.settle()
+    assert world.row().state is State.MERGED
+
+
+def test_a_twin_never_takes_the_status_of_a_rejected_one(world: World) -> None:
+    number = asked(world)
+    world.github.force_push(SHOP, "same", world.github.pull(number).head_sha)
+    twin = world.github.open_pull_request(SHOP, "same", title="The same")
+    world.settle()
+    world.decide("reject", "No.")
+    world.settle()
+    world.github.close(twin)
+    world.settle()
+    assert said(world) == "failure: Lily: No."
+
+
+def test_a_status_that_somebody_wrote_over_is_said_again(world: World) -> None:
+    _number, head = held_by_a_build(world)
+    world.github.set_status(SHOP, head, "pending", "qa-gate/development", by="sam")
+    world.github.set_check(SHOP, head, "build")
+    world.settle()
+    for _ in range(3):
+        world.pass_(minutes=1)
+    assert world.row().state is State.MERGED
+
+
+# --- Missed webhooks ----------------------------------------------------------------------------------------
+
+
+def test_what_happened_while_the_gate_was_down_is_found(world: World) -> None:
+    world.look()
+    for number in range(1, 5):
+        asked(world, branch=f"branch-{number}")
+    world.github.webhooks_paused = True
+    world.clock.pass_(minutes=1)
+    world.github.close(1)
+    world.github.merge_as("kim", 2)
+    world.github.retarget(3, "master")
+    world.commit("branch-4", "More", cards_py="more\n")
+    world.open("branch-5")
+    world.open("branch-6")
+    world.github.merge_as("kim", 6)
+    world.look()
+    assert [world.row(number).state for number in range(1, 7)] == [
+        State.CLOSED,
+        State.MERGED,
+        State.TO_ASK,
+        State.TO_ASK,
+        State.WAITING,
+        State.MERGED,
+    ]
+    assert [world.row(number).bypassed for number in (2, 6)] == [True, True]
+
+
+def test_the_gate_looks_by_itself(world: World) -> None:
+    world.look()
+    world.github.webhooks_paused = True
+    world.clock.pass_(minutes=1)
+    world.open()
+    world.pass_(minutes=5)
+    assert world.row().state is State.WAITING
+
+
+def test_a_look_at_a_hundred_unchanged_ones_is_one_call_answered_304(world: World) -> None:
+    for number in range(100):
+        world.open(f"branch-{number}")
+    world.look()
+    world.pass_(minutes=6)
+    before = len(world.github.calls)
+    world.pass_(minutes=6)
+    assert [call.status for call in world.github.calls[before:]] == [304]
+
+
+def test_day_one_is_one_list_and_no_letter_each(world: World) -> None:
+    world.github.webhooks_paused = True
+    world.open("merged-before")
+    world.github.merge_as("kim", 1)
+    for number in range(3):
+        world.open(f"branch-{number}", title=f"Change {number}")
+    world.clock.pass_(hours=1)
+    world.look()
+    world.pass_(minutes=2)
+    (mail,) = world.inbox.mails
+    assert all(f"Change {number}" in mail.text for number in range(3))
+    assert sorted(row.number for row in world.all_rows()) == [2, 3, 4]
+
+
+def test_what_was_merged_before_the_gate_came_is_no_bypass(world: World) -> None:
+    world.github.webhooks_paused = True
+    number = world.open()
+    world.github.merge_as("kim", number)
+    world.clock.pass_(hours=1)
+    world.look()
+    world.github.webhooks_paused = False
+    world.clock.pass_(hours=1)
+    world.github.edit(number, body="An old one, edited.")
+    world.look()
+    world.pass_(minutes=6)
+    assert world.all_rows() == []
+    assert world.inbox.mails == []
+
+
+def test_a_merge_around_the_gate_is_mailed_once(world: World) -> None:
+    number = asked(world)
+    world.github.merge_as("kim", number)
+    world.settle()
+    assert len(world.inbox.mails) == 2
+    assert "kim" in world.inbox.mails[-1].text
+    world.look()
+    world.pass_(hours=2)
+    assert len(world.inbox.mails) == 2
+
+
+def test_a_retarget_in_the_last_instant_is_seen(world: World) -> None:
+    world.github.commit(SHOP, "feature", {"f.py": "f\n"}, "F", "kim")
+    number = approved(world)
+    done: list[str] = []
+
+    def retarget(method: str, _path: str, phase: str) -> None:
+        if method == "PUT" and phase == "before" and not done:
+            done.append(method)
+            world.github.retarget(number, "feature")
+
+    world.github.on_call = retarget
+    world.settle()
+    assert (world.row().state, world.row().bypassed) == (State.MERGED, True)
+    assert "Merged without your yes" in world.inbox.mails[-1].subject
+
+
+def test_a_merge_into_a_branch_that_is_not_gated_alarms_nobody(world: World) -> None:
+    world.github.commit(SHOP, "feature", {"f.py": "f\n"}, "F", "kim")
+    number = asked(world)
+    world.github.retarget(number, "feature")
+    world.settle()
+    world.github.merge_as("kim", number)
+    world.settle()
+    assert (world.row().state, world.row().bypassed, len(world.inbox.mails)) == (State.CLOSED, False, 1)
+
+
+# --- Odd people and odd texts -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"title": "x" * 256, "body": "y" * 65_536},
+        {
+            "title": "\u202eevil \u200b<b>&",
+            "body": "<script>alert(1)</script> ![x](https://e.example/p.png) @all",
+        },
+        {"title": "line\none", "body": None},
+        {"title": "דואר", "body": "שלום"},
+    ],
+)
+def test_odd_texts_are_asked_about_and_merged(world: World, facts: dict[str, Any]) -> None:
+    approved(world, **facts)
+    assert "<script>alert" not in world.inbox.mails[0].html
+    world.settle()
+    assert world.row().state is State.MERGED
+
+
+@pytest.mark.parametrize("branch", ["feature/a/b", 'it\'s-"quoted"', "käse-🧀", "a%20b"])
+def test_odd_branch_names_are_asked_about_and_merged(world: World, branch: str) -> None:
+    approved(world, branch=branch)
+    world.settle()
+    assert world.row().state is State.MERGED
+
+
+def test_a_deleted_author_is_asked_about_and_merged(world: World) -> None:
+    number = world.open()
+    world.github.make_ghost(number)
+    world.settle()
+    assert "ghost" in world.inbox.mails[0].text or "deleted" in world.inbox.mails[0].text
+    world.decide()
+    world.settle()
+    assert world.row().state is State.MERGED
+
+
+def test_a_bots_pull_request_is_said_to_be_one(world: World) -> None:
+    world.github.add_person("dependabot[bot]", "Bot", "CONTRIBUTOR")
+    asked(world, author="dependabot[bot]")
+    assert "a program, dependabot, made this change" in world.inbox.mails[0].text
+
+
+def test_three_thousand_files_are_asked_about(world: World) -> None:
+    files = {f"file-{number}.txt": "x\n" for number in range(3000)}
+    world.github.commit(SHOP, "many", files, "Many", "sam")
+    world.github.open_pull_request(SHOP, "many", title="Many files")
+    world.settle()
+    assert world.row().state is State.WAITING
+    assert "3,000" in world.inbox.mails[0].text or "3000" in world.inbox.mails[0].text
+
+
+def test_several_repositories_are_kept_apart(make_world: MakeWorld) -> None:
+    world = make_world(GITHUB_REPOSITORIES=f"{SHOP}, acme/till")
+    world.github.create_repository("acme/till")
+    world.github.commit("acme/till", "gift-cards", {"cards.py": "cards\n"}, "Cards", "sam")
+    world.github.open_pull_request("acme/till", "gift-cards", title="Cards at the till")
+    world.open()
+    world.settle()
+    world.decide(path=world.link())
+    world.settle()
+    states = {row.repository: row.state for row in world.all_rows()}
+    assert sorted(states.values()) == [State.MERGED, State.WAITING]
+
+
+def test_every_named_reviewer_may_decide_and_the_first_is_asked(make_world: MakeWorld) -> None:
+    world = make_world(QA_REVIEWERS="Max <max@example.com>, Lily <lily@example.com>")
+    asked(world)
+    assert [mail.to for mail in world.inbox.mails] == ["Max <max@example.com>"]

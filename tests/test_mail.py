@@ -1,0 +1,784 @@
+"""Letters and comments as people read them, and what becomes of one that Amazon SES takes, refuses or loses."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from datetime import timedelta
+from email.header import decode_header, make_header
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from app.mail import (
+    DigestItem,
+    Mail,
+    Mailer,
+    MailError,
+    MailLater,
+    MailRefused,
+    Request,
+    comment,
+    compose_bypass,
+    compose_digest,
+    compose_request,
+    compose_sign_in,
+)
+from app.review import Change, ChangedFile, Choice, Commit, Reviewer, Snapshot, State
+from demo.inbox import PretendInbox
+from tests.builders import BASE, HEAD, LILY, NOON, OLD_HEAD, row, snapshot
+
+BERLIN = ZoneInfo("Europe/Berlin")
+APPROVE, REJECT = "https://gate.example.com/decide/AAA.approve", "https://gate.example.com/decide/AAA.reject"
+PENDING, TRY = "https://gate.example.com/", "https://pr-12.shop.example.com/?a=1&b=2"
+CODE = "https://github.com/acme/shop/pull/12"
+COMPARE = f"https://github.com/acme/shop/compare/{OLD_HEAD}...{HEAD}"
+SENDER = "QA gate <gate@example.com>"
+MARKER = "<!-- qa-gate 1.2.3 -->"
+
+
+def ask(asked: Snapshot | None = None, **fields: Any) -> Mail:
+    """Compose a question; `fields` are those of the request, or of the pull request."""
+    facts = {name: fields.pop(name) for name in list(fields) if name not in Request.__dataclass_fields__}
+    known: dict[str, Any] = {
+        "reviewer": LILY,
+        "snapshot": asked or snapshot(**facts),
+        "round": 1,
+        "asked_at": NOON,
+        "approve_url": APPROVE,
+        "reject_url": REJECT,
+        "pending_url": PENDING,
+        "try_url": TRY,
+    }
+    return compose_request(Request(**{**known, **fields}), NOON + timedelta(minutes=2), BERLIN)
+
+
+def commits(*messages: str) -> tuple[Commit, ...]:
+    return tuple(Commit(HEAD, message, "sam") for message in messages)
+
+
+def item(number: int = 12, **fields: Any) -> DigestItem:
+    """One question of a list; a higher number waits for a shorter time."""
+    known: dict[str, Any] = {
+        "title": f"Add gift card {number}",
+        "author": "sam",
+        "author_is_bot": False,
+        "repository": "acme/shop",
+        "number": number,
+        "url": f"https://github.com/acme/shop/pull/{number}",
+        "asked_at": NOON + timedelta(minutes=number),
+        "additions": 10,
+        "deletions": 2,
+        "changed_files": 1,
+        "approve_url": f"{APPROVE}-{number}",
+        "reject_url": f"{REJECT}-{number}",
+    }
+    return DigestItem(**{**known, **fields})
+
+
+def digest(*items: DigestItem) -> Mail:
+    return compose_digest(LILY, items, PENDING, NOON + timedelta(days=1), BERLIN)
+
+
+def bypass(merged_by: str = "kim", **fields: Any) -> Mail:
+    return compose_bypass(LILY, row(State.MERGED, **fields), merged_by, PENDING)
+
+
+def words(html: str) -> str:
+    """The words of an HTML part that a reader sees, as one line."""
+    body = re.sub(r"<(style|title)>.*?</\1>|<[^>]*>", " ", html, flags=re.DOTALL)
+    return " ".join(body.replace("&amp;", "&").replace("&#39;", "'").split())
+
+
+def with_files(*files: ChangedFile, **facts: Any) -> Snapshot:
+    return Snapshot(snapshot(**facts).pull, Change(BASE, (), files))
+
+
+# --- The question -------------------------------------------------------------------------------------------
+
+
+def test_question_says_who_asks_what_and_where_in_both_parts() -> None:
+    mail = ask()
+    for part in (words(mail.html), " ".join(mail.text.split())):
+        assert "Add gift cards" in part
+        assert "Hello Lily, sam asks you to check this change before it goes into development." in part
+        assert "Customers asked for them." in part
+        assert "gift-cards into development" in part
+        assert "A small change: 12 lines in 1 file" in part
+        assert "shop/cards.py (new)" in part
+    assert mail.to == "Lily <lily@example.com>"
+    assert mail.subject == "Check: Add gift cards (shop #12)"
+
+
+def test_every_button_has_its_address_in_plain_words_too() -> None:
+    mail = ask()
+    for url in (APPROVE, REJECT, PENDING, TRY, CODE):
+        assert f'href="{url.replace("&", "&amp;")}"' in mail.html
+        assert url in words(mail.html)
+        assert url in mail.text.splitlines()
+
+
+def test_buttons_carry_a_word_and_a_shape_and_three_colours_of_their_own() -> None:
+    html = ask().html
+    assert "✓ Approve" in html
+    assert "✕ Reject" in html
+    for look in re.findall(r'<td class="(?:approve|reject|plain)".*?</td>', html, flags=re.DOTALL):
+        assert 'bgcolor="#' in look
+        assert "border:2px solid #" in look
+        assert re.search(r";color:#\w{6};background-color:#\w{6};", look)
+
+
+def test_first_what_she_must_know_then_try_then_the_buttons_then_the_rest() -> None:
+    for part in (words(ask().html), ask().text):
+        places = [
+            part.index(words)
+            for words in (
+                "Add gift cards",
+                "Customers asked",
+                "Try it",
+                "Approve",
+                "You will be asked",
+                "See the code",
+            )
+        ]
+        assert places == sorted(places)
+
+
+def test_long_description_comes_after_the_buttons() -> None:
+    mail = ask(body="A long story. " * 100)
+    for part in (words(mail.html), mail.text):
+        assert part.index("Approve") < part.index("A long story.") < part.index("gift-cards into")
+
+
+def test_without_a_preview_it_says_which_branch_to_take() -> None:
+    mail = ask(try_url=None)
+    for part in (words(mail.html), mail.text):
+        assert "take the branch gift-cards where you usually test. If you are not sure how, ask sam." in part
+        assert "Try it" not in part
+
+
+def test_a_description_that_is_empty_leaves_no_heading() -> None:
+    mail = ask(body="")
+    assert "What sam wrote" not in mail.html + mail.text
+
+
+def test_later_question_says_that_the_code_changed_and_what_she_wrote() -> None:
+    mail = ask(is_again=True, previous_note="The total is wrong.\nPlease look again.")
+    for part in (words(mail.html), mail.text):
+        assert "The code changed since you last looked. Here is the new version." in part
+        assert "Last time you wrote:" in part
+    assert "> The total is wrong.\n> Please look again.\n" in mail.text
+    assert "The total is wrong.<br>Please look again." in mail.html
+
+
+def test_later_question_names_what_is_new_and_leads_to_only_that() -> None:
+    mail = ask(
+        is_again=True, new_commits=commits("Round the total\n\nAt last.", "Say < & >"), compare_url=COMPARE
+    )
+    assert "New since you last looked • Round the total • Say &lt; & &gt; See only what is new" in words(
+        mail.html
+    )
+    assert "New since you last looked:\n- Round the total\n- Say < & >\n\n" in mail.text
+    assert "At last." not in mail.html + mail.text
+    assert f'href="{COMPARE}"' in mail.html
+    assert COMPARE in words(mail.html)
+    assert f"See only what is new:\n{COMPARE}\n" in mail.text
+
+
+def test_commits_beyond_ten_are_counted() -> None:
+    mail = ask(is_again=True, new_commits=commits(*(f"Step {number}." for number in range(1, 16))))
+    for part in (words(mail.html), mail.text):
+        assert "Step 10." in part
+        assert "Step 11." not in part
+        assert "and 5 more" in part
+    mail = ask(is_again=True, new_commits=commits(*(f"Step {number}." for number in range(1, 11))))
+    assert " more\n" not in mail.text
+
+
+def test_commit_that_was_taken_away_still_leads_to_what_is_new() -> None:
+    mail = ask(is_again=True, compare_url=COMPARE)
+    assert "See only what is new" in words(mail.html)
+    assert "See only what is new" in mail.text
+    assert "•" not in mail.html
+
+
+def test_commit_without_words_gets_some() -> None:
+    assert "- A change without words\n" in ask(is_again=True, new_commits=commits("\u200b\n")).text
+
+
+def test_her_reason_comes_before_what_is_new_and_that_before_the_buttons() -> None:
+    mail = ask(
+        is_again=True,
+        previous_note="The total is wrong.",
+        new_commits=commits("Round the total"),
+        compare_url=COMPARE,
+    )
+    for part in (words(mail.html), mail.text):
+        told = (
+            "The code changed",
+            "The total is wrong.",
+            "Round the total",
+            "See only what is new",
+            "Approve",
+        )
+        places = [part.index(phrase) for phrase in told]
+        assert places == sorted(places)
+
+
+def test_first_question_speaks_of_no_change_and_no_new_link() -> None:
+    mail = ask(new_commits=commits("Round the total"), compare_url=COMPARE)
+    for phrase in ("changed since", "new link", "Last time", "New since", "Round the total", COMPARE):
+        assert phrase not in mail.html + mail.text
+
+
+def test_fresh_link_says_that_it_was_asked_for() -> None:
+    mail = ask(is_fresh=True)
+    assert "Here is the new link that you asked for." in words(mail.html)
+    assert "Here is the new link that you asked for." in mail.text
+
+
+def test_waiting_time_is_a_date_since_a_letter_is_read_later() -> None:
+    mail = ask()
+    assert "Waiting since:  Tue 24 Nov at 13:00" in mail.text
+    assert "Waiting since Tue 24 Nov at 13:00" in words(mail.html)
+
+
+def test_program_is_called_a_program() -> None:
+    mail = ask(author="dependabot[bot]", author_is_bot=True, try_url=None)
+    for part in (words(mail.html), mail.text):
+        assert "a program, dependabot, made this change." in part
+        assert "ask a developer." in part
+
+
+def test_branch_with_unusual_letters_is_named_so() -> None:
+    mail = ask(head="gift-cаrds")  # its third vowel is Cyrillic
+    assert "has unusual letters" in mail.html
+    assert "has unusual letters" in mail.text
+    assert "unusual" not in ask().text + ask().html
+
+
+def test_fork_is_named() -> None:
+    assert "gift-cards into development, from mallory/shop" in ask(head_repository="mallory/shop").text
+
+
+def test_renamed_file_says_from_what() -> None:
+    mail = ask(with_files(ChangedFile("b.py", "renamed", 1, 1, "a.py"), ChangedFile("c.py", "removed", 0, 9)))
+    for part in (words(mail.html), mail.text):
+        assert "b.py (renamed from a.py)" in part
+        assert "c.py (removed)" in part
+
+
+def test_files_beyond_thirty_are_counted() -> None:
+    files = [ChangedFile(f"file{number}.py", "modified", 1, 0) for number in range(300)]
+    mail = ask(with_files(*files, changed_files=1244))
+    for part in (words(mail.html), mail.text):
+        assert "file29.py" in part
+        assert "file30.py" not in part
+        assert "and 1214 more" in part
+
+
+def test_what_a_list_of_mails_shows_comes_first_in_the_html() -> None:
+    assert words(ask().html).startswith("sam asks you to check it before it goes into development.")
+    assert words(ask(is_again=True).html).startswith("The code changed since you last looked.")
+
+
+def test_mails_load_nothing_and_run_nothing() -> None:
+    letters = (
+        ask(body="![x](https://evil.example/p.png)"),
+        compose_sign_in(LILY, APPROVE),
+        digest(item()),
+        bypass(),
+    )
+    for html in (letter.html for letter in letters):
+        assert not re.search(
+            r"<(img|script|link|iframe|form|input|object)\b|url\(|@import|\bon\w+=", html, re.IGNORECASE
+        )
+
+
+# --- Threads, subjects, addresses ---------------------------------------------------------------------------
+
+
+def test_letters_of_one_pull_request_share_thread_and_subject() -> None:
+    first, again = ask(), ask(is_again=True, round=2, head_sha="d" * 40, body="Other words")
+    assert (first.thread, first.subject) == (again.thread, again.subject) == ("acme-shop-12", first.subject)
+    assert ask(number=13).thread != first.thread
+    assert compose_sign_in(LILY, APPROVE).thread is None
+
+
+@pytest.mark.parametrize(
+    "title", ["Fix\r\nBcc: eve@example.com", "Fix\u2028Bcc: eve@example.com", "Fix\x0bBcc: eve@example.com"]
+)
+def test_line_end_in_a_title_makes_no_header(title: str) -> None:
+    mail = ask(title=title)
+    assert mail.subject == "Check: Fix Bcc: eve@example.com (shop #12)"
+
+
+def test_long_title_is_cut_in_the_subject_but_not_in_the_letter() -> None:
+    title = "Move every price of the storefront into the new table and remove the old one for good"
+    mail = ask(title=title)
+    assert mail.subject.endswith("… (shop #12)")
+    assert len(mail.subject) < 100
+    assert title in mail.text
+    assert title in words(mail.html)
+
+
+def test_title_of_nothing_visible_gets_words() -> None:
+    assert ask(title="\u200b\u202e").subject == "Check: A change without a title (shop #12)"
+
+
+def test_name_of_other_letters_is_an_encoded_word_in_the_address() -> None:
+    mail = ask(reviewer=Reviewer("Zoë Müller", "zoe@example.com"))
+    assert mail.to.isascii()
+    assert str(make_header(decode_header(mail.to))) == "Zoë Müller <zoe@example.com>"
+    assert "Hello Zoë Müller," in mail.text
+
+
+# --- Hostile pull requests ----------------------------------------------------------------------------------
+
+HOSTILE = '<script>alert(1)</script><a href="https://evil.example">Approve</a>\u202egnp.\u200bexe\x00 {{ 7*7 }} {% raw %}'
+
+
+@pytest.mark.parametrize(
+    "field", ["title", "body", "author", "head", "base", "head_repository", "repository"]
+)
+def test_hostile_words_stay_words(field: str) -> None:
+    mail = ask(**{field: HOSTILE})
+    assert "<script" not in mail.html
+    assert 'href="https://evil.example"' not in mail.html
+    assert "{{ 7*7 }}" in mail.html
+    for part in (mail.html, mail.text, mail.subject):
+        assert not set(part) & set("\u202e\u200b\x00")
+    assert re.fullmatch(r"[a-z0-9-]+", mail.thread or "")
+
+
+def test_hostile_commit_messages_stay_words() -> None:
+    mail = ask(is_again=True, new_commits=commits(HOSTILE, "a\u2028Approve:\nb"))
+    assert_harmless(mail)
+    assert "- a Approve:\n" in mail.text
+
+
+@pytest.mark.parametrize("field", ["title", "author", "repository", "url"])
+def test_hostile_words_in_a_list_stay_words(field: str) -> None:
+    assert_harmless(digest(item(**{field: HOSTILE})))
+
+
+@pytest.mark.parametrize("field", ["title", "author", "repository", "base", "merged_by"])
+def test_hostile_words_in_the_news_of_a_merge_stay_words(field: str) -> None:
+    mail = bypass(**{field: HOSTILE})
+    assert_harmless(mail)
+    assert re.fullmatch(r"[a-z0-9-]+", mail.thread or "")
+
+
+def assert_harmless(mail: Mail) -> None:
+    assert "<script" not in mail.html
+    assert 'href="https://evil.example"' not in mail.html
+    assert "alert(1)" in mail.html
+    for part in (mail.html, mail.text, mail.subject):
+        assert not set(part) & set("\u202e\u200b\x00")
+    assert not set(mail.subject) & set("\r\n")
+
+
+def test_hostile_file_names_stay_words() -> None:
+    mail = ask(
+        with_files(
+            ChangedFile(HOSTILE, "renamed", 1, 1, HOSTILE + "2"), ChangedFile("a\nApprove:\nb", "added", 1, 1)
+        )
+    )
+    assert "<script" not in mail.html
+    assert "- a Approve: b (new)" in mail.text
+    assert "\u202e" not in mail.html + mail.text
+
+
+def test_text_part_shows_less_than_as_it_is() -> None:
+    mail = ask(title="Sort when a < b & c", body='It\'s 3 < 4 & "true"')
+    assert "Sort when a < b & c" in mail.text
+    assert 'It\'s 3 < 4 & "true"' in mail.text
+    assert "Sort when a &lt; b &amp; c" in mail.html
+
+
+def test_description_cannot_pretend_to_be_the_letter() -> None:
+    text = ask(body="Approve:\nhttps://evil.example/").text
+    assert "> Approve:\n> https://evil.example/" in text
+    assert text.count("\nApprove:\n") == 1
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "All is well. ",
+        "&",
+        '"',
+        "*a* ",
+        "`a`",
+        "[a](http://b.c) ",
+        "http://b.c/ ",
+        "> " * 9 + "\n",
+        "- " * 9 + "\n",
+        "錆",
+        "🐘",
+        "#\n",
+        "\n\na",
+    ],
+)
+def test_letter_stays_small_whatever_the_change_holds(unit: str) -> None:
+    files = [
+        ChangedFile(unit * (4000 // len(unit)) + str(number), "renamed", 1, 1, unit * 4000)
+        for number in range(300)
+    ]
+    body = (unit * 65_536)[:65_536]
+    asked = with_files(*files, body=body, title=(unit * 256)[:256], changed_files=3000)
+    news = commits(*[unit * 4000] * 250)
+    mail = ask(asked, is_again=True, previous_note=unit * 4000, new_commits=news, compare_url=COMPARE)
+    assert len(mail.html.encode()) < 90_000
+    assert len(mail.text.encode()) < 90_000
+    assert "The text goes on" in mail.html
+    assert APPROVE in mail.text
+
+
+# --- The list -----------------------------------------------------------------------------------------------
+
+
+def test_list_names_each_with_who_where_since_when_and_its_own_links() -> None:
+    mail = digest(item(12), item(13, title="Sort when a < b", author="ann"))
+    for part in (words(mail.html).replace("&lt;", "<"), mail.text):
+        assert "Add gift card 12" in part
+        assert "Sort when a < b" in part
+        assert (
+            "acme/shop #13, by ann. A small change: 12 lines in 1 file. Waiting since Tue 24 Nov at 13:13."
+            in part
+        )
+    for url in (f"{APPROVE}-12", f"{REJECT}-12", f"{APPROVE}-13", f"{REJECT}-13", PENDING):
+        assert mail.html.count(f'href="{url}"') >= 1
+        assert url in mail.text.splitlines()
+    assert (mail.to, mail.thread) == ("Lily <lily@example.com>", None)
+
+
+def test_list_begins_with_the_longest_waiting_whatever_order_it_is_given() -> None:
+    mail = digest(item(14), item(12), item(13))
+    for part in (words(mail.html), mail.text):
+        places = [part.index(f"Add gift card {number}") for number in (12, 13, 14)]
+        assert places == sorted(places)
+
+
+def test_subject_of_the_list_counts() -> None:
+    assert digest(item()).subject == "1 change waits for you"
+    assert digest(item(1), item(2), item(3)).subject == "3 changes wait for you"
+    assert digest(*map(item, range(62))).subject == "62 changes wait for you"
+
+
+def test_list_of_one_speaks_of_one() -> None:
+    mail = digest(item())
+    for part in (words(mail.html), mail.text):
+        assert "this is waiting for your answer." in part
+        assert "one by one" not in part
+
+
+def test_list_says_that_nothing_happens_without_one_more_question() -> None:
+    mail = digest(item())
+    for part in (words(mail.html), mail.text):
+        assert "you will be asked once more before anything happens" in part
+
+
+def test_list_ends_at_fifty_and_counts_the_rest() -> None:
+    mail = digest(*map(item, range(62)))
+    for part in (words(mail.html), mail.text):
+        assert "Add gift card 49" in part
+        assert "Add gift card 50" not in part
+        assert "And 12 more on the page." in part
+
+
+def test_list_of_fifty_leaves_nothing_to_the_page() -> None:
+    mail = digest(*map(item, range(50)))
+    for part in (words(mail.html), mail.text):
+        assert "Add gift card 49" in part
+        assert "on the page." not in part
+
+
+def test_program_in_a_list_is_called_a_program() -> None:
+    assert "by a program, dependabot." in digest(item(author="dependabot[bot]", author_is_bot=True)).text
+
+
+def test_listed_change_without_a_title_gets_words() -> None:
+    assert "1. A change without a title\n" in digest(item(title="\u202e")).text
+
+
+@pytest.mark.parametrize("unit", ["w", '"', "&", "錆", "🐘"])
+def test_list_stays_small_whatever_the_titles(unit: str) -> None:
+    long: dict[str, Any] = {"title": unit * 256, "author": unit * 100, "repository": unit * 140}
+    links = {"approve_url": APPROVE + "a" * 200, "reject_url": REJECT + "a" * 200}
+    mail = digest(*(item(number, **long, **links) for number in range(300)))
+    shown = mail.html.count(f'href="{links["approve_url"]}"')
+    assert len(mail.html.encode()) < 90_000
+    assert len(mail.text.encode()) < 90_000
+    assert shown >= 20
+    assert f"And {300 - shown} more on the page." in words(mail.html)
+    assert f"And {300 - shown} more on the page." in mail.text
+
+
+def test_fifty_with_usual_titles_are_all_listed() -> None:
+    links = {"approve_url": APPROVE + "a" * 100, "reject_url": REJECT + "a" * 100}
+    title = "Move every price of the storefront into the new table"
+    mail = digest(*(item(number, title=title, **links) for number in range(50)))
+    assert mail.html.count("✓ Approve") == 50
+
+
+# --- Merged past the gate -----------------------------------------------------------------------------------
+
+
+def test_merge_past_the_gate_says_who_what_where_and_that_she_need_not_decide() -> None:
+    mail = bypass()
+    for part in (words(mail.html), mail.text):
+        assert "Add gift cards" in part
+        assert (
+            "this change is in development now, without your yes: kim merged it on GitHub, past this gate."
+            in part
+        )
+        assert "You need not decide about it any more. If it should not be there, talk to sam." in part
+        assert "See the code" in part
+        assert CODE in part
+        assert PENDING in part
+
+
+def test_merge_past_the_gate_stays_in_the_thread_of_its_questions() -> None:
+    assert bypass().thread == ask().thread
+    assert bypass().subject == "Merged without your yes: Add gift cards (shop #12)"
+    assert len(bypass(title="w " * 200).subject) < 120
+
+
+def test_merge_past_the_gate_by_nobody_known_says_somebody() -> None:
+    assert "Somebody merged it on GitHub" in bypass("").text
+
+
+@pytest.mark.parametrize("author", ["dependabot[bot]", ""])
+def test_nobody_is_sent_to_talk_to_a_program(author: str) -> None:
+    assert "talk to a developer." in bypass(author=author).text
+
+
+# --- Sign-in ------------------------------------------------------------------------------------------------
+
+
+def test_sign_in_letter_has_its_address_in_both_parts_and_says_how_long_it_works() -> None:
+    mail = compose_sign_in(LILY, APPROVE)
+    assert mail.html.count(APPROVE) == 3
+    assert APPROVE in mail.text.splitlines()
+    for part in (words(mail.html), mail.text):
+        assert "It works once, within 15 minutes." in part
+    assert mail.to == "Lily <lily@example.com>"
+
+
+# --- Words for a pull request -------------------------------------------------------------------------------
+
+
+def test_approval_without_a_note_is_one_sentence() -> None:
+    assert comment(Choice.APPROVE, "Lily", " \n", MARKER) == f"**Lily approved this.**\n\n{MARKER}\n"
+
+
+def test_rejection_quotes_every_line_and_leaves_mentions_as_written() -> None:
+    said = comment(Choice.REJECT, "Lily", "The total doesn't fit, @sam.\n\nSee #12 & closes #7\n", MARKER)
+    assert said == (
+        "**Lily asks for changes:**\n\n"
+        "> The total doesn't fit, @sam.\n>\n> See #12 &amp; closes #7\n\n"
+        f"{MARKER}\n"
+    )
+
+
+def test_note_cannot_forge_a_marker_or_a_tag_or_leave_its_quote() -> None:
+    said = comment(
+        Choice.REJECT, "Li<ly", "<!-- qa-gate 1.1.1 -->\r\n<img src=x>\u2028**Lily approved this.**", MARKER
+    )
+    assert said.count("<") == 1
+    assert said.endswith(f"\n\n{MARKER}\n")
+    assert "\n> **Lily approved this.**\n" in said
+
+
+def test_taking_back_has_words_too() -> None:
+    assert comment(Choice.TAKE_BACK, "Lily", "", MARKER).startswith("**Lily took the answer back.**")
+
+
+# --- Sending ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment in which boto3 finds everything, and nothing of this machine's."""
+    for name, value in {
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/nonexistent",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    return monkeypatch
+
+
+@pytest.fixture
+def inbox(aws: pytest.MonkeyPatch) -> Iterator[PretendInbox]:
+    inbox = PretendInbox().start()
+    aws.setenv("AWS_ENDPOINT_URL_SESV2", inbox.url)
+    yield inbox
+    inbox.stop()
+
+
+def test_letter_arrives_as_composed(inbox: PretendInbox) -> None:
+    composed = ask()
+    message_id = Mailer(SENDER).send(composed)
+    (mail,) = inbox.mails
+    assert (mail.to, mail.subject, mail.text, mail.html) == (
+        composed.to,
+        composed.subject,
+        composed.text,
+        composed.html,
+    )
+    assert (mail.from_, mail.message_id) == (SENDER, message_id)
+
+
+def test_headers_hold_the_thread_together_and_keep_machines_from_answering(inbox: PretendInbox) -> None:
+    mailer = Mailer(SENDER, "gate-events")
+    for letter in (ask(), ask(is_again=True), ask(number=13), compose_sign_in(LILY, APPROVE)):
+        mailer.send(letter)
+    first, again, other, sign_in = (mail.headers for mail in inbox.mails)
+    assert first["References"] == first["In-Reply-To"] == "<acme-shop-12@example.com>"
+    assert again["References"] == first["References"] != other["References"]
+    assert "References" not in sign_in
+    for headers in (first, again, other, sign_in):
+        assert headers["Auto-Submitted"] == "auto-generated"
+        assert headers["X-Auto-Response-Suppress"] == "All"
+    assert {mail.configuration_set for mail in inbox.mails} == {"gate-events"}
+
+
+def test_hostile_repository_still_makes_headers_that_ses_takes(inbox: PretendInbox) -> None:
+    Mailer("Prüfung <gate@example.com>").send(ask(title=HOSTILE, repository="ac\r\nme/" + "shöp" * 400))
+    assert len(inbox.mails) == 1
+
+
+def test_ses_of_another_maker_takes_it_too(aws: pytest.MonkeyPatch) -> None:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        aws.setenv("AWS_ENDPOINT_URL_SESV2", f"http://{host}:{port}")
+        mailer = Mailer(SENDER)
+        with pytest.raises(MailRefused):
+            mailer.send(ask())
+        boto3.client("sesv2").create_email_identity(EmailIdentity="gate@example.com")
+        assert mailer.send(ask())
+    finally:
+        server.stop()
+
+
+LATER = {
+    "TooManyRequestsException": (429, timedelta(minutes=1)),
+    "LimitExceededException": (400, timedelta(minutes=15)),
+    "SendingPausedException": (400, timedelta(minutes=15)),
+    "InternalFailure": (500, None),
+    "ServiceUnavailable": (503, None),
+    "": (429, timedelta(minutes=1)),
+}
+
+
+@pytest.mark.parametrize("error_type", LATER)
+def test_passing_trouble_is_for_later(inbox: PretendInbox, error_type: str) -> None:
+    status, after = LATER[error_type]
+    inbox.fail(status, error_type, "secret words of theirs")
+    with pytest.raises(MailLater) as error:
+        Mailer(SENDER).send(ask())
+    assert error.value.after == after
+    assert "secret" not in error.value.reason
+    assert (inbox.calls, inbox.mails) == (1, [])
+
+
+REFUSED = {
+    "MessageRejected": (400, "not verified"),
+    "MailFromDomainNotVerifiedException": (400, "domain is not verified"),
+    "AccountSuspendedException": (400, "suspended"),
+    "BadRequestException": (400, "MAIL_FROM"),
+    "NotFoundException": (404, "SES_CONFIGURATION_SET"),
+    "AccessDeniedException": (403, "credentials"),
+    "InvalidSignatureException": (403, "credentials"),
+    "UnrecognizedClientException": (403, "credentials"),
+    "ExpiredTokenException": (400, "credentials"),
+    "SomethingNewException": (400, "SomethingNewException"),
+}
+
+
+@pytest.mark.parametrize("error_type", REFUSED)
+def test_definite_no_needs_an_operator(inbox: PretendInbox, error_type: str) -> None:
+    status, says = REFUSED[error_type]
+    inbox.fail(status, error_type, "secret words of theirs")
+    with pytest.raises(MailRefused, match=says) as error:
+        Mailer(SENDER).send(ask())
+    assert "secret" not in error.value.reason
+    assert (inbox.calls, inbox.mails) == (1, [])
+
+
+def test_lost_answer_is_sent_once_a_call(inbox: PretendInbox) -> None:
+    inbox.fail(None, after=True)
+    with pytest.raises(MailLater, match="may have gone out"):
+        Mailer(SENDER).send(ask())
+    assert (inbox.calls, len(inbox.mails)) == (1, 1)
+
+
+def test_answer_without_an_id_is_no_success(inbox: PretendInbox) -> None:
+    inbox.fail(200, message="Welcome to the hotel's network")
+    with pytest.raises(MailLater):
+        Mailer(SENDER).send(ask())
+
+
+def test_nobody_there_is_for_later(aws: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        aws.setenv("AWS_ENDPOINT_URL_SESV2", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(MailLater, match="cannot be reached"):
+            Mailer(SENDER).send(ask())
+
+
+def test_missing_region_is_named_at_the_start(aws: pytest.MonkeyPatch) -> None:
+    aws.delenv("AWS_DEFAULT_REGION")
+    with pytest.raises(MailRefused, match="AWS_DEFAULT_REGION"):
+        Mailer(SENDER)
+
+
+def test_missing_credentials_are_named(inbox: PretendInbox, aws: pytest.MonkeyPatch) -> None:
+    aws.delenv("AWS_ACCESS_KEY_ID")
+    aws.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(MailRefused, match="AWS_ACCESS_KEY_ID"):
+        Mailer(SENDER).send(ask())
+
+
+def test_half_a_credential_is_refused(inbox: PretendInbox, aws: pytest.MonkeyPatch) -> None:
+    aws.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(MailRefused, match="credentials are missing"):
+        Mailer(SENDER).send(ask())
+
+
+def test_credentials_that_cannot_be_fetched_now_are_for_later(
+    inbox: PretendInbox, aws: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text("[default]\ncredential_process = false\n")
+    aws.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    aws.delenv("AWS_ACCESS_KEY_ID")
+    with pytest.raises(MailLater, match="could not be fetched"):
+        Mailer(SENDER).send(ask())
+
+
+def test_unknown_profile_is_refused(aws: pytest.MonkeyPatch) -> None:
+    aws.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(MailRefused, match="ProfileNotFound"):
+        Mailer(SENDER)
+
+
+def test_error_keeps_nothing_of_the_letter(inbox: PretendInbox) -> None:
+    """botocore quotes what it was given when that has the wrong type; a log of ours must not."""
+    wrong: Any = [APPROVE]
+    with pytest.raises(MailError) as error:
+        Mailer(SENDER).send(Mail("lily@example.com", "Subject", wrong, "", None))
+    assert APPROVE not in str(error.value)
+    assert error.value.__suppress_context__

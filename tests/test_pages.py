@@ -1,0 +1,1033 @@
+"""The pages as Lily's browser, a mail scanner, another site or a load balancer meets them.
+
+Over a real store; the rows are made through its public functions, as the worker makes them. No page may touch
+GitHub or the mailer: the gate of these tests has neither.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+from werkzeug.serving import make_server
+from werkzeug.test import Client, TestResponse
+
+from app import pages
+from app.links import DecideLink, Links, SignInLink
+from app.pages.decide import LONGEST_NOTE
+from app.review import Choice, Event, Move, Policy, Review, Reviewer, Seen, Signpost, State, next_move
+from app.store import Happening, NewLetter, Store, Unavailable
+from app.store.tables import metadata
+from app.workflow import Gate
+from tests.builders import LILY, NOON, Clock, snapshot
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+MAX = Reviewer("Max", "max@example.com")
+_numbers = count(1)
+_COPIED = "base base_sha head head_sha open draft merged title author url private".split()
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a webhook would say."""
+
+    seen: Seen
+    number: int
+    repository_id: int = 7
+    repository: str = "acme/shop"
+    author: str = "sam"
+    updated_at: datetime = NOON
+    closed_at: datetime | None = None
+    asked_by: str | None = None
+
+
+class Desk:
+    """A gate's pages, and the hands that move its rows."""
+
+    def __init__(self, url: str, preview_url: str | None = "https://{branch}.shop.example") -> None:
+        self.clock = Clock()
+        self.store = Store(url, self.clock)
+        self.store.create()
+        self.gate = self._gate(Policy((LILY, MAX), ("acme/shop",)), preview_url)
+        self.app = self._app(self.gate)
+        self.client = self.app.test_client()
+        self.get = partial(self.client.get, buffered=True)  # so that files are closed
+
+    def _gate(self, policy: Policy, preview_url: str | None = None, url: str = "http://localhost") -> Gate:
+        links = Links(["k" * 40], url, 30)
+        zone = ZoneInfo("Europe/Berlin")
+        return Gate(policy, self.store, links, None, None, url, zone, preview_url)  # type: ignore[arg-type]
+
+    def _app(self, gate: Gate) -> Flask:
+        app = Flask("app", template_folder=str(TEMPLATES), static_folder=None)
+        app.config["SECRET_KEY"] = "s" * 40
+        app.register_blueprint(pages.blueprint(gate))
+        return app
+
+    def without(self, reviewer: Reviewer) -> Client:
+        """The same gate, after this reviewer was taken from QA_REVIEWERS."""
+        named = tuple(person for person in self.gate.policy.reviewers if person != reviewer)
+        return self._app(self._gate(Policy(named, ("acme/shop",)))).test_client()
+
+    # --- Rows -----------------------------------------------------------------------------------------------
+
+    def new(self, number: int = 12) -> Review:
+        """A row that a webhook just made."""
+        self._wake(number, "Add gift cards")
+        return self.row(number)
+
+    def ask(self, number: int = 12, asks: Reviewer = LILY, **facts: Any) -> Review:
+        """A row that waits for an answer."""
+        self.new(number)
+        return self.ask_again(number, asks, **facts)
+
+    def ask_again(self, number: int = 12, asks: Reviewer = LILY, **facts: Any) -> Review:
+        row = self.row(number)
+        asked = snapshot(number=number, **facts)
+        return self.change(
+            number,
+            next_move(State.TO_ASK, Event.ASKED),
+            asked=asked,
+            letter=NewLetter(f"ask {row.id} {row.round}", "ask", asks.id, row.id, row.round),
+            reviewer=asks.id,
+            happened=[Happening("asked", asks.name)],
+            **{name: getattr(asked.pull, name) for name in _COPIED},
+        )
+
+    def change(self, number: int, move: Move | None, problem: str | None = None, **changes: Any) -> Review:
+        """What the worker does to a row: claim it, write, give it back."""
+        self._wake(number, f"title {next(_numbers)}")
+        row = self.row(number)
+        while True:
+            claim = self.store.queue.claim()
+            assert claim is not None
+            if (claim.kind, claim.id) == ("review", row.id):
+                break
+            self.store.queue.finish(claim, wait=None)
+        self.store.queue.checkpoint(claim, row, move=move, seen_rev=row.rev, **changes)
+        self.store.queue.finish(claim, wait=None, problem=problem)
+        return self.row(number)
+
+    def follow(self, number: int, event: Event, **changes: Any) -> Review:
+        """Let a row follow an event by the rules."""
+        move = next_move(self.row(number).state, event)
+        assert move is not None
+        return self.change(number, move, **changes)
+
+    def row(self, number: int) -> Review:
+        rows = (self.store.reviews.get(review_id) for review_id in range(1, 50))
+        return next(row for row in rows if row and row.number == number)
+
+    def _wake(self, number: int, title: str) -> None:
+        seen = Seen("f" * 40, "development", True, False, False, title)
+        self.store.arrivals.record(f"delivery-{next(_numbers)}", Notice(seen, number), True)
+
+    # --- Links and clicks -----------------------------------------------------------------------------------
+
+    def link(self, row: Review, choice: Choice = Choice.APPROVE, reader: Reviewer = LILY) -> str:
+        """The path of a link to the row's current round."""
+        url = self.gate.links.decide_url(DecideLink(row.id, row.round, reader.id, choice), self.clock())
+        return url.removeprefix("http://localhost")
+
+    def post(self, path: str, choice: str, note: str = "", **options: Any) -> TestResponse:
+        return self.client.post(path, data={"choice": choice, "note": note}, **options)
+
+    def see(self, path: str) -> str:
+        return said(self.get(path))
+
+    def sign_in_link(self, reader: Reviewer = LILY) -> str:
+        """The path of the link in a sign-in letter."""
+        self.clock.pass_(minutes=2)
+        self.store.letters.request(NewLetter(f"sign_in {next(_numbers)}", "sign_in", reader.id))
+        letter = max(letter["id"] for letter in self.tables()["letters"])
+        url = self.gate.links.sign_in_url(SignInLink(letter, reader.id), self.clock())
+        return url.removeprefix("http://localhost")
+
+    def sign_in(self, reader: Reviewer = LILY) -> None:
+        assert self.client.post(self.sign_in_link(reader)).status_code == 303
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """All that is in the database."""
+        with self.store.database.read() as connection:
+            return {
+                table.name: [dict(row._mapping) for row in connection.execute(select(table))]
+                for table in metadata.sorted_tables
+            }
+
+
+def said(answer: TestResponse) -> str:
+    """What a page says, without its markup, in one line."""
+    page = re.sub(r"<(script|style)\b.*?</\1>", " ", answer.text, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", page).replace("&#39;", "'").split())
+
+
+@pytest.fixture
+def desk(database_url: str) -> Iterator[Desk]:
+    desk = Desk(database_url)
+    yield desk
+    desk.store.close()
+
+
+@pytest.fixture
+def small_desk(sqlite_url: str) -> Iterator[Desk]:
+    """On SQLite only: for what does not depend on the database."""
+    desk = Desk(sqlite_url)
+    yield desk
+    desk.store.close()
+
+
+# --- The question -------------------------------------------------------------------------------------------
+
+
+def test_question_shows_what_she_must_know(desk: Desk) -> None:
+    row = desk.ask(body="Adds **gift cards**.", title="Add gift cards")
+    page = desk.client.get(desk.link(row))
+    words = said(page)
+    assert page.status_code == 200
+    for part in (
+        "Add gift cards",
+        "sam asks for your yes",
+        "acme/shop #12",
+        "gift-cards",
+        "development",
+        "A small change: 12 lines in 1 file",
+        "shop/cards.py",
+        "today at 13:00",
+        "See the code",
+    ):
+        assert part in words
+    assert "<strong>gift cards</strong>" in page.text
+    assert 'href="https://gift-cards.shop.example"' in page.text
+
+
+def test_question_without_a_preview_names_the_branch(sqlite_url: str) -> None:
+    desk = Desk(sqlite_url, preview_url=None)
+    words = desk.see(desk.link(desk.ask()))
+    assert "Try it" not in words
+    assert "Take the branch gift-cards" in words
+
+
+def test_what_she_must_know_comes_before_the_choice_and_the_choice_before_the_rest(small_desk: Desk) -> None:
+    words = small_desk.see(small_desk.link(small_desk.ask()))
+    order = [
+        "Add gift cards",
+        "What it does",
+        "How to try it",
+        "Your answer",
+        "1 file changed",
+        "What happened so far",
+    ]
+    assert sorted(order, key=words.index) == order
+
+
+@pytest.mark.parametrize("choice, first", [(Choice.APPROVE, "approve"), (Choice.REJECT, "reject")])
+def test_the_clicked_choice_comes_first(small_desk: Desk, choice: Choice, first: str) -> None:
+    page = small_desk.client.get(small_desk.link(small_desk.ask(), choice)).text
+    buttons = re.findall(r'<button class="([^"]+)" type="submit" name="choice" value="(\w+)"', page)
+    assert [value for _, value in buttons] == [first, *({"approve", "reject"} - {first})]
+    assert ["main" in look for look, _ in buttons] == [True, False]
+
+
+def test_a_release_is_called_a_release(small_desk: Desk) -> None:
+    words = small_desk.see(small_desk.link(small_desk.ask(head="development", base="master")))
+    assert "before this release goes out" in words
+
+
+def test_a_new_version_repeats_what_was_asked_for(desk: Desk) -> None:
+    desk.post(desk.link(desk.ask()), "reject", "The button is\n<b>green</b>.")
+    desk.follow(12, Event.NEW_HEAD)
+    page = desk.client.get(desk.link(desk.ask_again()))
+    assert "Lily asked for changes, today at 13:00. This is a newer version." in said(page)
+    assert "The button is\n&lt;b&gt;green&lt;/b&gt;." in page.text
+
+
+def test_hostile_text_stays_text(small_desk: Desk) -> None:
+    nasty = '<script>alert(1)</script>"><img src=x>'
+    row = small_desk.ask(title=nasty, body=nasty, author=nasty, head="a\u202eb", url='https://x/"onclick="y')
+    small_desk.sign_in()
+    for path in (small_desk.link(row), "/"):
+        page = small_desk.client.get(path).text
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert '"onclick="' not in page
+        assert "\u202e" not in page
+    small_desk.post(small_desk.link(row), "reject", nasty)
+    assert "<script>alert" not in small_desk.client.get(small_desk.link(row)).text
+
+
+# --- Deciding -----------------------------------------------------------------------------------------------
+
+
+def test_an_approval_is_kept_and_the_page_shows_how_it_goes_on(desk: Desk) -> None:
+    row = desk.ask()
+    answer = desk.post(desk.link(row), "approve", "Nice")
+    assert (answer.status_code, answer.headers["Location"]) == (303, desk.link(row))
+    decision = desk.row(12).decision
+    assert decision is not None
+    assert (desk.row(12).state, decision.by, decision.note) == (State.TO_MERGE, "Lily", "Nice")
+    page = desk.client.get(desk.link(row))
+    assert "Approved by you, today at 13:00" in said(page)
+    assert "It is being merged into development" in said(page)
+    assert '<meta http-equiv="refresh" content="4">' in page.text
+    assert "progress.js" in page.text
+
+
+def test_another_reviewer_reads_who_approved(desk: Desk) -> None:
+    row = desk.ask()
+    desk.post(desk.link(row), "approve")
+    words = desk.see(desk.link(row, reader=MAX))
+    assert "Approved by Lily" in words
+    assert "Take back the approval" in words
+
+
+def test_a_rejection_is_told_and_may_become_an_approval(desk: Desk) -> None:
+    row = desk.ask()
+    assert desk.post(desk.link(row), "reject", "Too slow.\nSee the list.").status_code == 303
+    words = desk.see(desk.link(row))
+    assert "You asked for changes" in words
+    assert "is being told" in words
+    desk.change(12, None, said_review=1)
+    page = desk.client.get(desk.link(row))
+    assert "The developer has been told." in said(page)
+    assert "Too slow.\nSee the list." in page.text
+    assert "progress.js" not in page.text
+    assert desk.post(desk.link(row), "approve").status_code == 303
+    assert desk.row(12).state is State.TO_MERGE
+
+
+@pytest.mark.parametrize("note", ["", "  \n\t ", "\u200b"])
+def test_a_rejection_without_a_reason_changes_nothing(desk: Desk, note: str) -> None:
+    row = desk.ask()
+    answer = desk.post(desk.link(row, Choice.REJECT), "reject", note)
+    assert answer.status_code == 422
+    assert "Please write what should change, so that sam knows what to do." in said(answer)
+    assert desk.row(12) == row
+
+
+def test_a_note_that_is_too_long_is_not_lost(small_desk: Desk) -> None:
+    row = small_desk.ask()
+    note = "ä" * (LONGEST_NOTE + 1)
+    answer = small_desk.post(small_desk.link(row), "reject", note)
+    assert answer.status_code == 422
+    assert note in answer.text
+    assert small_desk.row(12) == row
+    assert small_desk.post(small_desk.link(row), "reject", "\U0001f600" * LONGEST_NOTE).status_code == 303
+
+
+def test_a_form_that_is_far_too_large_is_refused(small_desk: Desk) -> None:
+    row = small_desk.ask()
+    answer = small_desk.post(small_desk.link(row), "approve", "x" * 200_000)
+    assert answer.status_code == 413
+    assert "too much at once" in said(answer)
+    assert small_desk.row(12) == row
+
+
+def test_a_note_keeps_its_lines_and_loses_what_cannot_be_seen(small_desk: Desk) -> None:
+    row = small_desk.ask()
+    small_desk.post(small_desk.link(row), "reject", " One\r\n\ttwo\x00\u202e\rthree ")
+    decision = small_desk.row(12).decision
+    assert decision is not None
+    assert decision.note == "One\n\ttwo\nthree"
+
+
+@pytest.mark.parametrize("choice", ["", "merge", "APPROVE"])
+def test_a_form_without_a_choice_changes_nothing(small_desk: Desk, choice: str) -> None:
+    row = small_desk.ask()
+    answer = small_desk.post(small_desk.link(row), choice, "my words")
+    assert answer.status_code == 422
+    assert "my words" in answer.text
+    assert small_desk.row(12) == row
+
+
+@pytest.mark.parametrize("choice, note", [("approve", "fine"), ("reject", "not yet")])
+def test_second_click_changes_nothing(desk: Desk, choice: str, note: str) -> None:
+    row = desk.ask()
+    desk.post(desk.link(row), choice, note)
+    before = desk.tables()
+    answer = desk.post(desk.link(row), choice, note)
+    assert (answer.status_code, answer.headers["Location"]) == (303, desk.link(row))
+    assert desk.tables() == before
+
+
+def test_an_approval_can_be_taken_back_until_it_is_merged(desk: Desk) -> None:
+    row = desk.ask()
+    desk.post(desk.link(row), "approve")
+    assert "Take back my approval" in desk.see(desk.link(row))
+    assert desk.post(desk.link(row), "take_back").status_code == 303
+    assert desk.row(12).state is State.WAITING
+    assert "Your answer" in desk.see(desk.link(row))
+    assert desk.post(desk.link(row), "take_back").status_code == 303
+    desk.post(desk.link(row), "approve")
+    desk.follow(12, Event.MERGE_SENT)
+    answer = desk.post(desk.link(row), "take_back")
+    assert answer.status_code == 409
+    assert "too late to take that back" in said(answer)
+    assert "Take back my approval" not in said(answer)
+
+
+def test_words_that_came_too_late_are_given_back(desk: Desk) -> None:
+    row = desk.ask()
+    desk.post(desk.link(row, reader=MAX), "approve")
+    answer = desk.post(desk.link(row), "reject", "Wait,\nit is broken.")
+    assert answer.status_code == 409
+    assert "first take the approval back" in said(answer)
+    assert "Wait,\nit is broken." in answer.text
+    assert desk.row(12).state is State.TO_MERGE
+
+
+@pytest.mark.parametrize("choice", ["approve", "reject", "take_back"])
+def test_an_old_round_authorises_nothing(desk: Desk, choice: str) -> None:
+    old = desk.link(desk.ask())
+    desk.follow(12, Event.NEW_HEAD)
+    row = desk.ask_again()
+    answer = desk.post(old, choice, "my words")
+    assert answer.status_code == 409
+    assert "The code changed since this e-mail." in said(answer)
+    assert "my words" in answer.text
+    assert desk.row(12) == row
+
+
+# --- How it goes on -----------------------------------------------------------------------------------------
+
+
+def test_progress_ends_when_it_is_merged(desk: Desk) -> None:
+    row = desk.ask()
+    desk.post(desk.link(row), "approve")
+    desk.follow(12, Event.MERGE_SENT)
+    assert "It is being merged into development" in desk.see(desk.link(row))
+    desk.follow(12, Event.MERGED, merged=True, open=False)
+    page = desk.client.get(desk.link(row))
+    assert "Merged into development" in said(page)
+    assert "progress.js" not in page.text
+    assert "http-equiv" not in page.text
+
+
+def test_a_yes_that_cannot_be_merged_says_why(desk: Desk) -> None:
+    row = desk.ask()
+    desk.post(desk.link(row), "approve")
+    desk.change(12, None, hold="It clashes with another change: the developer must resolve the conflict.")
+    words = desk.see(desk.link(row))
+    assert "Approved, but not merged yet" in words
+    assert "It clashes with another change" in words
+
+
+def test_a_failing_step_is_named_and_tried_again(desk: Desk) -> None:
+    row = desk.ask()
+    desk.post(desk.link(row), "approve")
+    desk.change(12, None, problem="GitHub does not answer.")
+    assert "We will keep trying: GitHub does not answer." in desk.see(desk.link(row))
+
+
+def test_a_merge_around_the_gate_is_named(desk: Desk) -> None:
+    row = desk.ask()
+    happened = [Happening("bypassed", "mallory", "merged")]
+    desk.follow(12, Event.MERGED, merged=True, open=False, bypassed=True, happened=happened)
+    words = desk.see(desk.link(row))
+    assert "Merged without waiting for a yes" in words
+    assert "mallory merged it on GitHub" in words
+    assert "Approved by" not in words
+    assert desk.post(desk.link(row), "approve").status_code == 409
+
+
+# --- Dead ends are signposts --------------------------------------------------------------------------------
+
+
+def _closed(desk: Desk) -> None:
+    desk.follow(12, Event.CLOSED, open=False)
+
+
+def _drafted(desk: Desk) -> None:
+    desk.follow(12, Event.DRAFTED, draft=True)
+
+
+def _new_version(desk: Desk) -> None:
+    desk.follow(12, Event.NEW_HEAD)
+
+
+def _new_version_asked(desk: Desk) -> None:
+    desk.follow(12, Event.NEW_HEAD)
+    desk.ask_again()
+
+
+def _new_version_drafted(desk: Desk) -> None:
+    desk.follow(12, Event.NEW_HEAD)
+    desk.follow(12, Event.DRAFTED, draft=True)
+
+
+def _new_version_approved(desk: Desk) -> None:
+    _new_version_asked(desk)
+    desk.post(desk.link(desk.row(12), reader=MAX), "approve")
+
+
+def _new_version_rejected(desk: Desk) -> None:
+    _new_version_asked(desk)
+    desk.post(desk.link(desk.row(12), reader=MAX), "reject", "no")
+
+
+ENDS = [
+    (_closed, "This change was closed", False),
+    (_drafted, "still working on this change", False),
+    (_new_version, "as soon as it has been still", False),
+    (_new_version_asked, "The new version waits for an answer", True),
+    (_new_version_drafted, "is still working on it", False),
+    (_new_version_approved, "The new version was approved by Max, today at 13:00", False),
+    (_new_version_rejected, "The new version was rejected by Max, today at 13:00", False),
+]
+
+
+@pytest.mark.parametrize("happen, words, can_mail", ENDS, ids=lambda part: getattr(part, "__name__", None))
+def test_an_overtaken_link_says_what_happened(
+    desk: Desk, happen: Callable[[Desk], None], words: str, can_mail: bool
+) -> None:
+    link = desk.link(desk.ask())
+    happen(desk)
+    page = desk.client.get(link)
+    assert page.status_code == 200
+    assert words in said(page)
+    assert ("Mail me the new link" in said(page)) is can_mail
+    assert 'name="choice"' not in page.text
+    before = desk.tables()
+    answer = desk.post(link, "approve", "my words")
+    assert (answer.status_code, "my words" in answer.text) == (409, True)
+    assert desk.tables() == before
+
+
+def test_a_round_that_nobody_was_asked_about_cannot_be_answered_on_the_page(desk: Desk) -> None:
+    page = desk.client.get(desk.link(desk.new()))
+    assert "Not ready for you yet" in said(page)
+    assert 'name="choice"' not in page.text
+
+
+@pytest.mark.parametrize("token", ["x", "a.b.c", "%00", "e" * 5000])
+def test_a_damaged_link_leads_to_the_list(small_desk: Desk, token: str) -> None:
+    for path in (f"/decide/{token}", f"/sign-in/{token}"):
+        for answer in (small_desk.client.get(path), small_desk.client.post(path)):
+            assert answer.status_code == 404
+            assert "This link does not work" in said(answer)
+            assert 'href="/"' in answer.text
+
+
+def test_a_changed_link_decides_nothing(desk: Desk) -> None:
+    row = desk.ask()
+    link = desk.link(row)
+    other = desk.link(row, reader=MAX)
+    mixed = f"{other.partition('.')[0]}.{link.partition('.')[2]}"
+    assert desk.post(mixed, "approve").status_code == 404
+    assert desk.row(12) == row
+
+
+def test_an_expired_link_decides_nothing_and_offers_a_fresh_one(desk: Desk) -> None:
+    row = desk.ask()
+    link = desk.link(row)
+    desk.clock.pass_(days=31)
+    page = desk.client.get(link)
+    assert page.status_code == 410
+    assert "This link is too old" in said(page)
+    assert "Mail me a fresh link" in said(page)
+    answer = desk.post(link, "reject", "my words")
+    assert answer.status_code == 410
+    assert "my words" in answer.text
+    assert desk.row(12) == row
+
+
+@pytest.mark.parametrize("happen, words", [(_closed, "was closed"), (_new_version, "See what waits for you")])
+def test_an_expired_link_offers_no_mail_where_nothing_waits(
+    small_desk: Desk, happen: Callable[[Desk], None], words: str
+) -> None:
+    link = small_desk.link(small_desk.ask())
+    happen(small_desk)
+    small_desk.clock.pass_(days=31)
+    assert words in small_desk.see(link)
+    assert "Mail me" not in small_desk.see(link)
+
+
+@pytest.mark.parametrize("days", [0, 31])
+def test_a_fresh_link_goes_to_her_own_address_only(desk: Desk, days: int) -> None:
+    link = desk.link(desk.ask(), reader=MAX)
+    desk.follow(12, Event.NEW_HEAD)
+    row = desk.ask_again()
+    desk.clock.pass_(days=days)
+    answer = desk.client.post(f"{link}/fresh")
+    assert answer.status_code == 303
+    words = desk.see(answer.headers["Location"])
+    assert "If the change still waits for an answer" in words
+    letter = desk.tables()["letters"][-1]
+    assert (letter["kind"], letter["reviewer"], letter["round"]) == ("fresh", MAX.id, row.round)
+    assert desk.row(12) == row
+
+
+def test_who_is_no_reviewer_any_more_decides_and_gets_nothing(desk: Desk) -> None:
+    link = desk.link(desk.ask())
+    removed = desk.without(LILY)
+    before = desk.tables()
+    for answer in (
+        removed.get(link),
+        removed.post(link, data={"choice": "approve"}),
+        removed.post(f"{link}/fresh"),
+    ):
+        assert answer.status_code == 403
+        assert "not on the list of reviewers" in said(answer)
+        assert "gift cards" not in said(answer)
+    assert desk.tables() == before
+
+
+def test_a_link_about_nothing_known_says_so(desk: Desk) -> None:
+    row = desk.ask()
+    path = desk.gate.links.decide_url(DecideLink(row.id + 99, 1, LILY.id, Choice.APPROVE), desk.clock())
+    answer = desk.client.get(path.removeprefix("http://localhost"))
+    assert (answer.status_code, "not known here" in said(answer)) == (404, True)
+
+
+def test_every_signpost_of_the_rules_has_words_of_its_own(small_desk: Desk) -> None:
+    notices = small_desk.app.jinja_env.get_template("pages/notices.html").module
+    fallback = notices.notice("?", None)  # type: ignore[attr-defined]
+    pages_of_their_own = {Signpost.OLD_ROUND, Signpost.CLOSED, Signpost.DRAFT}
+    # Taking back what nobody decided leads straight to the question.
+    for why in set(Signpost) - pages_of_their_own - {Signpost.NEEDS_REASON, Signpost.UNDECIDED}:
+        assert notices.notice(why.value, None) != fallback, why  # type: ignore[attr-defined]
+
+
+# --- Errors -------------------------------------------------------------------------------------------------
+
+
+class Broken(Exception):
+    """Something nobody thought of."""
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    """A stand-in for a database call that fails."""
+
+    def fail() -> Any:
+        raise error
+
+    return fail
+
+
+def test_a_database_that_is_away_is_told_kindly(small_desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    link = small_desk.link(small_desk.ask())
+    small_desk.store.database.read = raising(Unavailable("secret words"))  # type: ignore[method-assign]
+    for answer in (small_desk.client.get(link), small_desk.post(link, "approve")):
+        assert answer.status_code == 503
+        assert "Please come back in a minute" in said(answer)
+        assert "secret words" not in answer.text
+        assert answer.headers["Retry-After"] == "60"
+
+
+def test_a_fault_of_ours_shows_and_logs_no_link(small_desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    link = small_desk.link(small_desk.ask())
+    small_desk.store.database.read = raising(Broken("secret words"))  # type: ignore[method-assign]
+    answer = small_desk.client.get(link)
+    assert answer.status_code == 500
+    assert "Something went wrong here" in said(answer)
+    assert "secret words" not in answer.text
+    assert "pages.question failed" in caplog.text
+    assert link.rpartition("/")[2] not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "method, path, status, words",
+    [
+        ("GET", "/nowhere", 404, "There is no such page"),
+        ("PUT", "/sign-in", 405, "cannot be used like that"),
+        ("GET", "/sign-out", 405, "cannot be used like that"),
+        ("GET", "/assets/../layout.html", 404, "There is no such page"),
+    ],
+)
+def test_errors_are_kind_pages(small_desk: Desk, method: str, path: str, status: int, words: str) -> None:
+    answer = small_desk.client.open(path, method=method)
+    assert (answer.status_code, words in said(answer)) == (status, True)
+    assert ("Allow" in answer.headers) is (status == 405)
+
+
+def every_get(desk: Desk) -> dict[str, str]:
+    """A path for every GET route and every situation that a link may meet."""
+    desk.sign_in()
+    paths = {name: name for name in ("/", "/sign-in", "/sign-in/sent", "/healthz", "/readyz", "/nowhere")}
+    paths["way in"] = desk.sign_in_link()
+    paths["question"] = desk.link(desk.ask(1))
+    paths["fresh"] = f"{paths['question']}/fresh"
+    for number, event in ((2, Event.CLOSED), (3, Event.DRAFTED), (4, Event.NEW_HEAD), (5, Event.MERGED)):
+        paths[event.value] = desk.link(desk.ask(number))
+        desk.follow(number, event)
+    for number, choice in ((6, "approve"), (7, "reject")):
+        paths[choice] = desk.link(desk.ask(number))
+        desk.post(paths[choice], choice, "words")
+    paths["never asked"] = desk.link(desk.new(8))
+    paths["style"] = "/assets/style.css"
+    return paths
+
+
+def test_get_and_head_never_write(desk: Desk) -> None:
+    paths = every_get(desk)
+    rules = {rule.rule for rule in desk.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    assert len(rules) <= len(paths)
+    before = desk.tables()
+    for path in paths.values():
+        assert desk.get(path).status_code == desk.get(path).status_code
+        head = desk.client.head(path, buffered=True)
+        assert head.status_code == desk.get(path).status_code
+        assert head.data == b""
+    assert desk.tables() == before
+
+
+def test_every_answer_carries_the_headers(small_desk: Desk) -> None:
+    paths = every_get(small_desk)
+    answers = {name: small_desk.get(path) for name, path in paths.items()}
+    answers["refused"] = small_desk.client.post("/sign-out")
+    answers["wrong way"] = small_desk.client.put("/")
+    small_desk.store.database.read = raising(Broken())  # type: ignore[method-assign]
+    answers["failed"] = small_desk.client.get(paths["question"])
+    for name, answer in answers.items():
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy, name
+        assert "unsafe" not in policy, name
+        assert answer.headers["Referrer-Policy"] == "no-referrer", name
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", name
+        assert "noindex" in answer.headers["X-Robots-Tag"], name
+        assert (answer.headers["Cache-Control"] == "no-store") is (name != "style"), name
+
+
+def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline(small_desk: Desk) -> None:
+    for name, path in every_get(small_desk).items():
+        page = small_desk.get(path).text
+        loaded = re.findall(r'<(?:script|img|link)\b[^>]*?(?:src|href)="([^"]+)"', page)
+        assert all(address.startswith("/assets/") for address in loaded), name
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page), name
+
+
+def test_words_for_people_are_for_people(small_desk: Desk) -> None:
+    answers = [
+        small_desk.see(path) for path in every_get(small_desk).values() if path not in ("/healthz", "/readyz")
+    ]
+    for words in (words for words in answers if words.startswith("<!doctype") or "QA gate" in words):
+        assert not re.search(r"\b(token|SHA|webhook|40[0-9]|null|None)\b|!", words), words
+
+
+# --- Other sites --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "site, is_let_in",
+    [("cross-site", False), ("same-site", False), ("same-origin", True), ("none", True), (None, True)],
+)
+def test_only_our_own_pages_may_send_a_form(small_desk: Desk, site: str | None, is_let_in: bool) -> None:
+    row = small_desk.ask()
+    headers = {"Sec-Fetch-Site": site} if site else {}
+    answer = small_desk.post(small_desk.link(row), "approve", headers=headers)
+    assert answer.status_code == (303 if is_let_in else 403)
+    assert (small_desk.row(12).state is State.TO_MERGE) is is_let_in
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "{link}/fresh", "{way_in}", "/sign-out"])
+def test_every_form_refuses_other_sites(small_desk: Desk, path: str) -> None:
+    path = path.format(link=small_desk.link(small_desk.ask()), way_in=small_desk.sign_in_link())
+    before = small_desk.tables()
+    answer = small_desk.client.post(
+        path, data={"address": LILY.address}, headers={"Sec-Fetch-Site": "cross-site"}
+    )
+    assert (answer.status_code, "another page" in said(answer)) == (403, True)
+    assert small_desk.tables() == before
+
+
+def test_a_link_from_a_mail_program_opens(small_desk: Desk) -> None:
+    row = small_desk.ask()
+    answer = small_desk.client.get(small_desk.link(row), headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 200
+
+
+# --- Signing in ---------------------------------------------------------------------------------------------
+
+
+def test_known_and_unknown_addresses_get_the_same_words(desk: Desk) -> None:
+    answers = [
+        desk.client.post("/sign-in", data={"address": address}, follow_redirects=True)
+        for address in (" LILY@example.com ", "mallory@example.com", "", "x" * 10_000, "lily@example.com\n\0")
+    ]
+    assert len({(answer.status_code, answer.text) for answer in answers}) == 1
+    assert "Please look in your inbox" in said(answers[0])
+    letters = [(letter["kind"], letter["reviewer"]) for letter in desk.tables()["letters"]]
+    assert letters == [("sign_in", LILY.id)]
+
+
+def test_a_way_in_is_opened_by_a_button_and_works_once(desk: Desk) -> None:
+    link = desk.sign_in_link()
+    assert "Hello Lily" in desk.see(link)
+    assert "Hello Lily" in desk.see(link)
+    answer = desk.client.post(link)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert "Nothing waits for you" in desk.see("/")
+    second = desk.app.test_client()
+    for again in (second.get(link), second.post(link)):
+        assert again.status_code == 410
+        assert "used already" in said(again)
+        assert 'name="address"' in again.text
+    assert second.get("/").status_code == 303
+
+
+def test_a_way_in_ends_after_15_minutes(desk: Desk) -> None:
+    link = desk.sign_in_link()
+    desk.clock.pass_(minutes=16)
+    for answer in (desk.client.get(link), desk.client.post(link)):
+        assert answer.status_code == 410
+        assert "too old" in said(answer)
+    assert desk.client.get("/").status_code == 303
+
+
+def test_who_is_no_reviewer_any_more_cannot_come_in(desk: Desk) -> None:
+    link = desk.sign_in_link()
+    removed = desk.without(LILY)
+    before = desk.tables()
+    assert [removed.get(link).status_code, removed.post(link).status_code] == [403, 403]
+    assert desk.tables() == before
+
+
+def test_a_session_ends_when_its_reviewer_is_not_named_any_more(desk: Desk) -> None:
+    desk.ask()
+    desk.sign_in()
+    cookie = desk.client.get_cookie("session")
+    assert cookie is not None
+    removed = desk.without(LILY)
+    removed.set_cookie("session", cookie.value)
+    answer = removed.get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+    assert "Your e-mail address" in said(removed.get("/sign-in"))
+
+
+def test_signing_in_starts_a_session_of_its_own(small_desk: Desk) -> None:
+    with small_desk.client.session_transaction() as session:
+        session["csrf"], session["planted"] = "known to somebody else", "yes"
+    small_desk.sign_in()
+    with small_desk.client.session_transaction() as session:
+        assert set(session) == {"_permanent", "reviewer", "csrf"}
+        assert session["csrf"] != "known to somebody else"
+
+
+def test_who_is_signed_in_needs_no_form(small_desk: Desk) -> None:
+    small_desk.sign_in()
+    assert small_desk.client.get("/sign-in").headers["Location"] == "/"
+
+
+@pytest.mark.parametrize("given", ["", "wrong", "ä", "\ud83d"])
+def test_signing_out_needs_the_sessions_own_form(small_desk: Desk, given: str) -> None:
+    small_desk.sign_in()
+    answer = small_desk.client.post("/sign-out", data={"csrf": given.encode("utf-8", "surrogatepass")})
+    assert (answer.status_code, "Please try that again" in said(answer)) == (403, True)
+    page = small_desk.client.get("/").text
+    csrf = re.findall(r'name="csrf" value="([^"]+)"', page)[0]
+    assert small_desk.client.post("/sign-out", data={"csrf": csrf}).status_code == 303
+    assert small_desk.client.get("/").headers["Location"] == "/sign-in"
+
+
+# --- What waits ---------------------------------------------------------------------------------------------
+
+
+def test_what_waits_longest_comes_first_and_is_one_click_away(desk: Desk) -> None:
+    for number, title in ((3, "Oldest"), (1, "Middle"), (2, "Newest")):
+        desk.ask(number, title=title)
+        desk.clock.pass_(hours=1)
+    desk.sign_in()
+    page = desk.client.get("/")
+    assert "<title>(3) Waiting for you" in page.text
+    assert "3 changes wait for you" in said(page)
+    assert re.findall(r"Oldest|Middle|Newest", said(page)) == ["Oldest", "Middle", "Newest"]
+    links = re.findall(r'href="http://localhost(/decide/[^"]+)"', page.text)
+    assert "Oldest" in desk.see(links[0])
+    assert desk.post(links[0], "approve").status_code == 303
+    assert desk.row(3).state is State.TO_MERGE
+
+
+def test_the_list_shows_whose_turn_the_rest_is(desk: Desk) -> None:
+    desk.ask(1, title="Held", asks=MAX)
+    desk.post(desk.link(desk.row(1)), "approve")
+    desk.change(1, None, hold="It clashes with another change.")
+    desk.ask(2, title="Sent back")
+    desk.post(desk.link(desk.row(2)), "reject", "Too slow")
+    desk.ask(3, title="Unfinished")
+    desk.follow(3, Event.DRAFTED)
+    desk.ask(4, title="Asked of Max", asks=MAX)
+    desk.new(5)
+    desk.sign_in()
+    words = desk.see("/")
+    for part in (
+        "1 change waits for you",
+        "Max was asked",
+        "It clashes with another change.",
+        "Rejected by you, today at 13:00 Too slow",
+        "A draft: still being worked on.",
+        "You are asked when its code has been still for a while.",
+    ):
+        assert part in words
+
+
+def test_the_list_shows_what_the_operator_must_mend(desk: Desk) -> None:
+    desk.ask()
+    seen = Seen("f" * 40, "development", True, False, False, "x")
+    desk.store.arrivals.record("other", Notice(seen, 1, repository_id=8), True)
+    desk.sign_in()
+    assert "Another repository now has the name acme/shop." in desk.see("/")
+
+
+def test_the_list_is_for_reviewers_only(desk: Desk) -> None:
+    desk.ask()
+    answer = desk.client.get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+    assert "gift cards" not in answer.text
+
+
+# --- Health -------------------------------------------------------------------------------------------------
+
+
+def test_healthz_needs_nothing(small_desk: Desk) -> None:
+    small_desk.store.database.read = raising(Broken())  # type: ignore[method-assign]
+    answer = small_desk.client.get("/healthz")
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+
+
+def test_readyz_follows_the_worker(desk: Desk) -> None:
+    answer = desk.client.get("/readyz")
+    assert (answer.status_code, answer.json["worker"]) == (503, "silent")  # type: ignore[index]
+    desk.store.queue.beat("one")
+    desk.clock.pass_(seconds=59)
+    answer = desk.client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json == {
+        "ready": True,
+        "database": "ok",
+        "worker": "alive",
+        "worker_seen_ago": 59.0,
+        "oldest_due_for": None,
+    }
+    desk.clock.pass_(seconds=1)
+    assert desk.client.get("/readyz").status_code == 503
+
+
+def test_readyz_sees_overdue_work(desk: Desk) -> None:
+    desk.new()
+    desk.clock.pass_(minutes=5)
+    desk.store.queue.beat("one")
+    assert desk.client.get("/readyz").status_code == 200
+    desk.clock.pass_(seconds=1)
+    answer = desk.client.get("/readyz")
+    assert (answer.status_code, answer.json["oldest_due_for"]) == (503, 301.0)  # type: ignore[index]
+
+
+def test_readyz_sees_that_the_database_is_away(small_desk: Desk) -> None:
+    small_desk.store.database.read = raising(Unavailable("secret words"))  # type: ignore[method-assign]
+    answer = small_desk.client.get("/readyz")
+    assert (answer.status_code, answer.json) == (503, {"ready": False, "database": "away"})
+
+
+# --- In a real browser --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(small_desk: Desk) -> Iterator[tuple[Desk, str]]:
+    """The pages on a port of this machine."""
+    server = make_server("127.0.0.1", 0, small_desk.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield small_desk, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_page_says_merged_by_itself(served: tuple[Desk, str], page: Page) -> None:
+    desk, url = served
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    row = desk.ask()
+    page.goto(url + desk.link(row))
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("It is being merged into development")
+    page.get_by_text("1 file changed").click()
+    desk.follow(12, Event.MERGE_SENT)
+    desk.follow(12, Event.MERGED, merged=True)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Merged into development")
+    expect(page).to_have_title(re.compile("Merged into development"))
+    expect(page.get_by_role("button", name="Take back my approval")).to_have_count(0)
+    assert complaints == []
+
+
+def test_a_reason_can_be_given_on_a_phone_without_scripts(
+    served: tuple[Desk, str], open_page: Callable[..., Page]
+) -> None:
+    desk, url = served
+    phone = open_page(width=375, javascript=False)
+    phone.goto(url + desk.link(desk.ask(), Choice.REJECT))
+    phone.get_by_role("button", name="Reject").click()
+    expect(phone.get_by_role("alert")).to_contain_text("Please write what should change")
+    phone.get_by_label("Your words to sam").fill("It is too slow.")
+    phone.get_by_role("button", name="Reject").click()
+    expect(phone.get_by_role("heading", level=1)).to_have_text("You asked for changes")
+    assert desk.row(12).state is State.REJECTED
+
+
+def test_no_page_scrolls_sideways_on_a_phone_and_every_target_is_large(
+    served: tuple[Desk, str], open_page: Callable[..., Page]
+) -> None:
+    desk, url = served
+    long_word = "Pneumonoultramicroscopicsilicovolcanoconiosis" * 4
+    paths = every_get(desk)
+    paths["long"] = desk.link(desk.ask(9, title=long_word, body=f"`{long_word}` {long_word}", head=long_word))
+    cookie = desk.client.get_cookie("session")
+    assert cookie is not None
+    phone = open_page(width=375)
+    phone.context.add_cookies([{"name": "session", "value": cookie.value, "url": url}])
+    for name, path in paths.items():
+        if path in ("/healthz", "/readyz", "/assets/style.css"):
+            continue
+        phone.goto(url + path)
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 375, name
+        small = phone.evaluate(
+            """[...document.querySelectorAll("button, .button, summary, input:not([type=hidden]), textarea, .brand, h3 a")]
+            .filter(one => one.getBoundingClientRect().height < 44).map(one => one.outerHTML)"""
+        )
+        assert small == [], name
+
+
+def test_time_of_the_list_is_in_the_readers_zone(small_desk: Desk) -> None:
+    small_desk.ask()
+    small_desk.clock.now += timedelta(hours=2)
+    small_desk.sign_in()
+    assert "Since today at 13:00 (2 hours ago)" in small_desk.see("/")
+
+
+def luminance(colour: str) -> float:
+    """https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_every_colour_can_be_read_on_what_it_stands_on(scheme: int) -> None:
+    sheet = (TEMPLATES / "static" / "style.css").read_text(encoding="utf-8")
+    palette = dict(
+        re.findall(r"--([\w-]+): (#\w{6})", re.findall(r":root \{(.*?)\}", sheet, re.DOTALL)[scheme])
+    )
+    words = [(ink, paper) for ink in ("ink", "quiet", "accent", "yes", "no") for paper in ("paper", "tint")]
+    buttons = [(f"on-{fill}", fill) for fill in ("accent", "yes", "no")]
+    weak = [pair for pair in words + buttons if contrast(palette[pair[0]], palette[pair[1]]) < 4.5]
+    assert weak == []
+    assert contrast(palette["edge"], palette["tint"]) >= 3

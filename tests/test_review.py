@@ -1,0 +1,317 @@
+"""The rules: every pair of state and event, the illegal ones too."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.review import (
+    TABLE,
+    Choice,
+    Event,
+    Reviewer,
+    Seen,
+    Signpost,
+    Snapshot,
+    State,
+    Verdict,
+    ask_at,
+    consequences,
+    covers,
+    decide,
+    event_of,
+    follow,
+    next_move,
+    said,
+    statuses_to_say,
+    tells_nothing_new,
+    wants_review,
+)
+from tests.builders import HEAD, LILY, NOON, OLD_HEAD, POLICY, decision, pull, row, snapshot
+
+# DESIGN's table, written out once more by hand: "state+" is a new round, "-" changes nothing.
+GRID = """
+                    draft     to_ask    waiting   rejected  to_merge  merging   merged    closed
+NEW_HEAD            draft+    to_ask+   to_ask+   to_ask+   to_ask+   -         -         -
+SAME_CHANGE         -         -         waiting   rejected  to_merge  -         -         -
+READY               to_ask+   -         -         to_ask+   -         -         -         to_ask+
+DRAFTED             -         draft     draft     draft     draft     -         -         draft+
+RETARGETED          draft+    to_ask+   to_ask+   to_ask+   to_ask+   -         -         -
+CLOSED              closed    closed    closed    closed    closed    -         -         -
+MERGED              merged    merged    merged    merged    merged    merged    -         merged
+ASKED               -         waiting   -         -         -         -         -         -
+APPROVE             -         to_merge  to_merge  to_merge  -         -         -         -
+REJECT              -         rejected  rejected  -         -         -         -         -
+TAKE_BACK           -         -         -         waiting   waiting   -         -         -
+MERGE_SENT          -         -         -         -         merging   -         -         -
+STILL_OPEN          -         -         -         -         -         to_merge  -         -
+"""
+
+
+def _pairs() -> list[tuple[State, Event, str]]:
+    head, *lines = GRID.strip().splitlines()
+    states = [State(name) for name in head.split()]
+    return [
+        (state, Event[line.split()[0]], cell)
+        for line in lines
+        for state, cell in zip(states, line.split()[1:], strict=True)
+    ]
+
+
+@pytest.mark.parametrize("state,event,expected", _pairs())
+def test_the_table_is_the_design(state: State, event: Event, expected: str) -> None:
+    move = next_move(state, event)
+    assert (f"{move.to}{'+' if move.new_round else ''}" if move else "-") == expected
+
+
+def test_the_grid_names_every_pair() -> None:
+    assert len(_pairs()) == len(State) * len(Event)
+    assert set(TABLE) == set(State)
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("choice", Choice)
+def test_every_choice_moves_or_says_why_not(state: State, choice: Choice) -> None:
+    verdict = decide(row(state), 1, choice, "the button is missing")
+    assert (verdict.move is None) != (verdict.signpost is None)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state not in (State.MERGED, State.CLOSED)])
+@pytest.mark.parametrize("choice", Choice)
+@pytest.mark.parametrize("round_", [1, 3])
+def test_a_link_of_another_round_decides_nothing(state: State, choice: Choice, round_: int) -> None:
+    assert decide(row(state, round=2), round_, choice, "why") == Verdict(None, Signpost.OLD_ROUND)
+
+
+def test_a_merged_one_says_so_whatever_the_round() -> None:
+    assert decide(row(State.MERGED, round=2), 1, Choice.APPROVE, "").signpost is Signpost.MERGED
+
+
+@pytest.mark.parametrize("note", ["", " \n\t"])
+def test_a_no_needs_a_reason(note: str) -> None:
+    assert decide(row(), 1, Choice.REJECT, note) == Verdict(None, Signpost.NEEDS_REASON)
+
+
+@pytest.mark.parametrize(
+    "facts,event",
+    [
+        (
+            {"merged": True, "open": False, "draft": True, "base": "master", "head_sha": OLD_HEAD},
+            Event.MERGED,
+        ),
+        ({"merged": True, "open": False, "base": "somewhere"}, Event.CLOSED),
+        ({"open": False, "draft": True, "head_sha": OLD_HEAD}, Event.CLOSED),
+        ({"base": "somewhere", "draft": True, "head_sha": OLD_HEAD}, Event.CLOSED),
+        ({"base": "", "head_sha": OLD_HEAD}, Event.CLOSED),
+        ({"draft": True, "base": "master", "head_sha": OLD_HEAD}, Event.DRAFTED),
+        ({"base": "master", "head_sha": OLD_HEAD}, Event.RETARGETED),
+        ({"base": "master"}, Event.RETARGETED),
+        ({"head_sha": OLD_HEAD}, Event.NEW_HEAD),
+        ({"title": "Another title"}, None),
+    ],
+)
+def test_facts_have_a_precedence(facts: dict[str, object], event: Event | None) -> None:
+    assert event_of(row(), pull(**facts), POLICY) is event
+
+
+@pytest.mark.parametrize(
+    "state,facts,event",
+    [
+        (State.DRAFT, {}, Event.READY),
+        (State.DRAFT, {"draft": True}, None),
+        (State.DRAFT, {"draft": True, "head_sha": OLD_HEAD}, Event.NEW_HEAD),
+        (State.CLOSED, {}, Event.READY),
+        (State.CLOSED, {"draft": True}, Event.DRAFTED),
+        (State.CLOSED, {"open": False}, Event.CLOSED),
+    ],
+)
+def test_readiness_is_seen_in_the_facts(state: State, facts: dict[str, object], event: Event | None) -> None:
+    assert event_of(row(state), pull(**facts), POLICY) is event
+
+
+def test_the_first_read_never_starts_a_second_round() -> None:
+    move = follow(row(State.TO_ASK, head_sha="", base=""), pull(draft=True), POLICY)
+    assert move
+    assert (move.to, move.new_round) == (State.DRAFT, False)
+    assert follow(row(State.TO_ASK, head_sha="", base=""), pull(), POLICY) is None
+
+
+def test_nothing_follows_from_a_closed_one_that_stays_closed() -> None:
+    assert follow(row(State.CLOSED), pull(open=False), POLICY) is None
+
+
+def test_the_same_change_on_a_newer_base_keeps_the_round() -> None:
+    move = follow(row(State.TO_MERGE), pull(head_sha=OLD_HEAD), POLICY, same_change=True)
+    assert move
+    assert (move.to, move.new_round) == (State.TO_MERGE, False)
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_decision_stands_only_where_it_counts(state: State) -> None:
+    for move in TABLE[state].values():
+        kept = "decision" not in consequences(row(state), move, NOON)
+        assert kept == (move.to in (State.REJECTED, State.TO_MERGE, State.MERGING, State.MERGED))
+
+
+def test_every_new_round_voids_the_yes() -> None:
+    new_rounds = [move for moves in TABLE.values() for move in moves.values() if move.new_round]
+    assert new_rounds
+    assert all(consequences(row(), move, NOON)["decision"] is None for move in new_rounds)
+
+
+@pytest.mark.parametrize(
+    "facts,covered", [({}, True), ({"head_sha": OLD_HEAD}, False), ({"base": "master"}, False)]
+)
+def test_a_yes_covers_exactly_its_head_and_base(facts: dict[str, object], covered: bool) -> None:
+    assert covers(row(State.TO_MERGE, decision=decision()), pull(**facts)) is covered
+    assert not covers(row(State.REJECTED, decision=decision(Choice.REJECT)), pull(**facts))
+    assert not covers(row(), pull(**facts))
+
+
+# --- When to ask --------------------------------------------------------------------------------------------
+
+
+def test_the_first_question_goes_at_once() -> None:
+    assert ask_at(row(State.TO_ASK, asked_at=None), POLICY) == NOON
+
+
+def test_a_later_question_waits_until_the_head_is_still() -> None:
+    still = row(State.TO_ASK, changed_at=NOON + timedelta(minutes=3))
+    assert ask_at(still, POLICY) == NOON + timedelta(minutes=13)
+
+
+def test_a_restless_head_is_asked_about_after_six_quiet_times() -> None:
+    restless = row(State.TO_ASK, changed_at=NOON + timedelta(minutes=59))
+    assert ask_at(restless, POLICY) == NOON + timedelta(minutes=60)
+
+
+def test_the_first_question_of_a_release_waits_too() -> None:
+    release = row(State.TO_ASK, asked_at=None, base="master", head="development")
+    assert ask_at(release, POLICY) == NOON + timedelta(minutes=10)
+
+
+# --- What GitHub should show --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "state,shown",
+    [
+        (State.DRAFT, "pending Draft: QA is asked when it is marked ready for review."),
+        (State.TO_ASK, "pending QA will be asked soon."),
+        (State.WAITING, "pending Waiting for Lily since 24 Nov 2026, 12:00 UTC."),
+        (State.REJECTED, "failure Lily: The button is missing."),
+        (State.TO_MERGE, "success Approved by Lily."),
+        (State.MERGING, "success Approved by Lily."),
+        (State.CLOSED, "pending Closed."),
+    ],
+)
+def test_each_state_shows_its_status(state: State, shown: str) -> None:
+    choice = Choice.REJECT if state is State.REJECTED else Choice.APPROVE
+    made = decision(choice, note="The button\n is missing.")
+    (status,) = statuses_to_say(row(state, decision=made, said_status="before"), POLICY)
+    assert (f"{status.state} {status.description}", status.sha) == (shown, HEAD)
+    assert status.context == "qa-gate/development"
+    assert statuses_to_say(row(state, decision=made, said_status=said(status)), POLICY) == []
+
+
+@pytest.mark.parametrize("state", State)
+def test_without_a_yes_no_status_is_success(state: State) -> None:
+    for made in (None, decision(Choice.REJECT)):
+        assert all(s.state != "success" for s in statuses_to_say(row(state, decision=made), POLICY))
+
+
+def test_a_success_on_an_old_head_is_taken_back() -> None:
+    old, new = statuses_to_say(row(State.TO_ASK, success_on=(f"{OLD_HEAD} qa-gate/development",)), POLICY)
+    assert (old.state, old.sha, old.context) == ("pending", OLD_HEAD, "qa-gate/development")
+    assert (new.state, new.sha) == ("pending", HEAD)
+
+
+def test_a_success_for_another_branch_is_taken_back() -> None:
+    retargeted = row(State.TO_ASK, base="master", success_on=(f"{HEAD} qa-gate/development",))
+    assert [(s.state, s.context) for s in statuses_to_say(retargeted, POLICY)] == [
+        ("pending", "qa-gate/development"),
+        ("pending", "qa-gate/master"),
+    ]
+
+
+def test_a_success_in_the_same_place_is_overwritten_by_one_call() -> None:
+    taken_back = row(State.WAITING, success_on=(f"{HEAD} qa-gate/development",))
+    assert [status.state for status in statuses_to_say(taken_back, POLICY)] == ["pending"]
+
+
+@pytest.mark.parametrize("method,states", [("merge", []), ("squash", ["pending"]), ("rebase", ["pending"])])
+def test_a_merged_success_stays_only_after_a_merge_commit(method: str, states: list[str]) -> None:
+    merged = row(State.MERGED, decision=decision(), success_on=(f"{HEAD} qa-gate/development",))
+    shown = statuses_to_say(merged, replace(POLICY, merge_method=method))
+    assert [status.state for status in shown] == states
+
+
+def test_a_merge_around_the_gate_never_shows_as_waiting() -> None:
+    (status,) = statuses_to_say(row(State.MERGED, bypassed=True, said_status="waiting"), POLICY)
+    assert (status.state, status.description) == ("pending", "Merged without a yes from QA.")
+
+
+def test_a_base_that_is_not_gated_gets_no_status() -> None:
+    assert statuses_to_say(row(State.CLOSED, base="somewhere", said_status="x"), POLICY) == []
+
+
+def test_a_row_that_was_never_read_says_nothing() -> None:
+    assert statuses_to_say(row(State.TO_ASK, head_sha="", base=""), POLICY) == []
+
+
+def test_a_description_has_at_most_140_characters() -> None:
+    (status,) = statuses_to_say(row(State.REJECTED, decision=decision(Choice.REJECT, note="n" * 500)), POLICY)
+    assert len(status.description) == 140
+    assert status.description.endswith("…")
+
+
+def test_why_a_yes_is_held_is_in_the_status() -> None:
+    (status,) = statuses_to_say(row(State.TO_MERGE, decision=decision(), hold="It clashes."), POLICY)
+    assert status.description == "Approved by Lily. It clashes."
+
+
+def test_each_decision_is_said_once() -> None:
+    assert wants_review(row(State.TO_MERGE, decision=decision(number=2), said_review=1))
+    assert not wants_review(row(State.TO_MERGE, decision=decision(number=2), said_review=2))
+    assert not wants_review(row())
+
+
+# --- The small ones -----------------------------------------------------------------------------------------
+
+
+def test_a_payload_that_shows_what_is_known_tells_nothing_new() -> None:
+    known = Seen(HEAD, "development", True, False, False, "Add gift cards")
+    assert tells_nothing_new(row(), known)
+    assert not tells_nothing_new(row(head_sha=""), known)
+    for other in (
+        Seen(OLD_HEAD, "development", True, False, False, "Add gift cards"),
+        Seen(HEAD, "master", True, False, False, "Add gift cards"),
+        Seen(HEAD, "development", False, False, False, "Add gift cards"),
+        Seen(HEAD, "development", True, True, False, "Add gift cards"),
+        Seen(HEAD, "development", True, False, True, "Add gift cards"),
+        Seen(HEAD, "development", True, False, False, "Another title"),
+    ):
+        assert not tells_nothing_new(row(), other)
+
+
+def test_names_are_compared_without_case() -> None:
+    assert POLICY.knows("ACME/Shop")
+    assert not POLICY.knows("acme/shop2")
+    assert POLICY.reviewer_at(" LILY@example.com ") == LILY
+    assert Reviewer("L", "Lily@Example.com").id == LILY.id
+    assert POLICY.reviewer("0" * 12) is None
+
+
+def test_no_release_branch_gates_nothing_else() -> None:
+    policy = replace(POLICY, release_branch="")
+    assert not policy.gates("")
+    assert not policy.gates("master")
+    assert policy.gates("development")
+
+
+def test_a_snapshot_survives_json() -> None:
+    asked = snapshot(body="\u202e évil 🎁")
+    assert Snapshot.from_json(json.loads(json.dumps(asked.to_json()))) == asked

@@ -1,0 +1,501 @@
+"""The store, on SQLite and on a real PostgreSQL: what is acknowledged is kept, and twice is once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from app.review import Choice, Event, Review, Seen, Signpost, State, next_move
+from app.store import LEASE, Claim, Happening, NewLetter, Overtaken, Recorded, Store, Unavailable
+from tests.builders import HEAD, LILY, NOON, OLD_HEAD, Clock, snapshot
+
+KNOWN = Seen(HEAD, "development", True, False, False, "Add gift cards")
+PUSHED = replace(KNOWN, head_sha=OLD_HEAD)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A webhook's word."""
+
+    seen: Seen = KNOWN
+    repository_id: int = 7
+    repository: str = "acme/shop"
+    number: int = 12
+    author: str = "sam"
+    updated_at: datetime = NOON
+    closed_at: datetime | None = None
+    asked_by: str | None = None
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(database_url: str, clock: Clock) -> Iterator[Store]:
+    store = Store(database_url, clock)
+    store.create()
+    yield store
+    store.close()
+
+
+def wake(
+    store: Store, delivery: str = "d1", notice: Notice | None = None, *, is_gated: bool = True
+) -> Recorded:
+    return store.arrivals.record(delivery, notice or Notice(), is_gated)
+
+
+def take(store: Store) -> tuple[Claim, Review]:
+    """Claim the one due review."""
+    claim = store.queue.claim()
+    assert claim
+    assert claim.kind == "review"
+    row = store.reviews.get(claim.id)
+    assert row
+    return claim, row
+
+
+def read_facts(store: Store, claim: Claim, row: Review) -> Review:
+    """Write the facts of a first read."""
+    facts = {
+        "base": "development",
+        "base_sha": "c" * 40,
+        "head": "gift-cards",
+        "head_sha": HEAD,
+        "author": "sam",
+    }
+    return store.queue.checkpoint(claim, row, seen_rev=row.rev, **facts)
+
+
+def ask(store: Store) -> Review:
+    """Bring a new review to waiting."""
+    wake(store)
+    claim, row = take(store)
+    row = read_facts(store, claim, row)
+    key = f"ask {row.id} {row.round} {LILY.id}"
+    row = store.queue.checkpoint(
+        claim,
+        row,
+        move=next_move(State.TO_ASK, Event.ASKED),
+        asked=snapshot(),
+        letter=NewLetter(key, "ask", LILY.id, row.id, row.round),
+        reviewer=LILY.id,
+        happened=[Happening("asked", "Lily")],
+    )
+    store.queue.finish(claim, wait=None)
+    return row
+
+
+# --- Webhooks -----------------------------------------------------------------------------------------------
+
+
+def test_a_first_event_makes_one_row_that_is_due(store: Store) -> None:
+    assert wake(store) is Recorded.WOKEN
+    _claim, row = take(store)
+    assert (row.state, row.round, row.was_read, row.rev, row.seen_rev) == (State.TO_ASK, 1, False, 1, 0)
+    assert store.queue.claim() is None
+
+
+def test_the_same_delivery_counts_once(store: Store) -> None:
+    wake(store)
+    assert wake(store) is Recorded.REPEATED
+    assert take(store)[1].rev == 1
+
+
+def test_racing_first_events_make_one_row_and_lose_none(store: Store) -> None:
+    barrier = threading.Barrier(8)
+
+    def post(worker: int) -> None:
+        barrier.wait()
+        for number in range(5):
+            wake(store, f"{worker}-{number}")
+
+    threads = [threading.Thread(target=post, args=(worker,)) for worker in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert take(store)[1].rev == 40
+
+
+def test_a_base_that_is_not_gated_and_not_known_is_forgotten(store: Store) -> None:
+    assert wake(store, is_gated=False) is Recorded.UNKNOWN
+    assert store.reviews.pending() == []
+    with store.database.read() as connection:
+        for table in ("deliveries", "repositories"):
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
+
+
+def test_a_known_row_is_woken_even_when_its_new_base_is_not_gated(store: Store) -> None:
+    ask(store)
+    elsewhere = Notice(replace(KNOWN, base="somewhere"))
+    assert wake(store, "d2", elsewhere, is_gated=False) is Recorded.WOKEN
+
+
+def test_a_payload_that_shows_what_is_known_wakes_nobody(store: Store) -> None:
+    ask(store)
+    assert wake(store, "d2") is Recorded.NOTHING_NEW
+
+
+def test_another_repository_under_a_known_name_is_a_problem_and_no_match(store: Store) -> None:
+    wake(store)
+    assert wake(store, "d2", Notice(repository_id=8, repository="Acme/Shop")) is Recorded.FOREIGN
+    assert len(store.reviews.pending()) == 1
+    (problem,) = store.arrivals.problems()
+    assert "qa-gate trust Acme/Shop" in problem
+    assert store.arrivals.trust("acme/SHOP")
+    assert wake(store, "d3", Notice(repository_id=8)) is Recorded.WOKEN
+    assert store.arrivals.problems() == []
+
+
+def test_two_different_words_since_the_last_look_take_a_read(store: Store) -> None:
+    row = ask(store)
+    wake(store, "d2", Notice(PUSHED))
+    woken = store.reviews.get(row.id)
+    assert woken
+    assert woken.hint == PUSHED
+    wake(store, "d3", Notice(replace(PUSHED, title="Other")))
+    again = store.reviews.get(row.id)
+    assert again
+    assert again.hint is None
+    assert again.rev == 3
+
+
+def test_a_force_push_back_while_a_worker_reads_is_not_lost(store: Store) -> None:
+    row = ask(store)
+    store.queue.claim()  # the letter
+    wake(store, "d2", Notice(PUSHED))
+    claim, seen = take(store)
+    # The worker has read the pushed head; now the old one comes back, just as the row still shows it.
+    assert wake(store, "d3") is Recorded.WOKEN
+    store.queue.checkpoint(claim, seen, seen_rev=seen.rev, head_sha=OLD_HEAD, base="development")
+    store.queue.finish(claim, wait=None)
+    _claim, again = take(store)
+    assert (again.id, again.rev > again.seen_rev, again.hint) == (row.id, True, None)
+
+
+def test_old_delivery_ids_are_forgotten(store: Store, clock: Clock) -> None:
+    ask(store)
+    clock.pass_(days=6)
+    store.arrivals.forget_deliveries(timedelta(days=7))
+    assert wake(store) is Recorded.REPEATED
+    clock.pass_(days=2)
+    store.arrivals.forget_deliveries(timedelta(days=7))
+    assert wake(store) is Recorded.NOTHING_NEW
+
+
+# --- The queue ----------------------------------------------------------------------------------------------
+
+
+def test_a_claimed_row_is_nobody_elses(store: Store) -> None:
+    wake(store)
+    assert store.queue.claim()
+    assert store.queue.claim() is None
+
+
+def test_many_workers_never_share_a_row(store: Store) -> None:
+    for number in range(12):
+        wake(store, f"d{number}", Notice(number=number))
+    got: list[int] = []
+
+    def work() -> None:
+        while claim := store.queue.claim():
+            got.append(claim.id)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == len(set(got)) == 12
+
+
+def test_a_dead_ones_row_falls_due_when_its_lease_ends(store: Store, clock: Clock) -> None:
+    wake(store)
+    dead, row = take(store)
+    clock.pass_(seconds=LEASE.total_seconds() - 1)
+    assert store.queue.claim() is None
+    clock.pass_(seconds=1)
+    heir, row = take(store)
+    with pytest.raises(Overtaken):
+        read_facts(store, dead, row)
+    assert read_facts(store, heir, row).was_read
+
+
+def test_a_checkpoint_renews_the_lease(store: Store, clock: Clock) -> None:
+    wake(store)
+    claim, row = take(store)
+    clock.pass_(seconds=100)
+    read_facts(store, claim, row)
+    clock.pass_(seconds=100)
+    assert store.queue.claim() is None
+
+
+def test_a_checkpoint_never_overwrites_a_decision(store: Store) -> None:
+    row = ask(store)
+    wake(store, "d2", Notice(PUSHED))
+    letter = store.queue.claim()
+    assert letter
+    assert letter.kind == "letter"
+    claim, seen = take(store)
+    assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY).move
+    with pytest.raises(Overtaken):
+        store.queue.checkpoint(claim, seen, said_status="x")
+    store.queue.release(claim)
+    claim, seen = take(store)
+    assert (seen.state, seen.has_yes) == (State.TO_MERGE, True)
+
+
+def test_a_decision_just_before_the_worker_lets_go_is_not_left_lying(store: Store) -> None:
+    wake(store)
+    claim, row = take(store)
+    row = read_facts(store, claim, row)
+    letter = NewLetter("ask", "ask", LILY.id, row.id, 1)
+    asked = next_move(State.TO_ASK, Event.ASKED)
+    store.queue.checkpoint(claim, row, move=asked, asked=snapshot(), letter=letter)
+    assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY).move
+    store.queue.finish(claim, wait=None)
+    store.queue.claim()  # the letter
+    _claim, row = take(store)
+    assert (row.state, row.rev) == (State.TO_MERGE, row.seen_rev)
+
+
+def test_a_failed_checkpoint_keeps_nothing(store: Store) -> None:
+    wake(store)
+    claim, row = take(store)
+    stale = replace(row, round=2)
+    letter = NewLetter("ask 1 2 x", "ask", LILY.id, row.id, 2)
+    with pytest.raises(Overtaken):
+        store.queue.checkpoint(claim, stale, letter=letter, happened=[Happening("asked", "Lily")])
+    assert store.reviews.history(row.id) == []
+    store.queue.finish(claim, wait=None)
+    assert store.letters.get(1) is None
+
+
+def test_an_event_during_the_work_makes_it_due_again(store: Store) -> None:
+    wake(store)
+    claim, row = take(store)
+    row = read_facts(store, claim, row)
+    wake(store, "d2", Notice(PUSHED))
+    assert store.queue.claim() is None
+    store.queue.finish(claim, wait=None)
+    assert take(store)[1].rev == 2
+
+
+def test_a_row_that_waits_is_due_when_its_time_comes(store: Store, clock: Clock) -> None:
+    wake(store)
+    claim, row = take(store)
+    read_facts(store, claim, row)
+    store.queue.finish(claim, wait=timedelta(minutes=5), attempts=3, problem="GitHub is down.")
+    clock.pass_(minutes=4)
+    assert store.queue.claim() is None
+    assert store.queue.oldest_due() is None
+    clock.pass_(minutes=2)
+    assert store.queue.oldest_due() == timedelta(minutes=1)
+    again, row = take(store)
+    assert (again.attempts, row.problem) == (3, "GitHub is down.")
+
+
+def test_letters_come_first(store: Store) -> None:
+    ask(store)
+    wake(store, "d2", Notice(number=13))
+    claim = store.queue.claim()
+    assert claim
+    assert claim.kind == "letter"
+
+
+def test_a_worker_is_alive_by_its_beat(store: Store, clock: Clock) -> None:
+    assert store.queue.last_beat() is None
+    store.queue.beat("one")
+    store.queue.beat("one")
+    clock.pass_(seconds=40)
+    assert store.queue.last_beat() == timedelta(seconds=40)
+
+
+# --- Decisions ----------------------------------------------------------------------------------------------
+
+
+def test_a_decision_moves_the_row_and_is_history(store: Store) -> None:
+    row = ask(store)
+    assert store.reviews.decide(row.id, 1, Choice.APPROVE, " Works. ", LILY).move
+    decided = store.reviews.get(row.id)
+    assert decided
+    assert decided.decision
+    assert (decided.state, decided.decision.note, decided.decision.at) == (State.TO_MERGE, "Works.", NOON)
+    last = store.reviews.history(row.id)[-1]
+    assert (last.what, last.who, last.detail, last.round, last.head_sha) == (
+        "approved",
+        "Lily",
+        "Works.",
+        1,
+        HEAD,
+    )
+
+
+def test_a_second_click_changes_nothing(store: Store) -> None:
+    row = ask(store)
+    store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY)
+    before = (store.reviews.get(row.id), store.reviews.history(row.id))
+    assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY).signpost is Signpost.APPROVED
+    assert (store.reviews.get(row.id), store.reviews.history(row.id)) == before
+
+
+def test_of_many_clicks_at_once_one_decides(store: Store) -> None:
+    row = ask(store)
+    moves: list[bool] = []
+    barrier = threading.Barrier(8)
+
+    def click(choice: Choice) -> None:
+        barrier.wait()
+        moves.append(store.reviews.decide(row.id, 1, choice, "why", LILY).move is not None)
+
+    threads = [threading.Thread(target=click, args=(Choice.APPROVE,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert moves.count(True) == 1
+    assert len([line for line in store.reviews.history(row.id) if line.what == "approved"]) == 1
+
+
+def test_taking_back_voids_the_decision_but_not_its_number(store: Store) -> None:
+    row = ask(store)
+    store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY)
+    assert store.reviews.decide(row.id, 1, Choice.TAKE_BACK, "", LILY).move
+    back = store.reviews.get(row.id)
+    assert back
+    assert (back.state, back.decision, back.decisions) == (State.WAITING, None, 2)
+
+
+def test_nobody_decides_on_what_is_not_there(store: Store) -> None:
+    with pytest.raises(LookupError):
+        store.reviews.decide(99, 1, Choice.APPROVE, "", LILY)
+
+
+def test_the_last_decision_tells_who_when_and_why(store: Store) -> None:
+    row = ask(store)
+    assert store.reviews.last_decision(row.id) is None
+    store.reviews.decide(row.id, 1, Choice.REJECT, "The button is missing.", LILY)
+    last = store.reviews.last_decision(row.id, 1)
+    assert last
+    assert (last.what, last.detail) == ("rejected", "The button is missing.")
+    assert store.reviews.last_decision(row.id, 2) is None
+
+
+# --- Rounds, letters, the rest ------------------------------------------------------------------------------
+
+
+def test_what_was_asked_is_kept_with_its_letter(store: Store) -> None:
+    row = ask(store)
+    kept = store.reviews.round(row.id, 1)
+    assert kept
+    assert kept.snapshot == snapshot()
+    claim = store.queue.claim()
+    assert claim
+    letter = store.letters.get(claim.id)
+    assert letter
+    assert (letter.kind, letter.reviewer, letter.review_id, letter.round) == ("ask", LILY.id, row.id, 1)
+    assert store.reviews.round(row.id, 2) is None
+    assert store.reviews.round_before(row.id, 1) is None
+    assert store.reviews.round_before(row.id, 2) == kept
+
+
+def test_a_new_round_voids_and_counts(store: Store, clock: Clock) -> None:
+    row = ask(store)
+    store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY)
+    clock.pass_(minutes=1)
+    store.queue.claim()  # the letter
+    claim, row = take(store)
+    facts = {"head_sha": OLD_HEAD, "base": "development"}
+    row = store.queue.checkpoint(claim, row, move=next_move(State.TO_MERGE, Event.NEW_HEAD), **facts)
+    assert (row.state, row.round, row.decision) == (State.TO_ASK, 2, None)
+    assert row.changed_at == row.restless_since == clock.now
+
+
+def test_sign_in_letters_are_counted(store: Store, clock: Clock) -> None:
+    def request(key: str) -> bool:
+        return store.letters.request(NewLetter(key, "sign_in", LILY.id))
+
+    assert request("s0")
+    assert not request("s1")
+    for number in range(2, 6):
+        clock.pass_(minutes=2)
+        assert request(f"s{number}")
+    clock.pass_(minutes=2)
+    assert not request("s6")
+    assert store.letters.request(NewLetter("other", "sign_in", "someone else"))
+    clock.pass_(minutes=60)
+    assert request("s7")
+
+
+def test_a_sign_in_letter_is_used_once(store: Store) -> None:
+    store.letters.request(NewLetter("s0", "sign_in", LILY.id))
+    assert store.letters.use(1)
+    assert not store.letters.use(1)
+    assert not store.letters.use(2)
+
+
+def test_pending_lists_the_longest_waiting_first(store: Store) -> None:
+    ask(store)
+    wake(store, "d2", Notice(number=13))
+    numbers = [row.number for row in store.reviews.pending()]
+    assert sorted(numbers) == [12, 13]
+
+
+def test_twins_share_head_and_base(store: Store) -> None:
+    row = ask(store)
+    wake(store, "d2", Notice(number=13))
+    store.queue.claim()  # the letter
+    claim, twin = take(store)
+    twin = read_facts(store, claim, twin)
+    assert [other.number for other in store.reviews.twins(twin)] == [12]
+    assert [other.number for other in store.reviews.twins(row)] == [13]
+
+
+def test_a_database_that_is_away_is_unavailable(tmp_path: Path) -> None:
+    folder = tmp_path / "a folder, not a database"
+    folder.mkdir()
+    with pytest.raises(Unavailable):
+        Store(f"sqlite:///{folder}").create()
+
+
+def test_a_full_disk_loses_nothing_that_was_acknowledged(sqlite_url: str, clock: Clock) -> None:
+    store = Store(sqlite_url, clock)
+    store.create()
+    wake(store)
+    with store.database.write() as connection:
+        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+        connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+    long = Notice(replace(KNOWN, title="t" * 100_000), number=13)
+    with pytest.raises(Unavailable):
+        wake(store, "d2", long)
+    assert [row.number for row in store.reviews.pending()] == [12]
+    with store.database.write() as connection:
+        connection.execute(text("PRAGMA max_page_count = 1000000"))
+    assert wake(store, "d2", long) is Recorded.WOKEN
+    store.close()
+
+
+def test_the_tables_can_be_created_by_two_at_once(database_url: str) -> None:
+    stores = [Store(database_url) for _ in range(4)]
+    threads = [threading.Thread(target=store.create) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [store.reviews.pending() for store in stores] == [[], [], [], []]
+    for store in stores:
+        store.close()
+
+
+def test_times_come_from_the_database_when_no_clock_is_given(database_url: str) -> None:
+    store = Store(database_url)
+    assert store.now().utcoffset() == timedelta(0)
+    store.close()

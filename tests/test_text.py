@@ -1,0 +1,461 @@
+"""Text: whatever a stranger writes, a reader sees only harmless words, and links that say where they lead."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from app.text import ago, count, markdown_html, markdown_text, plain, quote, size_words, unusual, when
+
+ALLOWED = {
+    "p": set(),
+    "a": {"href", "rel"},
+    "ol": {"start"},
+    **{tag: set() for tag in "br hr h3 h4 h5 h6 ul li blockquote pre code em strong s".split()},
+}
+REL = 'rel="nofollow noreferrer noopener"'
+UNSEEN = "\u202e\u2066\u200b\u200d\ufeff\x07\x1b\u061c\xad\U000e0041\ud800\u3164"
+
+
+class Reader(HTMLParser):
+    """Reads HTML as a browser would, and objects to everything that is not on the list."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.words = ""
+        self.links: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in ALLOWED, f"<{tag}> is not allowed"
+        assert {name for name, _ in attrs} <= ALLOWED[tag], f"{attrs} on <{tag}>"
+        if tag == "a":
+            self.links.append(dict(attrs)["href"] or "")
+            assert dict(attrs)["rel"] == "nofollow noreferrer noopener"
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError(f"a comment came through: {data}")
+
+    handle_decl = handle_pi = unknown_decl = handle_comment
+
+
+def check_harmless(source: str) -> Reader:
+    html = markdown_html(source)
+    html.encode()
+    reader = Reader(html)
+    for link in reader.links:
+        parts = urlsplit(link)
+        assert parts.scheme in ("http", "https", "mailto")
+        assert (parts.hostname or parts.path).lower() in reader.words.lower()
+    for words in (html, markdown_text(source)):
+        seen = [char for char in words if char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cs")]
+        assert not seen
+        assert not set(words) & set(UNSEEN)
+    return reader
+
+
+# --- Nothing harmful gets through ---------------------------------------------------------------------------
+
+pieces = st.one_of(
+    st.text(max_size=8),
+    st.sampled_from(
+        "<script>|</script>|<img src=x onerror=y>|<svg/onload=z>|<a href=javascript:x>|<style>|<!--|-->|<![CDATA[|<?|"
+        "javascript:|data:text/html,|https://evil.com|//evil.com|mailto:a@b.com?bcc=c@d.e|@|[|](|](javascript:x)|)|![|"
+        "](https://t.co/p.png)|`|```\n|~~|**|_|> |- |1. |# |\n|\n\n|    |\\|&#x202e;|&#0;|&lt;script&gt;|&colon;|&#13;|"
+        '"|\'|<https://|<|>|\u202e|\u200b|<p class="x" style=y>|</p>|<iframe|<br>|<details>|<b onclick=x>'.split(
+            "|"
+        )
+    ),
+)
+
+
+@given(st.lists(pieces, max_size=30).map("".join))
+@example("<scr\u200bipt>alert(1)</scr\u200bipt>")
+@example("[x](java\u200bscript:alert(1))")
+@example("&#11;&#13;&#x2028;&#x85;&#xd800;&zwj;&rlm;")
+@example("[x](https://evil.com/&#x202e;)")
+@example("https://evil.com\xb8")
+def test_arbitrary_text_becomes_harmless(source: str) -> None:
+    check_harmless(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "[x](javascript:alert(1))",
+        "[x](JaVaScRiPt:alert(1))",
+        "[x](java&#115;cript:alert(1))",
+        "[x](vbscript:x)",
+        "[x](data:text/html;base64,PHNjcmlwdD4=)",
+        "[x](file:///etc/passwd)",
+        "[x](//evil.com/x)",
+        "[x](/reviews/1)",
+        "[x](./docs.md)",
+        "[x](#top)",
+        "[x](https:evil.com)",
+        "[x](https:///evil.com)",
+        "[x](https://bank.com@evil.com/)",
+        "[x](https://bank.com%2f@evil.com/)",
+        "[x](https://bank.com\\@evil.com/)",
+        "[x](https://[::1)",
+        "[x](https://[::g]/)",
+        "[x](https://a%00b.com/)",
+        "[x](https://a.com\xb8/)",
+        "[x](https://xn--a.com-/)",
+        "[x](https://999.999.999.999/)",
+        "[x](mailto:)",
+        "[x](mailto:no-address)",
+        "[x](https://a.com/" + "y" * 2000 + ")",
+        '<a href="https://evil.com">x</a>',
+        "<javascript:x>",
+    ],
+)
+def test_a_link_that_may_not_be_followed_leaves_only_its_words(source: str) -> None:
+    assert check_harmless(source).links == []
+    assert "x" in markdown_html(source)
+    assert "evil.com" not in markdown_text(source).partition("@")[0]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<script>alert("hidden")</script>',
+        "<style>hidden</style>",
+        "<!-- hidden -->",
+        "words <!-- hidden --> words",
+        '<img src="https://t.co/hidden">',
+        '<iframe src="hidden"></iframe>',
+        "<!-- hidden",
+        "<?hidden?>",
+        '<p title="hidden">words</p>',
+        "![picture](https://t.co/hidden.png 'hidden')",
+        "[x](https://a.com/ 'hidden')",
+    ],
+)
+def test_what_a_reader_must_not_see_is_nowhere(source: str) -> None:
+    check_harmless(source)
+    assert "hidden" not in markdown_html(source)
+    assert "hidden" not in markdown_text(source)
+
+
+def test_raw_html_leaves_its_words() -> None:
+    source = (
+        "<details><summary>Screens &amp; more</summary>\n\n**bold** <b onclick=x>and</b> a<br>b\n\n</details>"
+    )
+    html = "<p>Screens &amp; more</p>\n<p><strong>bold</strong> and a<br>\nb</p>"
+    assert markdown_html(source).replace("<br>b", "<br>\nb") == html
+    assert markdown_text(source) == "Screens & more\n\nbold and a\nb"
+
+
+def test_escaped_html_stays_escaped_once() -> None:
+    assert markdown_html("`<b>` & &lt;i&gt;") == "<p><code>&lt;b&gt;</code> &amp; &lt;i&gt;</p>"
+    assert markdown_text("`<b>` & &lt;i&gt;") == "<b> & <i>"
+
+
+def test_pictures_become_their_words() -> None:
+    assert markdown_html("![Login *page*](https://x/y.png)") == "<p>[picture: Login page]</p>"
+    assert markdown_html('<img alt="a &quot;b&quot; > c" src="x">') == '<p>[picture: a "b" &gt; c]</p>'
+    assert markdown_text("![](https://x/y.png) <img src=x>") == "[picture] [picture]"
+
+
+# --- Links say where they lead ------------------------------------------------------------------------------
+
+
+def test_a_link_shows_its_host_and_in_plain_text_its_address() -> None:
+    source = "See [the docs](https://example.com/a?b=1&c=2)."
+    assert markdown_html(source) == (
+        f'<p>See <a href="https://example.com/a?b=1&amp;c=2" {REL}>the docs</a> (example.com).</p>'
+    )
+    assert markdown_text(source) == "See the docs (https://example.com/a?b=1&c=2)."
+
+
+def test_a_host_is_shown_in_small_letters_as_browsers_show_it() -> None:
+    assert "</a> (example.com)" in markdown_html("[x](https://EXAMPLE.com/A)")
+
+
+@pytest.mark.parametrize("source", ["<https://example.com/a_b>", "https://example.com/a_b"])
+def test_an_address_is_a_link_that_needs_no_host_beside_it(source: str) -> None:
+    assert markdown_html(source) == (
+        f'<p><a href="https://example.com/a_b" {REL}>https://example.com/a_b</a></p>'
+    )
+    assert markdown_text(source) == "https://example.com/a_b"
+
+
+def test_a_bare_address_ends_before_the_sentence_does() -> None:
+    assert Reader(markdown_html("(see https://a.com/x.) or **https://b.com**, https://c.com?")).links == [
+        "https://a.com/x",
+        "https://b.com",
+        "https://c.com",
+    ]
+
+
+def test_an_address_in_code_or_in_a_link_is_not_another_link() -> None:
+    assert Reader(markdown_html("`https://a.com`")).links == []
+    assert Reader(markdown_html("[https://a.com](https://b.com)")).links == ["https://b.com"]
+    assert "</a> (b.com)" in markdown_html("[https://a.com](https://b.com)")
+
+
+@pytest.mark.parametrize("source", ["<https://\u0430pple.com/>", "https://\u0430pple.com/"])
+def test_a_host_in_letters_that_look_alike_is_named_as_it_is(source: str) -> None:
+    assert "(xn--pple-43d.com)" in markdown_html(source)
+    assert "(https://xn--pple-43d.com/)" in markdown_text(source)
+
+
+def test_a_link_without_words_shows_its_host() -> None:
+    assert ">example.com</a></p>" in markdown_html("[](https://example.com/x)")
+    assert "example.com</a></p>" in markdown_html("[ ](https://example.com/x)")
+
+
+def test_a_mail_link_carries_the_address_alone() -> None:
+    source = "[write](mailto:sam@example.com?bcc=eve@example.com&body=x)"
+    assert (
+        markdown_html(source) == f'<p><a href="mailto:sam@example.com" {REL}>write</a> (sam@example.com)</p>'
+    )
+    assert markdown_text(source) == "write (sam@example.com)"
+
+
+# --- What Markdown is for -----------------------------------------------------------------------------------
+
+
+def test_headings_rank_below_the_page() -> None:
+    html = markdown_html("# a\n## b\n### c\n#### d\n##### e\n###### f\n\ng\n===")
+    assert [line[1:3] for line in html.split("\n")] == ["h3", "h4", "h5", "h6", "h6", "h6", "h3"]
+
+
+def test_lists_code_quotes_and_emphasis_stay() -> None:
+    source = "- a\n- b\n  1. c\n\n```py\nx = 1\n```\n\n> *q* ~~s~~\n\n---\n\n3. d"
+    html = markdown_html(source)
+    for part in (
+        "<ul>\n<li>a</li>\n<li>b\n<ol>\n<li>c</li>",
+        "<pre><code>x = 1\n</code></pre>",
+        "<blockquote>\n<p><em>q</em> <s>s</s></p>",
+        "<hr>",
+        '<ol start="3">',
+    ):
+        assert part in html
+    assert markdown_text(source) == "- a\n- b\n  1. c\n\n    x = 1\n\n> q s\n\n---\n\n3. d"
+
+
+def test_plain_text_keeps_the_shape_of_lists_and_quotes() -> None:
+    source = "# T\na\nb\n\n1. one\n\n   more\n2. two\n\n> quoted\n> twice\n>\n> - in a list\n>   again"
+    assert markdown_text(source) == (
+        "T\n\na\nb\n\n1. one\n\n   more\n\n2. two\n\n> quoted\n> twice\n\n> - in a list\n>   again"
+    )
+
+
+@pytest.mark.parametrize("source", ["", "\n \n", "<!-- only a template -->", "\u200b"])
+def test_an_empty_text_gives_nothing(source: str) -> None:
+    assert markdown_html(source) == markdown_text(source) == ""
+
+
+def test_the_html_is_markup_that_jinja_does_not_escape_again() -> None:
+    assert isinstance(markdown_html("a"), Markup)
+    assert not isinstance(markdown_text("a"), Markup)
+
+
+def test_letters_are_composed() -> None:
+    assert markdown_html("cafe\u0301") == "<p>caf\xe9</p>"
+    assert markdown_text("cafe\u0301") == plain("cafe\u0301") == "caf\xe9"
+
+
+# --- Too much of it -----------------------------------------------------------------------------------------
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    said = "The text goes on; only its beginning is shown here."
+    assert markdown_html("a" * 20_001) == f"<p>{'a' * 20_000}</p>\n<p><em>{said}</em></p>"
+    assert markdown_text("a" * 20_001) == f"{'a' * 20_000}\n\n{said}"
+    assert said not in markdown_html("a" * 20_000)
+    assert said not in markdown_text("a" * 20_000)
+    assert markdown_text("```\n" + "a" * 50, limit=10) == f"    aaaaaa\n\n{said}"
+
+
+def test_a_cut_does_not_part_a_letter_from_its_accent() -> None:
+    assert markdown_text("abe\u0301", limit=3).startswith("ab\n")
+    assert plain("abe\u0301\u0323 and more", 4) == "ab…"
+    assert plain("abc and more", 4) == "abc…"
+
+
+BIG = 65_536
+PATHOLOGICAL = {
+    "pictures": "![" * (BIG // 2),
+    "brackets": "[" * BIG,
+    "closed brackets": "[" * 10_000 + "]" * 10_000,
+    "links": "[a](" * (BIG // 4),
+    "angles": "[a](<" * (BIG // 5),
+    "quotes": ">" * BIG,
+    "quote steps": "\n".join("> " * depth + "a" for depth in range(200)),
+    "lists": "- " * 10_000,
+    "list steps": "\n".join("  " * depth + "- a" for depth in range(200)),
+    "stars": "*" * BIG,
+    "emphasis": "*a **b " * 9_000,
+    "strikes": "~~a" * 20_000,
+    "backticks": "".join("`" * run + "a" for run in range(360)),
+    "tags": "<div>" * 10_000,
+    "inline tags": "a <b>" * 10_000,
+    "open tags": "<a " * 20_000,
+    "comments": "<!--" * 16_000,
+    "cdata": "a <![CDATA[" * 6_000,
+    "entities": "&" * BIG,
+    "accents": "a" + "\u0323\u0300" * 32_000,
+    "addresses": "http://((((" * 6_000,
+    "references": "[a]: http://b.com/" + "x" * 1_900 + "\n\n" + "[a] " * 4_000,
+    "table": "|a" * 3_000 + "\n" + "|-" * 3_000 + "\n" + "a\n" * 4_000,
+    "nested pictures": "![" * 3_000 + "a" + "](x)" * 3_000,
+    "backslashes": "\\" * BIG,
+}
+
+
+@pytest.mark.parametrize("source", PATHOLOGICAL.values(), ids=PATHOLOGICAL)
+def test_text_made_to_hang_a_parser_is_done_soon_and_stays_small(source: str) -> None:
+    html = markdown_html(source)
+    Reader(html)
+    assert len(html) < 250_000
+    assert len(markdown_text(source)) < 100_000
+
+
+# --- One line, quotes, names --------------------------------------------------------------------------------
+
+
+def test_plain_is_one_clean_line() -> None:
+    assert plain(" Fix\r\n\tthe \u202elogin\u200b \x00now\u2028please ") == "Fix the login now please"
+    assert plain("a\ud800b") == "ab"
+
+
+@given(st.text(), st.integers(1, 50))
+def test_plain_keeps_to_its_limit(value: str, limit: int) -> None:
+    line, short = plain(value), plain(value, limit)
+    assert len(short) <= limit
+    assert short == line or (len(line) > limit and short.endswith("…"))
+    assert short.split("\n") == [short]
+
+
+def test_what_has_no_shape_is_dropped_and_nothing_else_of_its_kind() -> None:
+    # Signs of Arabic, Syriac, Kaithi and Egyptian that are "format" characters, yet are seen.
+    shapes = {
+        *range(0x600, 0x606),
+        0x6DD,
+        0x70F,
+        0x890,
+        0x891,
+        0x8E2,
+        0x110BD,
+        0x110CD,
+        *range(0x13430, 0x13440),
+    }
+    kept = [
+        code
+        for code in range(sys.maxunicode + 1)
+        if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        and plain(f"a{chr(code)}b") not in ("ab", "a b")
+    ]
+    assert 0x600 in kept
+    assert set(kept) <= shapes  # Python's own Unicode version says which of them are known
+
+
+def test_visible_text_is_left_as_it_is() -> None:
+    for text in ("Žluťoučký kůň", "日本語", "שלום", "❤️ 👍🏽", "naïve — “quoted”"):
+        assert plain(text) == text
+
+
+def test_quote_marks_every_line() -> None:
+    assert quote("a\n\nb\r\nc") == "> a\n>\n> b\n> c"
+    assert quote("") == ""
+
+
+def test_a_name_with_letters_that_may_mislead_is_unusual() -> None:
+    assert not unusual("feature/login-2 (copy).py")
+    for name in ("p\u0430yment.py", "a\u202eb", "tab\t", "é", "a\nb"):
+        assert unusual(name)
+
+
+# --- Times, sizes, counts -----------------------------------------------------------------------------------
+
+NOW = datetime(2025, 11, 24, 13, 5, tzinfo=UTC)
+PRAGUE = ZoneInfo("Europe/Prague")
+
+
+@pytest.mark.parametrize(
+    "passed,words",
+    [
+        (timedelta(hours=-1), "just now"),
+        (timedelta(seconds=59), "just now"),
+        (timedelta(seconds=60), "1 minute ago"),
+        (timedelta(minutes=5, seconds=59), "5 minutes ago"),
+        (timedelta(minutes=60), "1 hour ago"),
+        (timedelta(hours=23, minutes=59), "23 hours ago"),
+        (timedelta(hours=26), "1 day ago"),
+        (timedelta(days=29), "29 days ago"),
+        (timedelta(days=65), "2 months ago"),
+        (timedelta(days=365), "1 year ago"),
+        (timedelta(days=800), "2 years ago"),
+    ],
+)
+def test_ago_uses_the_largest_whole_unit(passed: timedelta, words: str) -> None:
+    assert ago(NOW - passed, NOW) == words
+
+
+@pytest.mark.parametrize(
+    "moment,words",
+    [
+        (datetime(2025, 11, 24, 13, 5, tzinfo=UTC), "today at 14:05"),
+        (datetime(2025, 11, 23, 23, 0, tzinfo=UTC), "today at 00:00"),
+        (datetime(2025, 11, 23, 22, 59, tzinfo=UTC), "yesterday at 23:59"),
+        (datetime(2025, 11, 25, 8, 0, tzinfo=UTC), "tomorrow at 09:00"),
+        (datetime(2025, 11, 22, 8, 12, tzinfo=UTC), "Sat 22 Nov at 09:12"),
+        (datetime(2025, 7, 1, 8, 12, tzinfo=UTC), "Tue 1 Jul at 10:12"),
+        (datetime(2024, 12, 31, 23, 30, tzinfo=UTC), "Wed 1 Jan at 00:30"),
+        (datetime(2024, 12, 31, 8, 12, tzinfo=UTC), "Tue 31 Dec 2024 at 09:12"),
+    ],
+)
+def test_when_speaks_by_the_readers_calendar(moment: datetime, words: str) -> None:
+    assert when(moment, PRAGUE, NOW) == words
+
+
+def test_today_begins_at_the_readers_midnight() -> None:
+    night = datetime(2025, 11, 24, 23, 30, tzinfo=UTC)
+    assert when(night - timedelta(minutes=30), PRAGUE, night) == "today at 00:00"
+    assert when(night - timedelta(minutes=31), PRAGUE, night) == "yesterday at 23:59"
+
+
+@pytest.mark.parametrize(
+    "additions,deletions,changed_files,words",
+    [
+        (10, 2, 2, "A small change: 12 lines in 2 files"),
+        (1, 0, 1, "A small change: 1 line in 1 file"),
+        (50, 0, 5, "A small change: 50 lines in 5 files"),
+        (51, 0, 5, "A medium-sized change: 51 lines in 5 files"),
+        (6, 0, 6, "A medium-sized change: 6 lines in 6 files"),
+        (1204, 0, 3, "A large change: 1,204 lines in 3 files"),
+        (1501, 0, 3, "A very large change: 1,501 lines in 3 files"),
+        (9, 0, 101, "A very large change: 9 lines in 101 files"),
+        (0, 0, 2, "A small change: 2 files, no lines of text"),
+        (0, 0, 0, "No files changed"),
+    ],
+)
+def test_size_is_told_in_plain_words(additions: int, deletions: int, changed_files: int, words: str) -> None:
+    assert size_words(additions=additions, deletions=deletions, changed_files=changed_files) == words
+
+
+def test_count_knows_one_from_many() -> None:
+    assert [count(number, "file") for number in (0, 1, 2, 1204)] == [
+        "0 files",
+        "1 file",
+        "2 files",
+        "1,204 files",
+    ]
+    assert count(2, "branch", "branches") == "2 branches"
+    assert count(1, "branch", "branches") == "1 branch"

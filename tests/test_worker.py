@@ -1,0 +1,102 @@
+"""The worker: what fails is tried again later, what is unexpected stops nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from app.review import State
+from app.worker import Worker, backoff, work_once
+from tests.world import World, wait_until
+
+
+@pytest.fixture
+def world(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    world = World(tmp_path / "git", sqlite_url, monkeypatch)
+    yield world
+    world.stop()
+
+
+def test_waits_double_up_to_a_quarter_of_an_hour() -> None:
+    longest = [backoff(attempts, 1.0).total_seconds() for attempts in (1, 2, 3, 10, 11, 500)]
+    assert longest == [1, 2, 4, 512, 900, 900]
+    assert backoff(3, 0.0) == timedelta(seconds=2)
+
+
+def test_nothing_due_is_nothing_done(world: World) -> None:
+    assert not work_once(world.gate)
+
+
+def test_its_threads_do_the_story_by_themselves(world: World) -> None:
+    world.open()
+    world.github.settle()
+    worker = Worker(world.gate)
+    worker.start()
+    wait_until(lambda: len(world.inbox.mails) == 1)
+    world.decide()
+    wait_until(lambda: world.row().state is State.MERGED)
+    worker.stop()
+    assert world.store.queue.last_beat() is not None
+
+
+def test_a_failing_step_waits_longer_each_time(world: World) -> None:
+    world.github.fail("GET", "/pulls/", 502, times=3)
+    world.open()
+    world.github.settle()
+    for attempts in (1, 2, 3):
+        assert work_once(world.gate)
+        assert not work_once(world.gate)
+        assert world.row().attempts == attempts
+        assert world.row().problem
+        world.clock.pass_(seconds=60)
+    world.settle()
+    assert (world.row().state, world.row().attempts, world.row().problem) == (State.WAITING, 0, None)
+
+
+def test_an_event_ends_the_wait(world: World) -> None:
+    world.github.fail("GET", "/pulls/", 502)
+    world.open()
+    world.settle()
+    assert world.row().state is State.TO_ASK
+    world.github.edit(1, title="Add gift cards and vouchers")
+    world.settle()
+    assert world.row().state is State.WAITING
+
+
+def test_what_nobody_expected_is_logged_shown_and_tried_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.open()
+    world.settle()
+    with world.store.database.write() as connection:
+        connection.execute(
+            text("UPDATE reviews SET state = 'on holiday', rev = rev + 1, due_at = created_at")
+        )
+    with caplog.at_level(logging.ERROR):
+        assert work_once(world.gate)
+    assert "ValueError" in caplog.text
+    with world.store.database.write() as connection:
+        connection.execute(text("UPDATE reviews SET state = 'waiting'"))
+    assert "unexpected" in (world.row().problem or "")
+
+
+def test_the_database_being_away_stops_no_thread(
+    world: World, caplog: pytest.LogCaptureFixture, sqlite_url: str
+) -> None:
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    world.store.close()
+    aside = path.rename(path.with_suffix(".aside"))
+    path.mkdir()
+    worker = Worker(world.gate, threads=1)
+    worker.start()
+    wait_until(lambda: "database cannot be used" in caplog.text)
+    path.rmdir()
+    aside.rename(path)
+    world.open()
+    wait_until(lambda: len(world.inbox.mails) == 1)
+    worker.stop()

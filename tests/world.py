@@ -1,0 +1,197 @@
+"""A whole gate between a pretend GitHub and a pretend inbox, with a clock that tests turn by hand.
+
+Real PyGithub, boto3, database and HTTP; the worker's steps run when a test says `settle()`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from werkzeug.serving import make_server
+from werkzeug.test import Client, TestResponse
+
+from app import create_app, create_gate
+from app.review import Review
+from app.settings import Settings
+from app.store import Store
+from app.worker import work_once
+from app.workflow import set_looks
+from demo.github import PretendGitHub
+from demo.inbox import PretendInbox
+from tests.builders import Clock
+
+TOKEN = "a-token-of-the-pretend-github"
+WEBHOOK_SECRET = "It's a Secret to Everybody"
+SHOP = "acme/shop"
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(github: PretendGitHub, public_url: str, **more: str) -> dict[str, str]:
+    """The settings of a gate between the stand-ins."""
+    return {
+        "PUBLIC_URL": public_url,
+        "SECRET_KEY": "k" * 40,
+        "GITHUB_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "GITHUB_TOKEN": TOKEN,
+        "GITHUB_API_URL": github.url,
+        "GITHUB_REPOSITORIES": SHOP,
+        "QA_REVIEWERS": "Lily <lily@example.com>",
+        "MAIL_FROM": "QA gate <gate@example.com>",
+        **more,
+    }
+
+
+def aws(inbox: PretendInbox) -> dict[str, str]:
+    """What boto3 reads by itself."""
+    return {
+        "AWS_ENDPOINT_URL_SESV2": inbox.url,
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+    }
+
+
+class World:
+    """Everything that one story needs; `stop()` ends what it started."""
+
+    def __init__(
+        self, folder: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, **settings: str
+    ) -> None:
+        self.clock = Clock()
+        self.inbox = PretendInbox()
+        self.inbox.start()
+        for name, value in aws(self.inbox).items():
+            monkeypatch.setenv(name, value)
+        self.github = PretendGitHub(
+            folder, token=TOKEN, webhook_secret=WEBHOOK_SECRET, webhook_url=None, clock=self.clock
+        )
+        self.github.start()
+        self.github.create_repository(SHOP)
+        self.github.add_person("sam")
+        self.store = Store(database_url, self.clock)
+        self.store.create()
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.github.webhook_url = f"{self.url}/webhook"
+        self.settings = Settings.load(environment(self.github, self.url, **settings))
+        self.gate = create_gate(self.settings, self.store)
+        app = create_app(self.settings, self.gate)
+        self.browser = Client(app)
+        self._server = make_server("127.0.0.1", port, app, threaded=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the servers."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self.github.stop()
+        self.inbox.stop()
+        self.store.close()
+
+    # --- The developer --------------------------------------------------------------------------------------
+
+    def commit(self, branch: str, message: str = "Add gift cards", **files: Any) -> str:
+        """Commit files (name without dots: their content), on a new branch from development unless it is there."""
+        contents = {name.replace("_py", ".py"): text for name, text in files.items()}
+        # One and the same commit on two branches would make twins of them.
+        contents = contents or {f"{branch.partition('-')[2] or branch}.py": f"{message}\n"}
+        return self.github.commit(SHOP, branch, contents, message, "sam")
+
+    def open(self, branch: str = "gift-cards", **more: Any) -> int:
+        """Open a pull request with one commit."""
+        self.commit(branch)
+        facts = {"title": "Add gift cards", "body": "Customers asked for them.", **more}
+        return self.github.open_pull_request(SHOP, branch, **facts)
+
+    def statuses(self, sha: str) -> list[str]:
+        """What was said on a commit, oldest first."""
+        return [f"{said.context} {said.state}" for said in self.github.repo().statuses.get(sha, [])]
+
+    def merges(self, branch: str = "development") -> int:
+        """How many commits the branch got since the repository was made."""
+        return len(self.github.log(SHOP, branch)) - 1
+
+    # --- The gate -------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Let every webhook arrive and every due step run, until nothing is due."""
+        for _ in range(1000):
+            self.github.settle()
+            if not work_once(self.gate):
+                return
+        raise AssertionError("the gate finds no rest")
+
+    def look(self) -> None:
+        """Look at the repository now, as the worker does at its start and `qa-gate sync` when told."""
+        set_looks(self.gate)
+        self.settle()
+
+    def pass_(self, **time: float) -> None:
+        """Let time pass, and do what falls due."""
+        self.clock.pass_(**time)
+        self.settle()
+
+    def row(self, number: int = 1) -> Review:
+        """The row of a pull request."""
+        return next(row for row in self.all_rows() if row.number == number)
+
+    def all_rows(self) -> list[Review]:
+        """Every row, ended ones too."""
+        rows = (self.store.reviews.get(review_id) for review_id in range(1, 100))
+        return [row for row in rows if row]
+
+    def post_webhook(self, event: str, payload: dict[str, Any], **headers: str) -> TestResponse:
+        """Deliver a payload, signed as GitHub signs it."""
+        body = json.dumps(payload).encode()
+        signature = hmac.new(WEBHOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
+        sent = {
+            "X-GitHub-Event": event,
+            "X-GitHub-Delivery": str(uuid4()),
+            "X-Hub-Signature-256": f"sha256={signature}",
+            **headers,
+        }
+        return self.browser.post("/webhook", data=body, headers=sent, content_type="application/json")
+
+    # --- Lily -----------------------------------------------------------------------------------------------
+
+    def link(self, choice: str = "approve", mail: int = -1) -> str:
+        """The path of a link in one of her mails."""
+        links = re.findall(r"/decide/\S+", self.inbox.mails[mail].text)
+        assert len(links) >= 2, self.inbox.mails[mail].text
+        return links[0 if choice == "approve" else 1].rstrip(">)")
+
+    def decide(self, choice: str = "approve", note: str = "", path: str | None = None) -> TestResponse:
+        """Send the decide page's form as a browser does."""
+        return self.browser.post(path or self.link(choice), data={"choice": choice, "note": note})
+
+    def see(self, path: str | None = None) -> str:
+        """The text of a page."""
+        return self.browser.get(path or self.link()).text
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for something that happens in another thread or process."""
+    end = monotonic() + seconds
+    while not condition():
+        assert monotonic() < end, "it did not happen in time"
+        sleep(0.02)
