@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -493,6 +494,15 @@ def test_the_tables_can_be_created_by_two_at_once(database_url: str) -> None:
     assert [store.reviews.pending() for store in stores] == [[], [], [], []]
     for store in stores:
         store.close()
+
+
+def test_new_files_can_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    for number in range(60):
+        stores = [Store(f"sqlite:///{tmp_path}/{number}.db") for _ in range(4)]
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(Store.create, stores))
+        for store in stores:
+            store.close()
 
 
 def test_times_come_from_the_database_when_no_clock_is_given(database_url: str) -> None:
