@@ -667,6 +667,25 @@ def test_a_comparison_is_read() -> None:
     assert [(file.path, file.previous_path, file.additions) for file in change.files] == [("b", "a", 1)]
 
 
+def files_json(*patches: str | None) -> dict[str, Any]:
+    file = {"filename": "a", "status": "modified", "additions": 1, "deletions": 0}
+    files = [file if patch is None else {**file, "patch": patch} for patch in patches]
+    return {"merge_base_commit": {"sha": "a" * 40}, "commits": [], "files": files}
+
+
+def test_a_patch_is_kept_as_far_as_there_is_room() -> None:
+    long = "@@ -1 +1 @@\n" + "+a line\n" * 10_000
+    kept = read_change(files_json("@@ -1 +1 @@\n-a\n+b", None, *[long] * 30)).files
+    assert (kept[0].patch, kept[0].is_cut) == ("@@ -1 +1 @@\n-a\n+b", False)
+    assert (kept[1].patch, kept[1].is_cut) == (None, False)
+    cut = kept[2].patch or ""
+    assert kept[2].is_cut
+    assert 19_000 < len(cut) <= 20_000
+    assert cut.endswith("+a line")
+    assert (kept[-1].patch, kept[-1].is_cut) == ("", True)
+    assert sum(len(file.patch or "") for file in kept) <= 300_000
+
+
 def entry(path: str, kind: str = "blob", mode: str = "100644", sha: str = "a" * 40) -> dict[str, Any]:
     return {"path": path, "type": kind, "mode": mode, "sha": sha, "size": 1, "url": "https://api.test"}
 

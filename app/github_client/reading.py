@@ -7,7 +7,7 @@ documented raises Odd, so that half an answer is never taken for a whole one.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,8 @@ from app.review import Change, ChangedFile, Commit, PullRequest, Seen, Tree
 
 # https://www.rfc-editor.org/rfc/rfc9110#name-etag
 _ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
+# What is kept of one file's patch, and of all of a change together, in characters.
+LONGEST_PATCH, MOST_PATCHES = 20_000, 300_000
 _MODE = re.compile(r"[0-7]{6}")
 
 
@@ -107,7 +109,7 @@ def read_change(data: Any) -> Change:
     return Change(
         merge_base=sha(data, "merge_base_commit.sha"),
         commits=tuple(_commit(item) for item in items(data, "commits")),
-        files=tuple(_file(item) for item in items(data, "files")),
+        files=tuple(_files(items(data, "files"))),
     )
 
 
@@ -172,11 +174,24 @@ def _commit(data: Any) -> Commit:
     return Commit(sha=sha(data, "sha"), message=lines[0] if lines else "", author=author)
 
 
-def _file(data: Any) -> ChangedFile:
+def _files(data: list[Any]) -> Iterator[ChangedFile]:
+    room = MOST_PATCHES
+    for item in data:
+        file = _file(item, min(room, LONGEST_PATCH))
+        room -= len(file.patch or "")
+        yield file
+
+
+def _file(data: Any, room: int) -> ChangedFile:
+    patch = None if at_or_none(data, "patch") is None else words(data, "patch")
+    is_cut = patch is not None and len(patch) > room
     return ChangedFile(
         path=words(data, "filename"),
         status=text(data, "status"),
         additions=integer(data, "additions"),
         deletions=integer(data, "deletions"),
         previous_path=words(data, "previous_filename") or None,
+        # To the end of a line: half a line would say something else.
+        patch=patch[:room].rpartition("\n")[0] if is_cut and patch else patch,
+        is_cut=is_cut,
     )

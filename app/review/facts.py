@@ -132,13 +132,19 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """One file of a change; status is GitHub's word (added, removed, modified, renamed, ...)."""
+    """One file of a change; status is GitHub's word (added, removed, modified, renamed, ...).
+
+    `patch` is its unified diff, None where GitHub shows none: not text, too large, or nothing but its name or mode
+    changed. `is_cut`: the end of the patch was left out here.
+    """
 
     path: str
     status: str
     additions: int
     deletions: int
     previous_path: str | None = None
+    patch: str | None = None
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
