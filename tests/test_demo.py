@@ -20,7 +20,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 
 from demo.__main__ import play, run
-from demo.github import PretendGitHub
+from demo.github import PretendGitHub, rules
 from demo.inbox import PretendInbox
 from demo.story import Difference, Stage, steps
 from demo.tour import create_tour
@@ -71,6 +71,12 @@ def test_the_story_is_as_it_should_be(tmp_path: Path) -> None:
         "the page left open cannot approve any more",
         f"✓ GitHub shows a review, changes requested: “Lily asks for changes: {steps.REASON}”",
         "✓ #2 is still open, and nothing of it is in git log development",
+        "✓ Lily pressed Approve, and her page says “Approved, but not merged yet”",
+        "“Approved by Lily. It clashes with another change: the developer must resolve the conflict.”",
+        "Merge pull request #3 from acme/night-colours",
+        "✓ The automatic tests of #4 are red",
+        "✓ Lily's page says “Merged into development”, and she did nothing more",
+        "Merge pull request #4 from acme/smoky-price",
     ):
         assert line in out
     assert list(tmp_path.iterdir()) == []
@@ -114,7 +120,7 @@ def test_the_story_notices_that_nothing_can_be_merged(
         world.repo.methods.clear()
         assert play(world, patience=2) == 1
     said = capsys.readouterr()
-    assert "✗ the page after Approve: expected “Merged into development” within 2 seconds, saw " in said.err
+    assert "✗ Lily's page: expected “Merged into development” within 2 seconds, saw " in said.err
     assert "All as it should be" not in said.out
     log = Path(said.err.split()[-1])
     assert [path for path in temporary.rglob("*") if path.is_file()] == [log]
@@ -255,6 +261,23 @@ def test_every_example_can_be_pushed_to_clashed_with_and_resolved(desk: Desk, nu
         desk.resolve(number)
 
 
+def test_red_tests_are_in_the_way_until_they_are_mended(desk: Desk, tour: FlaskClient) -> None:
+    for _ in range(3):
+        desk.open(desk.next.title, desk.next.body)
+    assert newest(tour)["tests"] is None
+    desk.fail(2)
+    words = rules.missing_checks(desk.repo.pulls[2]) or ""
+    assert "tests" in words or "2 of 2 required" in words
+    # The others' tests ran as well: only the gate is in their way.
+    assert "qa-gate/development" in (rules.missing_checks(desk.repo.pulls[1]) or "")
+    with pytest.raises(NotPossible, match="not red"):
+        desk.mend(1)
+    assert tour.post("/pulls/2/mend", json={}).status_code == 200
+    assert "qa-gate/development" in (rules.missing_checks(desk.repo.pulls[2]) or "")
+    desk.push(3)
+    assert newest(tour)["tests"] == "success"
+
+
 def test_examples_do_not_clash_with_each_other(desk: Desk) -> None:
     for _ in range(7):
         desk.open(desk.next.title, desk.next.body)
@@ -332,7 +355,16 @@ def test_the_code_is_shown_and_cannot_do_harm(tour: FlaskClient) -> None:
 
 # --- The guide -----------------------------------------------------------------------------------------------
 
-OPENED = Facts("sam", is_open=True, merged=False, clashes=False, status="", mails=0, is_read=False)
+OPENED = Facts(
+    "sam",
+    is_open=True,
+    merged=False,
+    clashes=False,
+    has_red_tests=False,
+    status="",
+    mails=0,
+    is_read=False,
+)
 
 
 @pytest.mark.parametrize(
@@ -345,6 +377,7 @@ OPENED = Facts("sam", is_open=True, merged=False, clashes=False, status="", mail
         (replace(OPENED, mails=1, is_read=True, status="failure"), "Approve it", "Push a commit"),
         (replace(OPENED, mails=1, is_read=True, clashes=True), "Approve it", "Resolve it as sam would"),
         (replace(OPENED, mails=1, status="success"), "See it merged", "It is being merged"),
+        (replace(OPENED, mails=1, status="success", has_red_tests=True), "See it merged", "Mend them on"),
         (replace(OPENED, mails=1, is_open=False, merged=True), None, "That is all of it"),
         (replace(OPENED, is_open=False), "Read Lily’s mail", "That one was closed"),
     ],

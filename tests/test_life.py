@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.review import State
+from app.worker import work_once
 from tests.world import SHOP, World
 
 MakeWorld = Callable[..., World]
@@ -224,13 +225,41 @@ def test_one_bit_of_difference_asks_again(world: World, name: str) -> None:
     assert (world.row().state, world.row().round) == (State.TO_ASK, 2)
 
 
+def merge_ours(world: World) -> None:
+    """Merge the base into the head with `git merge -s ours`: its commits are in, what they did is not."""
+    pretend, pull = world.github.world, world.github.pull(1)
+    parents = (pull.head_sha, pull.repo.git.branches["development"])
+    who = pretend.signature(pretend.person("sam"))
+    merged = pull.repo.git.write("refs/tests/ours", parents, {}, "Merge development", who)
+    world.github.force_push(SHOP, pull.head, merged)
+
+
 def test_a_merge_that_undoes_a_fix_on_the_base_asks_again(world: World) -> None:
     world.github.commit(SHOP, "development", {"till.py": "broken\n"}, "Till", "kim")
     asked(world)
     world.github.commit(SHOP, "development", {"till.py": "mended\n"}, "Mend the till", "kim")
-    update_branch(world)
-    # What `git merge -s ours` leaves behind: the base's commits are in, its fix is not.
-    world.github.commit(SHOP, "gift-cards", {"till.py": "broken\n"}, "Merge development", "sam")
+    merge_ours(world)
+    world.settle()
+    assert (world.row().state, world.row().round) == (State.TO_ASK, 2)
+
+
+def test_an_undone_fix_that_no_list_of_files_shows_asks_again(world: World) -> None:
+    world.github.commit(SHOP, "development", {"till.py": "broken\n"}, "Till", "kim")
+    world.commit("gift-cards", till_py="rounded\n")
+    world.github.open_pull_request(SHOP, "gift-cards", title="Round the total")
+    world.settle()
+    asked_about = world.gate.github.change(SHOP, world.row().base_sha, world.row().head_sha)
+    world.github.commit(SHOP, "development", {"till.py": "mended\n"}, "Mend the till", "kim")
+    merge_ours(world)
+    now = world.gate.github.change(
+        SHOP, world.github.repo().git.branches["development"], world.github.pull(1).head_sha
+    )
+    # One line of one file, before and after: only the trees tell that another line is gone.
+    counts = [
+        [(one.path, one.status, one.additions, one.deletions) for one in change.files]
+        for change in (asked_about, now)
+    ]
+    assert counts[0] == counts[1]
     world.settle()
     assert (world.row().state, world.row().round) == (State.TO_ASK, 2)
 
@@ -318,9 +347,11 @@ def test_taking_the_yes_back_takes_the_success_back(world: World) -> None:
         world.clock.pass_(minutes=1)
     assert said(world).startswith("success")
     world.decide("take_back")
+    assert "not yet withdrawn at GitHub" in world.see()
     world.settle()
     assert world.row().state is State.WAITING
     assert said(world).startswith("pending: Waiting for Lily")
+    assert "not yet withdrawn at GitHub" not in world.see()
 
 
 def held_by_a_build(world: World) -> tuple[int, str]:
@@ -348,6 +379,26 @@ def test_a_taken_back_yes_is_taken_back_at_github_too(world: World) -> None:
     world.settle()
     assert [review.state for review in world.github.pull(number).reviews] == ["APPROVED", "APPROVED"]
     assert len(comments(world)) == 1
+
+
+def test_a_success_said_by_a_worker_that_overslept_is_taken_back(world: World) -> None:
+    approved(world)
+    slept: list[str] = []
+
+    def oversleep(method: str, path: str, phase: str) -> None:
+        if method == "POST" and "/statuses/" in path and phase == "before" and not slept:
+            slept.append(path)
+            world.clock.pass_(minutes=3)
+            world.decide("take_back")
+            while work_once(world.gate):  # the heir, while the call is still out
+                pass
+            assert said(world).startswith("pending: Waiting")
+
+    world.github.on_call = oversleep
+    world.settle()
+    assert slept
+    assert [line.split()[-1] for line in world.statuses(world.row().head_sha)][-2:] == ["success", "pending"]
+    assert world.row().success_on == ()
 
 
 def test_a_twin_never_takes_the_success_of_an_approved_one(world: World) -> None:

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as Redirect
 
 from app.links import BadLink, DecideLink, ExpiredLink
 from app.pages import frame
-from app.review import Choice, Decision, Review, Reviewer, Signpost, State, wants_review
+from app.review import Choice, Decision, Review, Reviewer, Signpost, State, stale_successes, wants_review
 from app.store import HistoryRow
 from app.text import clean
 from app.workflow import Gate, preview_of, request_fresh_link
@@ -130,7 +130,8 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
         "first": case.link.choice.value,
         "before": _last_no(gate, row),
         "is_live": row.state in (State.TO_MERGE, State.MERGING)
-        or (row.state is State.REJECTED and wants_review(row)),
+        or (row.state is State.REJECTED and wants_review(row))
+        or bool(stale_successes(row, gate.policy)),
         "history": history,
         "merged_by": _merged_by(history),
         "why": why,
@@ -159,7 +160,12 @@ def _signpost(gate: Gate, case: Case, kind: str, status: int = 200, note: str = 
 
 
 def _page(gate: Gate, case: Case, template: str, status: int, facts: dict[str, Any]) -> Response:
-    known = {"row": case.row, "reviewer": case.reviewer, "token": case.token}
+    known = {
+        "row": case.row,
+        "reviewer": case.reviewer,
+        "token": case.token,
+        "is_withdrawing": bool(stale_successes(case.row, gate.policy)),
+    }
     return frame.show(gate, template, case.now, status, **known, **facts)
 
 

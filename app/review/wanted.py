@@ -37,15 +37,22 @@ def statuses_to_say(row: Review, policy: Policy) -> list[Status]:
     if not row.was_read:
         return []
     wanted = _wanted(row, policy)
-    kept = success_key(wanted) if wanted and wanted.state == "success" else _kept_by_merge(row, policy)
-    stale = [key.split(" ", 1) for key in row.success_on if key != kept]
     withdrawn = [
-        Status("pending", "The approval does not hold any more.", sha, context) for sha, context in stale
+        Status("pending", "The approval does not hold any more.", sha, context)
+        for sha, context in stale_successes(row, policy)
     ]
-    if wanted is None or said(wanted) == row.said_status:
+    if wanted is None or _is_said(wanted, row):
         return withdrawn
     # One call is enough where the success stands just where the new word goes.
     return [status for status in withdrawn if success_key(status) != success_key(wanted)] + [wanted]
+
+
+def stale_successes(row: Review, policy: Policy) -> list[tuple[str, str]]:
+    """Return (SHA, status context) of each success that may stand at GitHub though no yes stands for it any more."""
+    wanted = _wanted(row, policy)
+    kept = success_key(wanted) if wanted and wanted.state == "success" else _kept_by_merge(row, policy)
+    places = (key.split(" ", 1) for key in row.success_on if key != kept)
+    return [(sha, context) for sha, context in places]
 
 
 def said(status: Status) -> str:
@@ -56,6 +63,12 @@ def said(status: Status) -> str:
 def wants_review(row: Review) -> bool:
     """Tell whether GitHub should still be told the standing decision as a review."""
     return row.decision is not None and row.said_review < row.decision.number
+
+
+def _is_said(status: Status, row: Review) -> bool:
+    # What was said last may have been written over by a success that nobody could note.
+    is_written_over = status.state != "success" and success_key(status) in row.success_on
+    return said(status) == row.said_status and not is_written_over
 
 
 def _kept_by_merge(row: Review, policy: Policy) -> str | None:

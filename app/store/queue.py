@@ -132,6 +132,22 @@ class Queue:
             values = {"lease": None, "due_at": self._database.now(connection)}
             connection.execute(update(table).where(*_held(table, claim)).values(values))
 
+    def admit_success(self, review_id: int, key: str) -> None:
+        """Note a success that was said after the lease was gone, as `Review.success_on` has it, and wake the row.
+
+        A call that is out cannot be fenced at GitHub: whoever holds the row next takes it back, or keeps it.
+        """
+        with self._database.write() as connection:
+            found = select(reviews).where(reviews.c.id == review_id).with_for_update()
+            row = review_from(connection.execute(found).one())
+            now = self._database.now(connection)
+            values = {
+                **columns_from({"success_on": tuple({*row.success_on, key})}),
+                "rev": reviews.c.rev + 1,
+                "due_at": case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at),
+            }
+            connection.execute(update(reviews).where(reviews.c.id == review_id).values(values))
+
     def oldest_due(self) -> timedelta | None:
         """Return for how long the most overdue row has been due; None when nothing is due."""
         with self._database.read() as connection:

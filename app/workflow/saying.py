@@ -21,7 +21,7 @@ from app.review import (
     success_key,
     wants_review,
 )
-from app.store import Happening
+from app.store import Happening, Overtaken
 from app.workflow.gate import Work
 
 
@@ -60,7 +60,12 @@ def say_status(work: Work, status: Status) -> None:
             raise
     is_current = status.sha == work.row.head_sha and status.context.endswith(f"/{work.row.base}")
     changes: dict[str, Any] = {"said_status": said(status)} if is_current else {}
-    work.keep(success_on=(*others, key) if is_success else others, **changes)
+    try:
+        work.keep(success_on=(*others, key) if is_success else others, **changes)
+    except Overtaken:
+        if is_success:
+            work.gate.store.queue.admit_success(work.row.id, key)
+        raise
 
 
 def say_review(work: Work) -> None:

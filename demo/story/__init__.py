@@ -1,7 +1,7 @@
 """The story that `make demo AUTO=1` plays: people and their browsers, over HTTP only, and what they should see.
 
-`play` runs the stories one after another against a tour that is served. A story to come (a conflict, red checks,
-a release) is one more function in STORIES, made of `steps`.
+`play` runs the stories one after another against a tour that is served. A story to come is one more function
+in STORIES, made of `steps`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,32 @@ def overtaken_then_rejected(stage: Stage) -> None:
     steps.see_not_merged(stage, number)
 
 
-STORIES = (approved, overtaken_then_rejected)
+def held_by_a_conflict(stage: Stage) -> None:
+    """A change is approved, but clashes; it is resolved, asked about again, and merged."""
+    number = steps.open_pull_request(stage)
+    page = steps.follow(stage, number, steps.get_mail(stage, number), "Approve")
+    steps.clash(stage, number)
+    steps.approve(stage, page, "Approved, but not merged yet")
+    steps.see_word(stage, number, "success", "COMMENTED", "clashes with another change")
+    steps.resolve(stage, number)
+    mail = steps.get_mail(stage, number, count=2)
+    steps.approve(stage, steps.follow(stage, number, mail, "Approve"))
+    steps.see_merge(stage, number)
+
+
+def held_by_red_tests(stage: Stage) -> None:
+    """A change is approved while its automatic tests are red, and merged as soon as they are green."""
+    number = steps.open_pull_request(stage)
+    page = steps.follow(stage, number, steps.get_mail(stage, number), "Approve")
+    steps.fail_tests(stage, number)
+    held = steps.approve(stage, page, "Approved, but not merged yet")
+    steps.see_word(stage, number, "success", "COMMENTED", "tests")
+    steps.mend_tests(stage, number)
+    steps.see_merged_at_last(stage, held)
+    steps.see_merge(stage, number)
+
+
+STORIES = (approved, overtaken_then_rejected, held_by_a_conflict, held_by_red_tests)
 
 
 def play(url: str, patience: float = PATIENCE) -> int:

@@ -64,18 +64,31 @@ def see_nothing_decided(stage: Stage, number: int) -> None:
     saw(f"Looking has decided nothing: GitHub shows “{words}”")
 
 
-def approve(stage: Stage, page: Page) -> None:
-    """Press Approve, and wait until the page that follows says that it is merged."""
+def approve(stage: Stage, page: Page, then: str = "Merged into development") -> Page:
+    """Press Approve, and wait until the page that follows says what then is so; return that page."""
     answer = stage.browser.press(page, "approve")
-    shown = [answer]
+    shown = see_on_page(stage, answer, then)
+    saw(f"Lily pressed Approve, and her page says “{then}”")
+    return shown
 
-    def merged() -> bool:
-        if "Merged into development" not in shown[-1].words:
-            shown.append(stage.browser.open(answer.url))
-        return "Merged into development" in shown[-1].words
 
-    stage.wait("the page after Approve", "“Merged into development”", merged, lambda: shown[-1].words[:300])
-    saw("Lily pressed Approve, and her page says “Merged into development”")
+def see_on_page(stage: Stage, page: Page, words: str) -> Page:
+    """Look at a page again and again until these words are on it."""
+    shown = [page]
+
+    def are_there() -> bool:
+        if words not in shown[-1].words:
+            shown.append(stage.browser.open(page.url))
+        return words in shown[-1].words
+
+    stage.wait("Lily's page", f"“{words}”", are_there, lambda: shown[-1].words[:300])
+    return shown[-1]
+
+
+def see_merged_at_last(stage: Stage, page: Page) -> None:
+    """Wait on Lily's page, which is still open, until it says that it is merged."""
+    see_on_page(stage, page, "Merged into development")
+    saw("Lily's page says “Merged into development”, and she did nothing more")
 
 
 def see_merge(stage: Stage, number: int) -> None:
@@ -125,6 +138,30 @@ def push(stage: Stage, number: int) -> None:
     """Push another commit to the pull request's branch."""
     stage.do(f"/pulls/{number}/push")
     saw(f"{stage.pull(number)['author']} pushed another commit to #{number}")
+
+
+def clash(stage: Stage, number: int) -> None:
+    """Commit to development what clashes with the pull request."""
+    stage.do(f"/pulls/{number}/clash")
+    saw(f"Somebody else's commit to development clashes with #{number} now")
+
+
+def resolve(stage: Stage, number: int) -> None:
+    """Resolve the conflict on the pull request's branch."""
+    stage.do(f"/pulls/{number}/resolve")
+    saw(f"{stage.pull(number)['author']} merged development into the branch of #{number}, and pushed that")
+
+
+def fail_tests(stage: Stage, number: int) -> None:
+    """Let the automatic tests of the pull request end red."""
+    stage.do(f"/pulls/{number}/fail")
+    saw(f"The automatic tests of #{number} are red")
+
+
+def mend_tests(stage: Stage, number: int) -> None:
+    """Let them pass."""
+    stage.do(f"/pulls/{number}/mend")
+    saw(f"The automatic tests of #{number} are green")
 
 
 def see_overtaken(stage: Stage, page: Page) -> None:

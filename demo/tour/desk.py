@@ -17,6 +17,7 @@ from demo.tour import git, shop
 from demo.tour.shop import Edit, Example, Push
 
 DEVELOPMENT = "development"
+TESTS = "tests"  # the automatic check that a pull request can be made to fail
 
 
 class NotPossible(Exception):
@@ -32,6 +33,7 @@ class Desk:
         self._examples: dict[int, Example] = {}
         self._turns: dict[int, int] = {}
         self._opened = 0
+        self._has_tests = False
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
@@ -54,6 +56,7 @@ class Desk:
             )
             self._opened += 1
             self._examples[number] = example
+            self._run_tests(number)
             return number
 
     def push(self, number: int) -> None:
@@ -64,6 +67,7 @@ class Desk:
             usual = example.then if turn == 1 else shop.another(pull.head, example.author, turn)
             fits = self._edited(pull.head, usual.edits) is not None
             self._commit(pull.head, usual if fits else shop.another(pull.head, example.author, turn))
+            self._run_tests(number)
 
     def clash(self, number: int) -> None:
         """Commit to development what clashes with an open pull request."""
@@ -90,6 +94,27 @@ class Desk:
                 self.github.world.signature(who),
             )
             self.github.force_push(self.repo, pull.head, sha, who.login)
+            self._run_tests(number)
+
+    def fail(self, number: int) -> None:
+        """Let the automatic tests of an open pull request fail; from the first time on, development asks for them."""
+        with self._lock, _in_words():
+            self._open_pull(number)
+            if not self._has_tests:
+                self._ask_for_tests(number)
+            self._run_tests(number, "failure")
+
+    def mend(self, number: int) -> None:
+        """Let the failed tests of an open pull request pass, as a second run does that had more luck."""
+        with self._lock, _in_words():
+            if self.tests_of(self._open_pull(number)) != "failure":
+                raise NotPossible("Its tests are not red.")
+            self._run_tests(number)
+
+    def tests_of(self, pull: Pull) -> str | None:
+        """Return how the tests of a head ended, None where none ran."""
+        check = self.repo.checks.get(pull.head_sha, {}).get(TESTS)
+        return check.conclusion if check else None
 
     def merge(self, number: int) -> None:
         """Press GitHub's own merge button, as the author would, without waiting for Lily."""
@@ -101,6 +126,17 @@ class Desk:
         """Tell whether development still has the lines that the rival would change."""
         example = self._examples.get(number)
         return example is not None and self._edited(DEVELOPMENT, example.rival.edits) is not None
+
+    def _ask_for_tests(self, number: int) -> None:
+        self._has_tests = True
+        for pull in self.repo.pulls.values():
+            if pull.open and pull.number != number:
+                self._run_tests(pull.number)
+        self.github.protect(self.repo, DEVELOPMENT, required_contexts=[f"qa-gate/{DEVELOPMENT}", TESTS])
+
+    def _run_tests(self, number: int, conclusion: str = "success") -> None:
+        if self._has_tests:
+            self.github.set_check(self.repo, self.repo.pulls[number].head_sha, TESTS, conclusion=conclusion)
 
     def _open_pull(self, number: int) -> Pull:
         pull = self.repo.pulls.get(number)

@@ -19,6 +19,7 @@ class Facts:
     is_open: bool
     merged: bool
     clashes: bool
+    has_red_tests: bool
     status: str  # of qa-gate on its head: 'success', 'failure', 'pending', or '' when it was never set
     mails: int  # mails about it
     is_read: bool  # whether the newest of them was opened
@@ -55,7 +56,7 @@ def _hint(facts: Facts | None) -> str:
     if facts.merged:
         return (
             "That is all of it. Open another one, and this time push a commit after the mail came, "
-            "make it clash, or let Lily reject it."
+            "make it clash, let its tests fail, or let Lily reject it."
         )
     if not facts.is_open:
         return "That one was closed. Open another one on the developers' desk."
@@ -67,6 +68,8 @@ def _hint_while_open(facts: Facts) -> str:
         return f"Lily asked for changes, and {facts.author} reads why. Push a commit, and she is asked again."
     if facts.clashes:
         return f"It clashes with development now: not even a yes can merge it. Resolve it as {facts.author} would."
+    if facts.has_red_tests:
+        return "Its automatic tests are red: not even a yes can merge it. Mend them on the developers' desk."
     if facts.status == "success":
         return "Lily said yes. It is being merged."
     if not facts.mails:

@@ -26,7 +26,7 @@ def picture(desk: Desk, inbox: PretendInbox, opened: Collection[int]) -> dict[st
     mails = list(inbox.mails)
     example = desk.next
     return {
-        "guide": guide(_facts(pulls[0], mails, opened) if pulls else None),
+        "guide": guide(_facts(desk, pulls[0], mails, opened) if pulls else None),
         "next": {
             "title": example.title,
             "body": example.body,
@@ -41,7 +41,7 @@ def picture(desk: Desk, inbox: PretendInbox, opened: Collection[int]) -> dict[st
     }
 
 
-def _facts(pull: Pull, mails: list[Mail], opened: Collection[int]) -> Facts:
+def _facts(desk: Desk, pull: Pull, mails: list[Mail], opened: Collection[int]) -> Facts:
     about = [mail for mail in mails if re.search(rf"#{pull.number}\b", mail.subject)]
     status = _status(pull)
     return Facts(
@@ -49,6 +49,7 @@ def _facts(pull: Pull, mails: list[Mail], opened: Collection[int]) -> Facts:
         is_open=pull.open,
         merged=pull.merged,
         clashes=_clashes(pull),
+        has_red_tests=desk.tests_of(pull) == "failure",
         status=status.state if status else "",
         mails=len(about),
         is_read=bool(about) and about[-1].id in opened,
@@ -67,6 +68,7 @@ def _pull(desk: Desk, pull: Pull) -> dict[str, Any]:
         "state": "merged" if pull.merged else pull.state,
         "clashes": clashes,
         "can_clash": pull.open and not clashes and desk.can_clash(pull.number),
+        "tests": desk.tests_of(pull),
         "merged_by": pull.merged_by.login if pull.merged_by else None,
         "status": {
             "context": status.context,

@@ -87,6 +87,7 @@
       make("p", { class: "quiet small" }, `${pull.author}, `, make("code", {}, pull.head), " at ",
         make("code", {}, pull.sha.slice(0, 7))),
       drawStatus(pull.status),
+      pull.tests ? drawStatus({ context: "tests", state: pull.tests, words: "The developers’ automatic tests" }) : null,
       ...pull.said.map(drawSaid),
       pull.merged_by ? make("p", { class: "says success" }, make("span", { "aria-hidden": "true" }, "✓"),
         make("span", {}, make("b", {}, pull.merged_by), " merged it into development")) : null,
@@ -139,6 +140,9 @@
       act("push", "Push a commit", "One more commit on this branch"),
       pull.clashes ? act("resolve", "Resolve the conflict", "Merge development into this branch") : null,
       pull.can_clash ? act("clash", "Make it clash", "Commit to development what changes the same lines") : null,
+      pull.tests === "failure"
+        ? act("mend", "Mend its tests", "Run the automatic tests again, and they pass")
+        : act("fail", "Fail its tests", "Let its automatic tests end red"),
       act("merge", "Merge without Lily", "Press GitHub’s own merge button"),
       ...links);
   }
