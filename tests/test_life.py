@@ -498,6 +498,24 @@ def test_day_one_is_one_list_and_no_letter_each(world: World) -> None:
     assert sorted(row.number for row in world.all_rows()) == [2, 3, 4]
 
 
+def test_day_one_misses_none_at_the_border_of_two_pages(world: World) -> None:
+    world.github.webhooks_paused = True
+    for number in range(102):
+        world.open(f"branch-{number}")
+        world.clock.pass_(minutes=1)
+    world.clock.pass_(hours=1)
+
+    def close_one(_method: str, path: str, phase: str) -> None:
+        # The latest comes first: without it, the first of the second page is the last of the first.
+        if path.endswith("/pulls") and phase == "after" and world.github.pull(102).open:
+            world.github.close(102)
+
+    world.github.on_call = close_one
+    world.look()
+    world.pass_(minutes=6)
+    assert {row.number for row in world.all_rows() if row.open} == set(range(1, 102))
+
+
 def test_what_was_merged_before_the_gate_came_is_no_bypass(world: World) -> None:
     world.github.webhooks_paused = True
     number = world.open()

@@ -157,7 +157,7 @@ class World:
 
     def all_rows(self) -> list[Review]:
         """Every row, ended ones too."""
-        rows = (self.store.reviews.get(review_id) for review_id in range(1, 100))
+        rows = (self.store.reviews.get(review_id) for review_id in range(1, 200))
         return [row for row in rows if row]
 
     def post_webhook(self, event: str, payload: dict[str, Any], **headers: str) -> TestResponse:

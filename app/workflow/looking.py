@@ -16,6 +16,7 @@ from app.workflow.gate import Gate, Rest
 # A repository without any pull request tells no time of GitHub's; its clock and ours may differ.
 MARGIN = timedelta(minutes=5)
 SLACK = timedelta(seconds=2)
+ONE_PAGE = 100  # GitHub's largest
 
 log = logging.getLogger("qa-gate.look")
 
@@ -40,7 +41,9 @@ def look_around(gate: Gate, claim: Claim) -> Rest:
         on_page=lambda: gate.store.queue.renew(claim),
     )
     woken = [pull for pull in listing.pulls if _wake(gate, timer, pull)]
-    if not listing.is_unchanged:
+    # One that is closed while a first list of several pages is read can hide another: read again till nothing is new.
+    is_complete = timer.seen is not None or len(listing.pulls) <= ONE_PAGE or not woken
+    if not listing.is_unchanged and is_complete:
         newest = max((pull.updated_at for pull in listing.pulls), default=None)
         gate.store.timers.note(timer.id, newest or timer.seen or began - MARGIN, _etag(timer, listing.etag))
     if woken:
