@@ -116,6 +116,9 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "rev": 1,
         "seen_rev": 1,
         "hint": None,
+        "questions": 0,
+        "said_question": 0,
+        "heard": 0,
         "created_at": NOON,
     }
     return Review(**{**known, **fields})

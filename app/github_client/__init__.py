@@ -9,11 +9,12 @@ from __future__ import annotations
 from app.github_client.answers import GitHubError, Moved, Refused, TryAgain
 from app.github_client.client import GitHub
 from app.github_client.reading import ListedPull, Listing
-from app.github_client.webhooks import BadPayload, Checked, Notice, Other, parse, verify
+from app.github_client.webhooks import BadPayload, Checked, Commented, Notice, Other, Said, parse, verify
 
 __all__ = [
     "BadPayload",
     "Checked",
+    "Commented",
     "GitHub",
     "GitHubError",
     "ListedPull",
@@ -22,6 +23,7 @@ __all__ = [
     "Notice",
     "Other",
     "Refused",
+    "Said",
     "TryAgain",
     "parse",
     "verify",

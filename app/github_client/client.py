@@ -25,11 +25,12 @@ from app.github_client.reading import (
     Listing,
     etag_of,
     read_change,
+    read_comment,
     read_listed,
     read_pull_request,
     read_tree,
 )
-from app.review import Change, Checks, Choice, PullRequest, Status, Tree
+from app.review import Change, Checks, Choice, Comment, PullRequest, Status, Tree
 
 # https://docs.github.com/en/rest/commits/commits#compare-two-commits: more comes in further pages
 MOST_COMMITS = 250
@@ -181,6 +182,21 @@ class GitHub(Connection):
         with self._repository(repository) as found:
             comments = found.get_issue(number).get_comments()
             return next((said.id for said in comments if marker in (said.body or "")), None)
+
+    def comments_after(self, repository: str, number: int, heard: int) -> list[Comment]:
+        """Return the comments on a pull request that came after one, oldest first: one GET for each 100 comments.
+
+        https://docs.github.com/en/rest/issues/comments#list-issue-comments
+        """
+        said: list[Comment] = []
+        with self._repository(repository) as found:
+            for page in count(1):
+                query: dict[str, str | int] = {"per_page": PAGE, "page": page}
+                data = items(call(found, "GET", f"/issues/{number}/comments", query=query).data, "")
+                said += [read_comment(item) for item in data]
+                if len(data) < PAGE:
+                    break
+        return [comment for comment in said if comment.id > heard]
 
     def has_said(self, repository: str, number: int, marker: str) -> bool:
         """Tell whether a review or comment holds the marker: one GET for each 100 of either.

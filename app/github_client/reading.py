@@ -28,7 +28,7 @@ from app.github_client.fields import (
     web_address,
     words,
 )
-from app.review import Change, ChangedFile, Commit, PullRequest, Seen, Tree
+from app.review import INSIDERS, Change, ChangedFile, Comment, Commit, PullRequest, Seen, Tree
 
 # https://www.rfc-editor.org/rfc/rfc9110#name-etag
 _ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
@@ -133,6 +133,20 @@ def read_listed(data: Any) -> ListedPull:
         ),
         updated_at=moment(data, "updated_at"),
         closed_at=moment_or_none(data, "closed_at"),
+    )
+
+
+def read_comment(data: Any) -> Comment:
+    """Return one comment on a pull request. Raises Odd.
+
+    https://docs.github.com/en/rest/issues/comments#list-issue-comments
+    """
+    return Comment(
+        id=integer(data, "id", 1, MOST_ID),
+        author=text_or_none(data, "user.login") or "ghost",
+        is_bot=at_or_none(data, "user.type") == "Bot",
+        is_insider=text_or_none(data, "author_association") in INSIDERS,
+        body=words(data, "body"),
     )
 
 

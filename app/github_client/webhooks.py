@@ -21,6 +21,7 @@ from app.github_client.checks import is_own
 from app.github_client.fields import (
     MOST_ID,
     Odd,
+    at_or_none,
     flag,
     integer,
     moment,
@@ -88,6 +89,23 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Commented:
+    """Somebody commented on a pull request.
+
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment
+    """
+
+    repository_id: int
+    repository: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Return "owner/repo#12", as the logs show it."""
+        return f"{self.repository}#{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
     """An event that the gate does nothing about, a ping included; `action` is "" where it has none."""
 
@@ -107,7 +125,10 @@ def verify(secret: str, body: bytes, signature: str | None) -> bool:
     return hmac.compare_digest(expected.encode(), signature.encode())
 
 
-def parse(event: str, content_type: str, body: bytes) -> Notice | Checked | Other:
+Said = Notice | Checked | Commented | Other
+
+
+def parse(event: str, content_type: str, body: bytes) -> Said:
     """Read a verified body, JSON or a form with the field `payload`. Raises BadPayload."""
     data = _decoded(content_type, body)
     try:
@@ -115,6 +136,8 @@ def parse(event: str, content_type: str, body: bytes) -> Notice | Checked | Othe
             return _notice(data)
         if _tells_of_checks(event, data):
             return _checked(event, data)
+        if event == "issue_comment" and data.get("action") == "created" and _is_on_a_pull(data):
+            return _commented(data)
     except Odd as odd:
         raise BadPayload(f"The payload is not one of a {event.replace('_', ' ')}: {odd}.") from odd
     action = data.get("action")
@@ -174,6 +197,19 @@ def _checked(event: str, data: dict[str, Any]) -> Checked:
         repository_id=integer(data, "repository.id", 1, MOST_ID),
         repository=_repository(data),
         sha=sha(data, "sha" if event == "status" else f"{event}.head_sha"),
+    )
+
+
+def _is_on_a_pull(data: dict[str, Any]) -> bool:
+    """Tell whether the "issue" is a pull request: GitHub's events call both so."""
+    return at_or_none(data, "issue.pull_request") is not None
+
+
+def _commented(data: dict[str, Any]) -> Commented:
+    return Commented(
+        repository_id=integer(data, "repository.id", 1, MOST_ID),
+        repository=_repository(data),
+        number=integer(data, "issue.number", 1),
     )
 
 

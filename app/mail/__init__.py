@@ -6,13 +6,14 @@ Never sends twice by itself, and never puts anything of a pull request into a he
 
 from __future__ import annotations
 
-from app.mail.compose import Mail, Request, comment, compose_request, compose_sign_in, held
+from app.mail.compose import Line, Mail, Request, comment, compose_request, compose_sign_in, held, question
 from app.mail.errors import MailError, MailLater, MailRefused
 from app.mail.news import DigestItem, compose_bypass, compose_digest
 from app.mail.send import Mailer
 
 __all__ = [
     "DigestItem",
+    "Line",
     "Mail",
     "MailError",
     "MailLater",
@@ -25,4 +26,5 @@ __all__ = [
     "compose_request",
     "compose_sign_in",
     "held",
+    "question",
 ]

@@ -25,7 +25,7 @@ LARGEST_HTML = 90_000
 TEXT_LENGTHS = (6_000, 1_500, 0)
 # A text up to this long comes before the buttons; a longer one would hide them, and comes after.
 SHORT_TEXT, SHORT_LINES = 700, 14
-MOST_FILES, LONGEST_PATH, LONGEST_NOTE = 30, 100, 2_000
+MOST_FILES, LONGEST_PATH, LONGEST_NOTE, MOST_ANSWERS = 30, 100, 2_000, 5
 LONGEST_TITLE, LONGEST_SUBJECT_TITLE = 256, 70
 # So many commits that came since the last look are named, each in so many characters.
 MOST_NEW, LONGEST_NEW = 10, 120
@@ -45,12 +45,22 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """What somebody said about a change: a reviewer's question, or a developer's answer."""
+
+    name: str
+    words: str
+    is_question: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A question to one reviewer about one round.
 
     `is_again`: an earlier version was asked about before. `is_fresh`: the reviewer asked for a new link.
     `previous_note` is the reason of the reviewer's last rejection; `new_commits` are those that came since an
-    earlier version was asked about, and `compare_url` leads to just what they change.
+    earlier version was asked about, and `compare_url` leads to just what they change. `talk` is the last question
+    and its answers; `is_answer`: the letter goes out because of an answer.
     """
 
     reviewer: Reviewer
@@ -66,6 +76,8 @@ class Request:
     previous_note: str | None = None
     new_commits: tuple[Commit, ...] = ()
     compare_url: str | None = None
+    is_answer: bool = False
+    talk: tuple[Line, ...] = ()
 
 
 def compose_request(request: Request, now: datetime, timezone: ZoneInfo) -> Mail:
@@ -110,6 +122,11 @@ def comment(choice: Choice, reviewer_name: str, note: str, marker: str) -> str:
     return tidy(render("github/review.md", values))
 
 
+def question(name: str, words: str, marker: str) -> str:
+    """Return a reviewer's question as Markdown for GitHub, the hidden marker on the last line."""
+    return tidy(render("github/question.md", {"name": name, "words": words, "marker": marker}))
+
+
 def held(why: str, marker: str) -> str:
     """Return, as Markdown for GitHub, why a yes is not merged yet, with the hidden marker on the last line."""
     return tidy(render("github/held.md", {"why": why, "marker": marker}))
@@ -131,6 +148,9 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         "notes": list(_notes(request)),
         **_news(request),
         "previous_note": (request.previous_note or "")[:LONGEST_NOTE],
+        "talk": [
+            _line(line, request.reviewer) for line in (*request.talk[:1], *request.talk[1:][-MOST_ANSWERS:])
+        ],
         "fork": pull.head_repository if pull.head_repository != pull.repository else None,
         "size": text.size_words(
             additions=pull.additions, deletions=pull.deletions, changed_files=pull.changed_files
@@ -195,6 +215,8 @@ def _opening(pull: PullRequest) -> str:
 def _notes(request: Request) -> Iterator[str]:
     """Return what is out of the ordinary, each in one sentence or two."""
     pull = request.snapshot.pull
+    if request.is_answer:
+        yield "There is an answer to your question."
     if request.is_fresh:
         yield "Here is the new link that you asked for."
     if request.is_again:
@@ -207,6 +229,11 @@ def _notes(request: Request) -> Iterator[str]:
 def waiting_since(asked_at: datetime, now: datetime, timezone: ZoneInfo) -> str:
     """Return since when it waits, as a date: a letter is read later than it is sent, so it never says "today"."""
     return text.when(asked_at, timezone, now + timedelta(days=3))
+
+
+def _line(line: Line, reader: Reviewer) -> dict[str, str]:
+    who = "You" if line.is_question and line.name == reader.name else text.plain(line.name)
+    return {"who": f"{who} {'asked' if line.is_question else 'answered'}", "words": line.words[:LONGEST_NOTE]}
 
 
 def _file(file: ChangedFile) -> dict[str, str]:

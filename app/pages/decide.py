@@ -21,6 +21,7 @@ from app.text import clean
 from app.workflow import Gate, preview_of, request_fresh_link
 
 LONGEST_NOTE = 4000
+QUESTION = "question"  # what the form calls a question that decides nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
     choice, note = _form()
     if case.is_expired:
         return _answer(gate, case, note=note)
+    if request.form.get("choice") == QUESTION and len(note) <= LONGEST_NOTE:
+        return ask(gate, case, note)
     if choice is None or len(note) > LONGEST_NOTE:
         return _answer(gate, case, 422, "too_long" if choice else "no_choice", note)
     verdict = gate.store.reviews.decide(case.row.id, case.link.round, choice, note, case.reviewer)
@@ -55,6 +58,15 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
         return redirect(url_for("pages.question", token=token), 303)
     status = 422 if verdict.signpost is Signpost.NEEDS_REASON else 409
     return _answer(gate, case, status, verdict.signpost, note)
+
+
+def ask(gate: Gate, case: Case, words: str) -> Response | Redirect:
+    """Keep a question that decides nothing, then lead back to the page."""
+    refused = gate.store.talk.ask(case.row.id, case.link.round, words, case.reviewer)
+    if refused is None:
+        return redirect(url_for("pages.question", token=case.token), 303)
+    status = 422 if refused is Signpost.NEEDS_QUESTION else 409
+    return _answer(gate, _case(gate, case.token), status, refused, words)
 
 
 def fresh(gate: Gate, token: str) -> Redirect:
@@ -129,6 +141,7 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
         and gate.policy.is_release(asked.snapshot.pull.base, asked.snapshot.pull.head),
         "first": case.link.choice.value,
         "before": _last_no(gate, row),
+        "talk": gate.store.talk.last(row.id) if is_question else [],
         "is_live": row.state in (State.TO_MERGE, State.MERGING)
         or (row.state is State.REJECTED and wants_review(row))
         or bool(stale_successes(row, gate.policy)),

@@ -7,10 +7,12 @@ Everybody imports from here; nothing here reads a clock, a network, a database o
 from __future__ import annotations
 
 from app.review.facts import (
+    INSIDERS,
     Change,
     ChangedFile,
     Checks,
     Choice,
+    Comment,
     Commit,
     Decision,
     Policy,
@@ -37,6 +39,7 @@ from app.review.rules import (
     event_of,
     follow,
     is_dead_end,
+    may_ask,
     may_be_carried,
     next_move,
     tells_nothing_new,
@@ -52,11 +55,13 @@ from app.review.wanted import (
 )
 
 __all__ = [
+    "INSIDERS",
     "TABLE",
     "Change",
     "ChangedFile",
     "Checks",
     "Choice",
+    "Comment",
     "Commit",
     "Decision",
     "Event",
@@ -82,6 +87,7 @@ __all__ = [
     "follow",
     "is_dead_end",
     "marker_of",
+    "may_ask",
     "may_be_carried",
     "next_move",
     "said",

@@ -12,6 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
+# Who may write to a repository: https://docs.github.com/en/graphql/reference/enums#commentauthorassociation
+INSIDERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
+
 
 class State(StrEnum):
     """Whose turn it is. The values are what the database holds."""
@@ -122,12 +125,8 @@ class PullRequest:
 
     @property
     def is_from_outside(self) -> bool:
-        """Tell whether it comes from a fork by somebody without the right to write.
-
-        https://docs.github.com/en/graphql/reference/enums#commentauthorassociation
-        """
-        insiders = ("OWNER", "MEMBER", "COLLABORATOR")
-        return self.head_repository != self.repository and self.author_association not in insiders
+        """Tell whether it comes from a fork by somebody without the right to write."""
+        return self.head_repository != self.repository and self.author_association not in INSIDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +153,17 @@ class Commit:
     sha: str
     message: str
     author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """One comment on a pull request; `is_insider`: by somebody with the right to write."""
+
+    id: int
+    author: str
+    is_bot: bool
+    is_insider: bool
+    body: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +241,10 @@ class Review:
     `success_on` names every commit and status context on which success stands, or may stand, at GitHub.
     `said_*` is what GitHub was last told; `saying` is the decision whose review may be on its way.
     `asked_again`: somebody requested a review since the last look; `vouched`: somebody else than the author did.
-    `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is not merged yet; `problem` why the last step failed. `rev` counts what happened,
-    `seen_rev` how far we have looked; `hint` is what the only webhook in between said.
+    `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is not merged yet;
+    `problem` why the last step failed. `questions` counts what reviewers asked without deciding, `said_question` how
+    many of those GitHub was told, `heard` is the id of the last comment that was read for answers. `rev` counts what
+    happened, `seen_rev` how far we have looked; `hint` is what the only webhook in between said.
     """
 
     id: int
@@ -275,6 +287,9 @@ class Review:
     rev: int
     seen_rev: int
     hint: Seen | None
+    questions: int
+    said_question: int
+    heard: int
     created_at: datetime
 
     @property

@@ -50,6 +50,7 @@ class Signpost(StrEnum):
     DRAFT = "draft"
     UNDECIDED = "undecided"
     NEEDS_REASON = "needs_reason"
+    NEEDS_QUESTION = "needs_question"
     TOO_LATE = "too_late"
 
 
@@ -212,6 +213,15 @@ def decide(row: Review, round_: int, choice: Choice, note: str) -> Verdict:
     if choice is Choice.REJECT and not note.strip():
         return Verdict(None, Signpost.NEEDS_REASON)
     return Verdict(move)
+
+
+def may_ask(row: Review, round_: int, words: str) -> Signpost | None:
+    """Return None where a reviewer may ask a question about this round without deciding, else why not."""
+    if row.state not in (S.TO_ASK, S.WAITING):
+        return _SIGNPOSTS[row.state].get(Choice.APPROVE, Signpost.REJECTED)
+    if round_ != row.round:
+        return Signpost.OLD_ROUND
+    return None if words.strip() else Signpost.NEEDS_QUESTION
 
 
 def ask_at(row: Review, policy: Policy) -> datetime:

@@ -1,8 +1,7 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
-`Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.letters`,
-`.timers`, `.queue`. It keeps what was acknowledged
-and decides nothing; the rules are in `review`.
+`Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.talk`, `.letters`, `.timers`, `.queue`.
+It keeps what was acknowledged and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
     Overtaken    the row moved on while somebody worked on it
@@ -20,6 +19,7 @@ from app.store.letters import Letter, Letters, NewLetter
 from app.store.queue import LEASE, Claim, Overtaken, Queue
 from app.store.reviews import Reviews, Round
 from app.store.rows import Happening, HistoryRow
+from app.store.talk import Talk
 from app.store.timers import Timer, Timers
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Reviews",
     "Round",
     "Store",
+    "Talk",
     "Timer",
     "Unavailable",
 ]
@@ -54,6 +55,7 @@ class Store:
         self.work_made = threading.Event()
         self.arrivals = Arrivals(self.database, self.work_made)
         self.reviews = Reviews(self.database, self.work_made)
+        self.talk = Talk(self.database, self.work_made)
         self.letters = Letters(self.database)
         self.timers = Timers(self.database)
         self.queue = Queue(self.database)

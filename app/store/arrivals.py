@@ -80,19 +80,15 @@ class Arrivals:
 
     def record_checked(self, delivery: str, repository_id: int, sha: str) -> Recorded:
         """Wake the reviews whose head this is: its checks have changed. A fork's event names no pull request."""
-        with self._database.write() as connection:
-            now = self._database.now(connection)
-            waits = reviews.c.state.in_((State.TO_ASK, State.TO_MERGE))
-            heads = (reviews.c.repository_id == repository_id, reviews.c.head_sha == sha, waits)
-            if connection.execute(select(reviews.c.id).where(*heads).limit(1)).first() is None:
-                return Recorded.UNKNOWN
-            if not self._is_first(connection, delivery, now):
-                return Recorded.REPEATED
-            due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
-            # Both: it is looked at again at once, but nothing that the row holds has changed.
-            revs = {"rev": reviews.c.rev + 1, "seen_rev": reviews.c.seen_rev + 1}
-            connection.execute(update(reviews).where(*heads).values(due_at=due, **revs))
-        return self._tell(Recorded.WOKEN)
+        waits = reviews.c.state.in_((State.TO_ASK, State.TO_MERGE))
+        return self._nudge(
+            delivery, reviews.c.repository_id == repository_id, reviews.c.head_sha == sha, waits
+        )
+
+    def record_comment(self, delivery: str, repository_id: int, number: int) -> Recorded:
+        """Wake a review whose reviewer asked a question: somebody may have answered."""
+        key = (reviews.c.repository_id == repository_id, reviews.c.number == number)
+        return self._nudge(delivery, *key, reviews.c.questions > 0, reviews.c.state == State.WAITING)
 
     def found(self, notice: Notice, is_gated: bool, *, adopt: bool) -> Recorded:
         """Wake a review that a look at GitHub found changed, or make the row that a lost webhook did not.
@@ -125,6 +121,19 @@ class Arrivals:
         with self._database.write() as connection:
             oldest = self._database.now(connection) - age
             connection.execute(deliveries.delete().where(deliveries.c.received_at < oldest))
+
+    def _nudge(self, delivery: str, *which: Any) -> Recorded:
+        """Let rows be looked at again at once, though nothing that they hold has changed."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            if connection.execute(select(reviews.c.id).where(*which).limit(1)).first() is None:
+                return Recorded.UNKNOWN
+            if not self._is_first(connection, delivery, now):
+                return Recorded.REPEATED
+            due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
+            revs = {"rev": reviews.c.rev + 1, "seen_rev": reviews.c.seen_rev + 1}
+            connection.execute(update(reviews).where(*which).values(due_at=due, **revs))
+        return self._tell(Recorded.WOKEN)
 
     def _is_the_known(self, connection: Connection, notice: Notice) -> bool:
         """Tell whether the name still stands for the repository first seen under it; names are reused, ids never."""
@@ -161,6 +170,8 @@ class Arrivals:
         asked = _asked(found, notice)
         # While a worker may be reading something newer, what the row holds proves nothing.
         is_settled = found is not None and found.lease is None and found.rev == found.seen_rev
+        # A comment moves GitHub's `updated_at`: whoever waits for an answer looks whether it is there.
+        is_settled = is_settled and not (found.questions and found.state == State.WAITING)
         if is_settled and not asked and tells_nothing_new(review_from(found), notice.seen):
             return Recorded.NOTHING_NEW
         first = {"vouched": "vouched" in asked, "adopted": adopt}

@@ -76,6 +76,11 @@ def note_history(connection: Connection, now: datetime, row: Review, happened: l
         connection.execute(insert(history), [{**facts, **asdict(thing)} for thing in happened])
 
 
+def history_from(row: Row[Any]) -> HistoryRow:
+    """Read one row of `history`."""
+    return HistoryRow(**{name: row._mapping[name] for name in HistoryRow.__slots__})
+
+
 def _decision_from(data: dict[str, Any] | None) -> Decision | None:
     if data is None:
         return None

@@ -1,7 +1,7 @@
 """The story of a pull request, one function a step; the worker calls `step` for every row it has claimed.
 
-Look at GitHub and ask Lily (`asking`), say what GitHub should show (`saying`), merge (`merging`), mail (`letters`),
-and look for what no webhook told (`looking`).
+Look at GitHub and ask Lily (`asking`), say what GitHub should show (`saying`), pass on questions (`talking`),
+merge (`merging`), mail (`letters`), and look for what no webhook told (`looking`).
 Every outside call is followed by a checkpoint, so that a step can be cut anywhere and run again: what was done is
 read from the row, or from GitHub, never guessed. It never merges without a standing yes for this head and base.
 """
@@ -18,6 +18,7 @@ from app.workflow.letters import preview_of, request_fresh_link, request_sign_in
 from app.workflow.looking import look_around, set_looks
 from app.workflow.merging import merge
 from app.workflow.saying import say
+from app.workflow.talking import talk
 
 __all__ = [
     "Gate",
@@ -49,6 +50,7 @@ def advance(gate: Gate, claim: Claim) -> Rest:
     look(work)
     wait = ask(work)
     say(work)
+    talk(work)
     if work.row.state is State.TO_MERGE:
         return merge(work)
     return wait

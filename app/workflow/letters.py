@@ -16,7 +16,7 @@ from urllib.parse import quote
 from app import mail
 from app.links import DecideLink, SignInLink
 from app.review import Choice, PullRequest, Review, Reviewer, Snapshot, State
-from app.store import Claim, Letter, NewLetter
+from app.store import Claim, HistoryRow, Letter, NewLetter
 from app.workflow.gate import Gate, Rest
 
 
@@ -89,9 +89,19 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         try_url=preview_of(gate, asked.snapshot.pull),
         is_fresh=letter.kind == "fresh",
         previous_note=last.detail if last and last.what == "rejected" else None,
+        is_answer=letter.kind == "answer",
+        talk=_talk(gate, row, last),
         **_news(gate, row, asked.snapshot),
     )
     return Words(mail.compose_request(request, now, gate.timezone))
+
+
+def _talk(gate: Gate, row: Review, last: HistoryRow | None) -> tuple[mail.Line, ...]:
+    """Return the question that was asked since the last decision, and what was answered."""
+    lines = gate.store.talk.last(row.id)
+    if not lines or (last and last.at >= lines[0].at):
+        return ()
+    return tuple(mail.Line(line.who, line.detail, is_question=line.what == "question") for line in lines)
 
 
 def _news(gate: Gate, row: Review, now: Snapshot) -> dict[str, Any]:
@@ -163,6 +173,7 @@ def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> l
 WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | None]] = {
     "ask": _question,
     "fresh": _question,
+    "answer": _question,
     "digest": _digest,
     "bypass": _bypass,
     "sign_in": _sign_in,

@@ -10,7 +10,7 @@ from typing import Any
 
 from demo.github import pull_shapes, shapes
 from demo.github.shapes import Json
-from demo.github.state import Check, Person, Pull, Repo, Status
+from demo.github.state import Check, Comment, Person, Pull, Repo, Status
 from demo.github.world import World
 
 NOTHING = "0" * 40
@@ -125,6 +125,15 @@ def status(world: World, repo: Repo, sha: str, one: Status) -> None:
         "updated_at": shapes.time(one.at),
     }
     _tell(world, "status", None, repo, one.creator, about)
+
+
+def commented(world: World, pull: Pull, one: Comment) -> None:
+    """Tell of a comment under a pull request, which GitHub calls an issue here."""
+    about = {
+        "issue": pull_shapes.issue(world, pull),
+        "comment": {**pull_shapes.comment(world, pull.repo, one), "reactions": pull_shapes.reactions(one.id)},
+    }
+    _tell(world, "issue_comment", "created", pull.repo, one.user, about)
 
 
 def check(world: World, repo: Repo, one: Check, sender: Person) -> None:

@@ -106,6 +106,7 @@ def add_comment(world: World, pull: Pull, user: Person, body: object) -> Comment
     comment = Comment(next(world.ids), pull.number, user, text, now, now)
     pull.repo.comments[comment.id] = comment
     pull.updated_at = now
+    events.commented(world, pull, comment)
     return comment
 
 

@@ -173,6 +173,16 @@ class PretendGitHub(Served):
         """Change title or body."""
         self._do(lambda world, pull, who: pulls.edit(world, pull, who, title, body), number, repo, by)
 
+    def comment(
+        self, number: int, body: str, *, repo: Repo | str | None = None, by: str | None = None
+    ) -> None:
+        """Comment on a pull request; by its author unless said."""
+
+        def write(world: World, pull: Pull, who: Person | None) -> None:
+            marks.add_comment(world, pull, who or pull.repo.owner, body)
+
+        self._do(write, number, repo, by)
+
     def request_review(
         self, number: int, login: str, *, repo: Repo | str | None = None, by: str | None = None
     ) -> None:

@@ -177,6 +177,52 @@ def review(world: World, pull: Pull, one: Review) -> Json:
     }
 
 
+def issue(world: World, pull: Pull) -> Json:
+    """Write the "issue" that a webhook calls a pull request."""
+    links, html = _pull_links(world, pull), f"{repo_html(world, pull.repo)}/pull/{pull.number}"
+    api = links["issue"]
+    return {
+        "url": api,
+        "repository_url": repo_api(world, pull.repo),
+        **{f"{name}_url": f"{api}/{name}" for name in ("comments", "events")},
+        "labels_url": f"{api}/labels{{/name}}",
+        "html_url": html,
+        "id": pull.id,
+        "node_id": node("PullRequest", pull.id),
+        "number": pull.number,
+        "title": pull.title,
+        "user": maybe_person(world, pull.user),
+        "labels": [],
+        "state": pull.state,
+        "locked": False,
+        "assignee": None,
+        "assignees": [],
+        "milestone": None,
+        "comments": sum(one.number == pull.number for one in pull.repo.comments.values()),
+        "created_at": time(pull.created_at),
+        "updated_at": time(pull.updated_at),
+        "closed_at": maybe_time(pull.closed_at),
+        "author_association": pull.association,
+        "active_lock_reason": None,
+        "draft": pull.draft,
+        "pull_request": {
+            "url": links["self"],
+            "html_url": html,
+            "diff_url": f"{html}.diff",
+            "patch_url": f"{html}.patch",
+            "merged_at": maybe_time(pull.merged_at),
+        },
+        "body": pull.body,
+        "reactions": reactions(pull.id),
+    }
+
+
+def reactions(number: int) -> Json:
+    """Write that nobody reacted."""
+    kinds = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+    return {"url": f"https://api.github.com/reactions/{number}", "total_count": 0, **dict.fromkeys(kinds, 0)}
+
+
 def comment(world: World, repo: Repo, one: Comment) -> Json:
     """Write an "issue-comment"."""
     api = repo_api(world, repo)

@@ -1,0 +1,74 @@
+"""Questions that a reviewer asks without deciding, and what the developers answer.
+
+Called by `pages` and `workflow`. Both are lines of the history; the row counts the questions, so that the worker
+sees which GitHub was not told yet. A question never changes whose turn it is.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from sqlalchemy import Select, case, select, update
+
+from app.review import Reviewer, Signpost, may_ask
+from app.store.database import Database
+from app.store.rows import Happening, HistoryRow, history_from, note_history, review_from
+from app.store.tables import history, reviews
+
+QUESTION, ANSWER = "question", "answered"
+
+
+class Talk:
+    """Questions and answers by review."""
+
+    def __init__(self, database: Database, work_made: threading.Event) -> None:
+        self._database = database
+        self._work_made = work_made
+
+    def ask(self, review_id: int, round_: int, words: str, reviewer: Reviewer) -> Signpost | None:
+        """Keep a reviewer's question about one round, if the rules allow it; return why not, or None.
+
+        The very question that was asked last is the same question. Raises LookupError when there is no such review.
+        """
+        with self._database.write() as connection:
+            found = connection.execute(
+                select(reviews).where(reviews.c.id == review_id).with_for_update()
+            ).first()
+            if found is None:
+                raise LookupError(review_id)
+            row, now = review_from(found), self._database.now(connection)
+            refused = may_ask(row, round_, words)
+            if refused:
+                return refused
+            told = connection.execute(_lines(review_id).order_by(history.c.id.desc()).limit(1)).first()
+            if told and (told.what, told.who, told.detail) == (QUESTION, reviewer.name, words.strip()):
+                return None
+            due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
+            # Nothing that GitHub has to be read for: a holder of the lease goes on at once.
+            revs = {"rev": row.rev + 1, "seen_rev": row.seen_rev + 1}
+            values = {"questions": row.questions + 1, "due_at": due, **revs}
+            connection.execute(update(reviews).where(reviews.c.id == review_id).values(values))
+            note_history(connection, now, row, [Happening(QUESTION, reviewer.name, words.strip())])
+        self._work_made.set()
+        return None
+
+    def questions(self, review_id: int) -> list[HistoryRow]:
+        """Return every question about a review, oldest first; `Review.questions` counts them."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                _lines(review_id).where(history.c.what == QUESTION).order_by(history.c.id)
+            )
+            return [history_from(row) for row in found]
+
+    def last(self, review_id: int) -> list[HistoryRow]:
+        """Return the last question and what was answered since; empty when nobody asked."""
+        with self._database.read() as connection:
+            found = connection.execute(_lines(review_id).order_by(history.c.id))
+            lines = [history_from(row) for row in found]
+        asked = [number for number, line in enumerate(lines) if line.what == QUESTION]
+        return lines[asked[-1] :] if asked else []
+
+
+def _lines(review_id: int) -> Select[Any]:
+    return select(history).where(history.c.review_id == review_id, history.c.what.in_((QUESTION, ANSWER)))

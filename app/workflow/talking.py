@@ -1,0 +1,78 @@
+"""A reviewer's question to the developers, and their answer: a comment each way.
+
+The question is told once; whatever insiders or the author comment after it is an answer, and goes into the next
+letter. It decides nothing: the change keeps waiting for its reviewer.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from app import mail
+from app.github_client import Refused
+from app.review import Comment, Reviewer, State
+from app.store import Happening, NewLetter
+from app.workflow.gate import Work
+
+# Every comment of the gate's own ends with a marker that begins so.
+OWN = "<!-- qa-gate "
+# Two comments in a row make one letter.
+TOGETHER = timedelta(minutes=1)
+LONGEST_ANSWER = 2_000
+
+
+def talk(work: Work) -> None:
+    """Tell GitHub what was asked; then take in what was answered."""
+    if work.row.said_question < work.row.questions:
+        say_questions(work)
+    elif work.row.heard and work.row.state is State.WAITING:
+        hear(work)
+
+
+def say_questions(work: Work) -> None:
+    """Write each question that GitHub was not told yet as a comment; its marker is looked for first."""
+    row, github = work.row, work.gate.github
+    asked = work.gate.store.talk.questions(row.id)
+    for number in range(row.said_question + 1, len(asked) + 1):
+        line = asked[number - 1]
+        marker = f"{OWN}{row.id} question {number} -->"
+        happened = []
+        heard = row.heard
+        try:
+            found = github.find_comment(row.repository, row.number, marker)
+            work.keep()
+            body = mail.question(line.who, line.detail, marker)
+            heard = found or github.say_comment(row.repository, row.number, body)
+        except Refused as refusal:
+            happened = [Happening("unsaid", "GitHub", refusal.reason)]
+        work.keep(said_question=number, heard=heard, happened=happened)
+
+
+def hear(work: Work) -> None:
+    """Keep what was answered since the question, and mail it to who asked."""
+    row = work.row
+    comments = work.gate.github.comments_after(row.repository, row.number, row.heard)
+    answers = [said for said in comments if _is_answer(said, row.author)]
+    work.keep(
+        heard=comments[-1].id if comments else row.heard,
+        happened=[Happening("answered", said.author, said.body[:LONGEST_ANSWER]) for said in answers],
+        news=[_letter(work)] if answers else [],
+    )
+
+
+def _is_answer(said: Comment, author: str) -> bool:
+    return not said.is_bot and OWN not in said.body and (said.is_insider or said.author == author)
+
+
+def _letter(work: Work) -> NewLetter:
+    row = work.row
+    key = f"answer {row.id} {row.questions}"
+    return NewLetter(key, "answer", _asker(work).id, row.id, row.round, delay=TOGETHER)
+
+
+def _asker(work: Work) -> Reviewer:
+    """Return who asked the last question, if still a reviewer, else who is asked about the change."""
+    people = work.gate.policy.reviewers
+    name = work.gate.store.talk.questions(work.row.id)[-1].who
+    named = next((person for person in people if person.name == name), None)
+    return named or work.gate.policy.reviewer(work.row.reviewer) or people[0]

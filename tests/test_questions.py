@@ -1,0 +1,211 @@
+"""A question without deciding: it goes to the developers, the change keeps waiting, and the answer comes by mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.review import Signpost, State, may_ask
+from app.store import Store
+from tests.builders import LILY, row
+from tests.test_store import wake
+from tests.world import World
+
+QUESTION = "Should a card for 0 euros be possible?"
+MakeWorld = Callable[..., World]
+
+
+@pytest.fixture
+def make_world(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeWorld]:
+    worlds: list[World] = []
+
+    def make(**settings: str) -> World:
+        worlds.append(World(tmp_path / f"git{len(worlds)}", sqlite_url, monkeypatch, **settings))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.stop()
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    return make_world()
+
+
+def comments(world: World) -> list[str]:
+    return [comment.body for comment in world.github.repo().comments.values()]
+
+
+def ask(world: World, words: str = QUESTION) -> int:
+    """Let Lily be asked, and let her ask back; return the pull request's number."""
+    number = world.open()
+    world.settle()
+    assert world.decide("question", words).status_code == 303
+    world.settle()
+    return number
+
+
+def test_a_question_becomes_a_comment_and_decides_nothing(world: World) -> None:
+    ask(world)
+    (comment,) = comments(world)
+    assert "Lily asks:" in comment
+    assert QUESTION in comment
+    assert (world.row().state, world.row().round, world.row().decision) == (State.WAITING, 1, None)
+    assert QUESTION in world.see()
+    assert len(world.inbox.mails) == 1
+    world.decide()
+    world.settle()
+    assert world.row().state is State.MERGED
+
+
+def test_the_answer_comes_by_mail_with_both_links(world: World) -> None:
+    number = ask(world)
+    world.pass_(minutes=5)
+    world.github.comment(number, "No, I will\n\nforbid <b>that</b>.", by="sam")
+    world.settle()
+    world.github.comment(number, "Done.", by="sam")
+    world.settle()
+    world.pass_(minutes=2)
+    assert len(world.inbox.mails) == 2
+    mail = world.inbox.mails[-1]
+    assert mail.subject == world.inbox.mails[0].subject
+    for words in ("There is an answer to your question.", "You asked:", QUESTION, "sam answered:", "> Done."):
+        assert words in mail.text
+    assert "forbid &lt;b&gt;that&lt;/b&gt;." in mail.html
+    assert "Done." in world.see()
+    world.decide(path=world.link())
+    world.settle()
+    assert world.row().state is State.MERGED
+
+
+def test_a_later_version_quotes_what_was_answered(world: World) -> None:
+    number = ask(world)
+    world.github.comment(number, "It is forbidden now.", by="sam")
+    world.commit("gift-cards", "Forbid it", cards_py="forbidden\n")
+    world.settle()
+    world.pass_(minutes=10)
+    assert "It is forbidden now." in world.inbox.mails[-1].text
+    assert len(world.inbox.mails) == 2
+
+
+def test_who_answers_must_belong_here_or_have_written_it(world: World) -> None:
+    world.github.add_person("eva", association="NONE")
+    world.github.add_person("ci", "Bot")
+    number = ask(world)
+    for stranger in ("eva", "ci"):
+        world.github.comment(number, "Buy my cards!", by=stranger)
+    world.settle()
+    world.pass_(minutes=2)
+    assert len(world.inbox.mails) == 1
+    assert "Buy my cards!" not in world.see()
+
+
+def test_an_answer_whose_webhook_was_lost_is_found_by_the_look(world: World) -> None:
+    number = ask(world)
+    world.github.webhooks_paused = True
+    world.pass_(minutes=5)
+    world.github.comment(number, "No.", by="sam")
+    world.look()
+    world.pass_(minutes=2)
+    assert "sam answered:" in world.inbox.mails[-1].text
+
+
+def test_a_question_needs_words_and_twice_is_once(world: World) -> None:
+    world.open()
+    world.settle()
+    page = world.decide("question", "  ")
+    assert page.status_code == 422
+    assert "Please write your question" in page.text
+    for _ in range(2):
+        assert world.decide("question", QUESTION).status_code == 303
+    world.settle()
+    assert len(comments(world)) == 1
+
+
+def test_a_question_about_an_old_version_is_kept_for_copying(world: World) -> None:
+    world.open()
+    world.settle()
+    world.commit("gift-cards", "More", cards_py="more\n")
+    world.settle()
+    page = world.decide("question", QUESTION)
+    assert page.status_code == 409
+    assert "There is a newer version" in page.text
+    assert QUESTION in page.text
+    assert comments(world) == []
+
+
+def test_a_question_whose_answer_was_lost_is_not_asked_twice(world: World) -> None:
+    world.github.fail("POST", "/comments$", None, after=True)
+    ask(world)
+    world.pass_(minutes=5)
+    assert len(comments(world)) == 1
+    assert world.row().said_question == 1
+
+
+def test_a_refused_question_is_in_the_history(world: World) -> None:
+    world.github.fail("POST", "/comments$", 403, {"message": "Issue is locked"})
+    ask(world)
+    history = world.store.reviews.history(world.row().id)
+    assert [line.what for line in history[-2:]] == ["question", "unsaid"]
+    assert world.row().state is State.WAITING
+
+
+def test_an_answered_question_is_old_news_after_her_no(world: World) -> None:
+    number = ask(world)
+    world.github.comment(number, "No.", by="sam")
+    world.settle()
+    world.decide("reject", "Then say so on the page.")
+    world.settle()
+    world.commit("gift-cards", "Say so", cards_py="said\n")
+    world.settle()
+    world.pass_(minutes=10)
+    assert QUESTION not in world.inbox.mails[-1].text
+    assert "Then say so on the page." in world.inbox.mails[-1].text
+
+
+@pytest.mark.parametrize(
+    "state, why",
+    [
+        (State.REJECTED, Signpost.REJECTED),
+        (State.TO_MERGE, Signpost.APPROVED),
+        (State.DRAFT, Signpost.DRAFT),
+        (State.CLOSED, Signpost.CLOSED),
+    ],
+)
+def test_only_what_waits_can_be_asked_about(state: State, why: Signpost) -> None:
+    assert may_ask(row(state), 1, QUESTION) is why
+
+
+def test_a_question_is_kept_on_both_databases(database_url: str) -> None:
+    store = Store(database_url)
+    store.create()
+    with pytest.raises(LookupError):
+        store.talk.ask(1, 1, QUESTION, LILY)
+    wake(store)
+    assert store.talk.ask(1, 1, QUESTION, LILY) is None
+    assert [line.detail for line in store.talk.last(1)] == [QUESTION]
+    found = store.reviews.get(1)
+    assert found
+    assert (found.questions, found.said_question) == (1, 0)
+    store.close()
+
+
+def test_she_asks_from_her_phone(world: World, open_page: Callable[..., Page]) -> None:
+    number = world.open()
+    world.settle()
+    page = open_page(width=375)
+    page.goto(f"{world.url}{world.link()}")
+    page.get_by_role("textbox").fill(QUESTION)
+    page.get_by_role("button", name="Ask a question").click()
+    expect(page.get_by_role("region", name="Questions").get_by_text("You asked")).to_be_visible()
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    expect(page.get_by_role("textbox")).to_have_value("")
+    world.settle()
+    world.github.comment(number, "No.", by="sam")
+    world.settle()
+    page.reload()
+    expect(page.get_by_role("region", name="Questions").get_by_text("sam answered")).to_be_visible()
