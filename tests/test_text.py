@@ -235,6 +235,11 @@ def test_headings_rank_below_the_page() -> None:
     assert [line[1:3] for line in html.split("\n")] == ["h3", "h4", "h5", "h6", "h6", "h6", "h3"]
 
 
+def test_headings_leave_no_level_out() -> None:
+    html = markdown_html("### a\n###### b\n##### c\n# d\n## e\n# f")
+    assert [line[1:3] for line in html.split("\n")] == ["h3", "h4", "h4", "h3", "h4", "h3"]
+
+
 def test_lists_code_quotes_and_emphasis_stay() -> None:
     source = "- a\n- b\n  1. c\n\n```py\nx = 1\n```\n\n> *q* ~~s~~\n\n---\n\n3. d"
     html = markdown_html(source)

@@ -47,13 +47,12 @@ class Parser(MarkdownIt):
     def tamed(self, source: str, name_of: Callable[[str], str]) -> list[Token]:
         """Return the tokens of a text; `name_of` says what stands in brackets after a link."""
         tokens = self.parse(source)
+        _lower_headings(tokens)
         for token in tokens:
             if token.type == "inline":
                 token.children = list(_links_named(_words(self, token.children or []), name_of))
             elif token.type == "html_block":
                 token.content = _visible(token.content)
-            elif token.type in ("heading_open", "heading_close"):
-                token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"  # the page itself has h1 and h2
         return tokens
 
 
@@ -61,6 +60,16 @@ def host_of(url: str) -> str:
     """Return the host of a web address, or whom a mail would go to."""
     parts = urlsplit(url)
     return parts.hostname or parts.path
+
+
+def _lower_headings(tokens: Sequence[Token]) -> None:
+    """Begin with h3, since the page itself has h1 and h2, and leave no level out: a screen reader's map of the page."""
+    above: list[str] = []
+    for token in tokens:
+        if token.type == "heading_open":
+            above = [*(tag for tag in above if tag < token.tag), token.tag]
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(2 + len(above), 6)}"
 
 
 def _html_block(_: Any, tokens: Sequence[Token], index: int, *__: Any) -> str:

@@ -1,0 +1,136 @@
+"""Every page in every state that a person can meet, in one world: for the checks of accessibility and for pictures.
+
+`Gallery` tells a small story in a shop; `pages` are the addresses that it leads to, by name. Nothing here asserts.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.links import DecideLink
+from app.review import Choice, Reviewer
+from tests.world import SHOP, World
+
+MAX = "Max <max@example.com>"
+BODY = """\
+Customers ask for a present that always fits.
+
+- There are two cards, for **25** and for **50**
+- They are valid for three years
+
+## How to test
+
+1. Open the shop and go to *Gifts*
+2. Put a card into the cart
+3. It should look right on a phone, too
+"""
+
+
+class Gallery:
+    """A shop whose pull requests have each come to another end."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.world = World(
+            folder / "git",
+            f"sqlite:///{folder}/qa-gate.db",
+            monkeypatch,
+            QA_REVIEWERS=f"Lily <lily@example.com>, {MAX}",
+            PREVIEW_URL="https://preview.example.com/{number}/",
+        )
+        self.world.github.add_person("kim")
+        self.pages: dict[str, str] = {}
+        self._mails: dict[int, str] = {}
+        self._live()
+
+    def stop(self) -> None:
+        """End what was started."""
+        self.world.stop()
+
+    @property
+    def lily(self) -> Reviewer:
+        """The reviewer whose pages these are."""
+        return self.world.gate.policy.reviewers[0]
+
+    def way_in(self) -> str:
+        """Ask for a sign-in mail, and return the address in it; each works once, and one a minute is sent."""
+        self.world.clock.pass_(minutes=2)
+        self.world.browser.post("/sign-in", data={"address": self.lily.address})
+        self.world.settle()
+        found = re.search(r"/sign-in/\S+", self.world.inbox.mails[-1].text)
+        assert found
+        return found[0]
+
+    def link(self, number: int, choice: Choice = Choice.APPROVE, *, days_ago: int = 0) -> str:
+        """The path of a link about a pull request's round as it is now."""
+        row, links = self.world.row(number), self.world.gate.links
+        moment = self.world.clock.now - timedelta(days=days_ago)
+        url = links.decide_url(DecideLink(row.id, row.round, self.lily.id, choice), moment)
+        return url.removeprefix(self.world.url)
+
+    def _asked(self, branch: str, title: str, body: str = "The supplier's new list came in.\n") -> int:
+        number = self.world.open(branch, title=title, body=body)
+        self.world.settle()
+        self.world.clock.pass_(minutes=7)
+        return number
+
+    def _live(self) -> None:
+        world = self.world
+        self._question()
+        self._ends()
+        asked = self._asked("night-colours", "Be kind to eyes at night")
+        self.pages["old round"] = self.link(asked)
+        world.commit("night-colours", "More contrast", style_css="night\n")
+        world.settle()
+        world.pass_(minutes=10)
+        self.pages |= {
+            "asked again": self.link(asked),
+            "expired": self.link(asked, days_ago=31),
+            "tampered": "/decide/not-a-link",
+            "fresh link sent": f"{self.pages['old round']}/fresh",
+            "sign in": "/sign-in",
+            "sign in: mail sent": "/sign-in/sent",
+            "missing": "/nothing-here",
+            "pending": "/",
+        }
+
+    def _question(self) -> None:
+        number = self._asked("gift-cards", "Add gift cards", BODY)
+        self.world.decide("question", "Should a card for 0 euros be possible?", path=self.link(number))
+        self.world.settle()
+        self.world.clock.pass_(minutes=20)
+        self.world.github.comment(number, "No. It is forbidden now.", by="sam")
+        self.world.settle()
+        self.pages |= {
+            "question": self.link(number),
+            "question, reject first": self.link(number, Choice.REJECT),
+        }
+
+    def _ends(self) -> None:
+        world = self.world
+        ended = {
+            name: self._asked(branch, title)
+            for name, branch, title in (
+                ("merged", "smoky-price", "Update the price of Smoky evening"),
+                ("rejected", "free-delivery", "Free delivery from 50"),
+                ("closed", "old-idea", "An idea that was given up"),
+                ("draft", "half-done", "Half done"),
+                ("bypassed", "in-a-hurry", "In a hurry"),
+                ("held", "opening-hours", "Show when we answer"),
+            )
+        }
+        world.decide(path=self.link(ended["merged"]))
+        world.decide(
+            "reject", "49.99 is free already.\nIt should cost 4.90.", path=self.link(ended["rejected"])
+        )
+        world.github.close(ended["closed"])
+        world.github.convert_to_draft(ended["draft"])
+        world.github.merge_as("kim", ended["bypassed"])
+        hours = world.github.pull(ended["held"]).head
+        world.github.commit(SHOP, "development", {f"{hours.partition('-')[2]}.py": "clash\n"}, "Clash", "kim")
+        world.decide(path=self.link(ended["held"]))
+        world.settle()
+        self.pages |= {name: self.link(number) for name, number in ended.items()}

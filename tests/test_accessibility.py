@@ -1,0 +1,158 @@
+"""Every page in every state, looked at by axe in a real browser: WCAG 2.2 AA, narrow and wide, light and dark.
+
+And what axe cannot see: nothing is wider than the screen, at 200 % and on the smallest phone, and all of it can be
+reached and decided with the keyboard alone, without JavaScript too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from app.review import State
+from tests.gallery import Gallery
+
+OpenPage = Callable[..., Page]
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    with pytest.MonkeyPatch.context() as environment:
+        gallery = Gallery(tmp_path_factory.mktemp("gallery"), environment)
+        yield gallery
+        gallery.stop()
+
+
+@pytest.fixture(scope="module")
+def session(gallery: Gallery, browser: Browser) -> Any:
+    """Lily's cookies, from signing in once."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{gallery.world.url}{gallery.way_in()}")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{gallery.world.url}/")
+    cookies = context.storage_state()
+    context.close()
+    return cookies
+
+
+def faults(page: Page, what: str) -> list[str]:
+    """What axe finds, a line each."""
+    found: list[dict[str, Any]] = Axe().run(page, options=RULES).response["violations"]
+    return [
+        f"{what}: {fault['id']} at {' '.join(map(str, node['target']))}: {node['failureSummary']}"
+        for fault in found
+        for node in fault["nodes"]
+    ]
+
+
+def names(gallery: Gallery) -> list[str]:
+    # Signed in, "/sign-in" leads to the list; it is looked at by itself below.
+    return [name for name in gallery.pages if name != "sign in"]
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(
+    gallery: Gallery, session: Any, open_page: OpenPage, width: int, scheme: str
+) -> None:
+    out = open_page(width, color_scheme=scheme)
+    page = open_page(width, color_scheme=scheme, storage_state=session)
+    out.goto(f"{gallery.world.url}/sign-in")
+    found = faults(out, "sign in")
+    for name in names(gallery):
+        page.goto(f"{gallery.world.url}{gallery.pages[name]}")
+        for part in page.locator("summary").all():
+            part.click()
+        found += faults(page, name)
+    assert found == []
+
+
+@pytest.mark.parametrize("width", [320, 640])
+def test_nothing_is_wider_than_the_screen(
+    gallery: Gallery, session: Any, open_page: OpenPage, width: int
+) -> None:
+    page = open_page(width, storage_state=session)  # 640 is 1280 at 200 %
+    wide = []
+    for name in names(gallery):
+        page.goto(f"{gallery.world.url}{gallery.pages[name]}")
+        for part in page.locator("summary").all():
+            part.click()
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            wide.append(name)
+    assert wide == []
+
+
+def test_a_missing_reason_is_said_so_that_a_screen_reader_hears_it(
+    gallery: Gallery, open_page: OpenPage
+) -> None:
+    page = open_page(375)
+    page.goto(f"{gallery.world.url}{gallery.pages['question, reject first']}")
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_role("alert")).to_contain_text("Please write what should change")
+    expect(page.get_by_role("textbox")).to_be_focused()
+    assert faults(page, "a missing reason") == []
+
+
+def test_every_page_has_a_title_of_its_own_and_one_heading(
+    gallery: Gallery, session: Any, open_page: OpenPage
+) -> None:
+    page = open_page(storage_state=session)
+    for name in names(gallery):
+        page.goto(f"{gallery.world.url}{gallery.pages[name]}")
+        assert page.get_by_role("heading", level=1).count() == 1, name
+        assert re.fullmatch(r"\S.* · QA gate", page.title()), name
+
+
+def test_nothing_comes_from_outside(gallery: Gallery, session: Any, open_page: OpenPage) -> None:
+    page = open_page(storage_state=session)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for name in names(gallery):
+        page.goto(f"{gallery.world.url}{gallery.pages[name]}")
+    assert [url for url in asked if not url.startswith(gallery.world.url)] == []
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until a button of this name has the focus."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        focused = page.evaluate("document.activeElement.innerText || ''")
+        if name in focused and page.evaluate("document.activeElement.tagName") == "BUTTON":
+            # It can be seen where one is.
+            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+            return
+    raise AssertionError(f"no way to {name}")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_keyboard_alone_rejects_and_approves_after_all(
+    gallery: Gallery, open_page: OpenPage, javascript: bool
+) -> None:
+    world = gallery.world
+    branch = f"keys-{javascript}".lower()
+    number = world.open(branch, title="Keys")
+    world.settle()
+    page = open_page(375, javascript=javascript)
+    page.goto(f"{world.url}{gallery.link(number)}")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.tagName") == "TEXTAREA":
+            break
+    page.keyboard.type("The keys are too small.")
+    tab_to(page, "Reject")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("You asked for changes")
+    tab_to(page, "Approve after all")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("It is being merged")
+    assert world.row(number).state is State.TO_MERGE
+    world.settle()
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Merged into development")
