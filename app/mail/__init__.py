@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from app.mail.compose import Mail, Request, comment, compose_request, compose_sign_in, held
 from app.mail.errors import MailError, MailLater, MailRefused
-from app.mail.news import DigestItem, compose_bypass, compose_digest
+from app.mail.news import DigestItem, Held, compose_bypass, compose_digest, compose_outcome
 from app.mail.send import Mailer
 
 __all__ = [
     "DigestItem",
+    "Held",
     "Mail",
     "MailError",
     "MailLater",
@@ -22,6 +23,7 @@ __all__ = [
     "comment",
     "compose_bypass",
     "compose_digest",
+    "compose_outcome",
     "compose_request",
     "compose_sign_in",
     "held",

@@ -1,7 +1,7 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
 `Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.letters`,
-`.timers`, `.queue`. It keeps what was acknowledged
+`.timers`, `.absences`, `.queue`. It keeps what was acknowledged
 and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
@@ -14,16 +14,19 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
+from app.store.absences import Absences
 from app.store.arrivals import Arrivals, Recorded
 from app.store.database import Database, Unavailable
-from app.store.letters import Letter, Letters, NewLetter
+from app.store.letters import A_DAY, Letter, Letters, NewLetter, outcome_letter
 from app.store.queue import LEASE, Claim, Overtaken, Queue
 from app.store.reviews import Reviews, Round
 from app.store.rows import Happening, HistoryRow
 from app.store.timers import Timer, Timers
 
 __all__ = [
+    "A_DAY",
     "LEASE",
+    "Absences",
     "Arrivals",
     "Claim",
     "Happening",
@@ -39,6 +42,7 @@ __all__ = [
     "Store",
     "Timer",
     "Unavailable",
+    "outcome_letter",
 ]
 
 
@@ -56,6 +60,7 @@ class Store:
         self.reviews = Reviews(self.database, self.work_made)
         self.letters = Letters(self.database)
         self.timers = Timers(self.database)
+        self.absences = Absences(self.database, self.work_made)
         self.queue = Queue(self.database)
 
     def create(self) -> None:

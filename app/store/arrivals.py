@@ -16,7 +16,7 @@ from sqlalchemy import Connection, case, select, update
 
 from app.review import Seen, State, tells_nothing_new
 from app.store.database import Database
-from app.store.rows import review_from
+from app.store.rows import review_from, woken
 from app.store.tables import deliveries, repositories, reviews, timers
 
 # The clocks of GitHub and of the gate may differ by so much.
@@ -88,10 +88,7 @@ class Arrivals:
                 return Recorded.UNKNOWN
             if not self._is_first(connection, delivery, now):
                 return Recorded.REPEATED
-            due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
-            # Both: it is looked at again at once, but nothing that the row holds has changed.
-            revs = {"rev": reviews.c.rev + 1, "seen_rev": reviews.c.seen_rev + 1}
-            connection.execute(update(reviews).where(*heads).values(due_at=due, **revs))
+            connection.execute(update(reviews).where(*heads).values(woken(now)))
         return self._tell(Recorded.WOKEN)
 
     def found(self, notice: Notice, is_gated: bool, *, adopt: bool) -> Recorded:
