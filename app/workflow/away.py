@@ -70,7 +70,9 @@ def hand_over(work: Work) -> Rest:
         reviewer=heir.id,
         to_list=False,
         news=[NewLetter(key, "instead", heir.id, row.id, row.round)],
-        happened=[Happening("handed_over", holder.name if holder else "Who was asked", heir.name)],
+        happened=[
+            Happening("handed_over", holder.name, heir.name) if holder else Happening("asked", heir.name)
+        ],
     )
     return Rest()
 

@@ -90,7 +90,7 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         pending_url=f"{gate.public_url}/",
         try_url=preview_of(gate, asked.snapshot.pull),
         is_fresh=letter.kind == "fresh",
-        instead_of=_who_handed_over(gate, row) if letter.kind == "instead" else None,
+        instead_of=_who_is_away(gate, row) if letter.kind == "instead" else None,
         previous_note=last.detail if last and last.what == "rejected" else None,
         **_news(gate, row, asked.snapshot, reviewer, last),
     )
@@ -117,9 +117,10 @@ def _news(
     }
 
 
-def _who_handed_over(gate: Gate, row: Review) -> str | None:
-    lines = [line for line in gate.store.reviews.history(row.id) if line.what == "handed_over"]
-    return lines[-1].who if lines else None
+def _who_is_away(gate: Gate, row: Review) -> str | None:
+    """Return whose question this was, if it was handed over because of an absence."""
+    asked = [line for line in gate.store.reviews.history(row.id) if line.what in ("asked", "handed_over")]
+    return asked[-1].who if asked and asked[-1].what == "handed_over" else None
 
 
 def _daily(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
