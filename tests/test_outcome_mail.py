@@ -39,9 +39,9 @@ def clash(world: World) -> None:
 
 
 def work_on(world: World, hours: int) -> None:
-    """Let time pass in the steps in which the gate looks again."""
-    for _ in range(hours * 6):
-        world.pass_(minutes=10)
+    """Let time pass: first in the steps in which the gate looks again, then by the hour."""
+    for minutes in [10] * 6 + [60] * (hours - 1):
+        world.pass_(minutes=minutes)
 
 
 # --- What somebody must act on ------------------------------------------------------------------------------
