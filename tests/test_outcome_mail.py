@@ -138,6 +138,26 @@ def test_checks_that_turn_red_are_mailed_five_minutes_later(world: World) -> Non
     assert "red (build)" in news(world)[0].text
 
 
+def test_a_red_check_that_is_run_again_is_no_mail(world: World) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development", "build"])
+    number = asked(world)
+    head = world.github.pull(number).head_sha
+    world.github.set_check(SHOP, head, "build", conclusion="failure")
+    world.decide()
+    world.settle()
+    while not world.row().stuck:
+        world.pass_(minutes=1)
+    world.github.set_check(SHOP, head, "build", "in_progress", None)
+    world.github.edit(
+        number, title="Add gift cards, again"
+    )  # so that the gate looks before the five minutes end
+    for _ in range(9):
+        world.pass_(seconds=20)
+    assert not world.row().stuck
+    world.pass_(minutes=6)
+    assert news(world) == []
+
+
 def test_github_being_down_is_a_mail_after_a_day(world: World) -> None:
     approved(world)
     world.github.fail("*", "", 502, times=10_000)
