@@ -68,6 +68,7 @@ def create_gate(settings: Settings, store: Store | None = None) -> Gate:
         public_url=settings.public_url,
         timezone=settings.timezone,
         preview_url=settings.preview_url,
+        digest_at=settings.digest_at,
     )
 
 

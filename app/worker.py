@@ -14,7 +14,7 @@ import threading
 from datetime import timedelta
 
 from app.store import Claim, Overtaken, Unavailable
-from app.workflow import Gate, Rest, set_looks, step
+from app.workflow import Gate, Rest, hand_over_unheld, set_digest, set_looks, step
 
 log = logging.getLogger("qa-gate.worker")
 
@@ -108,12 +108,14 @@ class Worker:
         return False
 
     def _beat(self) -> None:
-        """Give signs of life; at first, look for what webhooks told while no worker ran."""
+        """Give signs of life; at first, look for what happened while no worker ran, and for what settings changed."""
         is_new = True
         while not self._stop.is_set():
             try:
                 if is_new:
                     set_looks(self._gate)
+                    set_digest(self._gate)
+                    hand_over_unheld(self._gate)
                 is_new = False
                 self._gate.store.queue.beat(self._name)
                 self._gate.store.arrivals.forget_deliveries(REDELIVERED)

@@ -111,6 +111,7 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "adopted": False,
         "to_list": False,
         "hold": None,
+        "stuck": False,
         "problem": None,
         "attempts": 0,
         "rev": 1,

@@ -908,6 +908,7 @@ def test_readyz_follows_the_worker(desk: Desk) -> None:
         "worker": "alive",
         "worker_seen_ago": 59.0,
         "oldest_due_for": None,
+        "reviewers": "there",
     }
     desk.clock.pass_(seconds=1)
     assert desk.client.get("/readyz").status_code == 503

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from app.mail.compose import Line, Mail, Request, comment, compose_request, compose_sign_in, held, question
 from app.mail.errors import MailError, MailLater, MailRefused
-from app.mail.news import DigestItem, compose_bypass, compose_digest
+from app.mail.news import DigestItem, Held, compose_bypass, compose_digest, compose_outcome
 from app.mail.send import Mailer
 
 __all__ = [
     "DigestItem",
+    "Held",
     "Line",
     "Mail",
     "MailError",
@@ -23,6 +24,7 @@ __all__ = [
     "comment",
     "compose_bypass",
     "compose_digest",
+    "compose_outcome",
     "compose_request",
     "compose_sign_in",
     "held",

@@ -57,7 +57,8 @@ class Line:
 class Request:
     """A question to one reviewer about one round.
 
-    `is_again`: an earlier version was asked about before. `is_fresh`: the reviewer asked for a new link.
+    `is_again`: an earlier version was asked about before; `voided`: the reviewer had approved it. `is_fresh`: the
+    reviewer asked for a new link. `instead_of` is who was asked first, and is away now.
     `previous_note` is the reason of the reviewer's last rejection; `new_commits` are those that came since an
     earlier version was asked about, and `compare_url` leads to just what they change. `talk` is the last question
     and its answers; `is_answer`: the letter goes out because of an answer.
@@ -72,7 +73,9 @@ class Request:
     pending_url: str
     try_url: str | None = None
     is_again: bool = False
+    voided: bool = False
     is_fresh: bool = False
+    instead_of: str | None = None
     previous_note: str | None = None
     new_commits: tuple[Commit, ...] = ()
     compare_url: str | None = None
@@ -219,7 +222,11 @@ def _notes(request: Request) -> Iterator[str]:
         yield "There is an answer to your question."
     if request.is_fresh:
         yield "Here is the new link that you asked for."
-    if request.is_again:
+    if request.instead_of:
+        yield f"{request.instead_of} was asked about it and is away, so it comes to you."
+    if request.voided:
+        yield "You approved the version before; the code changed before it was merged. Here is the new version."
+    elif request.is_again:
         yield "The code changed since you last looked. Here is the new version."
     for branch in (pull.head, pull.base):
         if text.unusual(branch):

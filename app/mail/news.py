@@ -1,4 +1,4 @@
-"""The letters that are not one question: the list of several, and the news of a merge past the gate. Pure.
+"""The letters that are not one question: the list of several, and news of a merge that came or did not. Pure.
 
 The workflow calls it just before such a letter goes out. What `compose` promises holds here too: nothing of a
 stranger's becomes markup, a header or a link, and the HTML part stays under 90,000 bytes.
@@ -51,6 +51,15 @@ class DigestItem:
     reject_url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What keeps an approved change from being merged; `url` is the reader's own way to it, and to taking back."""
+
+    why: str | None
+    is_developer_told: bool
+    url: str
+
+
 def compose_digest(
     reviewer: Reviewer, items: Sequence[DigestItem], pending_url: str, now: datetime, timezone: ZoneInfo
 ) -> Mail:
@@ -80,13 +89,35 @@ def compose_bypass(reviewer: Reviewer, row: Review, merged_by: str, pending_url:
         "name": reviewer.name,
         "title": title,
         "place": f"{row.repository} #{row.number}",
-        "helper": "a developer" if row.author.endswith("[bot]") else _person(row.author) or "a developer",
+        "helper": _helper(row),
         "merged_by": somebody,
         "base": row.base,
         "code_url": row.url,
         "pending_url": pending_url,
     }
     return _letter(reviewer, "bypass", values, thread_of(row.repository, row.number))
+
+
+def compose_outcome(reviewer: Reviewer, row: Review, held: Held) -> Mail:
+    """Return the letter that says that what the reviewer approved is not merged yet, and who knows."""
+    title = text.plain(row.title, LONGEST_TITLE) or UNTITLED
+    values: dict[str, Any] = {
+        "subject": subject_of("Not merged yet", row.repository, row.number, title),
+        "preheader": "You approved it, and need not do anything.",
+        "name": reviewer.name,
+        "title": title,
+        "place": f"{row.repository} #{row.number}",
+        "why": held.why or "GitHub has not merged it, and has not said why.",
+        "told": _helper(row) if held.is_developer_told else None,
+        "url": held.url,
+        "code_url": row.url,
+    }
+    return _letter(reviewer, "outcome", values, thread_of(row.repository, row.number))
+
+
+def _helper(row: Review) -> str:
+    """Return who can be talked to about a change."""
+    return "a developer" if row.author.endswith("[bot]") else _person(row.author) or "a developer"
 
 
 def _letter(reviewer: Reviewer, name: str, values: dict[str, Any], thread: str | None) -> Mail:

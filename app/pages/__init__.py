@@ -11,13 +11,15 @@ from pathlib import Path
 
 from flask import Blueprint
 
-from app.pages import decide, frame, health, pending, sign_in
+from app.pages import away, decide, frame, health, pending, sign_in
 from app.workflow import Gate
 
 _STATIC = Path(__file__).parent.parent.parent / "templates" / "static"
 
 _ROUTES = (
     ("GET", "/", "pending", pending.show),
+    ("POST", "/away", "go_away", away.begin),
+    ("POST", "/back", "come_back", away.end),
     ("GET", "/decide/<token>", "question", decide.show),
     ("POST", "/decide/<token>", "decide", decide.decide),
     ("GET", "/decide/<token>/fresh", "sent", decide.sent),

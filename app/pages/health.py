@@ -11,7 +11,7 @@ from typing import Any
 from flask import Response, jsonify, make_response
 
 from app.store import Unavailable
-from app.workflow import Gate
+from app.workflow import Gate, first_there, who_is_away
 
 # A worker gives a sign of life every 15 seconds.
 WORKER_SILENT = timedelta(seconds=60)
@@ -27,6 +27,7 @@ def readyz(gate: Gate) -> Response:
     """Answer 200 when the database is there, a worker lives and no work is overdue; else 503. Times in seconds."""
     try:
         beat, due = gate.store.queue.last_beat(), gate.store.queue.oldest_due()
+        asked = first_there(gate, who_is_away(gate))
     except Unavailable:
         return _answer(False, database="away")
     is_alive = beat is not None and beat < WORKER_SILENT
@@ -37,6 +38,7 @@ def readyz(gate: Gate) -> Response:
         worker="alive" if is_alive else "silent",
         worker_seen_ago=_seconds(beat),
         oldest_due_for=_seconds(due),
+        reviewers="there" if asked else "all away",
     )
 
 

@@ -6,14 +6,18 @@ nothing to anybody who is not named in QA_REVIEWERS at this very moment.
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+from typing import Any
+
 from flask import Response, redirect, session, url_for
 from werkzeug.wrappers import Response as Redirect
 
+from app import text
 from app.links import DecideLink
 from app.pages import frame
 from app.pages.sign_in import signed_in
 from app.review import Choice, Review, Reviewer, State
-from app.workflow import Gate
+from app.workflow import Gate, first_there, nobody_is_there, who_is_away
 
 WAITING = (State.WAITING,)
 APPROVED = (State.TO_MERGE, State.MERGING)
@@ -22,8 +26,12 @@ DEVELOPERS = (State.REJECTED, State.TO_ASK, State.DRAFT)
 _OPEN = (*WAITING, *APPROVED, State.REJECTED)
 
 
-def show(gate: Gate) -> Response | Redirect:
-    """Answer `GET /`; who is not signed in is led to the way in."""
+# Nobody plans further ahead than this; a slip of the year is noticed.
+LONGEST_AWAY = timedelta(days=365)
+
+
+def show(gate: Gate, status: int = 200, mistake: str | None = None) -> Response | Redirect:
+    """Answer `GET /`; who is not signed in is led to the way in. `mistake` is in the form for being away."""
     reviewer = signed_in(gate)
     if reviewer is None:
         return redirect(url_for("pages.sign_in"), 303)
@@ -32,15 +40,37 @@ def show(gate: Gate) -> Response | Redirect:
         gate,
         "pending.html",
         now,
+        status,
         reviewer=reviewer,
         waiting=_in(rows, WAITING),
         approved=_in(rows, APPROVED),
         developers=_in(rows, DEVELOPERS),
-        problems=gate.store.arrivals.problems(),
+        **_absence(gate, reviewer, now.astimezone(gate.timezone).date()),
+        mistake=mistake,
         links={row.id: gate.links.decide_url(_link(row, reviewer), now) for row in _in(rows, _OPEN)},
         names={person.id: person.name for person in gate.policy.reviewers},
         csrf=session["csrf"],
     )
+
+
+def days_back(today: date) -> tuple[date, date]:
+    """Return the first and the last day that may be somebody's first day back."""
+    return today + timedelta(days=1), today + LONGEST_AWAY
+
+
+def _absence(gate: Gate, reviewer: Reviewer, today: date) -> dict[str, Any]:
+    """Return until when the reviewer is away, who stands in, and what whoever runs the gate should know of it."""
+    away, problems = who_is_away(gate), gate.store.arrivals.problems()
+    back = away.get(reviewer.id)
+    stand_in = first_there(gate, {*away, reviewer.id})
+    if first_there(gate, away) is None:
+        problems.append(nobody_is_there(gate, away))
+    return {
+        "problems": problems,
+        "away_until": text.day(back.astimezone(gate.timezone).date(), today) if back else None,
+        "stand_in": stand_in.name if stand_in else None,
+        "days": days_back(today),
+    }
 
 
 def _in(rows: list[Review], states: tuple[State, ...]) -> list[Review]:

@@ -6,6 +6,7 @@ Everybody imports from here; nothing here reads a clock, a network, a database o
 
 from __future__ import annotations
 
+from app.review.days import day_begins, digest_on, next_digest
 from app.review.facts import (
     INSIDERS,
     Change,
@@ -81,14 +82,17 @@ __all__ = [
     "consequences",
     "context_of",
     "covers",
+    "day_begins",
     "decide",
     "delta",
+    "digest_on",
     "event_of",
     "follow",
     "is_dead_end",
     "marker_of",
     "may_ask",
     "may_be_carried",
+    "next_digest",
     "next_move",
     "said",
     "stale_successes",

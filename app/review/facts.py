@@ -241,10 +241,11 @@ class Review:
     `success_on` names every commit and status context on which success stands, or may stand, at GitHub.
     `said_*` is what GitHub was last told; `saying` is the decision whose review may be on its way.
     `asked_again`: somebody requested a review since the last look; `vouched`: somebody else than the author did.
-    `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is not merged yet;
-    `problem` why the last step failed. `questions` counts what reviewers asked without deciding, `said_question` how
-    many of those GitHub was told, `heard` is the id of the last comment that was read for answers. `rev` counts what
-    happened, `seen_rev` how far we have looked; `hint` is what the only webhook in between said.
+    `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is
+    not merged yet, and `stuck` that this does not end by itself; `problem` why the last step failed. `questions` counts
+    what reviewers asked without deciding, `said_question` how many of those GitHub was told, `heard` is the id of the
+    last comment that was read for answers. `rev` counts what happened, `seen_rev` how far we have looked; `hint` is
+    what the only webhook in between said.
     """
 
     id: int
@@ -282,6 +283,7 @@ class Review:
     adopted: bool
     to_list: bool
     hold: str | None
+    stuck: bool
     problem: str | None
     attempts: int
     rev: int

@@ -1,7 +1,7 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
-`Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.talk`, `.letters`, `.timers`, `.queue`.
-It keeps what was acknowledged and decides nothing; the rules are in `review`.
+`Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.talk`, `.letters`, `.timers`, `.absences`,
+`.queue`. It keeps what was acknowledged and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
     Overtaken    the row moved on while somebody worked on it
@@ -13,9 +13,10 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
+from app.store.absences import Absences
 from app.store.arrivals import Arrivals, Recorded
 from app.store.database import Database, Unavailable
-from app.store.letters import Letter, Letters, NewLetter
+from app.store.letters import A_DAY, Letter, Letters, NewLetter, outcome_letter
 from app.store.queue import LEASE, Claim, Overtaken, Queue
 from app.store.reviews import Reviews, Round
 from app.store.rows import Happening, HistoryRow
@@ -23,7 +24,9 @@ from app.store.talk import Talk
 from app.store.timers import Timer, Timers
 
 __all__ = [
+    "A_DAY",
     "LEASE",
+    "Absences",
     "Arrivals",
     "Claim",
     "Happening",
@@ -40,6 +43,7 @@ __all__ = [
     "Talk",
     "Timer",
     "Unavailable",
+    "outcome_letter",
 ]
 
 
@@ -58,6 +62,7 @@ class Store:
         self.talk = Talk(self.database, self.work_made)
         self.letters = Letters(self.database)
         self.timers = Timers(self.database)
+        self.absences = Absences(self.database, self.work_made)
         self.queue = Queue(self.database)
 
     def create(self) -> None:

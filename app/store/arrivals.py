@@ -16,7 +16,7 @@ from sqlalchemy import Connection, case, select, update
 
 from app.review import Seen, State, tells_nothing_new
 from app.store.database import Database
-from app.store.rows import review_from
+from app.store.rows import review_from, woken
 from app.store.tables import deliveries, repositories, reviews, timers
 
 # The clocks of GitHub and of the gate may differ by so much.
@@ -130,9 +130,7 @@ class Arrivals:
                 return Recorded.UNKNOWN
             if not self._is_first(connection, delivery, now):
                 return Recorded.REPEATED
-            due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
-            revs = {"rev": reviews.c.rev + 1, "seen_rev": reviews.c.seen_rev + 1}
-            connection.execute(update(reviews).where(*which).values(due_at=due, **revs))
+            connection.execute(update(reviews).where(*which).values(woken(now)))
         return self._tell(Recorded.WOKEN)
 
     def _is_the_known(self, connection: Connection, notice: Notice) -> bool:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
-from app.review import State
+from app.review import Decision, Review, State
 from app.store.database import Database
 from app.store.tables import letters, reviews
 
@@ -26,6 +26,8 @@ ALLOWANCES: dict[str, tuple[tuple[timedelta, int], ...]] = {
 
 # What comes together in this time goes into one digest.
 DIGEST_DELAY = timedelta(minutes=1)
+# Whatever holds a yes for so long, who said it is told.
+A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,13 @@ class Letters:
                 connection.execute(update(reviews).where(reviews.c.id.in_(listed)).values(to_list=False))
                 self._list_the_rest(connection, reviewer, now)
 
+    def queue(self, letters_: Sequence[NewLetter]) -> None:
+        """Queue letters, in one transaction."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            for letter in letters_:
+                put_letter(connection, self._database, letter, now)
+
     def digest(self, reviewer: str) -> NewLetter:
         """Return the digest letter that this reviewer gets next; until it is sent, it is always the same one."""
         with self._database.read() as connection:
@@ -126,7 +135,10 @@ class Letters:
 
 
 def put_letter(connection: Connection, database: Database, letter: NewLetter, now: datetime) -> None:
-    """Queue a letter inside the transaction that makes it necessary; the same key again is the same letter."""
+    """Queue a letter inside the transaction that makes it necessary.
+
+    The same key again is the same letter: it goes out at the earlier time, and never twice.
+    """
     values = {
         "key": letter.key,
         "kind": letter.kind,
@@ -136,11 +148,24 @@ def put_letter(connection: Connection, database: Database, letter: NewLetter, no
         "created_at": now,
         "due_at": now + letter.delay,
     }
-    connection.execute(database.insert(letters).values(values).on_conflict_do_nothing(index_elements=["key"]))
+    # Not one that is just being sent.
+    is_later = and_(letters.c.lease.is_(None), letters.c.due_at > values["due_at"])
+    sooner = {"set_": {"due_at": values["due_at"]}, "where": is_later}
+    connection.execute(
+        database.insert(letters).values(values).on_conflict_do_update(index_elements=["key"], **sooner)
+    )
+
+
+def outcome_letter(row: Review, decision: Decision, delay: timedelta = A_DAY) -> NewLetter:
+    """Return the one letter that may tell who said yes that it is not merged yet."""
+    key = f"outcome {row.id} {decision.number}"
+    return NewLetter(key, "outcome", decision.reviewer, row.id, row.round, delay)
 
 
 def _digest(connection: Connection, reviewer: str, delay: timedelta = timedelta(0)) -> NewLetter:
-    sent = (letters.c.reviewer == reviewer, letters.c.kind == "digest", letters.c.sent_at.is_not(None))
+    # One that had nothing to say any more was never sent, and is over as well.
+    is_over = or_(letters.c.sent_at.is_not(None), letters.c.due_at.is_(None))
+    sent = (letters.c.reviewer == reviewer, letters.c.kind == "digest", is_over)
     number = connection.execute(select(func.count()).where(*sent)).scalar_one()
     return NewLetter(f"digest {reviewer} {number}", "digest", reviewer, delay=delay)
 

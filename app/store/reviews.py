@@ -7,11 +7,12 @@ and round. It decides nothing itself; the rules do.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from app.review import (
     Choice,
@@ -26,7 +27,16 @@ from app.review import (
     is_dead_end,
 )
 from app.store.database import Database
-from app.store.rows import Happening, HistoryRow, columns_from, history_from, note_history, review_from
+from app.store.letters import outcome_letter, put_letter
+from app.store.rows import (
+    Happening,
+    HistoryRow,
+    columns_from,
+    history_from,
+    note_history,
+    review_from,
+    woken,
+)
 from app.store.tables import history, reviews, rounds
 
 # What the history calls a choice.
@@ -75,6 +85,8 @@ class Reviews:
                 note_history(
                     connection, now, row, [Happening(DECISIONS[choice], reviewer.name, note.strip())]
                 )
+                if choice is Choice.APPROVE:
+                    put_letter(connection, self._database, outcome_letter(row, decision), now)
         self._work_made.set()
         return verdict
 
@@ -143,14 +155,21 @@ class Reviews:
             found = connection.execute(both.where(history.c.at >= moment).order_by(history.c.id))
             return [(f"{row.repository}#{row.number}", history_from(row)) for row in found]
 
-    def to_list(self, reviewer: str) -> list[Review]:
-        """Return the reviews that this reviewer's next digest names, the longest waiting first."""
-        listed = (reviews.c.to_list, reviews.c.reviewer == reviewer, reviews.c.state == State.WAITING)
+    def waiting_for(self, reviewer: str, *, only_listed: bool = False) -> list[Review]:
+        """Return what waits for this reviewer, the longest waiting first; `only_listed`: what got no letter of its own."""
+        hers = select(reviews).where(reviews.c.reviewer == reviewer, reviews.c.state == State.WAITING)
+        if only_listed:
+            hers = hers.where(reviews.c.to_list)
         with self._database.read() as connection:
-            found = connection.execute(
-                select(reviews).where(*listed).order_by(reviews.c.asked_at, reviews.c.id)
-            )
+            found = connection.execute(hers.order_by(reviews.c.asked_at, reviews.c.id))
             return [review_from(row) for row in found]
+
+    def wake_unheld(self, reviewers: Sequence[str]) -> None:
+        """Wake what waits for somebody who is not among these reviewers."""
+        unheld = (reviews.c.state == State.WAITING, reviews.c.reviewer.not_in(reviewers))
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            connection.execute(update(reviews).where(*unheld).values(woken(now)))
 
 
 def _round_from(row: Row[Any]) -> Round:
@@ -159,8 +178,5 @@ def _round_from(row: Row[Any]) -> Round:
 
 def _move_by_hand(connection: Connection, row: Review, changes: dict[str, Any], now: datetime) -> None:
     fence = (reviews.c.id == row.id, reviews.c.state == row.state, reviews.c.round == row.round)
-    due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
-    # Something happened, but nothing that GitHub has to be read for: a holder of the lease goes on at once.
-    revs = {"rev": reviews.c.rev + 1, "seen_rev": reviews.c.seen_rev + 1}
-    values = {**columns_from(changes), **revs, "problem": None, "attempts": 0, "due_at": due}
+    values = {**columns_from(changes), **woken(now), "problem": None, "attempts": 0}
     connection.execute(update(reviews).where(*fence).values(values))

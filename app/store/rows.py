@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert
+from sqlalchemy import Connection, Row, case, insert
 
 from app.review import Choice, Decision, Review, Seen, State
-from app.store.tables import history
+from app.store.tables import history, reviews
 
 _OWN = {"state", "decision", "success_on", "hint"}
 _PLAIN = [name for name in Review.__dataclass_fields__ if name not in _OWN]
@@ -79,6 +79,21 @@ def note_history(connection: Connection, now: datetime, row: Review, happened: l
 def history_from(row: Row[Any]) -> HistoryRow:
     """Read one row of `history`."""
     return HistoryRow(**{name: row._mapping[name] for name in HistoryRow.__slots__})
+
+
+def note_event(connection: Connection, now: datetime, happened: Happening) -> None:
+    """Append to the history what is about no review in particular."""
+    nothing = {"review_id": None, "base": "", "head_sha": "", "round": 0}
+    connection.execute(insert(history).values(at=now, **nothing, **asdict(happened)))
+
+
+def woken(now: datetime) -> dict[str, Any]:
+    """Return the columns that wake reviews although nothing happened that GitHub has to be read for.
+
+    Who holds the lease goes on at once after the step.
+    """
+    due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
+    return {"due_at": due, "rev": reviews.c.rev + 1, "seen_rev": reviews.c.seen_rev + 1}
 
 
 def _decision_from(data: dict[str, Any] | None) -> Decision | None:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Index,
@@ -107,6 +108,7 @@ reviews = Table(
     Column("questions", Integer, nullable=False, default=0),
     Column("said_question", Integer, nullable=False, default=0),
     Column("heard", BigInteger, nullable=False, default=0),
+    Column("stuck", Boolean, nullable=False, default=False),
     Column("created_at", UtcTime, nullable=False),
     Column("rev", Integer, nullable=False, default=1),
     Column("seen_rev", Integer, nullable=False, default=0),
@@ -155,6 +157,15 @@ timers = Table(
     Column("etag", Text),
     *_work(),
     Index("timers_due", "due_at"),
+)
+
+# `until` is the first day back, by the calendar of TIMEZONE.
+absences = Table(
+    "absences",
+    metadata,
+    Column("reviewer", String(16), primary_key=True),
+    Column("until", Date, nullable=False),
+    Column("set_at", UtcTime, nullable=False),
 )
 
 history = Table(

@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from sqlalchemy import Select, case, select, update
+from sqlalchemy import Select, select, update
 
 from app.review import Reviewer, Signpost, may_ask
 from app.store.database import Database
-from app.store.rows import Happening, HistoryRow, history_from, note_history, review_from
+from app.store.rows import Happening, HistoryRow, history_from, note_history, review_from, woken
 from app.store.tables import history, reviews
 
 QUESTION, ANSWER = "question", "answered"
@@ -44,10 +44,7 @@ class Talk:
             told = connection.execute(_lines(review_id).order_by(history.c.id.desc()).limit(1)).first()
             if told and (told.what, told.who, told.detail) == (QUESTION, reviewer.name, words.strip()):
                 return None
-            due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
-            # Nothing that GitHub has to be read for: a holder of the lease goes on at once.
-            revs = {"rev": row.rev + 1, "seen_rev": row.seen_rev + 1}
-            values = {"questions": row.questions + 1, "due_at": due, **revs}
+            values = {"questions": row.questions + 1, **woken(now)}
             connection.execute(update(reviews).where(reviews.c.id == review_id).values(values))
             note_history(connection, now, row, [Happening(QUESTION, reviewer.name, words.strip())])
         self._work_made.set()

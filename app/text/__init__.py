@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from app.text.clean import clean, plain, quote, unusual
 from app.text.markdown import markdown_html, markdown_text
-from app.text.words import ago, count, size_words, when
+from app.text.words import ago, count, day, size_words, when
 
 __all__ = [
     "ago",
     "clean",
     "count",
+    "day",
     "markdown_html",
     "markdown_text",
     "plain",

@@ -6,7 +6,7 @@ reader's time zone. English only, whatever the machine's locale is.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -43,7 +43,12 @@ def when(moment: datetime, timezone: tzinfo, now: datetime) -> str:
     return f"{day} at {there:%H:%M}"
 
 
-def _date(day: datetime, with_year: bool) -> str:
+def day(date_: date, today: date) -> str:
+    """Return a day by name: "Mon 23 Nov", with the year if that is another."""
+    return _date(date_, with_year=date_.year != today.year)
+
+
+def _date(day: date, with_year: bool) -> str:
     words = f"{_DAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
     return f"{words} {day.year}" if with_year else words
 

@@ -1,7 +1,7 @@
 """The story of a pull request, one function a step; the worker calls `step` for every row it has claimed.
 
-Look at GitHub and ask Lily (`asking`), say what GitHub should show (`saying`), pass on questions (`talking`),
-merge (`merging`), mail (`letters`), and look for what no webhook told (`looking`).
+Look at GitHub and ask Lily (`asking`) or who is there (`away`), say what GitHub should show (`saying`), pass on
+questions (`talking`), merge (`merging`), mail (`letters`, `digests`), and look for what no webhook told (`looking`).
 Every outside call is followed by a checkpoint, so that a step can be cut anywhere and run again: what was done is
 read from the row, or from GitHub, never guessed. It never merges without a standing yes for this head and base.
 """
@@ -13,6 +13,16 @@ from app.mail import MailError, MailRefused
 from app.review import State
 from app.store import Claim
 from app.workflow.asking import ask, look
+from app.workflow.away import (
+    come_back,
+    first_there,
+    go_away,
+    hand_over,
+    hand_over_unheld,
+    nobody_is_there,
+    who_is_away,
+)
+from app.workflow.digests import DIGEST, send_digests, set_digest
 from app.workflow.gate import HOURLY, Gate, Rest, Work
 from app.workflow.letters import preview_of, request_fresh_link, request_sign_in, send_letter
 from app.workflow.looking import look_around, set_looks
@@ -24,11 +34,18 @@ __all__ = [
     "Gate",
     "Rest",
     "advance",
+    "come_back",
+    "first_there",
+    "go_away",
+    "hand_over_unheld",
+    "nobody_is_there",
     "preview_of",
     "request_fresh_link",
     "request_sign_in",
+    "set_digest",
     "set_looks",
     "step",
+    "who_is_away",
 ]
 
 
@@ -48,7 +65,7 @@ def advance(gate: Gate, claim: Claim) -> Rest:
         return Rest()
     work = Work(gate, claim, row)
     look(work)
-    wait = ask(work)
+    wait = hand_over(work) if work.row.state is State.WAITING else ask(work)
     say(work)
     talk(work)
     if work.row.state is State.TO_MERGE:
@@ -56,4 +73,11 @@ def advance(gate: Gate, claim: Claim) -> Rest:
     return wait
 
 
-STEPS = {"letter": send_letter, "review": advance, "timer": look_around}
+def tick(gate: Gate, claim: Claim) -> Rest:
+    """Do what a timer is for: the first word of its name says it, a repository's name is a look at it."""
+    timer = gate.store.timers.get(claim.id)
+    return TIMERS.get(timer.name.partition(" ")[0], look_around)(gate, claim, timer) if timer else Rest()
+
+
+STEPS = {"letter": send_letter, "review": advance, "timer": tick}
+TIMERS = {DIGEST: send_digests}

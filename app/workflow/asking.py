@@ -23,6 +23,7 @@ from app.review import (
     tells_nothing_new,
 )
 from app.store import Happening, NewLetter
+from app.workflow.away import asked_then, first_there, who_is_away
 from app.workflow.gate import Rest, Work
 from app.workflow.readiness import Unready, why_not_ready
 from app.workflow.sameness import is_same_change
@@ -107,7 +108,10 @@ def ask(work: Work) -> Rest:
     unready = why_not_ready(work, work.facts)
     if unready:
         return wait(work, unready)
-    reviewer = gate.policy.reviewers[0]
+    away = who_is_away(gate)
+    reviewer = first_there(gate, away)
+    if reviewer is None:
+        return wait(work, Unready(asked_then(gate, away), min(away.values()) - gate.store.now()))
     change = gate.github.change(row.repository, work.facts.base_sha, work.facts.head_sha)
     letter = letter_about(work, reviewer)
     work.keep(

@@ -6,7 +6,7 @@ Only this package uses `Work`; `create_app` builds the one `Gate`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,6 +34,7 @@ class Gate:
     public_url: str
     timezone: ZoneInfo
     preview_url: str | None = None
+    digest_at: time = time(9)
 
 
 @dataclass(frozen=True, slots=True)

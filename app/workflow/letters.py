@@ -1,4 +1,4 @@
-"""Letters, from a row to SES: questions, fresh links, sign-in.
+"""Letters, from a row to SES: questions, lists of them, news, sign-in.
 
 A letter's words and links are composed when it is sent, so that it never carries what is overtaken and no link
 lies in the database.
@@ -9,14 +9,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from app import mail
 from app.links import DecideLink, SignInLink
 from app.review import Choice, PullRequest, Review, Reviewer, Snapshot, State
-from app.store import Claim, HistoryRow, Letter, NewLetter
+from app.store import A_DAY, Claim, HistoryRow, Letter, NewLetter, outcome_letter
 from app.workflow.gate import Gate, Rest
 
 
@@ -35,8 +35,8 @@ def send_letter(gate: Gate, claim: Claim) -> Rest:
     if letter is None or letter.sent_at or reviewer is None:
         return Rest()
     words = WRITERS[letter.kind](gate, letter, reviewer)
-    if words is None:
-        return Rest()
+    if not isinstance(words, Words):
+        return words or Rest()
     gate.store.letters.note_sent(letter.id, gate.mailer.send(words.mail), words.listed)
     return Rest()
 
@@ -75,6 +75,8 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     asked = gate.store.reviews.round(row.id, row.round) if row else None
     if row is None or asked is None or (row.state, row.round) != (State.WAITING, letter.round):
         return None
+    if letter.kind != "fresh" and letter.reviewer != row.reviewer:
+        return None  # handed over
     now = gate.store.now()
     last = gate.store.reviews.last_decision(row.id)
     approve, reject = _both_links(gate, row, reviewer, now)
@@ -88,10 +90,11 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         pending_url=f"{gate.public_url}/",
         try_url=preview_of(gate, asked.snapshot.pull),
         is_fresh=letter.kind == "fresh",
+        instead_of=_who_is_away(gate, row) if letter.kind == "instead" else None,
         previous_note=last.detail if last and last.what == "rejected" else None,
         is_answer=letter.kind == "answer",
         talk=_talk(gate, row, last),
-        **_news(gate, row, asked.snapshot),
+        **_news(gate, row, asked.snapshot, reviewer, last),
     )
     return Words(mail.compose_request(request, now, gate.timezone))
 
@@ -104,7 +107,9 @@ def _talk(gate: Gate, row: Review, last: HistoryRow | None) -> tuple[mail.Line, 
     return tuple(mail.Line(line.who, line.detail, is_question=line.what == "question") for line in lines)
 
 
-def _news(gate: Gate, row: Review, now: Snapshot) -> dict[str, Any]:
+def _news(
+    gate: Gate, row: Review, now: Snapshot, reviewer: Reviewer, last: HistoryRow | None
+) -> dict[str, Any]:
     """Return what is new since the reviewer was last asked."""
     earlier = gate.store.reviews.round_before(row.id, row.round)
     if earlier is None or earlier.snapshot.pull.head_sha == now.pull.head_sha:
@@ -114,15 +119,33 @@ def _news(gate: Gate, row: Review, now: Snapshot) -> dict[str, Any]:
     code = now.pull.url.rpartition("/pull/")[0]
     return {
         "is_again": True,
+        "voided": (last.what, last.who, last.round) == ("approved", reviewer.name, earlier.round)
+        if last
+        else False,
         "new_commits": tuple(commit for commit in now.change.commits if commit.sha not in known),
         "compare_url": f"{code}/compare/{before.pull.head_sha}...{now.pull.head_sha}",
     }
 
 
+def _who_is_away(gate: Gate, row: Review) -> str | None:
+    """Return whose question this was, if it was handed over because of an absence."""
+    asked = [line for line in gate.store.reviews.history(row.id) if line.what in ("asked", "handed_over")]
+    return asked[-1].who if asked and asked[-1].what == "handed_over" else None
+
+
+def _daily(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
+    """Compose the list of everything that waits, or None when nothing does, or when its day is over."""
+    days = [moment.astimezone(gate.timezone).date() for moment in (letter.created_at, gate.store.now())]
+    return _list(gate, reviewer, gate.store.reviews.waiting_for(reviewer.id)) if days[0] == days[1] else None
+
+
 def _digest(gate: Gate, _letter: Letter, reviewer: Reviewer) -> Words | None:
     """Compose the list of what came together, or None when nothing of it waits any more."""
+    return _list(gate, reviewer, gate.store.reviews.waiting_for(reviewer.id, only_listed=True))
+
+
+def _list(gate: Gate, reviewer: Reviewer, rows: list[Review]) -> Words | None:
     now = gate.store.now()
-    rows = gate.store.reviews.to_list(reviewer.id)
     items = [item for row in rows if (item := _item(gate, row, reviewer, now))]
     if not items:
         return None
@@ -162,6 +185,25 @@ def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     return Words(mail.compose_bypass(reviewer, row, by, f"{gate.public_url}/"))
 
 
+def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | None:
+    """Compose the news that a yes is held, once that does not end by itself, or after a day; None when it is over."""
+    row = gate.store.reviews.get(letter.review_id or 0)
+    if row is None or row.decision is None or not row.has_yes or row.state is State.MERGED:
+        return None
+    if letter.key != outcome_letter(row, row.decision).key:
+        return None
+    now = gate.store.now()
+    early = letter.created_at + A_DAY - now
+    if early > timedelta(0) and not (row.hold and row.stuck):
+        return Rest(wait=early)
+    held = mail.Held(
+        why=row.hold or row.problem,
+        is_developer_told=row.hold is not None and row.said_hold == row.hold,
+        url=gate.links.decide_url(DecideLink(row.id, row.round, reviewer.id, Choice.APPROVE), now),
+    )
+    return Words(mail.compose_outcome(reviewer, row, held))
+
+
 def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> list[str]:
     """Return the addresses that approve and reject this round."""
     choices = (Choice.APPROVE, Choice.REJECT)
@@ -170,11 +212,14 @@ def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> l
     ]
 
 
-WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | None]] = {
+WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | Rest | None]] = {
     "ask": _question,
     "fresh": _question,
     "answer": _question,
+    "instead": _question,
     "digest": _digest,
+    "daily": _daily,
     "bypass": _bypass,
+    "outcome": _outcome,
     "sign_in": _sign_in,
 }

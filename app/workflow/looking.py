@@ -27,10 +27,9 @@ def set_looks(gate: Gate) -> None:
         gate.store.timers.set(repository)
 
 
-def look_around(gate: Gate, claim: Claim) -> Rest:
+def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     """Look at one repository and wake what changed; the first look takes in every open pull request."""
-    timer = gate.store.timers.get(claim.id)
-    if timer is None or not gate.policy.knows(timer.name):
+    if not gate.policy.knows(timer.name):
         return Rest()
     began = gate.store.now()
     listing = gate.github.pull_requests(

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from app.github_client import Moved, Refused, TryAgain
 from app.review import Event, State, context_of, next_move, statuses_to_say
-from app.store import Happening
+from app.store import Happening, outcome_letter
 from app.workflow.asking import settle, take_in
 from app.workflow.gate import SOON, Rest, Work
 from app.workflow.saying import say, say_hold
@@ -20,6 +20,8 @@ AT_ONCE = timedelta(0)
 UPDATING = timedelta(seconds=30)
 # Whatever holds a yes, GitHub is asked again this often, should no webhook say that it is over.
 LOOK_AGAIN = timedelta(minutes=10)
+# What is over within this time is not worth a mail.
+TELL_AFTER = timedelta(minutes=5)
 # So often in a row GitHub may put a merge off before that is shown as a reason.
 PATIENCE = 3
 CONFLICT = "It clashes with another change: the developer must resolve the conflict."
@@ -118,14 +120,23 @@ def blocked(work: Work, reason: str) -> Rest:
             work, f"An automatic check is red ({names}): the developer must mend it.", for_developer=True
         )
     if checks.state == "pending":
-        return hold(work, f"Its automatic checks are still running ({names}). It is merged when they pass.")
+        return hold(
+            work,
+            f"Its automatic checks are still running ({names}). It is merged when they pass.",
+            stuck=False,
+        )
     return hold(work, reason)
 
 
-def hold(work: Work, why: str, *, for_developer: bool = False) -> Rest:
-    """Keep a yes that cannot be merged now, and show why on the page, in the status, and to who must act."""
-    if work.row.hold != why:
-        work.keep(hold=why, happened=[Happening("held", "GitHub", why)])
+def hold(work: Work, why: str, *, for_developer: bool = False, stuck: bool = True) -> Rest:
+    """Keep a yes that cannot be merged now, and show why on the page, in the status, and to who must act.
+
+    `stuck`: this does not end by itself, so who said yes is told of it after a while.
+    """
+    row = work.row
+    if row.hold != why:
+        news = [outcome_letter(row, row.decision, TELL_AFTER)] if stuck and row.decision else []
+        work.keep(hold=why, stuck=stuck, news=news, happened=[Happening("held", "GitHub", why)])
     say(work)
     if for_developer:
         say_hold(work)

@@ -1,0 +1,63 @@
+"""Absences: which reviewer is away, and on which day they are back.
+
+Written by `pages` through `workflow`, one transaction each: the absence, the history, and the rows that it concerns
+woken. It hands nothing over itself; the worker does.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import date, datetime
+
+from sqlalchemy import Connection, and_, or_, select, update
+
+from app.review import Reviewer, State
+from app.store.database import Database
+from app.store.rows import Happening, note_event, woken
+from app.store.tables import absences, reviews
+
+
+class Absences:
+    """Who is away until when; a day in the past says nothing any more."""
+
+    def __init__(self, database: Database, work_made: threading.Event) -> None:
+        self._database = database
+        self._work_made = work_made
+
+    def all(self) -> dict[str, date]:
+        """Return the first day back of everybody who ever said one, by reviewer's id."""
+        with self._database.read() as connection:
+            return {row.reviewer: row.until for row in connection.execute(select(absences))}
+
+    def begin(self, reviewer: Reviewer, until: date) -> bool:
+        """Note that a reviewer is away, `until` being the first day back; tell whether that is new."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            mine = absences.c.reviewer == reviewer.id
+            if connection.scalar(select(absences.c.until).where(mine)) == until:
+                return False
+            values = {"until": until, "set_at": now}
+            away = self._database.insert(absences).values(reviewer=reviewer.id, **values)
+            connection.execute(away.on_conflict_do_update(index_elements=["reviewer"], set_=values))
+            note_event(connection, now, Happening("away", reviewer.name, f"until {until.isoformat()}"))
+            _wake(connection, reviewer, now)
+        self._work_made.set()
+        return True
+
+    def end(self, reviewer: Reviewer) -> None:
+        """Note that a reviewer is back."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            gone = absences.delete().where(absences.c.reviewer == reviewer.id).returning(absences.c.until)
+            if connection.scalar(gone) is None:
+                return
+            note_event(connection, now, Happening("back", reviewer.name))
+            _wake(connection, reviewer, now)
+        self._work_made.set()
+
+
+def _wake(connection: Connection, reviewer: Reviewer, now: datetime) -> None:
+    """Wake what waits for this reviewer, and what waits for anybody to ask."""
+    hers = and_(reviews.c.state == State.WAITING, reviews.c.reviewer == reviewer.id)
+    concerned = or_(hers, reviews.c.state == State.TO_ASK)
+    connection.execute(update(reviews).where(concerned).values(woken(now)))

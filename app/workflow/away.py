@@ -1,0 +1,86 @@
+"""Who is asked while somebody is away: the first of QA_REVIEWERS who is there.
+
+The pages note an absence and wake the rows that it concerns; the worker hands each over here. Somebody is back by
+the calendar alone: no timer has to run for it. What was handed over stays with who has it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Container
+from datetime import date, datetime
+
+from app.review import Reviewer, day_begins
+from app.store import Happening, NewLetter
+from app.workflow.gate import Gate, Rest, Work
+
+log = logging.getLogger("qa-gate.away")
+
+
+def who_is_away(gate: Gate) -> dict[str, datetime]:
+    """Return the reviewers who are away now, by id, each with the moment when they are back."""
+    now, named = gate.store.now(), {person.id for person in gate.policy.reviewers}
+    back = {id_: day_begins(until, gate.timezone) for id_, until in gate.store.absences.all().items()}
+    return {id_: moment for id_, moment in back.items() if id_ in named and moment > now}
+
+
+def first_there(gate: Gate, away: Container[str]) -> Reviewer | None:
+    """Return who is asked now, or None when everybody is away."""
+    return next((person for person in gate.policy.reviewers if person.id not in away), None)
+
+
+def go_away(gate: Gate, reviewer: Reviewer, until: date) -> None:
+    """Note that a reviewer is away until the beginning of that day; the worker hands over what waits for them."""
+    is_new = gate.store.absences.begin(reviewer, until)
+    away = who_is_away(gate)
+    if is_new and first_there(gate, away) is None:
+        log.error(nobody_is_there(gate, away))
+
+
+def come_back(gate: Gate, reviewer: Reviewer) -> None:
+    """Note that a reviewer is back before the day they said."""
+    gate.store.absences.end(reviewer)
+
+
+def nobody_is_there(gate: Gate, away: dict[str, datetime]) -> str:
+    """Return, for whoever runs the gate, that nobody can be asked, and until when."""
+    return f"Every reviewer is away until {_first_back(gate, away)}: nobody is asked about a change before."
+
+
+def asked_then(gate: Gate, away: dict[str, datetime]) -> str:
+    """Return, for developers, when somebody is asked; everybody is away."""
+    return f"QA is away until {_first_back(gate, away)}; it is asked then."
+
+
+def hand_over(work: Work) -> Rest:
+    """Give a question that waits to the next reviewer when its own is away, with a letter of their own.
+
+    With nobody left it stays, until anybody is back. Somebody who is not named any more counts as away.
+    """
+    gate, row = work.gate, work.row
+    away, holder = who_is_away(gate), gate.policy.reviewer(row.reviewer)
+    if holder and holder.id not in away:
+        return Rest()
+    heir = first_there(gate, away)
+    if heir is None:
+        return Rest(wait=min(away.values()) - gate.store.now())
+    # Each time that somebody goes away the rows that wait for them get a new `rev`.
+    key = f"instead {row.id} {row.round} {row.rev} {heir.id}"
+    work.keep(
+        reviewer=heir.id,
+        to_list=False,
+        news=[NewLetter(key, "instead", heir.id, row.id, row.round)],
+        happened=[
+            Happening("handed_over", holder.name, heir.name) if holder else Happening("asked", heir.name)
+        ],
+    )
+    return Rest()
+
+
+def hand_over_unheld(gate: Gate) -> None:
+    """Wake what waits for somebody who was taken from QA_REVIEWERS, so that it is handed over."""
+    gate.store.reviews.wake_unheld([person.id for person in gate.policy.reviewers])
+
+
+def _first_back(gate: Gate, away: dict[str, datetime]) -> str:
+    return f"{min(away.values()).astimezone(gate.timezone):%d %b %Y}"

@@ -1,0 +1,33 @@
+"""The daily digest: on working days at DIGEST_AT, what waits for each reviewer, in one letter.
+
+A timer makes the letters. It may come late, but never on another day, and the letter's key is the reviewer and the
+day: there are never two. It runs at the worker's start too, so that a new DIGEST_AT counts from then on.
+"""
+
+from __future__ import annotations
+
+from app.review import digest_on, next_digest
+from app.store import Claim, NewLetter, Timer
+from app.workflow.away import who_is_away
+from app.workflow.gate import Gate, Rest
+
+DIGEST = "digest"
+
+
+def set_digest(gate: Gate) -> None:
+    """Let the timer of the digest find out now when it is due."""
+    gate.store.timers.set(DIGEST)
+
+
+def send_digests(gate: Gate, _claim: Claim, timer: Timer) -> Rest:
+    """Queue today's digests if they are due and were not made yet; rest until the next ones are."""
+    now, at, timezone = gate.store.now(), gate.digest_at, gate.timezone
+    today = now.astimezone(timezone).date()
+    due = digest_on(today, at, timezone)
+    if due and (timer.seen or timer.created_at) < due <= now:
+        away = who_is_away(gate)
+        ids = [person.id for person in gate.policy.reviewers if person.id not in away]
+        waited_for = [reviewer for reviewer in ids if gate.store.reviews.waiting_for(reviewer)]
+        gate.store.letters.queue([NewLetter(f"daily {id_} {today}", "daily", id_) for id_ in waited_for])
+        gate.store.timers.note(timer.id, due, None)
+    return Rest(wait=next_digest(now, at, timezone) - now)
