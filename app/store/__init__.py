@@ -1,7 +1,7 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
 `Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.letters`,
-`.timers`, `.queue`. It keeps what was acknowledged
+`.timers`, `.queue`, `.audit`. It keeps what was acknowledged
 and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
@@ -15,27 +15,33 @@ from collections.abc import Callable
 from datetime import datetime
 
 from app.store.arrivals import Arrivals, Recorded
+from app.store.audit import Audit, Entry, Page, Search
 from app.store.database import Database, Unavailable
 from app.store.letters import Letter, Letters, NewLetter
 from app.store.queue import LEASE, Claim, Overtaken, Queue
-from app.store.reviews import Reviews, Round
+from app.store.reviews import DECISIONS, Reviews, Round
 from app.store.rows import Happening, HistoryRow
 from app.store.timers import Timer, Timers
 
 __all__ = [
+    "DECISIONS",
     "LEASE",
     "Arrivals",
+    "Audit",
     "Claim",
+    "Entry",
     "Happening",
     "HistoryRow",
     "Letter",
     "Letters",
     "NewLetter",
     "Overtaken",
+    "Page",
     "Queue",
     "Recorded",
     "Reviews",
     "Round",
+    "Search",
     "Store",
     "Timer",
     "Unavailable",
@@ -57,6 +63,7 @@ class Store:
         self.letters = Letters(self.database)
         self.timers = Timers(self.database)
         self.queue = Queue(self.database)
+        self.audit = Audit(self.database)
 
     def create(self) -> None:
         """Create the tables that are not there yet. Raises Unavailable."""

@@ -26,7 +26,7 @@ from app.review import (
     is_dead_end,
 )
 from app.store.database import Database
-from app.store.rows import Happening, HistoryRow, columns_from, note_history, review_from
+from app.store.rows import Happening, HistoryRow, columns_from, history_from, note_history, review_from
 from app.store.tables import history, reviews, rounds
 
 # What the history calls a choice.
@@ -105,7 +105,7 @@ class Reviews:
             made = made.where(history.c.round == round_)
         with self._database.read() as connection:
             row = connection.execute(made.order_by(history.c.id.desc()).limit(1)).first()
-            return _history_from(row) if row else None
+            return history_from(row) if row else None
 
     def pending(self) -> list[Review]:
         """Return every review that is not merged or closed, the longest waiting first."""
@@ -114,6 +114,12 @@ class Reviews:
         with self._database.read() as connection:
             found = connection.execute(select(reviews).where(reviews.c.state.in_(living)).order_by(*order))
             return [review_from(row) for row in found]
+
+    def asked(self, review_id: int) -> list[tuple[int, datetime]]:
+        """Return which rounds were asked about, and when, oldest first."""
+        made = select(rounds.c.round, rounds.c.asked_at).where(rounds.c.review_id == review_id)
+        with self._database.read() as connection:
+            return [(row.round, row.asked_at) for row in connection.execute(made.order_by(rounds.c.round))]
 
     def twins(self, row: Review) -> list[Review]:
         """Return the other open pull requests with the same head and base: they share a status."""
@@ -134,14 +140,14 @@ class Reviews:
             found = connection.execute(
                 select(history).where(history.c.review_id == review_id).order_by(history.c.id)
             )
-            return [_history_from(row) for row in found]
+            return [history_from(row) for row in found]
 
     def happened_since(self, moment: datetime) -> list[tuple[str, HistoryRow]]:
         """Return what happened since then, oldest first, each with "owner/repo#12"."""
         both = select(history, reviews.c.repository, reviews.c.number).join_from(history, reviews)
         with self._database.read() as connection:
             found = connection.execute(both.where(history.c.at >= moment).order_by(history.c.id))
-            return [(f"{row.repository}#{row.number}", _history_from(row)) for row in found]
+            return [(f"{row.repository}#{row.number}", history_from(row)) for row in found]
 
     def to_list(self, reviewer: str) -> list[Review]:
         """Return the reviews that this reviewer's next digest names, the longest waiting first."""
@@ -155,10 +161,6 @@ class Reviews:
 
 def _round_from(row: Row[Any]) -> Round:
     return Round(row.round, row.asked_at, Snapshot.from_json(row.snapshot))
-
-
-def _history_from(row: Row[Any]) -> HistoryRow:
-    return HistoryRow(**{name: row._mapping[name] for name in HistoryRow.__slots__})
 
 
 def _move_by_hand(connection: Connection, row: Review, changes: dict[str, Any], now: datetime) -> None:
