@@ -132,7 +132,7 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
         "is_live": row.state in (State.TO_MERGE, State.MERGING)
         or (row.state is State.REJECTED and wants_review(row)),
         "history": history,
-        "merged_by": _merged_by(history),
+        "merged_by": merged_by(history),
         "why": why,
         "note": note,
     }
@@ -169,5 +169,6 @@ def _last_no(gate: Gate, row: Review) -> HistoryRow | None:
     return last if last and last.what == "rejected" and last.round < row.round else None
 
 
-def _merged_by(history: list[HistoryRow]) -> str:
+def merged_by(history: list[HistoryRow]) -> str:
+    """Return who merged it around the gate, as a sentence begins."""
     return next((line.who for line in reversed(history) if line.what == "bypassed"), "Somebody")

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as Redirect
 
 from app.links import BadLink
 from app.pages import frame
+from app.pages.decide import merged_by
 from app.pages.pending import decide_url
 from app.pages.sign_in import signed_in, way_in
 from app.review import Review
@@ -80,7 +81,7 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
         "asked_name": _asked_name(gate, row),
         "history": history,
         "earlier": [one for one in _versions(gate, row, history) if one.number != row.round],
-        "merged_by": next((line.who for line in reversed(history) if line.what == "bypassed"), "Somebody"),
+        "merged_by": merged_by(history),
     }
 
 

@@ -13,7 +13,7 @@ from itertools import groupby
 from app.text.clean import unseen_dropped
 
 _KINDS = {"+": "added", "-": "removed", "@": "part", "\\": "remark"}
-_PART = re.compile(r"@@ -\d{1,9}(?:,\d{1,9})? \+(\d{1,9})")
+_PART = re.compile(r"@@ -\d{1,9}(?:,\d{1,9})? \+(\d{1,9})(?!\d)")
 
 
 def diff_blocks(patch: str) -> Iterator[tuple[str, str]]:
