@@ -45,7 +45,7 @@ def show(gate: Gate, review_id: int) -> Response | Redirect:
         "review.html",
         now,
         reviewer=reviewer,
-        decide_url=decide_url(gate, row, reviewer, now) if facts["is_current"] else None,
+        decide_url=decide_url(gate, row, reviewer, now),
         try_url=preview_of(gate, asked.snapshot.pull) if asked and row.open else None,
         with_notes=True,
         **facts,
