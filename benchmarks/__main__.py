@@ -6,6 +6,10 @@ import logging
 import sys
 
 from benchmarks import MANY, life, unchanged_look, unchanged_webhook
+from benchmarks.pages import page_costs
+
+FEW_REVIEWS, MANY_REVIEWS = 100, 10_000
+PAGES = ("/", "/history")
 
 
 def main() -> int:
@@ -27,10 +31,26 @@ def main() -> int:
         f"and at most 3 statements: {webhook.statements}": webhook.statements <= 3,
         f"a look where nothing changed is one call, answered 304: {look.answers}": look.answers == (304,),
     }
+    promises |= pages()
     print()
     for promise, is_kept in promises.items():
         print(f"{'OK' if is_kept else 'NOT OK':8}{promise}")
     return 0 if all(promises.values()) else 1
+
+
+def pages() -> dict[str, bool]:
+    """Print what the pages cost with few and with many reviews; return what is promised of that."""
+    few, many = page_costs(FEW_REVIEWS, PAGES), page_costs(MANY_REVIEWS, PAGES)
+    print(f"\n{'':48}{'reviews':>14}{'SQL statements':>16}{'ms':>8}")
+    promises = {}
+    for path in PAGES:
+        for count, cost in ((FEW_REVIEWS, few[path]), (MANY_REVIEWS, many[path])):
+            print(f"GET {path:44}{count:14,}{cost.statements:16}{cost.seconds * 1000:8.1f}")
+        ratio = many[path].seconds / few[path].seconds
+        is_same = many[path].statements == few[path].statements
+        promises[f"GET {path} takes the same statements with many reviews: {many[path].statements}"] = is_same
+        promises[f"and at most twice the time: {ratio:.2f}"] = ratio <= 2
+    return promises
 
 
 if __name__ == "__main__":

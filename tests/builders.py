@@ -130,11 +130,14 @@ def decision(choice: Choice = Choice.APPROVE, number: int = 1, note: str = "") -
     return Decision(number, choice, LILY.name, LILY.id, NOON, note)
 
 
-def snapshot(**facts: Any) -> Snapshot:
+CARDS = ChangedFile("shop/cards.py", "added", 10, 2)
+
+
+def snapshot(files: tuple[ChangedFile, ...] = (CARDS,), **facts: Any) -> Snapshot:
     """What Lily might be asked about."""
     change = Change(
         merge_base=BASE,
         commits=(Commit(HEAD, "Add gift cards", "sam"),),
-        files=(ChangedFile("shop/cards.py", "added", 10, 2),),
+        files=files,
     )
-    return Snapshot(pull(**facts), change)
+    return Snapshot(pull(**{"changed_files": len(files), **facts}), change)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import life, unchanged_look, unchanged_webhook
+from benchmarks.pages import PENDING, page_costs
 
 
 def test_a_plain_life_is_at_most_seven_calls_and_one_mail() -> None:
@@ -20,3 +21,11 @@ def test_a_webhook_that_changes_nothing_is_no_call_and_at_most_three_statements(
 
 def test_a_look_at_a_hundred_unchanged_ones_is_one_call_that_counts_for_nothing() -> None:
     assert unchanged_look().answers == (304,)
+
+
+def test_pages_take_the_same_few_statements_however_many_reviews_there_are() -> None:
+    paths = ("/", "/history", "/history?text=part", "/reviews/1")
+    few, many = (page_costs(count, paths, tries=1) for count in (PENDING + 1, 300))
+    statements = {path: cost.statements for path, cost in few.items()}
+    assert statements == {path: cost.statements for path, cost in many.items()}
+    assert statements == {"/": 2, "/history": 1, "/history?text=part": 1, "/reviews/1": 4}

@@ -665,6 +665,9 @@ def every_get(desk: Desk) -> dict[str, str]:
         paths[choice] = desk.link(desk.ask(number))
         desk.post(paths[choice], choice, "words")
     paths["never asked"] = desk.link(desk.new(8))
+    paths["history"], paths["mistyped"] = "/history?text=gift", "/history?from=soon"
+    paths["review"], paths["unread"] = f"/reviews/{desk.row(7).id}", f"/reviews/{desk.row(8).id}"
+    paths["status"] = desk.gate.links.details_url(desk.row(7).id).removeprefix("http://localhost")
     paths["style"] = "/assets/style.css"
     return paths
 
@@ -994,7 +997,7 @@ def test_no_page_scrolls_sideways_on_a_phone_and_every_target_is_large(
         phone.goto(url + path)
         assert phone.evaluate("document.documentElement.scrollWidth") <= 375, name
         small = phone.evaluate(
-            """[...document.querySelectorAll("button, .button, summary, input:not([type=hidden]), textarea, .brand, h3 a")]
+            """[...document.querySelectorAll("button, .button, summary, input:not([type=hidden]), select, textarea, .top a, h3 a")]
             .filter(one => one.getBoundingClientRect().height < 44).map(one => one.outerHTML)"""
         )
         assert small == [], name
@@ -1028,6 +1031,7 @@ def test_every_colour_can_be_read_on_what_it_stands_on(scheme: int) -> None:
         re.findall(r"--([\w-]+): (#\w{6})", re.findall(r":root \{(.*?)\}", sheet, re.DOTALL)[scheme])
     )
     words = [(ink, paper) for ink in ("ink", "quiet", "accent", "yes", "no") for paper in ("paper", "tint")]
+    words += [("ink", "came"), ("ink", "went")]
     buttons = [(f"on-{fill}", fill) for fill in ("accent", "yes", "no")]
     weak = [pair for pair in words + buttons if contrast(palette[pair[0]], palette[pair[1]]) < 4.5]
     assert weak == []

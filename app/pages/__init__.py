@@ -1,4 +1,4 @@
-"""The pages that people see: deciding, what waits, signing in, and the two pages for machines about health.
+"""The pages that people see: deciding, what waits, one change, the history, signing in; and two about health.
 
 `create_app` registers the blueprint. A GET never changes anything, so that scanners may open every link; only a
 POST made by a person's click does. Nothing here ever calls GitHub or sends a mail: that is the worker's.
@@ -11,10 +11,11 @@ from pathlib import Path
 
 from flask import Blueprint
 
-from app.pages import away, decide, frame, health, pending, sign_in
+from app.pages import away, decide, frame, health, history, pending, review, sign_in
 from app.workflow import Gate
 
 _STATIC = Path(__file__).parent.parent.parent / "templates" / "static"
+_LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
 
 _ROUTES = (
     ("GET", "/", "pending", pending.show),
@@ -24,6 +25,9 @@ _ROUTES = (
     ("POST", "/decide/<token>", "decide", decide.decide),
     ("GET", "/decide/<token>/fresh", "sent", decide.sent),
     ("POST", "/decide/<token>/fresh", "fresh", decide.fresh),
+    ("GET", f"/reviews/<int(max={_LARGEST_ID}):review_id>", "review", review.show),
+    ("GET", "/history", "history", history.show),
+    ("GET", "/status/<token>", "details", review.details),
     ("GET", "/sign-in", "sign_in", sign_in.ask),
     ("POST", "/sign-in", "send_way_in", sign_in.send),
     ("GET", "/sign-in/sent", "way_in_sent", sign_in.sent),

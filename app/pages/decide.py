@@ -146,7 +146,7 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
         or (row.state is State.REJECTED and wants_review(row))
         or bool(stale_successes(row, gate.policy)),
         "history": history,
-        "merged_by": _merged_by(history),
+        "merged_by": merged_by(history),
         "why": why,
         "note": note,
     }
@@ -188,5 +188,6 @@ def _last_no(gate: Gate, row: Review) -> HistoryRow | None:
     return last if last and last.what == "rejected" and last.round < row.round else None
 
 
-def _merged_by(history: list[HistoryRow]) -> str:
+def merged_by(history: list[HistoryRow]) -> str:
+    """Return who merged it around the gate, as a sentence begins."""
     return next((line.who for line in reversed(history) if line.what == "bypassed"), "Somebody")

@@ -52,6 +52,7 @@ def dress(pages: Blueprint) -> None:
     pages.after_app_request(_add_headers)
     pages.add_app_template_filter(text.plain, "line")
     pages.add_app_template_filter(text.markdown_html, "markdown")
+    pages.add_app_template_filter(text.diff_blocks, "blocks")
     pages.register_error_handler(DeadEnd, _dead_end)
     for error, answer in ((HTTPException, _http_error), (Unavailable, _away), (Exception, _unexpected)):
         pages.app_errorhandler(error)(answer)

@@ -6,16 +6,16 @@ nothing to anybody who is not named in QA_REVIEWERS at this very moment.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask import Response, redirect, session, url_for
+from flask import Response
 from werkzeug.wrappers import Response as Redirect
 
 from app import text
 from app.links import DecideLink
 from app.pages import frame
-from app.pages.sign_in import signed_in
+from app.pages.sign_in import signed_in, way_in
 from app.review import Choice, Review, Reviewer, State
 from app.workflow import Gate, first_there, nobody_is_there, who_is_away
 
@@ -34,7 +34,7 @@ def show(gate: Gate, status: int = 200, mistake: str | None = None) -> Response 
     """Answer `GET /`; who is not signed in is led to the way in. `mistake` is in the form for being away."""
     reviewer = signed_in(gate)
     if reviewer is None:
-        return redirect(url_for("pages.sign_in"), 303)
+        return way_in()
     rows, now = gate.store.reviews.pending(), gate.store.now()
     return frame.show(
         gate,
@@ -47,9 +47,8 @@ def show(gate: Gate, status: int = 200, mistake: str | None = None) -> Response 
         developers=_in(rows, DEVELOPERS),
         **_absence(gate, reviewer, now.astimezone(gate.timezone).date()),
         mistake=mistake,
-        links={row.id: gate.links.decide_url(_link(row, reviewer), now) for row in _in(rows, _OPEN)},
+        links={row.id: decide_url(gate, row, reviewer, now) for row in rows},
         names={person.id: person.name for person in gate.policy.reviewers},
-        csrf=session["csrf"],
     )
 
 
@@ -73,10 +72,13 @@ def _absence(gate: Gate, reviewer: Reviewer, today: date) -> dict[str, Any]:
     }
 
 
+def decide_url(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> str | None:
+    """Return where this reviewer can decide the row, or see how its decision goes on; None when neither can be."""
+    if row.state not in _OPEN:
+        return None
+    return gate.links.decide_url(DecideLink(row.id, row.round, reviewer.id, Choice.APPROVE), now)
+
+
 def _in(rows: list[Review], states: tuple[State, ...]) -> list[Review]:
     """Return the rows in these states, in the order of the states, else as they come: the longest waiting first."""
     return [row for state in states for row in rows if row.state is state]
-
-
-def _link(row: Review, reviewer: Reviewer) -> DecideLink:
-    return DecideLink(row.id, row.round, reviewer.id, Choice.APPROVE)

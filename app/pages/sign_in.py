@@ -26,6 +26,12 @@ def signed_in(gate: Gate) -> Reviewer | None:
     return gate.policy.reviewer(session.get("reviewer")) if "csrf" in session else None
 
 
+def way_in() -> Redirect:
+    """Lead to the way in, and after that back to the page that was asked for."""
+    session["back"] = url_for(str(request.endpoint), **(request.view_args or {}))
+    return redirect(url_for("pages.sign_in"), 303)
+
+
 def ask(gate: Gate) -> Response | Redirect:
     """Answer `GET /sign-in`: the form for an address."""
     if signed_in(gate):
@@ -59,11 +65,12 @@ def enter(gate: Gate, token: str) -> Redirect:
     link, reviewer = _read(gate, token, gate.store.now())
     if not gate.store.letters.use(link.letter):
         raise frame.DeadEnd("sign_in_used", 410)
+    back = session.get("back")
     session.clear()  # nothing that somebody put into it before may go on
     session.permanent = True
     session["reviewer"] = reviewer.id
     session["csrf"] = secrets.token_urlsafe(16)
-    return redirect(url_for("pages.pending"), 303)
+    return redirect(back or url_for("pages.pending"), 303)
 
 
 def leave(_gate: Gate) -> Redirect:

@@ -1,7 +1,7 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
 `Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.talk`, `.letters`, `.timers`, `.absences`,
-`.queue`. It keeps what was acknowledged and decides nothing; the rules are in `review`.
+`.queue`, `.audit`. It keeps what was acknowledged and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
     Overtaken    the row moved on while somebody worked on it
@@ -15,30 +15,36 @@ from datetime import datetime
 
 from app.store.absences import Absences
 from app.store.arrivals import Arrivals, Recorded
+from app.store.audit import Audit, Entry, Page, Search
 from app.store.database import Database, Unavailable
 from app.store.letters import A_DAY, Letter, Letters, NewLetter, outcome_letter
 from app.store.queue import LEASE, Claim, Overtaken, Queue
-from app.store.reviews import Reviews, Round
+from app.store.reviews import DECISIONS, Reviews, Round
 from app.store.rows import Happening, HistoryRow
 from app.store.talk import Talk
 from app.store.timers import Timer, Timers
 
 __all__ = [
     "A_DAY",
+    "DECISIONS",
     "LEASE",
     "Absences",
     "Arrivals",
+    "Audit",
     "Claim",
+    "Entry",
     "Happening",
     "HistoryRow",
     "Letter",
     "Letters",
     "NewLetter",
     "Overtaken",
+    "Page",
     "Queue",
     "Recorded",
     "Reviews",
     "Round",
+    "Search",
     "Store",
     "Talk",
     "Timer",
@@ -64,6 +70,7 @@ class Store:
         self.timers = Timers(self.database)
         self.absences = Absences(self.database, self.work_made)
         self.queue = Queue(self.database)
+        self.audit = Audit(self.database)
 
     def create(self) -> None:
         """Create the tables that are not there yet. Raises Unavailable."""

@@ -120,6 +120,8 @@ def _sqlite_engine(url: str, begin: str) -> Engine:
         connection.isolation_level = None  # else the driver would begin by itself, deferred
         for pragma in (f"busy_timeout={BUSY_TIMEOUT}", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        # SQLite's own knows no letter but those of ASCII.
+        connection.create_function("lower", 1, lambda words: words and words.lower(), deterministic=True)
         _write_ahead(connection)
 
     @event.listens_for(engine, "begin")

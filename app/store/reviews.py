@@ -127,6 +127,12 @@ class Reviews:
             found = connection.execute(select(reviews).where(reviews.c.state.in_(living)).order_by(*order))
             return [review_from(row) for row in found]
 
+    def asked(self, review_id: int) -> list[tuple[int, datetime]]:
+        """Return which rounds were asked about, and when, oldest first."""
+        made = select(rounds.c.round, rounds.c.asked_at).where(rounds.c.review_id == review_id)
+        with self._database.read() as connection:
+            return [(row.round, row.asked_at) for row in connection.execute(made.order_by(rounds.c.round))]
+
     def twins(self, row: Review) -> list[Review]:
         """Return the other open pull requests with the same head and base: they share a status."""
         same = (

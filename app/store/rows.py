@@ -52,6 +52,11 @@ def review_from(row: Row[Any]) -> Review:
     )
 
 
+def history_from(row: Row[Any]) -> HistoryRow:
+    """Read one row of `history`."""
+    return HistoryRow(**{name: row._mapping[name] for name in HistoryRow.__slots__})
+
+
 def columns_from(changes: dict[str, Any]) -> dict[str, Any]:
     """Return the changes to a `Review` as the columns hold them."""
     columns = dict(changes)
@@ -74,11 +79,6 @@ def note_history(connection: Connection, now: datetime, row: Review, happened: l
             "round": row.round,
         }
         connection.execute(insert(history), [{**facts, **asdict(thing)} for thing in happened])
-
-
-def history_from(row: Row[Any]) -> HistoryRow:
-    """Read one row of `history`."""
-    return HistoryRow(**{name: row._mapping[name] for name in HistoryRow.__slots__})
 
 
 def note_event(connection: Connection, now: datetime, happened: Happening) -> None:

@@ -1,20 +1,25 @@
 """Words for people: strangers' text made harmless, times and sizes in plain words. Pure.
 
 Called by mail and pages. Read `clean` (what no reader can see goes), then `markdown` (a description as HTML
-and as plain text), then `words` (times, sizes, counts). Nothing here raises for any text it is given.
+and as plain text), then `words` (times, sizes, counts); `diff` and `cells` are for two pages. Nothing here raises for any text it is given.
 """
 
 from __future__ import annotations
 
+from app.text.cells import BOM, csv_line
 from app.text.clean import clean, plain, quote, unusual
+from app.text.diff import diff_blocks
 from app.text.markdown import markdown_html, markdown_text
 from app.text.words import ago, count, day, size_words, when
 
 __all__ = [
+    "BOM",
     "ago",
     "clean",
     "count",
+    "csv_line",
     "day",
+    "diff_blocks",
     "markdown_html",
     "markdown_text",
     "plain",

@@ -53,7 +53,8 @@ def say_status(work: Work, status: Status) -> None:
     if is_success and key not in work.row.success_on:
         work.keep(success_on=(*others, key))
     try:
-        work.gate.github.say_status(work.row.repository, status)
+        details = work.gate.links.details_url(work.row.id)
+        work.gate.github.say_status(work.row.repository, status, details)
     except Refused as refusal:
         # A success on a commit that is gone cannot be withdrawn, and unlocks nothing any more.
         if is_success or refusal.kind not in ("invalid", "missing") or status.sha == work.row.head_sha:

@@ -1,0 +1,95 @@
+"""One change, to be read: `GET /reviews/<id>` for reviewers, `GET /status/<token>` for whoever holds its link.
+
+The first is for who is signed in, and leads to where it can be decided. The second is what a status at GitHub leads
+developers to: it needs no sign-in, decides nothing, and repeats no reviewer's words where the repository is public.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Response
+from werkzeug.wrappers import Response as Redirect
+
+from app.links import BadLink
+from app.pages import frame
+from app.pages.decide import merged_by
+from app.pages.pending import decide_url
+from app.pages.sign_in import signed_in, way_in
+from app.review import Review
+from app.store import DECISIONS, HistoryRow
+from app.workflow import Gate, preview_of
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version that was asked about; `answer` is the last one given to it."""
+
+    number: int
+    asked_at: datetime
+    answer: HistoryRow | None
+
+
+def show(gate: Gate, review_id: int) -> Response | Redirect:
+    """Answer `GET /reviews/<id>`; who is not signed in is led to the way in, and then back here."""
+    reviewer = signed_in(gate)
+    if reviewer is None:
+        return way_in()
+    now, row = gate.store.now(), _row(gate, review_id)
+    facts = _facts(gate, row)
+    asked = facts["asked"]
+    return frame.show(
+        gate,
+        "review.html",
+        now,
+        reviewer=reviewer,
+        decide_url=decide_url(gate, row, reviewer, now),
+        try_url=preview_of(gate, asked.snapshot.pull) if asked and row.open else None,
+        with_notes=True,
+        **facts,
+    )
+
+
+def details(gate: Gate, token: str) -> Response:
+    """Answer `GET /status/<token>`. Raises DeadEnd."""
+    try:
+        row = _row(gate, gate.links.read_details(token))
+    except BadLink:
+        raise frame.DeadEnd("bad_details", 404) from None
+    return frame.show(gate, "status.html", gate.store.now(), with_notes=row.private, **_facts(gate, row))
+
+
+def _row(gate: Gate, review_id: int) -> Review:
+    """Return the review. Raises DeadEnd."""
+    row = gate.store.reviews.get(review_id)
+    if row is None:
+        raise frame.DeadEnd("unknown", 404)
+    return row
+
+
+def _facts(gate: Gate, row: Review) -> dict[str, Any]:
+    """Return what both pages show; `asked` is the newest version that was asked about, None when there is none."""
+    reviews = gate.store.reviews
+    asked = reviews.round(row.id, row.round)
+    history = reviews.history(row.id)
+    return {
+        "row": row,
+        "asked": asked or reviews.round_before(row.id, row.round),
+        "is_current": asked is not None,
+        "asked_name": _asked_name(gate, row),
+        "history": history,
+        "earlier": [one for one in _versions(gate, row, history) if one.number != row.round],
+        "merged_by": merged_by(history),
+    }
+
+
+def _asked_name(gate: Gate, row: Review) -> str:
+    reviewer = gate.policy.reviewer(row.reviewer)
+    return reviewer.name if reviewer else "QA"
+
+
+def _versions(gate: Gate, row: Review, history: list[HistoryRow]) -> list[Version]:
+    answers = {line.round: line for line in history if line.what in DECISIONS.values()}
+    return [Version(number, at, answers.get(number)) for number, at in gate.store.reviews.asked(row.id)]

@@ -1,0 +1,95 @@
+"""What the pages cost with many reviews in the database: SQL statements, and the least time of many tries.
+
+Used by `make bench` and by tests/test_benchmarks.py. The rows are written in bulk, past the rules: a few reviews
+wait, whatever their number, and all others are merged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy import insert
+
+from app.links import SignInLink
+from app.review import State
+from app.store import NewLetter, Store
+from app.store.rows import columns_from
+from app.store.tables import history, reviews, rounds
+from benchmarks import cost_of, new_world
+from tests.builders import LILY, NOON, decision, row, snapshot
+from tests.world import SHOP, World
+
+PENDING = 5
+TRIES = 25
+# What happens in a plain life, and a little more.
+HAPPENED = ("asked", "round", "asked", "approved", "held", "merged")
+BATCH = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class PageCost:
+    """Statements of one request, and seconds of the fastest one."""
+
+    statements: int
+    seconds: float
+
+
+def page_costs(count: int, paths: tuple[str, ...], tries: int = TRIES) -> dict[str, PageCost]:
+    """Return what each page costs when there are so many reviews."""
+    with new_world() as world:
+        fill(world.store, count)
+        sign_in(world)
+        return {path: _cost(world, path, tries) for path in paths}
+
+
+def fill(store: Store, count: int) -> None:
+    """Write so many reviews, each with one round and six lines of history; the newest few wait."""
+    with store.database.write() as connection:
+        for start in range(1, count + 1, BATCH):
+            ids = range(start, min(start + BATCH, count + 1))
+            connection.execute(insert(reviews), [_review(number, count) for number in ids])
+            connection.execute(insert(rounds), [_round(number) for number in ids])
+            connection.execute(insert(history), [line for number in ids for line in _lines(number)])
+
+
+def sign_in(world: World) -> None:
+    """Let Lily in by a letter, as ever."""
+    world.store.letters.request(NewLetter("sign_in bench", "sign_in", LILY.id))
+    url = world.gate.links.sign_in_url(SignInLink(1, LILY.id), world.clock())
+    assert world.browser.post(url.removeprefix(world.url)).status_code == 303
+
+
+def _cost(world: World, path: str, tries: int) -> PageCost:
+    def get() -> None:
+        assert world.browser.get(path).status_code == 200
+
+    statements = cost_of(world, get).statements
+    return PageCost(statements, min(_seconds(get) for _ in range(tries)))
+
+
+def _seconds(what: Any) -> float:
+    start = perf_counter()
+    what()
+    return perf_counter() - start
+
+
+def _review(number: int, count: int) -> dict[str, Any]:
+    is_old = number <= count - PENDING
+    state = State.MERGED if is_old else State.WAITING
+    facts = {"id": number, "number": number, "title": f"Add gift cards, part {number}", "repository": SHOP}
+    made = row(state, decision=decision() if is_old else None, **facts)
+    return columns_from({name: getattr(made, name) for name in made.__slots__})
+
+
+def _round(number: int) -> dict[str, Any]:
+    return {"review_id": number, "round": 1, "asked_at": NOON, "snapshot": snapshot(number=number).to_json()}
+
+
+def _lines(number: int) -> list[dict[str, Any]]:
+    facts = {"review_id": number, "who": LILY.name, "base": "development", "head_sha": "b" * 40, "round": 1}
+    at = NOON + timedelta(minutes=number)
+    words = f"It is fine, as far as part {number} goes."
+    return [{**facts, "at": at, "what": what, "detail": words} for what in HAPPENED]

@@ -1,0 +1,324 @@
+"""One change, to be read: what a reviewer sees of it, whatever it holds and however it stands."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from werkzeug.serving import make_server
+
+from app.review import ChangedFile, Event, Review
+from app.store import Happening
+from app.text import diff_blocks
+from tests.builders import CARDS, LILY
+from tests.test_pages import MAX, Desk, said
+
+PATCH = """\
+@@ -1,3 +1,3 @@ def total(cart):
+ def total(cart):
+-    return "old"
++    return "<b>new\u202e</b>"
+@@ -40,2 +40,3 @@
+ last
++\tend
+\\ No newline at end of file"""
+
+
+@pytest.fixture
+def desk(sqlite_url: str) -> Iterator[Desk]:
+    desk = Desk(sqlite_url)
+    desk.sign_in()
+    yield desk
+    desk.store.close()
+
+
+def ask(desk: Desk, *files: ChangedFile, number: int = 12, **facts: Any) -> Review:
+    """A row that waits for an answer about these files."""
+    return desk.ask(number, files=files or (CARDS,), **facts)
+
+
+def page_of(desk: Desk, row: Review) -> str:
+    answer = desk.client.get(f"/reviews/{row.id}")
+    assert answer.status_code == 200
+    return answer.text
+
+
+def see(desk: Desk, row: Review) -> str:
+    return desk.see(f"/reviews/{row.id}")
+
+
+# --- Changes ------------------------------------------------------------------------------------------------
+
+
+def test_a_patch_is_blocks_of_lines_that_keep_their_signs_and_lose_what_hides() -> None:
+    assert list(diff_blocks(PATCH)) == [
+        ("same", "  def total(cart):"),
+        ("removed", '-     return "old"'),
+        ("added", '+     return "<b>new</b>"'),
+        ("part", "40"),
+        ("same", "  last"),
+        ("added", "+ \tend"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "patch", ["", "@@", "@@ -1 +" + "9" * 5000, "\\", "\r\n\0", "+", "\n\n", "no diff at all"]
+)
+def test_no_patch_is_too_odd_to_be_shown(patch: str) -> None:
+    for kind, words in diff_blocks(patch):
+        assert kind in ("same", "added", "removed"), words
+
+
+def test_what_came_and_went_is_told_by_sign_and_word_and_nothing_runs(desk: Desk) -> None:
+    page = page_of(desk, ask(desk, ChangedFile("a/<i>.py", "modified", 2, 1, None, PATCH)))
+    assert '<pre class="removed"><span class="aside">Removed: </span>-     return' in page
+    assert (
+        '<pre class="added"><span class="aside">Added: </span>+     return &#34;&lt;b&gt;new&lt;/b&gt;'
+        in page
+    )
+    assert "From line 40" in page
+    assert "No newline" not in page
+    assert "\u202e" not in page
+    assert "a/&lt;i&gt;.py" in page
+    assert "<i>" not in page
+
+
+@pytest.mark.parametrize(
+    "file, words",
+    [
+        (ChangedFile("a.png", "added", 0, 0), "GitHub does not show what changed in it"),
+        (
+            ChangedFile("b.py", "renamed", 0, 0, "a.py"),
+            "Renamed, was a.py Its contents are the same as before.",
+        ),
+        (ChangedFile("c.py", "modified", 9, 9, None, "@@ -1 +1 @@\n-a\n+b", True), "The rest is too long"),
+    ],
+)
+def test_what_cannot_be_shown_of_a_file_is_said(desk: Desk, file: ChangedFile, words: str) -> None:
+    assert words in see(desk, ask(desk, file))
+
+
+# --- How it stands ------------------------------------------------------------------------------------------
+
+
+def test_a_waiting_one_leads_to_its_decision(desk: Desk) -> None:
+    row = ask(desk, ChangedFile("a.py", "added", 1, 0), title="Add gift cards")
+    page = page_of(desk, row)
+    assert "Lily was asked today at 13:02" in see(desk, row)
+    link = re.findall(r'href="http://localhost(/decide/[^"]+)">Approve or reject', page)[0]
+    assert desk.post(link, "approve").status_code == 303
+    assert "See how it goes on, or take it back" in see(desk, row)
+
+
+def _approved(desk: Desk, row: Review) -> None:
+    desk.post(desk.link(row), "approve", "Lovely")
+
+
+def _held(desk: Desk, row: Review) -> None:
+    _approved(desk, row)
+    desk.change(row.number, None, hold="It clashes with another change.")
+
+
+def _merged(desk: Desk, row: Review) -> None:
+    _approved(desk, row)
+    desk.follow(row.number, Event.MERGE_SENT)
+    desk.follow(row.number, Event.MERGED, merged=True, open=False)
+
+
+def _bypassed(desk: Desk, row: Review) -> None:
+    facts: dict[str, Any] = {"merged": True, "open": False, "bypassed": True}
+    desk.follow(row.number, Event.MERGED, happened=[Happening("bypassed", "mallory", "merged")], **facts)
+
+
+def _rejected(desk: Desk, row: Review) -> None:
+    desk.post(desk.link(row), "reject", "Too slow")
+
+
+def _closed(desk: Desk, row: Review) -> None:
+    desk.follow(row.number, Event.CLOSED, open=False)
+
+
+def _drafted(desk: Desk, row: Review) -> None:
+    desk.follow(row.number, Event.DRAFTED, draft=True)
+
+
+def _pushed(desk: Desk, row: Review) -> None:
+    desk.follow(row.number, Event.NEW_HEAD)
+
+
+@pytest.mark.parametrize(
+    "happen, words, leads_on",
+    [
+        (_approved, "✓ Approved by Lily, today at 13:02 It is being merged into development . Lovely", True),
+        (_held, "Not merged yet: It clashes with another change.", True),
+        (_merged, "✓ Approved by Lily, today at 13:02 Merged into development", False),
+        (_bypassed, "✕ Merged without waiting for a yes mallory merged it", False),
+        (_rejected, "✕ Rejected by Lily, today at 13:02 It waits for a new version by sam. Too slow", True),
+        (_closed, "Closed It was closed without being merged", False),
+        (_drafted, "A draft It is still being worked on.", False),
+        (_pushed, "There is a newer version, about which nobody was asked yet.", False),
+    ],
+)
+def test_every_state_is_said_and_only_an_open_one_leads_on(
+    desk: Desk, happen: Callable[[Desk, Review], None], words: str, leads_on: bool
+) -> None:
+    row = ask(desk)
+    happen(desk, row)
+    assert words in see(desk, row)
+    assert ("/decide/" in page_of(desk, row)) is leads_on
+
+
+def test_one_that_was_never_asked_about_is_shown_with_what_is_known(desk: Desk) -> None:
+    words = see(desk, desk.new())
+    assert "Add gift cards" in words
+    assert "QA is asked when its code has been still for a while." in words
+
+
+def test_earlier_versions_are_named_with_their_answers(desk: Desk) -> None:
+    _rejected(desk, ask(desk))
+    desk.follow(12, Event.NEW_HEAD)
+    desk.clock.pass_(days=1)
+    ask_again = desk.ask_again()
+    desk.follow(12, Event.NEW_HEAD)
+    desk.ask_again()
+    assert (
+        "Earlier versions Asked yesterday at 13:02: Lily asked for changes, yesterday at 13:02 "
+        "Asked today at 13:02: nobody answered before it changed"
+    ) in see(desk, ask_again)
+
+
+def test_a_title_that_was_changed_after_she_was_asked_is_said(desk: Desk) -> None:
+    row = ask(desk, title="Add gift cards")
+    desk.change(12, None, title="Something else")
+    words = see(desk, row)
+    assert "Something else" in words
+    assert "The title was another when this was asked: Add gift cards" in words
+
+
+def test_hostile_text_of_a_change_stays_text(desk: Desk) -> None:
+    nasty = '<script>alert(1)</script>"><img src=x onerror=y>\u202e'
+    row = ask(
+        desk, ChangedFile(nasty, "renamed", 1, 1, nasty, f"+{nasty}"), title=nasty, body=nasty, head=nasty
+    )
+    _rejected(desk, row)
+    desk.post(desk.link(row), "approve", nasty)
+    for page in (page_of(desk, row), desk.client.get("/history").text):
+        assert "&lt;script&gt;" in page
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert "\u202e" not in page
+
+
+# --- Who may see it -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/reviews/1", "/history", "/history?format=csv"])
+def test_only_reviewers_see_it_and_signing_in_leads_back(desk: Desk, path: str) -> None:
+    ask(desk)
+    stranger = desk.app.test_client()
+    answer = stranger.get(path)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+    assert "gift cards" not in answer.text
+    assert stranger.post(desk.sign_in_link()).headers["Location"] == path.partition("?")[0]
+
+
+def test_who_is_no_reviewer_any_more_sees_nothing(desk: Desk) -> None:
+    row = ask(desk)
+    cookie = desk.client.get_cookie("session")
+    assert cookie is not None
+    removed = desk.without(LILY)
+    removed.set_cookie("session", cookie.value)
+    for path in (f"/reviews/{row.id}", "/history", "/history?format=csv"):
+        assert removed.get(path).headers["Location"] == "/sign-in", path
+
+
+@pytest.mark.parametrize("number", ["0", "99", str(2**63 - 1), str(2**63), "9" * 5000, "x", "-1"])
+def test_an_unknown_one_is_a_signpost(desk: Desk, number: str) -> None:
+    answer = desk.client.get(f"/reviews/{number}")
+    assert (answer.status_code, 'href="/"' in answer.text) == (404, True)
+
+
+def test_the_list_leads_to_each(desk: Desk) -> None:
+    row, unread = ask(desk), desk.new(13)
+    page = desk.client.get("/").text
+    assert f'href="/reviews/{row.id}">Details</a>' in page
+    assert f'id="title-{unread.id}"><a href="/reviews/{unread.id}">' in page
+
+
+# --- In a real browser --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def url(desk: Desk) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, desk.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def signed_in(desk: Desk, url: str, page: Page) -> Page:
+    cookie = desk.client.get_cookie("session")
+    assert cookie is not None
+    page.context.add_cookies([{"name": "session", "value": cookie.value, "url": url}])
+    return page
+
+
+def test_changes_can_be_read_on_a_phone_by_keyboard_without_scripts(
+    desk: Desk, url: str, open_page: Callable[..., Page]
+) -> None:
+    long = f"@@ -1 +1 @@\n-{'x' * 500}\n+short"
+    row = ask(
+        desk,
+        ChangedFile("a.py", "modified", 2, 1, None, PATCH),
+        ChangedFile("b.py", "modified", 1, 1, None, long),
+    )
+    page = signed_in(desk, url, open_page(375, javascript=False))
+    page.goto(f"{url}/reviews/{row.id}")
+    expect(page.get_by_text('return "old"')).to_be_hidden()
+    page.locator("summary", has_text="a.py").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text('return "old"')).to_be_visible()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Changes of a.py"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.activeElement.scrollLeft > 0")
+    assert outline == "solid"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def test_everything_is_searched_by_keyboard_without_scripts(
+    desk: Desk, url: str, open_page: Callable[..., Page]
+) -> None:
+    ask(desk, title="Add gift cards")
+    ask(desk, number=13, title="Round the totals")
+    desk.ask(14, MAX, title="Speed")
+    page = signed_in(desk, url, open_page(375, javascript=False))
+    page.goto(url)
+    page.get_by_role("link", name="History").click()
+    page.get_by_label("Search", exact=True).fill("TOTALS")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=3)).to_have_text(["Round the totals"])
+    page.get_by_text("Search by person, place or day").click()
+    page.get_by_label("From").fill("2026-11-25")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_text("Nothing was found.")).to_be_visible()
+    expect(page.get_by_label("From")).to_have_value("2026-11-25")
+    page.get_by_role("link", name="Show everything").click()
+    page.get_by_role("link", name="Speed").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Speed")
+
+
+def test_words_are_those_that_people_use(desk: Desk) -> None:
+    words = said(desk.client.get(f"/reviews/{ask(desk, ChangedFile('a.py', 'added', 1, 0, None, PATCH)).id}"))
+    assert not re.search(r"\b(SHA|diff|patch|None)\b", words)
