@@ -1,12 +1,13 @@
 """Words for people: strangers' text made harmless, times and sizes in plain words. Pure.
 
 Called by mail and pages. Read `clean` (what no reader can see goes), then `markdown` (a description as HTML
-and as plain text), then `words` (times, sizes, counts). Nothing here raises for any text it is given.
+and as plain text), `how_to_test`, then `words` (times, sizes, counts). Nothing here raises for any text it is given.
 """
 
 from __future__ import annotations
 
 from app.text.clean import clean, plain, quote, unusual
+from app.text.how_to_test import parted
 from app.text.markdown import markdown_html, markdown_text
 from app.text.words import ago, count, size_words, when
 
@@ -16,6 +17,7 @@ __all__ = [
     "count",
     "markdown_html",
     "markdown_text",
+    "parted",
     "plain",
     "quote",
     "size_words",
