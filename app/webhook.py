@@ -13,7 +13,7 @@ from collections.abc import Callable
 from flask import Blueprint, Request, Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.github_client import BadPayload, Checked, Notice, Other, parse, verify
+from app.github_client import BadPayload, Checked, Deployed, Notice, Other, parse, verify
 from app.store import Store, Unavailable
 
 log = logging.getLogger("qa-gate.webhook")
@@ -81,7 +81,7 @@ def _verified_body(asked: Request, secret: str) -> bytes:
 
 def _said(
     delivery: str | None, event: str | None, content_type: str, body: bytes
-) -> Notice | Checked | Other:
+) -> Notice | Checked | Deployed | Other:
     if delivery is None:
         raise _Bad(400, "The header X-GitHub-Delivery is missing or not a delivery's id.")
     if event is None:
@@ -93,7 +93,7 @@ def _said(
 
 
 def _take(
-    said: Notice | Checked | Other,
+    said: Notice | Checked | Deployed | Other,
     delivery: str,
     store: Store,
     knows: Callable[[str], bool],
@@ -107,6 +107,8 @@ def _take(
     try:
         if isinstance(said, Checked):
             return 202, store.arrivals.record_checked(delivery, said.repository_id, said.sha).value
+        if isinstance(said, Deployed):
+            return 202, store.arrivals.record_deployed(delivery, said.repository_id, said.sha).value
         is_gated = gates(said.seen.base) or (said.base_before is not None and gates(said.base_before))
         return 202, store.arrivals.record(delivery, said, is_gated).value
     except Unavailable:
@@ -119,9 +121,9 @@ def _header(asked: Request, name: str, form: re.Pattern[str]) -> str | None:
     return value if form.fullmatch(value) else None
 
 
-def _hop(said: Notice | Checked | Other) -> str:
+def _hop(said: Notice | Checked | Deployed | Other) -> str:
     if isinstance(said, Other):
         return f"{said.event}.{said.action}" if said.action else said.event
-    if isinstance(said, Checked):
+    if isinstance(said, Checked | Deployed):
         return f"{said.event} {said.name}"
     return f"pull_request.{said.action} {said.name}"

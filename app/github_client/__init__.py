@@ -9,11 +9,12 @@ from __future__ import annotations
 from app.github_client.answers import GitHubError, Moved, Refused, TryAgain
 from app.github_client.client import GitHub
 from app.github_client.reading import ListedPull, Listing
-from app.github_client.webhooks import BadPayload, Checked, Notice, Other, parse, verify
+from app.github_client.webhooks import BadPayload, Checked, Deployed, Notice, Other, parse, verify
 
 __all__ = [
     "BadPayload",
     "Checked",
+    "Deployed",
     "GitHub",
     "GitHubError",
     "ListedPull",

@@ -1,11 +1,13 @@
 """The pure rules: what a pull request is, whose turn it is, what follows what, and why.
 
-Read first `facts` (the nouns), then `rules` (the transition table), then `wanted` (what GitHub should show).
+Read first `facts` (the nouns), then `rules` (the transition table), then `wanted` (what GitHub should show),
+`cautions` (what could fool a reviewer).
 Everybody imports from here; nothing here reads a clock, a network, a database or a setting.
 """
 
 from __future__ import annotations
 
+from app.review.cautions import Caution, Kind, cautions
 from app.review.facts import (
     Change,
     ChangedFile,
@@ -22,6 +24,7 @@ from app.review.facts import (
     State,
     Status,
     Tree,
+    words_digest,
 )
 from app.review.rules import (
     TABLE,
@@ -52,6 +55,7 @@ from app.review.wanted import (
 
 __all__ = [
     "TABLE",
+    "Caution",
     "Change",
     "ChangedFile",
     "Checks",
@@ -59,6 +63,7 @@ __all__ = [
     "Commit",
     "Decision",
     "Event",
+    "Kind",
     "Move",
     "Policy",
     "PullRequest",
@@ -72,6 +77,7 @@ __all__ = [
     "Tree",
     "Verdict",
     "ask_at",
+    "cautions",
     "consequences",
     "context_of",
     "covers",
@@ -88,4 +94,5 @@ __all__ = [
     "success_key",
     "tells_nothing_new",
     "wants_review",
+    "words_digest",
 ]

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from app.store.arrivals import Arrivals, Recorded
+from app.store.arrivals import Arrivals, Customs, Recorded
 from app.store.database import Database, Unavailable
 from app.store.letters import Letter, Letters, NewLetter
 from app.store.queue import LEASE, Claim, Overtaken, Queue
@@ -26,6 +26,7 @@ __all__ = [
     "LEASE",
     "Arrivals",
     "Claim",
+    "Customs",
     "Happening",
     "HistoryRow",
     "Letter",

@@ -7,7 +7,7 @@ delivery that said so. Which repository stands behind a name is pinned here: nam
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -31,6 +31,14 @@ class Recorded(StrEnum):
     REPEATED = "repeated delivery"
     FOREIGN = "another repository under a known name"
     UNKNOWN = "not gated and not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Customs:
+    """What a repository was seen to use."""
+
+    has_checks: bool = False
+    has_deployments: bool = False
 
 
 class Notice(Protocol):
@@ -80,10 +88,37 @@ class Arrivals:
 
     def record_checked(self, delivery: str, repository_id: int, sha: str) -> Recorded:
         """Wake the reviews whose head this is: its checks have changed. A fork's event names no pull request."""
+        waits = reviews.c.state.in_((State.TO_ASK, State.TO_MERGE))
+        heads = (reviews.c.repository_id == repository_id, reviews.c.head_sha == sha, waits)
+        return self._wake_heads(delivery, repository_id, "has_checks", heads)
+
+    def record_deployed(self, delivery: str, repository_id: int, sha: str) -> Recorded:
+        """Wake the reviews whose head this is: it may be found somewhere to be tried."""
+        heads = (reviews.c.repository_id == repository_id, reviews.c.head_sha == sha, reviews.c.open)
+        told = {"deployments_told": reviews.c.deployments_told + 1}
+        return self._wake_heads(delivery, repository_id, "has_deployments", heads, told)
+
+    def customs(self, repository_id: int) -> Customs:
+        """Return what a repository was seen to use."""
+        uses = select(repositories.c.has_checks, repositories.c.has_deployments)
+        with self._database.read() as connection:
+            found = connection.execute(uses.where(repositories.c.repository_id == repository_id)).first()
+            return Customs(*found) if found else Customs()
+
+    def _wake_heads(
+        self,
+        delivery: str,
+        repository_id: int,
+        custom: str,
+        heads: tuple[Any, ...],
+        changes: dict[str, Any] | None = None,
+    ) -> Recorded:
+        """Note what a repository uses, and wake these reviews to look at something else than the pull request."""
         with self._database.write() as connection:
             now = self._database.now(connection)
-            waits = reviews.c.state.in_((State.TO_ASK, State.TO_MERGE))
-            heads = (reviews.c.repository_id == repository_id, reviews.c.head_sha == sha, waits)
+            uses = repositories.c[custom]
+            first = (repositories.c.repository_id == repository_id, ~uses)
+            connection.execute(update(repositories).where(*first).values({uses: True}))
             if connection.execute(select(reviews.c.id).where(*heads).limit(1)).first() is None:
                 return Recorded.UNKNOWN
             if not self._is_first(connection, delivery, now):
@@ -91,7 +126,7 @@ class Arrivals:
             due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
             # Both: it is looked at again at once, but nothing that the row holds has changed.
             revs = {"rev": reviews.c.rev + 1, "seen_rev": reviews.c.seen_rev + 1}
-            connection.execute(update(reviews).where(*heads).values(due_at=due, **revs))
+            connection.execute(update(reviews).where(*heads).values(due_at=due, **revs, **changes or {}))
         return self._tell(Recorded.WOKEN)
 
     def found(self, notice: Notice, is_gated: bool, *, adopt: bool) -> Recorded:

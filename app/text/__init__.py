@@ -9,12 +9,15 @@ from __future__ import annotations
 from app.text.clean import clean, plain, quote, unusual
 from app.text.how_to_test import parted
 from app.text.markdown import markdown_html, markdown_text
-from app.text.words import ago, count, size_words, when
+from app.text.tame import host_of
+from app.text.words import ago, checks_words, count, size_words, when
 
 __all__ = [
     "ago",
+    "checks_words",
     "clean",
     "count",
+    "host_of",
     "markdown_html",
     "markdown_text",
     "parted",

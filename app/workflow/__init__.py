@@ -13,8 +13,15 @@ from app.mail import MailError, MailRefused
 from app.review import State
 from app.store import Claim
 from app.workflow.asking import ask, look
+from app.workflow.extras import find_try_url
 from app.workflow.gate import HOURLY, Gate, Rest, Work
-from app.workflow.letters import preview_of, request_fresh_link, request_sign_in, send_letter
+from app.workflow.letters import (
+    cautions_of,
+    request_fresh_link,
+    request_sign_in,
+    send_letter,
+    where_to_try,
+)
 from app.workflow.looking import look_around, set_looks
 from app.workflow.merging import merge
 from app.workflow.saying import say
@@ -23,11 +30,12 @@ __all__ = [
     "Gate",
     "Rest",
     "advance",
-    "preview_of",
+    "cautions_of",
     "request_fresh_link",
     "request_sign_in",
     "set_looks",
     "step",
+    "where_to_try",
 ]
 
 
@@ -47,6 +55,7 @@ def advance(gate: Gate, claim: Claim) -> Rest:
         return Rest()
     work = Work(gate, claim, row)
     look(work)
+    find_try_url(work)
     wait = ask(work)
     say(work)
     if work.row.state is State.TO_MERGE:
