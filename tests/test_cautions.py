@@ -148,7 +148,7 @@ def test_what_cannot_be_seen_is_said_first_and_an_empty_file_is_not(world: World
     world.settle()
     for part in seen(world):
         assert "What changed inside one file cannot be shown (logo.png)" in part
-        assert "how the code is built and checked by machines (.github/workflows/ci.yml)" in part
+        assert "how machines build and check the code (.github/workflows/ci.yml)" in part
         assert part.index("Good to know first") < part.index("Customers asked for them.")
 
 
@@ -311,6 +311,18 @@ def test_without_the_right_to_read_statuses_nothing_is_said_of_checks(world: Wor
     world.settle()
     assert len(world.inbox.mails) == 2
     assert "checks" not in seen(world)[0].lower() + seen(world)[1].lower()
+
+
+def test_where_they_are_waited_for_they_are_read_once(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path / "git", sqlite_url, monkeypatch, WAIT_FOR_CHECKS="true")
+    world.github.set_check(None, world.commit("gift-cards"), "build")
+    world.github.open_pull_request(SHOP, "gift-cards")
+    world.settle()
+    assert "Checks:         All green" in world.inbox.mails[-1].text
+    assert len(checks_of(world)) == 1
+    world.stop()
 
 
 def test_the_others_that_wait_are_counted_when_the_mail_goes_out(world_on_both: World) -> None:

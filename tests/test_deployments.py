@@ -26,6 +26,14 @@ def world(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> I
     made.stop()
 
 
+@pytest.fixture
+def world_on_both(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The same, once on each database."""
+    made = World(tmp_path / "git", database_url, monkeypatch)
+    yield made
+    made.stop()
+
+
 def reads(world: World) -> list[str]:
     return [call.path for call in world.github.calls if "/deployments" in call.path]
 
@@ -157,7 +165,8 @@ def test_deployed_before_the_question_it_is_in_mail_and_page_with_its_host(world
     assert len(reads(world)) == read + 2
 
 
-def test_deployed_after_the_mail_it_is_on_the_page(world: World) -> None:
+def test_deployed_after_the_mail_it_is_on_the_page(world_on_both: World) -> None:
+    world = world_on_both
     number = world.open()
     world.settle()
     assert URL not in world.see()

@@ -71,6 +71,7 @@ def read_facts(store: Store, claim: Claim, row: Review) -> Review:
         "head": "gift-cards",
         "head_sha": HEAD,
         "author": "sam",
+        "words": WORDS,
     }
     return store.queue.checkpoint(claim, row, seen_rev=row.rev, **facts)
 
