@@ -127,7 +127,7 @@ def test_nothing_but_the_signature_verifies_and_nothing_raises(body: bytes, sign
 # --- Payloads -----------------------------------------------------------------------------------------------
 
 
-BODY = "This is a pretty simple change that we need to pull into master."
+OPENED = "This is a pretty simple change that we need to pull into master."
 
 
 def test_a_real_payload_says_what_is_needed() -> None:
@@ -144,7 +144,7 @@ def test_a_real_payload_says_what_is_needed() -> None:
             draft=False,
             merged=False,
             title="Update the README with new information.",
-            words=words_digest("Update the README with new information.", BODY),
+            words=words_digest("Update the README with new information.", OPENED),
         ),
         updated_at=datetime(2019, 5, 15, 15, 20, 33, tzinfo=UTC),
         closed_at=None,

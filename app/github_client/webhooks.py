@@ -206,7 +206,7 @@ def _seen(data: dict[str, Any]) -> Seen:
     state = text(data, "pull_request.state")
     if state not in ("open", "closed"):
         raise Odd('"pull_request.state" is neither open nor closed')
-    title = words(data, "pull_request.title")
+    title = text_or_none(data, "pull_request.title") or ""
     return Seen(
         head_sha=sha(data, "pull_request.head.sha"),
         base=text(data, "pull_request.base.ref"),
