@@ -13,7 +13,7 @@ from collections.abc import Callable
 from flask import Blueprint, Request, Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.github_client import BadPayload, Checked, Commented, Other, Said, parse, verify
+from app.github_client import BadPayload, Checked, Commented, Deployed, Other, Said, parse, verify
 from app.store import Store, Unavailable
 
 log = logging.getLogger("qa-gate.webhook")
@@ -107,6 +107,8 @@ def _take(
             return 202, store.arrivals.record_checked(delivery, said.repository_id, said.sha).value
         if isinstance(said, Commented):
             return 202, store.arrivals.record_comment(delivery, said.repository_id, said.number).value
+        if isinstance(said, Deployed):
+            return 202, store.arrivals.record_deployed(delivery, said.repository_id, said.sha).value
         is_gated = gates(said.seen.base) or (said.base_before is not None and gates(said.base_before))
         return 202, store.arrivals.record(delivery, said, is_gated).value
     except Unavailable:
@@ -122,7 +124,7 @@ def _header(asked: Request, name: str, form: re.Pattern[str]) -> str | None:
 def _hop(said: Said) -> str:
     if isinstance(said, Other):
         return f"{said.event}.{said.action}" if said.action else said.event
-    if isinstance(said, Checked):
+    if isinstance(said, Checked | Deployed):
         return f"{said.event} {said.name}"
     if isinstance(said, Commented):
         return f"issue_comment {said.name}"

@@ -86,12 +86,12 @@ def life(*, with_a_push: bool = False) -> Cost:
 
 
 def unchanged_webhook() -> Cost:
-    """A delivery of its own that tells nothing new: the description of a pull request was edited."""
+    """A delivery of its own that tells nothing new: a pull request was given a label."""
 
     def hear() -> None:
-        world.github.edit(number, body="Other words.")
+        world.github.label(number, "gift cards")
         world.github.settle()
-        assert world.github.deliveries[-1].action == "edited"
+        assert world.github.deliveries[-1].action == "labeled"
 
     with new_world() as world:
         number = world.open()

@@ -17,12 +17,14 @@ from app.review import (
     Reviewer,
     Snapshot,
     State,
+    words_digest,
 )
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LILY = Reviewer("Lily", "lily@example.com")
 POLICY = Policy(reviewers=(LILY,), repositories=("acme/shop",))
 OLD_HEAD, HEAD, BASE = "a" * 40, "b" * 40, "c" * 40
+WORDS = words_digest("Add gift cards", "Customers asked for them.")
 
 
 class Clock:
@@ -90,9 +92,13 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "draft": state is State.DRAFT,
         "merged": state is State.MERGED,
         "title": "Add gift cards",
+        "words": WORDS,
         "author": "sam",
         "url": "https://github.com/acme/shop/pull/12",
         "private": False,
+        "try_url": None,
+        "deployments_told": 0,
+        "deployments_seen": 0,
         "reviewer": LILY.id,
         "changed_at": NOON,
         "restless_since": NOON,

@@ -63,12 +63,13 @@ def test_a_new_title_is_taken_in_and_asks_nobody_again(world: World) -> None:
     assert world.row().state is State.MERGED
 
 
-def test_a_new_description_costs_no_call_and_her_page_keeps_what_she_was_asked(world: World) -> None:
+def test_a_new_description_is_one_read_and_her_page_shows_both(world: World) -> None:
     number = asked(world)
     calls = len(world.github.calls)
     world.github.edit(number, body="Nothing to see here.")
     world.settle()
-    assert (len(world.github.calls), world.row().round) == (calls, 1)
+    assert (len(world.github.calls), world.row().round, len(world.inbox.mails)) == (calls + 1, 1, 1)
+    assert "Nothing to see here." in world.see()
     assert "Customers asked for them." in world.see()
 
 

@@ -1256,9 +1256,13 @@ def test_everything_that_happens_is_told_in_githubs_shape(
     github.convert_to_draft(number)
     github.ready(number)
     github.request_review(number, "lea")
+    github.label(number, "gift cards")
     github.comment(number, "Have a look.")
     github.close(number)
     github.reopen(number)
+    github.set_deployment_status(
+        repo, github.add_deployment(repo, sha, "preview", "", "in_progress"), "failure"
+    )
     github.set_check(repo, sha, "tests", "in_progress")
     github.set_check(repo, sha, "tests")
     ask("POST", f"/repos/acme/shop/statuses/{sha}", {"state": "success", "context": GATE})
@@ -1270,7 +1274,8 @@ def test_everything_that_happens_is_told_in_githubs_shape(
         listener.events()
         == """push pull_request.opened push pull_request.synchronize pull_request.edited pull_request.edited
         pull_request.edited pull_request.converted_to_draft pull_request.ready_for_review
-        pull_request.review_requested issue_comment.created pull_request.closed pull_request.reopened check_run.created
+        pull_request.review_requested pull_request.labeled issue_comment.created pull_request.closed
+        pull_request.reopened deployment_status.created deployment_status.created check_run.created
         check_run.completed check_suite.completed status pull_request.closed push push ping""".split()
     )
     for delivery in github.deliveries:

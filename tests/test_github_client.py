@@ -48,7 +48,7 @@ from app.github_client.answers import meaning_of, quote
 from app.github_client.checks import read_checks
 from app.github_client.fields import Odd
 from app.github_client.reading import etag_of, read_change, read_listed, read_pull_request, read_tree
-from app.review import Checks, Choice, Seen, Status
+from app.review import Checks, Choice, Seen, Status, words_digest
 from demo.github import PretendGitHub
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -127,6 +127,9 @@ def test_nothing_but_the_signature_verifies_and_nothing_raises(body: bytes, sign
 # --- Payloads -----------------------------------------------------------------------------------------------
 
 
+OPENED = "This is a pretty simple change that we need to pull into master."
+
+
 def test_a_real_payload_says_what_is_needed() -> None:
     assert parsed(real()) == Notice(
         action="opened",
@@ -141,6 +144,7 @@ def test_a_real_payload_says_what_is_needed() -> None:
             draft=False,
             merged=False,
             title="Update the README with new information.",
+            words=words_digest("Update the README with new information.", OPENED),
         ),
         updated_at=datetime(2019, 5, 15, 15, 20, 33, tzinfo=UTC),
         closed_at=None,
@@ -1255,7 +1259,15 @@ def test_a_list_is_one_call_the_latest_updated_first(pretend: PretendGitHub, ask
         repository="acme/shop",
         number=one,
         author="sam",
-        seen=Seen(head_sha=sha, base="development", open=True, draft=True, merged=False, title="Add one"),
+        seen=Seen(
+            head_sha=sha,
+            base="development",
+            open=True,
+            draft=True,
+            merged=False,
+            title="Add one",
+            words=words_digest("Add one", pretend.pull(one).body or ""),
+        ),
         updated_at=NOW + timedelta(seconds=1),
         closed_at=None,
     )

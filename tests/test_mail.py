@@ -158,7 +158,7 @@ def test_long_description_comes_after_the_buttons() -> None:
 def test_without_a_preview_it_says_which_branch_to_take() -> None:
     mail = ask(try_url=None)
     for part in (words(mail.html), mail.text):
-        assert "take the branch gift-cards where you usually test. If you are not sure how, ask sam." in part
+        assert "Take the branch gift-cards where you usually test. If you are not sure how, ask sam." in part
         assert "Try it" not in part
 
 

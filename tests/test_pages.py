@@ -131,7 +131,7 @@ class Desk:
         return next(row for row in rows if row and row.number == number)
 
     def _wake(self, number: int, title: str) -> None:
-        seen = Seen("f" * 40, "development", True, False, False, title)
+        seen = Seen("f" * 40, "development", True, False, False, title, "0" * 16)
         self.store.arrivals.record(f"delivery-{next(_numbers)}", Notice(seen, number), True)
 
     # --- Links and clicks -----------------------------------------------------------------------------------
@@ -876,7 +876,7 @@ def test_the_list_shows_whose_turn_the_rest_is(desk: Desk) -> None:
 
 def test_the_list_shows_what_the_operator_must_mend(desk: Desk) -> None:
     desk.ask()
-    seen = Seen("f" * 40, "development", True, False, False, "x")
+    seen = Seen("f" * 40, "development", True, False, False, "x", "0" * 16)
     desk.store.arrivals.record("other", Notice(seen, 1, repository_id=8), True)
     desk.sign_in()
     assert "Another repository now has the name acme/shop." in desk.see("/")

@@ -30,7 +30,7 @@ from app.review import (
     tells_nothing_new,
     wants_review,
 )
-from tests.builders import HEAD, LILY, NOON, OLD_HEAD, POLICY, decision, pull, row, snapshot
+from tests.builders import HEAD, LILY, NOON, OLD_HEAD, POLICY, WORDS, decision, pull, row, snapshot
 
 # DESIGN's table, written out once more by hand: "state+" is a new round, "-" changes nothing.
 GRID = """
@@ -283,16 +283,17 @@ def test_each_decision_is_said_once() -> None:
 
 
 def test_a_payload_that_shows_what_is_known_tells_nothing_new() -> None:
-    known = Seen(HEAD, "development", True, False, False, "Add gift cards")
+    known = Seen(HEAD, "development", True, False, False, "Add gift cards", WORDS)
     assert tells_nothing_new(row(), known)
     assert not tells_nothing_new(row(head_sha=""), known)
     for other in (
-        Seen(OLD_HEAD, "development", True, False, False, "Add gift cards"),
-        Seen(HEAD, "master", True, False, False, "Add gift cards"),
-        Seen(HEAD, "development", False, False, False, "Add gift cards"),
-        Seen(HEAD, "development", True, True, False, "Add gift cards"),
-        Seen(HEAD, "development", True, False, True, "Add gift cards"),
-        Seen(HEAD, "development", True, False, False, "Another title"),
+        Seen(OLD_HEAD, "development", True, False, False, "Add gift cards", WORDS),
+        Seen(HEAD, "master", True, False, False, "Add gift cards", WORDS),
+        Seen(HEAD, "development", False, False, False, "Add gift cards", WORDS),
+        Seen(HEAD, "development", True, True, False, "Add gift cards", WORDS),
+        Seen(HEAD, "development", True, False, True, "Add gift cards", WORDS),
+        Seen(HEAD, "development", True, False, False, "Another title", WORDS),
+        Seen(HEAD, "development", True, False, False, "Add gift cards", "0" * 16),
     ):
         assert not tells_nothing_new(row(), other)
 

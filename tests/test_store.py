@@ -14,9 +14,9 @@ from sqlalchemy import text
 
 from app.review import Choice, Event, Review, Seen, Signpost, State, next_move
 from app.store import LEASE, Claim, Happening, NewLetter, Overtaken, Recorded, Store, Unavailable
-from tests.builders import HEAD, LILY, NOON, OLD_HEAD, Clock, snapshot
+from tests.builders import HEAD, LILY, NOON, OLD_HEAD, WORDS, Clock, snapshot
 
-KNOWN = Seen(HEAD, "development", True, False, False, "Add gift cards")
+KNOWN = Seen(HEAD, "development", True, False, False, "Add gift cards", WORDS)
 PUSHED = replace(KNOWN, head_sha=OLD_HEAD)
 
 
@@ -71,6 +71,7 @@ def read_facts(store: Store, claim: Claim, row: Review) -> Review:
         "head": "gift-cards",
         "head_sha": HEAD,
         "author": "sam",
+        "words": WORDS,
     }
     return store.queue.checkpoint(claim, row, seen_rev=row.rev, **facts)
 

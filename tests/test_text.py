@@ -14,7 +14,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from app.text import ago, count, markdown_html, markdown_text, plain, quote, size_words, unusual, when
+from app.text import (
+    ago,
+    checks_words,
+    count,
+    markdown_html,
+    markdown_text,
+    plain,
+    quote,
+    size_words,
+    unusual,
+    when,
+)
 
 ALLOWED = {
     "p": set(),
@@ -464,3 +475,17 @@ def test_count_knows_one_from_many() -> None:
     ]
     assert count(2, "branch", "branches") == "2 branches"
     assert count(1, "branch", "branches") == "1 branch"
+
+
+@pytest.mark.parametrize(
+    "state, names, words",
+    [
+        ("none", (), ""),
+        ("green", (), "All green"),
+        ("pending", ("build",), "Still running: build"),
+        ("red", ("build", "lint", "e2e"), "Red: build, lint, e2e"),
+        ("red", ("a", "b", "c", "d", "e"), "Red: a, b, c and 2 more"),
+    ],
+)
+def test_checks_are_said_in_a_line(state: str, names: tuple[str, ...], words: str) -> None:
+    assert checks_words(state, names) == words

@@ -9,12 +9,23 @@ from __future__ import annotations
 from app.github_client.answers import GitHubError, Moved, Refused, TryAgain
 from app.github_client.client import GitHub
 from app.github_client.reading import ListedPull, Listing
-from app.github_client.webhooks import BadPayload, Checked, Commented, Notice, Other, Said, parse, verify
+from app.github_client.webhooks import (
+    BadPayload,
+    Checked,
+    Commented,
+    Deployed,
+    Notice,
+    Other,
+    Said,
+    parse,
+    verify,
+)
 
 __all__ = [
     "BadPayload",
     "Checked",
     "Commented",
+    "Deployed",
     "GitHub",
     "GitHubError",
     "ListedPull",

@@ -20,6 +20,7 @@ from github.Repository import Repository
 from app.github_client.answers import Refused, meaning_of
 from app.github_client.checks import OWN_PREFIX, read_checks
 from app.github_client.connection import Answer, Connection, call, insist
+from app.github_client.deployments import read_deployments, read_try_url
 from app.github_client.fields import MOST_ID, integer, items
 from app.github_client.reading import (
     Listing,
@@ -37,6 +38,8 @@ MOST_COMMITS = 250
 # https://docs.github.com/en/rest/pulls/reviews#create-a-review-for-a-pull-request
 EVENTS = {Choice.APPROVE: "APPROVE", Choice.REJECT: "REQUEST_CHANGES", Choice.TAKE_BACK: "COMMENT"}
 PAGE = 100
+# So many of a commit's deployments are looked into.
+MOST_DEPLOYMENTS = 3
 RENAMED = "The repository was renamed or moved at GitHub: GITHUB_REPOSITORIES must hold its new name."
 
 
@@ -128,6 +131,25 @@ class GitHub(Connection):
             if error.status == 403 and isinstance(meaning_of(error, self._clock()), Refused):
                 return []
             raise
+
+    def try_url(self, repository: str, sha: str) -> str | None:
+        """Read where just this commit was deployed to last with success: one GET, and one for each of at most three.
+
+        None where it was not, and where the right to read deployments is missing.
+        https://docs.github.com/en/rest/deployments/deployments#list-deployments
+        https://docs.github.com/en/rest/deployments/statuses#list-deployment-statuses
+        """
+        try:
+            with self._repository(repository) as found:
+                listed = call(found, "GET", "/deployments", query={"sha": sha, "per_page": PAGE}).data
+                for number in read_deployments(items(listed, ""), sha)[:MOST_DEPLOYMENTS]:
+                    path = f"/deployments/{number}/statuses"
+                    said = call(found, "GET", path, query={"per_page": PAGE}).data
+                    if url := read_try_url(items(said, "")):
+                        return url
+        except Refused:
+            pass
+        return None
 
     def say_status(self, repository: str, status: Status, details: str | None = None) -> None:
         """Set a commit status, with the address that its "Details" leads to: one POST.

@@ -28,13 +28,18 @@ from app.github_client.fields import (
     web_address,
     words,
 )
-from app.review import INSIDERS, Change, ChangedFile, Comment, Commit, PullRequest, Seen, Tree
+from app.review import INSIDERS, Change, ChangedFile, Comment, Commit, PullRequest, Seen, Tree, words_digest
 
 # https://www.rfc-editor.org/rfc/rfc9110#name-etag
 _ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
 # What is kept of one file's patch, and of all of a change together, in characters.
 LONGEST_PATCH, MOST_PATCHES = 20_000, 300_000
 _MODE = re.compile(r"[0-7]{6}")
+# The name that git gives a file without contents, with SHA-1 and with SHA-256.
+EMPTY_BLOBS = (
+    "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+    "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,7 @@ def read_listed(data: Any) -> ListedPull:
 
     https://docs.github.com/en/rest/pulls/pulls#list-pull-requests
     """
+    title = words(data, "title")
     return ListedPull(
         repository_id=integer(data, "base.repo.id", 1, MOST_ID),
         repository=text(data, "base.repo.full_name"),
@@ -129,7 +135,8 @@ def read_listed(data: Any) -> ListedPull:
             open=text(data, "state") == "open",
             draft=flag(data, "draft"),
             merged=at(data, "merged_at") is not None,
-            title=words(data, "title"),
+            title=title,
+            words=words_digest(title, words(data, "body")),
         ),
         updated_at=moment(data, "updated_at"),
         closed_at=moment_or_none(data, "closed_at"),
@@ -197,7 +204,8 @@ def _files(data: list[Any]) -> Iterator[ChangedFile]:
 
 
 def _file(data: Any, room: int) -> ChangedFile:
-    patch = None if at_or_none(data, "patch") is None else words(data, "patch")
+    is_empty = at_or_none(data, "sha") in EMPTY_BLOBS  # of which GitHub shows no patch, but nothing is hidden
+    patch = None if at_or_none(data, "patch") is None and not is_empty else words(data, "patch")
     is_cut = patch is not None and len(patch) > room
     return ChangedFile(
         path=words(data, "filename"),

@@ -31,10 +31,12 @@ from app.github_client.fields import (
     text_or_none,
     words,
 )
-from app.review import Seen
+from app.review import Seen, words_digest
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
 _ACTION = re.compile(r"[a-z_]{1,64}")
+# Of a deployment that can be tried one day.
+_RUNNING = ("queued", "pending", "in_progress", "waiting")
 
 
 class BadPayload(Exception):
@@ -106,6 +108,24 @@ class Commented:
 
 
 @dataclass(frozen=True, slots=True)
+class Deployed:
+    """A deployment of a commit has ended, well or not, or is no longer there.
+
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment_status
+    """
+
+    event: str
+    repository_id: int
+    repository: str
+    sha: str
+
+    @property
+    def name(self) -> str:
+        """Return "owner/repo@abc1234", as the logs show it."""
+        return f"{self.repository}@{self.sha[:7]}"
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
     """An event that the gate does nothing about, a ping included; `action` is "" where it has none."""
 
@@ -125,7 +145,7 @@ def verify(secret: str, body: bytes, signature: str | None) -> bool:
     return hmac.compare_digest(expected.encode(), signature.encode())
 
 
-Said = Notice | Checked | Commented | Other
+Said = Notice | Checked | Commented | Deployed | Other
 
 
 def parse(event: str, content_type: str, body: bytes) -> Said:
@@ -135,9 +155,11 @@ def parse(event: str, content_type: str, body: bytes) -> Said:
         if event == "pull_request":
             return _notice(data)
         if _tells_of_checks(event, data):
-            return _checked(event, data)
+            return Checked(event, *_commit(data, "sha" if event == "status" else f"{event}.head_sha"))
         if event == "issue_comment" and data.get("action") == "created" and _is_on_a_pull(data):
             return _commented(data)
+        if event == "deployment_status" and text(data, "deployment_status.state") not in _RUNNING:
+            return Deployed(event, *_commit(data, "deployment.sha"))
     except Odd as odd:
         raise BadPayload(f"The payload is not one of a {event.replace('_', ' ')}: {odd}.") from odd
     action = data.get("action")
@@ -191,13 +213,9 @@ def _tells_of_checks(event: str, data: dict[str, Any]) -> bool:
     return event in ("check_suite", "check_run") and data.get("action") == "completed"
 
 
-def _checked(event: str, data: dict[str, Any]) -> Checked:
-    return Checked(
-        event=event,
-        repository_id=integer(data, "repository.id", 1, MOST_ID),
-        repository=_repository(data),
-        sha=sha(data, "sha" if event == "status" else f"{event}.head_sha"),
-    )
+def _commit(data: dict[str, Any], path: str) -> tuple[int, str, str]:
+    """Return which commit of which repository an event is about."""
+    return integer(data, "repository.id", 1, MOST_ID), _repository(data), sha(data, path)
 
 
 def _is_on_a_pull(data: dict[str, Any]) -> bool:
@@ -224,11 +242,13 @@ def _seen(data: dict[str, Any]) -> Seen:
     state = text(data, "pull_request.state")
     if state not in ("open", "closed"):
         raise Odd('"pull_request.state" is neither open nor closed')
+    title = text_or_none(data, "pull_request.title") or ""
     return Seen(
         head_sha=sha(data, "pull_request.head.sha"),
         base=text(data, "pull_request.base.ref"),
         open=state == "open",
         draft=flag(data, "pull_request.draft"),
         merged=flag(data, "pull_request.merged"),
-        title=text_or_none(data, "pull_request.title") or "",
+        title=title,
+        words=words_digest(title, words(data, "pull_request.body")),
     )

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from app import text
 from app.links import SIGN_IN_LASTS
 from app.mail.templates import render
-from app.review import ChangedFile, Choice, Commit, PullRequest, Reviewer, Snapshot
+from app.review import Caution, ChangedFile, Choice, Commit, PullRequest, Reviewer, Snapshot
 
 # Gmail hides what comes after 102 KB. https://developers.google.com/workspace/gmail/design/css
 LARGEST_HTML = 90_000
@@ -25,6 +25,8 @@ LARGEST_HTML = 90_000
 TEXT_LENGTHS = (6_000, 1_500, 0)
 # A text up to this long comes before the buttons; a longer one would hide them, and comes after.
 SHORT_TEXT, SHORT_LINES = 700, 14
+# How to test it always comes before them; the page has all of it.
+LONGEST_HOW = 1_500
 MOST_FILES, LONGEST_PATH, LONGEST_NOTE, MOST_ANSWERS = 30, 100, 2_000, 5
 LONGEST_TITLE, LONGEST_SUBJECT_TITLE = 256, 70
 # So many commits that came since the last look are named, each in so many characters.
@@ -61,7 +63,8 @@ class Request:
     reviewer asked for a new link. `instead_of` is who was asked first, and is away now.
     `previous_note` is the reason of the reviewer's last rejection; `new_commits` are those that came since an
     earlier version was asked about, and `compare_url` leads to just what they change. `talk` is the last question
-    and its answers; `is_answer`: the letter goes out because of an answer.
+    and its answers; `is_answer`: the letter goes out because of an answer. `others` counts what else waits for the
+    reviewer.
     """
 
     reviewer: Reviewer
@@ -81,6 +84,8 @@ class Request:
     compare_url: str | None = None
     is_answer: bool = False
     talk: tuple[Line, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+    others: int = 0
 
 
 def compose_request(request: Request, now: datetime, timezone: ZoneInfo) -> Mail:
@@ -137,7 +142,7 @@ def held(why: str, marker: str) -> str:
 
 def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, Any]:
     """Return what the templates of a question need, but for the developer's own text."""
-    pull, files = request.snapshot.pull, request.snapshot.change.files
+    pull, files, checks = request.snapshot.pull, request.snapshot.change.files, request.snapshot.checks
     title = text.plain(pull.title, LONGEST_TITLE) or UNTITLED
     return {
         **{name: getattr(request, name) for name in ("approve_url", "reject_url", "pending_url", "try_url")},
@@ -148,7 +153,9 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         "name": request.reviewer.name,
         "opening": _opening(pull),
         "helper": "a developer" if pull.author_is_bot else _author(pull),
+        "cautions": request.cautions,
         "notes": list(_notes(request)),
+        "try_host": text.host_of(request.try_url or ""),
         **_news(request),
         "previous_note": (request.previous_note or "")[:LONGEST_NOTE],
         "talk": [
@@ -158,6 +165,8 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         "size": text.size_words(
             additions=pull.additions, deletions=pull.deletions, changed_files=pull.changed_files
         ),
+        "checks": text.checks_words(checks.state, checks.names) if checks else "",
+        "others": text.count(request.others, "other waits", "others wait") if request.others else "",
         "since": waiting_since(request.asked_at, now, timezone),
         "files": [_file(file) for file in files[:MOST_FILES]],
         "more_files": max(pull.changed_files, len(files)) - len(files[:MOST_FILES]),
@@ -180,11 +189,15 @@ def _first_line(commit: Commit) -> str:
 
 def _own_words(pull: PullRequest, length: int) -> dict[str, Any]:
     """Return the developer's own text, at most so many characters of it, for both parts of the letter."""
+    how, rest = text.parted(pull.body)
+    how_length = min(length, LONGEST_HOW)
     return {
         "words_heading": f"What {_author(pull)} wrote",
-        "words_html": text.markdown_html(pull.body, length),
-        "words_text": text.markdown_text(pull.body, length),
-        "is_short": len(pull.body) <= SHORT_TEXT and pull.body.count("\n") <= SHORT_LINES,
+        "words_html": text.markdown_html(rest, length),
+        "words_text": text.markdown_text(rest, length),
+        "how_html": text.markdown_html(how, how_length),
+        "how_text": text.markdown_text(how, how_length),
+        "is_short": len(rest) <= SHORT_TEXT and rest.count("\n") <= SHORT_LINES,
     }
 
 

@@ -18,7 +18,7 @@ from app.pages import frame
 from app.review import Choice, Decision, Review, Reviewer, Signpost, State, stale_successes, wants_review
 from app.store import HistoryRow
 from app.text import clean
-from app.workflow import Gate, preview_of, request_fresh_link
+from app.workflow import Gate, cautions_of, request_fresh_link, where_to_try
 
 LONGEST_NOTE = 4000
 QUESTION = "question"  # what the form calls a question that decides nothing
@@ -136,7 +136,8 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
     history = reviews.history(row.id)
     facts: dict[str, Any] = {
         "asked": asked,
-        "try_url": preview_of(gate, asked.snapshot.pull) if asked else None,
+        "try_url": where_to_try(gate, row, asked.snapshot.pull) if asked else None,
+        "cautions": cautions_of(gate, row, asked) if asked and is_question else [],
         "is_release": asked is not None
         and gate.policy.is_release(asked.snapshot.pull.base, asked.snapshot.pull.head),
         "first": case.link.choice.value,

@@ -65,6 +65,9 @@ def show(gate: Gate, template: str, now: datetime, status: int = 200, **facts: A
         "ago": partial(text.ago, now=now),
         "count": text.count,
         "size_words": text.size_words,
+        "checks_words": text.checks_words,
+        "host_of": text.host_of,
+        "parted": text.parted,
     }
     return make_response(render_template(f"pages/{template}", **words, **facts), status)
 

@@ -20,7 +20,7 @@ from app.pages.pending import decide_url
 from app.pages.sign_in import signed_in, way_in
 from app.review import Review
 from app.store import DECISIONS, HistoryRow
-from app.workflow import Gate, preview_of
+from app.workflow import Gate, cautions_of, where_to_try
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ def show(gate: Gate, review_id: int) -> Response | Redirect:
         now,
         reviewer=reviewer,
         decide_url=decide_url(gate, row, reviewer, now),
-        try_url=preview_of(gate, asked.snapshot.pull) if asked and row.open else None,
+        try_url=where_to_try(gate, row, asked.snapshot.pull) if facts["is_current"] and row.open else None,
+        cautions=cautions_of(gate, row, asked) if facts["is_current"] and row.open else [],
         with_notes=True,
         **facts,
     )

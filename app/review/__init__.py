@@ -1,11 +1,13 @@
 """The pure rules: what a pull request is, whose turn it is, what follows what, and why.
 
-Read first `facts` (the nouns), then `rules` (the transition table), then `wanted` (what GitHub should show).
+Read first `facts` (the nouns), then `rules` (the transition table), then `wanted` (what GitHub should show),
+`cautions` (what could fool a reviewer).
 Everybody imports from here; nothing here reads a clock, a network, a database or a setting.
 """
 
 from __future__ import annotations
 
+from app.review.cautions import Caution, Kind, cautions
 from app.review.days import day_begins, digest_on, next_digest
 from app.review.facts import (
     INSIDERS,
@@ -25,6 +27,7 @@ from app.review.facts import (
     State,
     Status,
     Tree,
+    words_digest,
 )
 from app.review.rules import (
     TABLE,
@@ -58,6 +61,7 @@ from app.review.wanted import (
 __all__ = [
     "INSIDERS",
     "TABLE",
+    "Caution",
     "Change",
     "ChangedFile",
     "Checks",
@@ -66,6 +70,7 @@ __all__ = [
     "Commit",
     "Decision",
     "Event",
+    "Kind",
     "Move",
     "Policy",
     "PullRequest",
@@ -79,6 +84,7 @@ __all__ = [
     "Tree",
     "Verdict",
     "ask_at",
+    "cautions",
     "consequences",
     "context_of",
     "covers",
@@ -100,4 +106,5 @@ __all__ = [
     "success_key",
     "tells_nothing_new",
     "wants_review",
+    "words_digest",
 ]

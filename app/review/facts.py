@@ -85,6 +85,12 @@ class Policy:
         return next((person for person in self.reviewers if person.address.casefold() == wanted), None)
 
 
+def words_digest(title: str, body: str) -> str:
+    """Return 16 hex digits that tell whether a title or a text was edited; line ends do not count."""
+    lines = "\n".join([title, *body.strip().splitlines()])
+    return hashlib.blake2b(lines.encode(), digest_size=8).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class PullRequest:
     """What one read of a pull request says.
@@ -124,6 +130,11 @@ class PullRequest:
     updated_at: datetime
 
     @property
+    def words(self) -> str:
+        """Return the digest of its title and text."""
+        return words_digest(self.title, self.body)
+
+    @property
     def is_from_outside(self) -> bool:
         """Tell whether it comes from a fork by somebody without the right to write."""
         return self.head_repository != self.repository and self.author_association not in INSIDERS
@@ -134,7 +145,7 @@ class ChangedFile:
     """One file of a change; status is GitHub's word (added, removed, modified, renamed, ...).
 
     `patch` is its unified diff, None where GitHub shows none: not text, too large, or nothing but its name or mode
-    changed. `is_cut`: the end of the patch was left out here.
+    changed; "" for an empty file. `is_cut`: the end of the patch was left out here.
     """
 
     path: str
@@ -180,11 +191,20 @@ Tree = frozenset[tuple[str, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
+class Checks:
+    """What the automatic checks of a commit say together; `names` are those that make it red or pending."""
+
+    state: Literal["none", "pending", "green", "red"]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Exactly what a reviewer is asked about in one round."""
+    """Exactly what a reviewer is asked about in one round; `checks` is None where they were not read."""
 
     pull: PullRequest
     change: Change
+    checks: Checks | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""
@@ -197,7 +217,7 @@ class Snapshot:
     def from_json(cls, data: dict[str, Any]) -> Snapshot:
         """Read what `to_json` wrote."""
         times = {field: datetime.fromisoformat(data["pull"][field]) for field in ("created_at", "updated_at")}
-        change = data["change"]
+        change, checks = data["change"], data.get("checks")
         return cls(
             pull=PullRequest(**{**data["pull"], **times}),
             change=Change(
@@ -205,6 +225,7 @@ class Snapshot:
                 commits=tuple(Commit(**commit) for commit in change["commits"]),
                 files=tuple(ChangedFile(**file) for file in change["files"]),
             ),
+            checks=Checks(checks["state"], tuple(checks["names"])) if checks else None,
         )
 
 
@@ -222,7 +243,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The few facts that a webhook's payload shows."""
+    """The few facts that a webhook's payload shows; `words` is the digest of title and text."""
 
     head_sha: str
     base: str
@@ -230,6 +251,7 @@ class Seen:
     draft: bool
     merged: bool
     title: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +263,8 @@ class Review:
     `success_on` names every commit and status context on which success stands, or may stand, at GitHub.
     `said_*` is what GitHub was last told; `saying` is the decision whose review may be on its way.
     `asked_again`: somebody requested a review since the last look; `vouched`: somebody else than the author did.
+    `words` is the digest of title and text. `try_url` is where `head_sha` was deployed to; GitHub said so many times
+    (`deployments_told`) that something was deployed, of which so many (`deployments_seen`) are read.
     `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is
     not merged yet, and `stuck` that this does not end by itself; `problem` why the last step failed. `questions` counts
     what reviewers asked without deciding, `said_question` how many of those GitHub was told, `heard` is the id of the
@@ -262,9 +286,13 @@ class Review:
     draft: bool
     merged: bool
     title: str
+    words: str
     author: str
     url: str
     private: bool
+    try_url: str | None
+    deployments_told: int
+    deployments_seen: int
     reviewer: str | None
     changed_at: datetime
     restless_since: datetime
@@ -321,11 +349,3 @@ class Status:
     description: str
     sha: str
     context: str
-
-
-@dataclass(frozen=True, slots=True)
-class Checks:
-    """What the automatic checks of a commit say together; `names` are those that make it red or pending."""
-
-    state: Literal["none", "pending", "green", "red"]
-    names: tuple[str, ...]

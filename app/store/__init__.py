@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from app.store.absences import Absences
-from app.store.arrivals import Arrivals, Recorded
+from app.store.arrivals import Arrivals, Customs, Recorded
 from app.store.audit import Audit, Entry, Page, Search
 from app.store.database import Database, Unavailable
 from app.store.letters import A_DAY, Letter, Letters, NewLetter, outcome_letter
@@ -32,6 +32,7 @@ __all__ = [
     "Arrivals",
     "Audit",
     "Claim",
+    "Customs",
     "Entry",
     "Happening",
     "HistoryRow",

@@ -7,7 +7,7 @@ delivery that said so. Which repository stands behind a name is pinned here: nam
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -31,6 +31,14 @@ class Recorded(StrEnum):
     REPEATED = "repeated delivery"
     FOREIGN = "another repository under a known name"
     UNKNOWN = "not gated and not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Customs:
+    """What a repository was seen to use."""
+
+    has_checks: bool = False
+    has_deployments: bool = False
 
 
 class Notice(Protocol):
@@ -81,14 +89,26 @@ class Arrivals:
     def record_checked(self, delivery: str, repository_id: int, sha: str) -> Recorded:
         """Wake the reviews whose head this is: its checks have changed. A fork's event names no pull request."""
         waits = reviews.c.state.in_((State.TO_ASK, State.TO_MERGE))
-        return self._nudge(
-            delivery, reviews.c.repository_id == repository_id, reviews.c.head_sha == sha, waits
-        )
+        heads = (reviews.c.repository_id == repository_id, reviews.c.head_sha == sha, waits)
+        return self._nudge(delivery, heads, custom=(repository_id, "has_checks"))
+
+    def record_deployed(self, delivery: str, repository_id: int, sha: str) -> Recorded:
+        """Wake the reviews whose head this is: it may be found somewhere to be tried."""
+        heads = (reviews.c.repository_id == repository_id, reviews.c.head_sha == sha, reviews.c.open)
+        told = {"deployments_told": reviews.c.deployments_told + 1}
+        return self._nudge(delivery, heads, told, custom=(repository_id, "has_deployments"))
 
     def record_comment(self, delivery: str, repository_id: int, number: int) -> Recorded:
         """Wake a review whose reviewer asked a question: somebody may have answered."""
         key = (reviews.c.repository_id == repository_id, reviews.c.number == number)
-        return self._nudge(delivery, *key, reviews.c.questions > 0, reviews.c.state == State.WAITING)
+        return self._nudge(delivery, (*key, reviews.c.questions > 0, reviews.c.state == State.WAITING))
+
+    def customs(self, repository_id: int) -> Customs:
+        """Return what a repository was seen to use."""
+        uses = select(repositories.c.has_checks, repositories.c.has_deployments)
+        with self._database.read() as connection:
+            found = connection.execute(uses.where(repositories.c.repository_id == repository_id)).first()
+            return Customs(*found) if found else Customs()
 
     def found(self, notice: Notice, is_gated: bool, *, adopt: bool) -> Recorded:
         """Wake a review that a look at GitHub found changed, or make the row that a lost webhook did not.
@@ -122,15 +142,28 @@ class Arrivals:
             oldest = self._database.now(connection) - age
             connection.execute(deliveries.delete().where(deliveries.c.received_at < oldest))
 
-    def _nudge(self, delivery: str, *which: Any) -> Recorded:
-        """Let rows be looked at again at once, though nothing that they hold has changed."""
+    def _nudge(
+        self,
+        delivery: str,
+        which: tuple[Any, ...],
+        changes: dict[str, Any] | None = None,
+        custom: tuple[int, str] | None = None,
+    ) -> Recorded:
+        """Wake these reviews to look at something else than the pull request, which is as it was.
+
+        `custom` names a repository and what it was now seen to use.
+        """
         with self._database.write() as connection:
             now = self._database.now(connection)
+            if custom:
+                uses = repositories.c[custom[1]]
+                first = (repositories.c.repository_id == custom[0], ~uses)
+                connection.execute(update(repositories).where(*first).values({uses: True}))
             if connection.execute(select(reviews.c.id).where(*which).limit(1)).first() is None:
                 return Recorded.UNKNOWN
             if not self._is_first(connection, delivery, now):
                 return Recorded.REPEATED
-            connection.execute(update(reviews).where(*which).values(woken(now)))
+            connection.execute(update(reviews).where(*which).values({**woken(now), **(changes or {})}))
         return self._tell(Recorded.WOKEN)
 
     def _is_the_known(self, connection: Connection, notice: Notice) -> bool:

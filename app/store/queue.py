@@ -22,7 +22,7 @@ from app.review import Move, Review, Snapshot, consequences
 from app.store.database import Database
 from app.store.letters import NewLetter, put_letter
 from app.store.rows import Happening, columns_from, note_history, review_from
-from app.store.tables import letters, reviews, rounds, timers, workers
+from app.store.tables import asked_commits, letters, reviews, rounds, timers, workers
 
 # Longer than any step between two checkpoints takes; after it another worker takes over.
 LEASE = timedelta(seconds=120)
@@ -74,6 +74,7 @@ class Queue:
         move: Move | None = None,
         happened: list[Happening] | None = None,
         asked: Snapshot | None = None,
+        edited: tuple[str, str] | None = None,
         letter: NewLetter | None = None,
         news: Sequence[NewLetter] = (),
         **changes: Any,
@@ -81,7 +82,7 @@ class Queue:
         """Write what is now true of a review, all in one transaction, and renew the lease.
 
         `changes` are fields of `Review`. `asked` is kept as the snapshot of the round, for which `letter`
-        goes out; `news` are letters that ask nothing. Raises Overtaken when
+        goes out; `edited` are the title and text that it has now; `news` are letters that ask nothing. Raises Overtaken when
         the lease, state or round are not what `row` says.
         """
         with self._database.write() as connection:
@@ -97,6 +98,8 @@ class Queue:
             fresh = self._fenced(connection, claim, row, {**values, "due_at": now + LEASE})
             if asked:
                 _keep_round(connection, fresh, asked, now)
+            if edited:
+                _keep_words(connection, fresh, edited)
             note_history(connection, now, fresh, happened or [])
             return fresh
 
@@ -184,3 +187,12 @@ def _held(table: Table, claim: Claim) -> tuple[Any, Any]:
 def _keep_round(connection: Connection, row: Review, asked: Snapshot, now: datetime) -> None:
     values = {"review_id": row.id, "round": row.round, "asked_at": now, "snapshot": asked.to_json()}
     connection.execute(insert(rounds).values(values))
+    commits = {commit.sha for commit in asked.change.commits}
+    if commits:
+        key = {"review_id": row.id, "round": row.round}
+        connection.execute(insert(asked_commits), [{**key, "sha": sha} for sha in sorted(commits)])
+
+
+def _keep_words(connection: Connection, row: Review, edited: tuple[str, str]) -> None:
+    this = (rounds.c.review_id == row.id, rounds.c.round == row.round)
+    connection.execute(update(rounds).where(*this).values(edited=list(edited)))

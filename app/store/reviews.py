@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from app.review import (
     Choice,
@@ -25,6 +25,7 @@ from app.review import (
     consequences,
     decide,
     is_dead_end,
+    words_digest,
 )
 from app.store.database import Database
 from app.store.letters import outcome_letter, put_letter
@@ -37,7 +38,7 @@ from app.store.rows import (
     review_from,
     woken,
 )
-from app.store.tables import history, reviews, rounds
+from app.store.tables import asked_commits, history, reviews, rounds
 
 # What the history calls a choice.
 DECISIONS = {Choice.APPROVE: "approved", Choice.REJECT: "rejected", Choice.TAKE_BACK: "taken_back"}
@@ -45,11 +46,25 @@ DECISIONS = {Choice.APPROVE: "approved", Choice.REJECT: "rejected", Choice.TAKE_
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a reviewer was asked about, and when."""
+    """What a reviewer was asked about, and when; `edited` are its title and text now, where they are others."""
 
     round: int
     asked_at: datetime
     snapshot: Snapshot
+    edited: tuple[str, str] | None = None
+
+    @property
+    def is_edited(self) -> bool:
+        """Tell whether title or text were edited after the question."""
+        return self.edited is not None and words_digest(*self.edited) != self.snapshot.pull.words
+
+    @property
+    def now(self) -> Snapshot:
+        """Return what was asked about, with the title and text that it has now."""
+        if self.edited is None:
+            return self.snapshot
+        title, body = self.edited
+        return replace(self.snapshot, pull=replace(self.snapshot.pull, title=title, body=body))
 
 
 class Reviews:
@@ -119,6 +134,34 @@ class Reviews:
             row = connection.execute(made.order_by(history.c.id.desc()).limit(1)).first()
             return history_from(row) if row else None
 
+    def rejected_in(self, row: Review, snapshot: Snapshot) -> list[int]:
+        """Return the numbers of the repository's other pull requests in which a commit of this one was rejected.
+
+        A no counts where it is the last word on the rounds that held the commit.
+        """
+        shas = [commit.sha for commit in snapshot.change.commits]
+        words = (
+            select(reviews.c.number, asked_commits.c.sha, history.c.what)
+            .join_from(asked_commits, reviews, asked_commits.c.review_id == reviews.c.id)
+            .join(history, (history.c.review_id == reviews.c.id) & (history.c.round == asked_commits.c.round))
+            .where(
+                asked_commits.c.sha.in_(shas),
+                reviews.c.repository_id == row.repository_id,
+                reviews.c.id != row.id,
+                history.c.what.in_(DECISIONS.values()),
+            )
+        )
+        with self._database.read() as connection:
+            found = connection.execute(words.order_by(history.c.id))
+            last = {(number, sha): what for number, sha, what in found}
+        return sorted({number for (number, _), what in last.items() if what == DECISIONS[Choice.REJECT]})
+
+    def others_waiting(self, row: Review, reviewer: Reviewer) -> int:
+        """Count the other reviews that wait for this reviewer."""
+        waits = (reviews.c.state == State.WAITING, reviews.c.reviewer == reviewer.id, reviews.c.id != row.id)
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).where(*waits)).scalar_one()
+
     def pending(self) -> list[Review]:
         """Return every review that is not merged or closed, the longest waiting first."""
         living = [state for state in State if not is_dead_end(state)]
@@ -179,7 +222,8 @@ class Reviews:
 
 
 def _round_from(row: Row[Any]) -> Round:
-    return Round(row.round, row.asked_at, Snapshot.from_json(row.snapshot))
+    edited = (row.edited[0], row.edited[1]) if row.edited else None
+    return Round(row.round, row.asked_at, Snapshot.from_json(row.snapshot), edited)
 
 
 def _move_by_hand(connection: Connection, row: Review, changes: dict[str, Any], now: datetime) -> None:

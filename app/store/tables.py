@@ -65,6 +65,9 @@ repositories = Table(
     Column("name", Text, primary_key=True),
     Column("repository_id", BigInteger, nullable=False),
     Column("problem", Text),
+    # Only where they are known to be used are they read, and paid for.
+    Column("has_checks", Boolean, nullable=False, default=False),
+    Column("has_deployments", Boolean, nullable=False, default=False),
 )
 
 reviews = Table(
@@ -84,9 +87,13 @@ reviews = Table(
     Column("draft", Boolean, nullable=False, default=False),
     Column("merged", Boolean, nullable=False, default=False),
     Column("title", Text, nullable=False, default=""),
+    Column("words", String(16), nullable=False, default=""),
     Column("author", Text, nullable=False, default=""),
     Column("url", Text, nullable=False, default=""),
     Column("private", Boolean, nullable=False, default=True),
+    Column("try_url", Text),
+    Column("deployments_told", Integer, nullable=False, default=0),
+    Column("deployments_seen", Integer, nullable=False, default=0),
     Column("reviewer", String(16)),
     Column("changed_at", UtcTime, nullable=False),
     Column("restless_since", UtcTime, nullable=False),
@@ -126,6 +133,18 @@ rounds = Table(
     Column("round", Integer, primary_key=True),
     Column("asked_at", UtcTime, nullable=False),
     Column("snapshot", JSON, nullable=False),
+    # Title and text as they are now, where they were edited after the question.
+    Column("edited", JSON(none_as_null=True)),
+)
+
+# Which commits each question was about, so that a rejected one is known wherever it turns up again.
+asked_commits = Table(
+    "asked_commits",
+    metadata,
+    Column("review_id", Id, ForeignKey("reviews.id"), primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("sha", String(64), primary_key=True),
+    Index("asked_commits_sha", "sha"),
 )
 
 letters = Table(

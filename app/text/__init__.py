@@ -1,7 +1,8 @@
 """Words for people: strangers' text made harmless, times and sizes in plain words. Pure.
 
 Called by mail and pages. Read `clean` (what no reader can see goes), then `markdown` (a description as HTML
-and as plain text), then `words` (times, sizes, counts); `diff` and `cells` are for two pages. Nothing here raises for any text it is given.
+and as plain text), `how_to_test`, then `words` (times, sizes, counts); `diff` and `cells` are for two pages.
+Nothing here raises for any text it is given.
 """
 
 from __future__ import annotations
@@ -9,19 +10,24 @@ from __future__ import annotations
 from app.text.cells import BOM, csv_line
 from app.text.clean import clean, plain, quote, unusual
 from app.text.diff import diff_blocks
+from app.text.how_to_test import parted
 from app.text.markdown import markdown_html, markdown_text
-from app.text.words import ago, count, day, size_words, when
+from app.text.tame import host_of
+from app.text.words import ago, checks_words, count, day, size_words, when
 
 __all__ = [
     "BOM",
     "ago",
+    "checks_words",
     "clean",
     "count",
     "csv_line",
     "day",
     "diff_blocks",
+    "host_of",
     "markdown_html",
     "markdown_text",
+    "parted",
     "plain",
     "quote",
     "size_words",

@@ -6,6 +6,7 @@ reader's time zone. English only, whatever the machine's locale is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -17,6 +18,8 @@ _UNITS = (
     (timedelta(hours=1), "hour"),
     (timedelta(minutes=1), "minute"),
 )
+# So many checks are named.
+MOST_CHECKS = 3
 # Up to so many lines, in up to so many files, a change is called so.
 _SIZES = ((50, 5, "A small change"), (300, 20, "A medium-sized change"), (1500, 100, "A large change"))
 
@@ -24,6 +27,14 @@ _SIZES = ((50, 5, "A small change"), (300, 20, "A medium-sized change"), (1500, 
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """Return "1 file", "2 files", "1,204 lines"; the plural adds an s unless given."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def checks_words(state: str, names: Sequence[str]) -> str:
+    """Return what automatic checks say: "All green", "Red: build, lint, e2e and 2 more"; '' where there are none."""
+    if state in ("pending", "red"):
+        more = f" and {len(names) - MOST_CHECKS} more" if len(names) > MOST_CHECKS else ""
+        return f"{'Red' if state == 'red' else 'Still running'}: {', '.join(names[:MOST_CHECKS])}{more}"
+    return "All green" if state == "green" else ""
 
 
 def ago(then: datetime, now: datetime) -> str:

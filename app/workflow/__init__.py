@@ -23,8 +23,15 @@ from app.workflow.away import (
     who_is_away,
 )
 from app.workflow.digests import DIGEST, send_digests, set_digest
+from app.workflow.extras import find_try_url
 from app.workflow.gate import HOURLY, Gate, Rest, Work
-from app.workflow.letters import preview_of, request_fresh_link, request_sign_in, send_letter
+from app.workflow.letters import (
+    cautions_of,
+    request_fresh_link,
+    request_sign_in,
+    send_letter,
+    where_to_try,
+)
 from app.workflow.looking import look_around, set_looks
 from app.workflow.merging import merge
 from app.workflow.saying import say
@@ -34,6 +41,7 @@ __all__ = [
     "Gate",
     "Rest",
     "advance",
+    "cautions_of",
     "come_back",
     "first_there",
     "go_away",
@@ -45,6 +53,7 @@ __all__ = [
     "set_digest",
     "set_looks",
     "step",
+    "where_to_try",
     "who_is_away",
 ]
 
@@ -65,6 +74,7 @@ def advance(gate: Gate, claim: Claim) -> Rest:
         return Rest()
     work = Work(gate, claim, row)
     look(work)
+    find_try_url(work)
     wait = hand_over(work) if work.row.state is State.WAITING else ask(work)
     say(work)
     talk(work)

@@ -24,6 +24,7 @@ from app.review import (
 )
 from app.store import Happening, NewLetter
 from app.workflow.away import asked_then, first_there, who_is_away
+from app.workflow.extras import read_extras
 from app.workflow.gate import Rest, Work
 from app.workflow.readiness import Unready, why_not_ready
 from app.workflow.sameness import is_same_change
@@ -41,10 +42,15 @@ _COPIED = (
     "draft",
     "merged",
     "title",
+    "words",
     "author",
     "url",
     "private",
 )
+
+
+# The states of a change that somebody was asked about, where an edit of its words is worth telling.
+ASKED = (State.WAITING, State.REJECTED, State.TO_MERGE)
 
 
 def look(work: Work) -> None:
@@ -79,8 +85,14 @@ def take_in(work: Work, facts: PullRequest) -> None:
     elif row.state is State.MERGED and facts.merged and facts.base != row.base:
         # GitHub's merge names no base: a retarget in the last instant took it where no yes was given for.
         changes["bypassed"] = True
+    if facts.head_sha != row.head_sha:
+        changes["try_url"] = None
+    is_edited = row.state in ASKED and facts.words != row.words
     is_news = changes.get("bypassed", False) and not row.bypassed
     happened = _happened(row, facts, move, "bypassed" if is_news else "same_change" if is_same else None)
+    if is_edited:
+        happened.append(Happening("edited", "GitHub"))
+        changes["edited"] = (facts.title, facts.body)
     news = bypass_letters(work) if is_news else []
     work.keep(move=move, happened=happened, news=news, seen_rev=row.rev, asked_again=False, **changes)
 
@@ -113,14 +125,17 @@ def ask(work: Work) -> Rest:
     if reviewer is None:
         return wait(work, Unready(asked_then(gate, away), min(away.values()) - gate.store.now()))
     change = gate.github.change(row.repository, work.facts.base_sha, work.facts.head_sha)
+    work.keep()
+    tried = read_extras(work)
     letter = letter_about(work, reviewer)
     work.keep(
         move=next_move(State.TO_ASK, Event.ASKED),
-        asked=Snapshot(work.facts, change),
+        asked=Snapshot(work.facts, change, work.checks),
         letter=letter,
         to_list=letter.kind == "digest",
         reviewer=reviewer.id,
         happened=[Happening("asked", reviewer.name)],
+        **tried,
     )
     return Rest()
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from app.github_client import GitHub, Refused
 from app.links import Links
 from app.mail import Mailer
-from app.review import Policy, PullRequest, Review
+from app.review import Checks, Policy, PullRequest, Review
 from app.store import Claim, Store
 
 # GitHub reads may lag behind its own answers for a moment.
@@ -50,13 +50,14 @@ class Rest:
 
 
 class Work:
-    """One review in the hands of a worker: the lease, the row as last written, the facts as last read."""
+    """One review in the hands of a worker: the lease, the row as last written, facts and checks as last read."""
 
     def __init__(self, gate: Gate, claim: Claim, row: Review) -> None:
         self.gate = gate
         self.claim = claim
         self.row = row
         self.facts: PullRequest | None = None
+        self.checks: Checks | None = None
 
     def keep(self, **changes: Any) -> None:
         """Write a checkpoint; see `Queue.checkpoint`. Raises Overtaken."""

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from app import mail
 from app.links import DecideLink, SignInLink
-from app.review import Choice, PullRequest, Review, Reviewer, Snapshot, State
-from app.store import A_DAY, Claim, HistoryRow, Letter, NewLetter, outcome_letter
+from app.review import Caution, Choice, PullRequest, Review, Reviewer, Snapshot, State, cautions
+from app.store import A_DAY, Claim, HistoryRow, Letter, NewLetter, Round, outcome_letter
 from app.workflow.gate import Gate, Rest
 
 
@@ -56,12 +56,23 @@ def request_fresh_link(gate: Gate, review_id: int, reviewer: Reviewer) -> None:
         gate.store.letters.request(NewLetter(key, "fresh", reviewer.id, row.id, row.round))
 
 
-def preview_of(gate: Gate, pull: PullRequest) -> str | None:
+def _preview(gate: Gate, pull: PullRequest) -> str | None:
     """Return where the change can be tried, from PREVIEW_URL; its values are encoded."""
     if gate.preview_url is None:
         return None
     values = {"number": pull.number, "branch": quote(pull.head, safe=""), "sha": pull.head_sha}
     return gate.preview_url.format(**values)
+
+
+def where_to_try(gate: Gate, row: Review, pull: PullRequest) -> str | None:
+    """Return where a change can be tried: by PREVIEW_URL, else where its head was deployed to."""
+    return _preview(gate, pull) or row.try_url
+
+
+def cautions_of(gate: Gate, row: Review, asked: Round, *, is_new: bool = False) -> list[Caution]:
+    """Return what could fool a reviewer about a round; `is_new`: this very letter is the question."""
+    rejected_in = gate.store.reviews.rejected_in(row, asked.snapshot)
+    return cautions(asked.snapshot, rejected_in, is_edited=asked.is_edited and not is_new)
 
 
 def _sign_in(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words:
@@ -82,13 +93,15 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     approve, reject = _both_links(gate, row, reviewer, now)
     request = mail.Request(
         reviewer=reviewer,
-        snapshot=asked.snapshot,
+        snapshot=asked.now,
         round=row.round,
         asked_at=asked.asked_at,
         approve_url=approve,
         reject_url=reject,
         pending_url=f"{gate.public_url}/",
-        try_url=preview_of(gate, asked.snapshot.pull),
+        try_url=where_to_try(gate, row, asked.snapshot.pull),
+        cautions=tuple(cautions_of(gate, row, asked, is_new=letter.kind == "ask")),
+        others=gate.store.reviews.others_waiting(row, reviewer),
         is_fresh=letter.kind == "fresh",
         instead_of=_who_is_away(gate, row) if letter.kind == "instead" else None,
         previous_note=last.detail if last and last.what == "rejected" else None,

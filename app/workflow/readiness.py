@@ -39,7 +39,7 @@ def why_not_ready(work: Work, facts: PullRequest) -> Unready | None:
 
 def unchecked(work: Work) -> Unready | None:
     """Return what the automatic checks still lack; where none has shown up for two minutes, there is none."""
-    checks = work.gate.github.checks(work.row.repository, work.row.head_sha)
+    checks = work.checks = work.gate.github.checks(work.row.repository, work.row.head_sha)
     names = ", ".join(checks.names)
     if checks.state == "red":
         return Unready(f"QA is asked when its automatic checks are green; red now: {names}.")

@@ -302,7 +302,10 @@ class RepositoryApi:
         found = [one for one in repo.deployments if one.id == number]
         if not found:
             raise Refusal(404, "Not Found")
-        return page(found, lambda one: pull_shapes.deployment_status(self.world, repo, one))
+        newest_first = found[0].statuses[::-1]
+        return page(
+            newest_first, lambda said: pull_shapes.deployment_status(self.world, repo, found[0], said)
+        )
 
 
 def _checks(protection: Protection) -> list[Json]:

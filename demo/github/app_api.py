@@ -15,7 +15,7 @@ from demo.github.shapes import Json
 from demo.github.state import Protection, Refusal, Repo
 
 _CREATED = {"created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z"}
-_EVENTS = ["check_run", "check_suite", "pull_request", "push", "status"]
+_EVENTS = ["check_run", "check_suite", "deployment_status", "pull_request", "push", "status"]
 _CHECKS = "/branches/<path:branch>/protection/required_status_checks"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from demo.github import pull_shapes, shapes
 from demo.github.shapes import Json
-from demo.github.state import Check, Comment, Person, Pull, Repo, Status
+from demo.github.state import Check, Comment, Deployment, DeploymentStatus, Person, Pull, Repo, Status
 from demo.github.world import World
 
 NOTHING = "0" * 40
@@ -146,6 +146,18 @@ def check(world: World, repo: Repo, one: Check, sender: Person) -> None:
     suite = pull_shapes.check_suite(world, repo, one.sha)
     if suite["status"] == "completed":
         _tell(world, "check_suite", "completed", repo, sender, {"check_suite": suite})
+
+
+def deployment_status(world: World, repo: Repo, one: Deployment, said: DeploymentStatus) -> None:
+    """Tell how a deployment goes on; it was made by no workflow and no check."""
+    about = {
+        "deployment_status": pull_shapes.deployment_status(world, repo, one, said),
+        "deployment": pull_shapes.deployment(world, repo, one),
+        "check_run": None,
+        "workflow": None,
+        "workflow_run": None,
+    }
+    _tell(world, "deployment_status", "created", repo, said.creator, about)
 
 
 def ping(world: World, repo: Repo, sender: Person) -> None:

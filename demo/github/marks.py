@@ -9,11 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 from demo.github import events, rules
-from demo.github.state import Check, Comment, Person, Pull, Refusal, Repo, Review, Status
+from demo.github.state import (
+    Check,
+    Comment,
+    Deployment,
+    DeploymentStatus,
+    Person,
+    Pull,
+    Refusal,
+    Repo,
+    Review,
+    Status,
+)
 from demo.github.world import World
 
 STATUS_LIMIT = 1000
 _STATES = ("error", "failure", "pending", "success")
+_DEPLOYMENT_STATES = "error failure inactive in_progress queued pending success".split()
 _EVENTS = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED", "COMMENT": "COMMENTED"}
 
 
@@ -64,6 +76,20 @@ def set_check(
     repo.checks[sha][name] = check
     events.check(world, repo, check, sender)
     return check
+
+
+def set_deployment_status(
+    world: World, repo: Repo, deployment: Deployment, state: str, environment_url: str
+) -> None:
+    """Say how a deployment goes on.
+
+    https://docs.github.com/en/rest/deployments/statuses#create-a-deployment-status
+    """
+    if state not in _DEPLOYMENT_STATES:
+        raise Refusal(422, "Validation Failed", ["state is not included in the list"])
+    said = DeploymentStatus(next(world.ids), state, environment_url, deployment.creator, world.now())
+    deployment.statuses.append(said)
+    events.deployment_status(world, repo, deployment, said)
 
 
 def add_review(

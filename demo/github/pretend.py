@@ -183,6 +183,10 @@ class PretendGitHub(Served):
 
         self._do(write, number, repo, by)
 
+    def label(self, number: int, name: str, *, repo: Repo | str | None = None, by: str | None = None) -> None:
+        """Put a label on a pull request."""
+        self._do(lambda world, pull, who: pulls.label(world, pull, who, name), number, repo, by)
+
     def request_review(
         self, number: int, login: str, *, repo: Repo | str | None = None, by: str | None = None
     ) -> None:
@@ -277,9 +281,20 @@ class PretendGitHub(Served):
 
     def add_deployment(
         self, repo: Repo | str | None, sha: str, environment: str, url: str, state: str = "success"
-    ) -> None:
-        """Note a deployment of a commit, reachable at url."""
+    ) -> int:
+        """Deploy a commit, reachable at url, and tell how that went; return the deployment's id."""
         with self.world.lock:
             home, number = self.repo(repo), next(self.world.ids)
-            made = Deployment(number, sha, sha, environment, home.owner, self.world.now(), state, url)
+            made = Deployment(number, sha, sha, environment, home.owner, self.world.now())
             home.deployments.append(made)
+            marks.set_deployment_status(self.world, home, made, state, url)
+            return number
+
+    def set_deployment_status(
+        self, repo: Repo | str | None, deployment: int, state: str, url: str = ""
+    ) -> None:
+        """Say how a deployment goes on: in_progress, success, failure, inactive, ..."""
+        with self.world.lock:
+            home = self.repo(repo)
+            made = next(one for one in home.deployments if one.id == deployment)
+            marks.set_deployment_status(self.world, home, made, state, url)

@@ -12,6 +12,7 @@ from demo.github import rules
 from demo.github.shapes import (
     Json,
     integration,
+    label,
     maybe_person,
     maybe_time,
     minimal_repository,
@@ -22,7 +23,7 @@ from demo.github.shapes import (
     repository,
     time,
 )
-from demo.github.state import Check, Comment, Deployment, Person, Pull, Repo, Review, Status
+from demo.github.state import Check, Comment, Deployment, DeploymentStatus, Person, Pull, Repo, Review, Status
 from demo.github.world import World
 
 
@@ -76,7 +77,7 @@ def pull_simple(world: World, pull: Pull) -> Json:
         "assignees": [],
         "requested_reviewers": [person(world, who) for who in pull.requested],
         "requested_teams": [],
-        "labels": [],
+        "labels": [label(world, pull, name) for name in pull.labels],
         "milestone": None,
         "draft": pull.draft,
         "head": _side(world, pull.head_owner, pull.head_repo, pull.head, pull.head_sha),
@@ -353,22 +354,22 @@ def deployment(world: World, repo: Repo, one: Deployment) -> Json:
     }
 
 
-def deployment_status(world: World, repo: Repo, one: Deployment) -> Json:
-    """Write the one "deployment-status" that a deployment has here."""
+def deployment_status(world: World, repo: Repo, one: Deployment, said: DeploymentStatus) -> Json:
+    """Write a "deployment-status"."""
     api = f"{repo_api(world, repo)}/deployments/{one.id}"
     return {
-        "url": f"{api}/statuses/{one.id}",
-        "id": one.id,
-        "node_id": node("DeploymentStatus", one.id),
-        "state": one.state,
-        "creator": person(world, one.creator),
+        "url": f"{api}/statuses/{said.id}",
+        "id": said.id,
+        "node_id": node("DeploymentStatus", said.id),
+        "state": said.state,
+        "creator": person(world, said.creator),
         "description": "",
         "environment": one.environment,
-        "target_url": one.environment_url,
-        "environment_url": one.environment_url,
-        "log_url": one.environment_url,
-        "created_at": time(one.at),
-        "updated_at": time(one.at),
+        "target_url": said.environment_url,
+        "environment_url": said.environment_url,
+        "log_url": said.environment_url,
+        "created_at": time(said.at),
+        "updated_at": time(said.at),
         "deployment_url": api,
         "repository_url": repo_api(world, repo),
     }

@@ -99,6 +99,14 @@ def edit(
         events.pull_request(world, pull, "edited", sender, changes=changes)
 
 
+def label(world: World, pull: Pull, sender: Person | None, name: str) -> None:
+    """Put a label on a pull request."""
+    if name not in pull.labels:
+        pull.labels.append(name)
+        pull.updated_at = world.now()
+        events.pull_request(world, pull, "labeled", sender, label=shapes.label(world, pull, name))
+
+
 def retarget(world: World, pull: Pull, base: str, sender: Person | None) -> None:
     """Point a pull request at another base branch; its head stays the same."""
     if base == pull.base:

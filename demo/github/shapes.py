@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from demo.github.git import CommitData, FileChange, Signature
-from demo.github.state import Person, Repo
+from demo.github.state import Person, Pull, Repo
 from demo.github.world import World
 
 Json = dict[str, Any]
@@ -262,6 +262,14 @@ def file(world: World, repo: Repo, sha: str, change: FileChange) -> Json:
     if change.previous is not None:
         answer["previous_filename"] = change.previous
     return answer
+
+
+def label(world: World, pull: Pull, name: str) -> Json:
+    """Write a "label" of a pull request."""
+    number = pull.labels.index(name) + 1
+    url = f"{repo_api(world, pull.repo)}/labels/{quote(name)}"
+    more = {"name": name, "color": "d73a4a", "default": False, "description": None}
+    return {"id": number, "node_id": node("Label", number), "url": url, **more}
 
 
 def integration(world: World, number: int, slug: str, owner: Person, rights: dict[str, str]) -> Json:

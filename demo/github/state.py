@@ -85,6 +85,15 @@ class Comment:
 
 
 @dataclass(eq=False)
+class DeploymentStatus:
+    id: int
+    state: str
+    environment_url: str
+    creator: Person
+    at: datetime
+
+
+@dataclass(eq=False)
 class Deployment:
     id: int
     sha: str
@@ -92,8 +101,7 @@ class Deployment:
     environment: str
     creator: Person
     at: datetime
-    state: str
-    environment_url: str
+    statuses: list[DeploymentStatus] = field(default_factory=list)  # oldest first
 
 
 @dataclass(eq=False)
@@ -130,6 +138,7 @@ class Pull:
     merge_commit_sha: str | None = None
     reviews: list[Review] = field(default_factory=list)
     requested: list[Person] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
     maintainer_can_modify: bool = True  # of a fork: may the repository's people push to its branch
     asked_about: tuple[str, str, str] | None = None  # base, its tip, head: what `mergeable` was last read for
     test_merges: dict[tuple[str, str], str] = field(default_factory=dict)

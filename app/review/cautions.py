@@ -1,0 +1,87 @@
+"""What could fool a reviewer about a change: what cannot be seen in it, and what is unusual about it. Pure.
+
+Mail and pages say it first, in words of templates/cautions.html. A caution judges nobody and blocks nothing: it tells
+where not to trust what is shown. The facts are those of the snapshot that she was asked about.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.review.facts import ChangedFile, Snapshot
+
+WORKFLOWS = ".github/workflows/"
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md#the-pointer
+_POINTER = re.compile(r"^[+ ]version https://git-lfs\.github\.com/spec/v1", re.MULTILINE)
+_SUBMODULE = re.compile(r"^[+-]Subproject commit [0-9a-f]{7,64}", re.MULTILINE)
+
+
+class Kind(StrEnum):
+    """What could fool her; each has its own words, the most important first."""
+
+    EDITED = "edited"
+    REJECTED = "rejected"
+    OUTSIDE = "outside"
+    WORKFLOWS = "workflows"
+    HIDDEN = "hidden"
+    LARGE_FILES = "large_files"
+    SUBMODULES = "submodules"
+    CUT = "cut"
+    MORE = "more"
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """One of them. `names` are the paths, or the numbers of other pull requests, that it is about."""
+
+    kind: Kind
+    names: tuple[str, ...] = ()
+
+
+def cautions(
+    snapshot: Snapshot, rejected_in: Iterable[int] = (), *, is_edited: bool = False
+) -> list[Caution]:
+    """Return what could fool a reviewer, the most important first.
+
+    `rejected_in` are the numbers of other pull requests in which a commit of this one was rejected; `is_edited`: its
+    title or text was edited after the question.
+    """
+    about = {
+        kind: tuple(file.path for file in snapshot.change.files if kind in _kinds(file)) for kind in Kind
+    }
+    about[Kind.REJECTED] = tuple(f"#{number}" for number in sorted(rejected_in))
+    is_so = {
+        Kind.EDITED: is_edited,
+        Kind.OUTSIDE: snapshot.pull.is_from_outside,
+        Kind.MORE: _is_more(snapshot),
+    }
+    return [Caution(kind, about[kind]) for kind in Kind if about[kind] or is_so.get(kind)]
+
+
+def _kinds(file: ChangedFile) -> Iterator[Kind]:
+    """Give what could fool her about one file."""
+    patch = file.patch or ""
+    if any(path.casefold().startswith(WORKFLOWS) for path in (file.path, file.previous_path or "")):
+        yield Kind.WORKFLOWS
+    if file.patch is None and not _is_plain(file):
+        yield Kind.HIDDEN
+    if _POINTER.search(patch):
+        yield Kind.LARGE_FILES
+    if _SUBMODULE.search(patch):
+        yield Kind.SUBMODULES
+    if file.is_cut:
+        yield Kind.CUT
+
+
+def _is_plain(file: ChangedFile) -> bool:
+    """Tell whether there is nothing to show: it is only gone, or only has another name."""
+    has_lines = file.additions or file.deletions
+    return file.status in ("removed", "unchanged") or (file.status in ("renamed", "copied") and not has_lines)
+
+
+def _is_more(snapshot: Snapshot) -> bool:
+    pull, change = snapshot.pull, snapshot.change
+    return pull.changed_files > len(change.files) or pull.commits > len(change.commits)

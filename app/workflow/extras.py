@@ -1,0 +1,41 @@
+"""What a reviewer is told besides the change: what the automatic checks say, and where the change can be tried.
+
+Read only where it is known to be used, so that nobody else pays a call for it. A missing right is no trouble: then
+nothing is said of it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from app.github_client import Refused
+from app.review import State
+from app.workflow.gate import Work
+
+
+def read_extras(work: Work) -> dict[str, Any]:
+    """Read what belongs to a question: `work.checks`, and return what changes in the row."""
+    customs = work.gate.store.arrivals.customs(work.row.repository_id)
+    if work.checks is None and customs.has_checks:
+        with suppress(Refused):
+            work.checks = work.gate.github.checks(work.row.repository, work.row.head_sha)
+        work.keep()
+    return _deployed(work) if customs.has_deployments and work.gate.preview_url is None else {}
+
+
+def find_try_url(work: Work) -> None:
+    """Learn where a change that was asked about can be tried, if GitHub said that it was deployed."""
+    row = work.row
+    is_told = row.deployments_told > row.deployments_seen and work.gate.preview_url is None
+    if is_told and row.state in (State.WAITING, State.REJECTED, State.TO_MERGE):
+        work.keep(**_deployed(work))
+
+
+def _deployed(work: Work) -> dict[str, Any]:
+    row = work.row
+    # What is told while it is read makes another read.
+    return {
+        "try_url": work.gate.github.try_url(row.repository, row.head_sha),
+        "deployments_seen": row.deployments_told,
+    }
