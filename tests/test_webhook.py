@@ -60,7 +60,7 @@ def store(database_url: str) -> Iterator[Store]:
 
 def client_of(store: Store) -> FlaskClient:
     app = Flask(__name__)
-    app.register_blueprint(webhook.blueprint(SECRET, store, POLICY.knows, POLICY.gates))
+    app.register_blueprint(webhook.blueprint(SECRET, store, POLICY))
     return app.test_client()
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from app.github_client.answers import GitHubError, Moved, Refused, TryAgain
 from app.github_client.client import GitHub
-from app.github_client.reading import ListedPull, Listing
-from app.github_client.webhooks import BadPayload, Checked, Notice, Other, parse, verify
+from app.github_client.reading import Brought, ListedPull, Listing, Standing, Step, Steps
+from app.github_client.webhooks import BadPayload, Checked, Notice, Other, Pushed, parse, verify
 
 __all__ = [
     "BadPayload",
+    "Brought",
     "Checked",
     "GitHub",
     "GitHubError",
@@ -21,7 +22,11 @@ __all__ = [
     "Moved",
     "Notice",
     "Other",
+    "Pushed",
     "Refused",
+    "Standing",
+    "Step",
+    "Steps",
     "TryAgain",
     "parse",
     "verify",

@@ -34,6 +34,7 @@ from app.review import Seen
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
 _ACTION = re.compile(r"[a-z_]{1,64}")
+_HEADS = "refs/heads/"
 
 
 class BadPayload(Exception):
@@ -88,6 +89,23 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Pushed:
+    """A branch has moved, by whatever way.
+
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#push
+    """
+
+    repository_id: int
+    repository: str
+    branch: str
+
+    @property
+    def name(self) -> str:
+        """Return "owner/repo", as the logs show it: a branch may be called anything."""
+        return self.repository
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
     """An event that the gate does nothing about, a ping included; `action` is "" where it has none."""
 
@@ -107,7 +125,7 @@ def verify(secret: str, body: bytes, signature: str | None) -> bool:
     return hmac.compare_digest(expected.encode(), signature.encode())
 
 
-def parse(event: str, content_type: str, body: bytes) -> Notice | Checked | Other:
+def parse(event: str, content_type: str, body: bytes) -> Notice | Checked | Pushed | Other:
     """Read a verified body, JSON or a form with the field `payload`. Raises BadPayload."""
     data = _decoded(content_type, body)
     try:
@@ -115,6 +133,8 @@ def parse(event: str, content_type: str, body: bytes) -> Notice | Checked | Othe
             return _notice(data)
         if _tells_of_checks(event, data):
             return _checked(event, data)
+        if event == "push" and text(data, "ref").startswith(_HEADS):
+            return _pushed(data)
     except Odd as odd:
         raise BadPayload(f"The payload is not one of a {event.replace('_', ' ')}: {odd}.") from odd
     action = data.get("action")
@@ -174,6 +194,14 @@ def _checked(event: str, data: dict[str, Any]) -> Checked:
         repository_id=integer(data, "repository.id", 1, MOST_ID),
         repository=_repository(data),
         sha=sha(data, "sha" if event == "status" else f"{event}.head_sha"),
+    )
+
+
+def _pushed(data: dict[str, Any]) -> Pushed:
+    return Pushed(
+        repository_id=integer(data, "repository.id", 1, MOST_ID),
+        repository=_repository(data),
+        branch=text(data, "ref").removeprefix(_HEADS),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from app.mail.compose import Mail, Request, comment, compose_request, compose_sign_in, held
 from app.mail.errors import MailError, MailLater, MailRefused
 from app.mail.news import DigestItem, compose_bypass, compose_digest
+from app.mail.release import has_part, is_release_title, release_title, with_part, without_part
 from app.mail.send import Mailer
 
 __all__ = [
@@ -24,5 +25,10 @@ __all__ = [
     "compose_digest",
     "compose_request",
     "compose_sign_in",
+    "has_part",
     "held",
+    "is_release_title",
+    "release_title",
+    "with_part",
+    "without_part",
 ]

@@ -125,8 +125,7 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
     facts: dict[str, Any] = {
         "asked": asked,
         "try_url": preview_of(gate, asked.snapshot.pull) if asked else None,
-        "is_release": asked is not None
-        and gate.policy.is_release(asked.snapshot.pull.base, asked.snapshot.pull.head),
+        "release": asked.snapshot.release if asked else None,
         "first": case.link.choice.value,
         "before": _last_no(gate, row),
         "is_live": row.state in (State.TO_MERGE, State.MERGING)

@@ -23,6 +23,7 @@ from app.review.facts import (
     Status,
     Tree,
 )
+from app.review.release import Passed, Release, Unseen
 from app.review.rules import (
     TABLE,
     Event,
@@ -60,8 +61,10 @@ __all__ = [
     "Decision",
     "Event",
     "Move",
+    "Passed",
     "Policy",
     "PullRequest",
+    "Release",
     "Review",
     "Reviewer",
     "Seen",
@@ -70,6 +73,7 @@ __all__ = [
     "State",
     "Status",
     "Tree",
+    "Unseen",
     "Verdict",
     "ask_at",
     "consequences",

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
+from app.review.release import Release
+
 
 class State(StrEnum):
     """Whose turn it is. The values are what the database holds."""
@@ -64,9 +66,23 @@ class Policy:
         """Tell whether pull requests into this branch need a reviewer's yes."""
         return base != "" and base in (self.development_branch, self.release_branch)
 
-    def is_release(self, base: str, head: str) -> bool:
-        """Tell whether a pull request from `head` into `base` is a release."""
-        return (base, head) == (self.release_branch, self.development_branch)
+    def is_release(self, pull: PullRequest | Review) -> bool:
+        """Tell whether a pull request is a release: a fork's branch may have any name, and is none."""
+        branches = (self.release_branch, self.development_branch)
+        return (pull.base, pull.head) == branches and not pull.is_from_fork
+
+    def moves_release(self, branch: str) -> bool:
+        """Tell whether a push to this branch may change what the next release holds."""
+        return self.release_branch != "" and self.gates(branch)
+
+    @property
+    def settling(self) -> timedelta:
+        """Return how long a branch that moved is left alone, so that ten merges in a row are looked at together."""
+        return min(self.quiet, timedelta(seconds=30))
+
+    def method_for(self, pull: PullRequest | Review) -> str:
+        """Return how a pull request is merged: a release so that both branches keep one history."""
+        return "merge" if self.is_release(pull) else self.merge_method
 
     def knows(self, repository: str) -> bool:
         """Tell whether "owner/name" is configured; GitHub compares names without case."""
@@ -127,7 +143,12 @@ class PullRequest:
         https://docs.github.com/en/graphql/reference/enums#commentauthorassociation
         """
         insiders = ("OWNER", "MEMBER", "COLLABORATOR")
-        return self.head_repository != self.repository and self.author_association not in insiders
+        return self.is_from_fork and self.author_association not in insiders
+
+    @property
+    def is_from_fork(self) -> bool:
+        """Tell whether its head is another repository's branch."""
+        return self.head_repository != self.repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,16 +192,18 @@ Tree = frozenset[tuple[str, str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Exactly what a reviewer is asked about in one round."""
+    """Exactly what a reviewer is asked about in one round; `release` is what a release holds, None for any other."""
 
     pull: PullRequest
     change: Change
+    release: Release | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""
         data = asdict(self)
         for field in ("created_at", "updated_at"):
             data["pull"][field] = data["pull"][field].isoformat()
+        data["release"] = self.release.to_json() if self.release else None
         return data
 
     @classmethod
@@ -195,6 +218,7 @@ class Snapshot:
                 commits=tuple(Commit(**commit) for commit in change["commits"]),
                 files=tuple(ChangedFile(**file) for file in change["files"]),
             ),
+            release=Release.from_json(data["release"]) if data.get("release") else None,
         )
 
 
@@ -231,6 +255,7 @@ class Review:
     `success_on` names every commit and status context on which success stands, or may stand, at GitHub.
     `said_*` is what GitHub was last told; `saying` is the decision whose review may be on its way.
     `asked_again`: somebody requested a review since the last look; `vouched`: somebody else than the author did.
+    `merged_onto` is where the base stood when a rebase of several commits was sent; `merged_by_gate`: our merge did it.
     `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is not merged yet; `problem` why the last step failed. `rev` counts what happened,
     `seen_rev` how far we have looked; `hint` is what the only webhook in between said.
     """
@@ -245,6 +270,7 @@ class Review:
     base_sha: str
     head: str
     head_sha: str
+    is_from_fork: bool
     open: bool
     draft: bool
     merged: bool
@@ -264,6 +290,8 @@ class Review:
     said_hold: str | None
     saying: int
     merge_commit: str | None
+    merged_onto: str | None
+    merged_by_gate: bool
     bypassed: bool
     asked_again: bool
     vouched: bool

@@ -60,7 +60,7 @@ def wants_review(row: Review) -> bool:
 
 def _kept_by_merge(row: Review, policy: Policy) -> str | None:
     """Return the success that may stay: a merge commit takes the very commit in; a squash does not."""
-    if row.state is State.MERGED and row.has_yes and not row.bypassed and policy.merge_method == "merge":
+    if row.state is State.MERGED and row.has_yes and not row.bypassed and policy.method_for(row) == "merge":
         return f"{row.head_sha} {context_of(row.base)}"
     return None
 

@@ -1,7 +1,7 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
 `Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.letters`,
-`.timers`, `.queue`. It keeps what was acknowledged
+`.landings`, `.timers`, `.queue`. It keeps what was acknowledged
 and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
@@ -16,18 +16,21 @@ from datetime import datetime
 
 from app.store.arrivals import Arrivals, Recorded
 from app.store.database import Database, Unavailable
+from app.store.landings import Landing, Landings
 from app.store.letters import Letter, Letters, NewLetter
 from app.store.queue import LEASE, Claim, Overtaken, Queue
 from app.store.reviews import Reviews, Round
 from app.store.rows import Happening, HistoryRow
-from app.store.timers import Timer, Timers
+from app.store.timers import RELEASE, Timer, Timers
 
 __all__ = [
     "LEASE",
+    "RELEASE",
     "Arrivals",
     "Claim",
     "Happening",
     "HistoryRow",
+    "Landing",
     "Letter",
     "Letters",
     "NewLetter",
@@ -55,6 +58,7 @@ class Store:
         self.arrivals = Arrivals(self.database, self.work_made)
         self.reviews = Reviews(self.database, self.work_made)
         self.letters = Letters(self.database)
+        self.landings = Landings(self.database)
         self.timers = Timers(self.database)
         self.queue = Queue(self.database)
 

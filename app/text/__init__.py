@@ -6,7 +6,7 @@ and as plain text), then `words` (times, sizes, counts). Nothing here raises for
 
 from __future__ import annotations
 
-from app.text.clean import clean, plain, quote, unusual
+from app.text.clean import clean, disarmed, plain, quote, unusual
 from app.text.markdown import markdown_html, markdown_text
 from app.text.words import ago, count, size_words, when
 
@@ -14,6 +14,7 @@ __all__ = [
     "ago",
     "clean",
     "count",
+    "disarmed",
     "markdown_html",
     "markdown_text",
     "plain",

@@ -1,7 +1,7 @@
 """The story of a pull request, one function a step; the worker calls `step` for every row it has claimed.
 
 Look at GitHub and ask Lily (`asking`), say what GitHub should show (`saying`), merge (`merging`), mail (`letters`),
-and look for what no webhook told (`looking`).
+look for what no webhook told (`looking`), and keep the release pull request (`releasing`, `accounting`).
 Every outside call is followed by a checkpoint, so that a step can be cut anywhere and run again: what was done is
 read from the row, or from GitHub, never guessed. It never merges without a standing yes for this head and base.
 """
@@ -11,12 +11,13 @@ from __future__ import annotations
 from app.github_client import GitHubError, Refused
 from app.mail import MailError, MailRefused
 from app.review import State
-from app.store import Claim
+from app.store import RELEASE, Claim
 from app.workflow.asking import ask, look
 from app.workflow.gate import HOURLY, Gate, Rest, Work
 from app.workflow.letters import preview_of, request_fresh_link, request_sign_in, send_letter
 from app.workflow.looking import look_around, set_looks
 from app.workflow.merging import merge
+from app.workflow.releasing import keep_release
 from app.workflow.saying import say
 
 __all__ = [
@@ -54,4 +55,13 @@ def advance(gate: Gate, claim: Claim) -> Rest:
     return wait
 
 
-STEPS = {"letter": send_letter, "review": advance, "timer": look_around}
+def keep_time(gate: Gate, claim: Claim) -> Rest:
+    """Do what a timer is for: its first word says what; a plain name is a repository's, to be looked at."""
+    timer = gate.store.timers.get(claim.id)
+    if timer is None:
+        return Rest()
+    return TIMERS.get(timer.name.partition(" ")[0], look_around)(gate, claim, timer)
+
+
+TIMERS = {RELEASE: keep_release}
+STEPS = {"letter": send_letter, "review": advance, "timer": keep_time}

@@ -5,9 +5,11 @@ Facts come from reading GitHub; a webhook only wakes the row. A letter never mix
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from app import mail
 from app.review import (
     Event,
     Move,
@@ -23,7 +25,8 @@ from app.review import (
     tells_nothing_new,
 )
 from app.store import Happening, NewLetter
-from app.workflow.gate import Rest, Work
+from app.workflow.accounting import Place, account, release_of
+from app.workflow.gate import SOON, Rest, Work
 from app.workflow.readiness import Unready, why_not_ready
 from app.workflow.sameness import is_same_change
 
@@ -36,6 +39,7 @@ _COPIED = (
     "base_sha",
     "head",
     "head_sha",
+    "is_from_fork",
     "open",
     "draft",
     "merged",
@@ -75,6 +79,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
     if move and move.to is State.MERGED:
         changes["merge_commit"] = facts.merge_commit
         changes["bypassed"] = not covers(row, facts)
+        changes["merged_by_gate"] = row.state is State.MERGING and not changes["bypassed"]
     elif row.state is State.MERGED and facts.merged and facts.base != row.base:
         # GitHub's merge names no base: a retarget in the last instant took it where no yes was given for.
         changes["bypassed"] = True
@@ -108,17 +113,35 @@ def ask(work: Work) -> Rest:
     if unready:
         return wait(work, unready)
     reviewer = gate.policy.reviewers[0]
-    change = gate.github.change(row.repository, work.facts.base_sha, work.facts.head_sha)
+    asked = snapshot(work, work.facts)
+    if asked is None:
+        return Rest(wait=SOON)
     letter = letter_about(work, reviewer)
     work.keep(
         move=next_move(State.TO_ASK, Event.ASKED),
-        asked=Snapshot(work.facts, change),
+        asked=asked,
         letter=letter,
         to_list=letter.kind == "digest",
         reviewer=reviewer.id,
         happened=[Happening("asked", reviewer.name)],
     )
     return Rest()
+
+
+def snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
+    """Return what is asked about; None while what a release holds cannot be said yet."""
+    gate, row = work.gate, work.row
+    change = gate.github.change(row.repository, facts.base_sha, facts.head_sha)
+    work.keep()
+    if not gate.policy.is_release(facts):
+        return Snapshot(facts, change)
+    place = Place(gate, row.repository, row.repository_id, work.keep)
+    if not account(place, facts.head_sha):
+        return None
+    ahead = gate.github.steps(row.repository, facts.base_sha, facts.head_sha, on_page=work.keep)
+    # The gate's own part of the text says what the release says.
+    people = replace(facts, body=mail.without_part(facts.body))
+    return Snapshot(people, change, release_of(place, ahead))
 
 
 def letter_about(work: Work, reviewer: Reviewer) -> NewLetter:

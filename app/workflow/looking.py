@@ -10,7 +10,7 @@ import logging
 from datetime import timedelta
 
 from app.github_client import ListedPull
-from app.store import Claim, Recorded, Timer
+from app.store import RELEASE, Claim, Recorded, Timer
 from app.workflow.gate import Gate, Rest
 
 # A repository without any pull request tells no time of GitHub's; its clock and ours may differ.
@@ -21,15 +21,16 @@ log = logging.getLogger("qa-gate.look")
 
 
 def set_looks(gate: Gate) -> None:
-    """Let every configured repository be looked at now, and from then on regularly."""
+    """Let every configured repository and its release be looked at now, and from then on regularly."""
     for repository in gate.policy.repositories:
         gate.store.timers.set(repository)
+        if gate.policy.release_branch:
+            gate.store.timers.set(f"{RELEASE} {repository}")
 
 
-def look_around(gate: Gate, claim: Claim) -> Rest:
+def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     """Look at one repository and wake what changed; the first look takes in every open pull request."""
-    timer = gate.store.timers.get(claim.id)
-    if timer is None or not gate.policy.knows(timer.name):
+    if not gate.policy.knows(timer.name):
         return Rest()
     began = gate.store.now()
     listing = gate.github.pull_requests(
