@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from app import mail
 from app.links import DecideLink, SignInLink
-from app.review import Choice, PullRequest, Review, Reviewer, Snapshot, State
+from app.review import Choice, Commit, PullRequest, Review, Reviewer, Snapshot, State
 from app.store import Claim, Letter, NewLetter
 from app.workflow.gate import Gate, Rest
 
@@ -100,13 +100,22 @@ def _news(gate: Gate, row: Review, now: Snapshot) -> dict[str, Any]:
     if earlier is None or earlier.snapshot.pull.head_sha == now.pull.head_sha:
         return {}
     before = earlier.snapshot
-    known = {commit.sha for commit in before.change.commits}
     code = now.pull.url.rpartition("/pull/")[0]
     return {
         "is_again": True,
-        "new_commits": tuple(commit for commit in now.change.commits if commit.sha not in known),
+        "new_commits": _new_commits(before, now),
         "compare_url": f"{code}/compare/{before.pull.head_sha}...{now.pull.head_sha}",
     }
+
+
+def _new_commits(before: Snapshot, now: Snapshot) -> tuple[Commit, ...]:
+    """Return the commits that came; of a release what it holds more of, each as one."""
+    if now.release and before.release:
+        more = now.release.since(before.release)
+        passed = (Commit("", f"{item.title} (#{item.number})", item.author) for item in more.passed)
+        return (*(Commit(item.sha, item.title, item.author) for item in more.unseen), *passed)
+    known = {commit.sha for commit in before.change.commits}
+    return tuple(commit for commit in now.change.commits if commit.sha not in known)
 
 
 def _digest(gate: Gate, _letter: Letter, reviewer: Reviewer) -> Words | None:
