@@ -139,9 +139,10 @@ def snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
     if not account(place, facts.head_sha):
         return None
     ahead = gate.github.steps(row.repository, facts.base_sha, facts.head_sha, on_page=work.keep)
-    # The gate's own part of the text says what the release says.
-    people = replace(facts, body=mail.without_part(facts.body))
-    return Snapshot(people, change, release_of(place, ahead))
+    release = release_of(place, ahead)
+    # The gate's own words there may be those of an earlier head, and are said from the release itself.
+    title = mail.release_title(release) if mail.is_release_title(facts.title) else facts.title
+    return Snapshot(replace(facts, title=title, body=mail.without_part(facts.body)), change, release)
 
 
 def letter_about(work: Work, reviewer: Reviewer) -> NewLetter:

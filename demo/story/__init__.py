@@ -1,7 +1,7 @@
 """The story that `make demo AUTO=1` plays: people and their browsers, over HTTP only, and what they should see.
 
-`play` runs the stories one after another against a tour that is served. A story to come (a conflict, red checks,
-a release) is one more function in STORIES, made of `steps`.
+`play` runs the stories one after another against a tour that is served. A story to come (a conflict, red checks)
+is one more function in STORIES, made of `steps`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,18 @@ def overtaken_then_rejected(stage: Stage) -> None:
     steps.see_not_merged(stage, number)
 
 
-STORIES = (approved, overtaken_then_rejected)
+def released(stage: Stage) -> None:
+    """Another change is merged, one is pushed past Lily, and a release takes all of it to master, if she says so."""
+    number = steps.open_pull_request(stage)
+    steps.approve(stage, steps.follow(stage, number, steps.get_mail(stage, number), "Approve"))
+    pushed = steps.push_directly(stage)
+    release, mail = steps.get_release(stage, pushed)
+    page = steps.follow(stage, release, mail, "Approve")
+    steps.approve(stage, page, "master")
+    steps.see_merge(stage, release, "master")
+
+
+STORIES = (approved, overtaken_then_rejected, released)
 
 
 def play(url: str, patience: float = PATIENCE) -> int:

@@ -46,7 +46,7 @@ def follow(stage: Stage, number: int, mail: dict[str, Any], word: str) -> Page:
     expect("the mail's links", bool(url), f"one that says {word}", [link["words"] for link in mail["links"]])
     page = stage.browser.open(url)
     pull = stage.pull(number)
-    for fact in ("title", "author"):
+    for fact in ("title",) if pull["is_release"] else ("title", "author"):
         expect(
             "the page behind the link", pull[fact] in page.words, f"“{pull[fact]}” on it", page.words[:300]
         )
@@ -64,34 +64,33 @@ def see_nothing_decided(stage: Stage, number: int) -> None:
     saw(f"Looking has decided nothing: GitHub shows “{words}”")
 
 
-def approve(stage: Stage, page: Page) -> None:
+def approve(stage: Stage, page: Page, branch: str = "development") -> None:
     """Press Approve, and wait until the page that follows says that it is merged."""
     answer = stage.browser.press(page, "approve")
-    shown = [answer]
+    shown, words = [answer], f"Merged into {branch}"
 
     def merged() -> bool:
-        if "Merged into development" not in shown[-1].words:
+        if words not in shown[-1].words:
             shown.append(stage.browser.open(answer.url))
-        return "Merged into development" in shown[-1].words
+        return words in shown[-1].words
 
-    stage.wait("the page after Approve", "“Merged into development”", merged, lambda: shown[-1].words[:300])
-    saw("Lily pressed Approve, and her page says “Merged into development”")
+    stage.wait("the page after Approve", f"“{words}”", merged, lambda: shown[-1].words[:300])
+    saw(f"Lily pressed Approve, and her page says “{words}”")
 
 
-def see_merge(stage: Stage, number: int) -> None:
-    """Find the merge commit in `git log development`."""
+def see_merge(stage: Stage, number: int, branch: str = "development") -> None:
+    """Find the merge commit in the branch's `git log`."""
+    shown = "log" if branch == "development" else "released"
 
     def merge() -> str:
-        lines = (line for line in stage.state()["log"] if f"#{number} " in line["subject"])
+        lines = (line for line in stage.state()[shown] if f"#{number} " in line["subject"])
         return next((f"{line['sha']} {line['subject']}" for line in lines), "")
 
     def log() -> list[str]:
-        return [line["subject"] for line in stage.state()["log"] if line["sha"]]
+        return [line["subject"] for line in stage.state()[shown] if line["sha"]]
 
-    saw(
-        "git log development: "
-        + str(stage.wait("git log development", f"the merge of #{number}", merge, log))
-    )
+    place = f"git log {branch}"
+    saw(f"{place}: {stage.wait(place, f'the merge of #{number}', merge, log)}")
 
 
 def see_word(stage: Stage, number: int, status: str, kind: str, words: str = "") -> None:
@@ -114,11 +113,47 @@ def see_word(stage: Stage, number: int, status: str, kind: str, words: str = "")
 
 
 def see_few_calls(stage: Stage, before: int) -> None:
-    """Count what the gate asked of GitHub since then, but for its regular look at everything."""
+    """Count what the gate asked of GitHub since then up to the merge, but for its regular looks at everything."""
     calls = stage.state()["calls"][before:]
-    calls = [call for call in calls if not call.endswith("/pulls")]
+    calls = [call for call in calls if not call.endswith(("/pulls", "/compare/master...development"))]
+    merges = [place for place, call in enumerate(calls) if call.endswith("/merge")]
+    calls = calls[: merges[0] + 1] if merges else calls
     expect("calls to GitHub", 0 < len(calls) <= MOST_CALLS, f"at most {MOST_CALLS}", f"{len(calls)}: {calls}")
     saw(f"All that took {len(calls)} calls to GitHub")
+
+
+def push_directly(stage: Stage) -> str:
+    """Push a commit straight to development, past Lily; return its title."""
+    stage.do("/push")
+    title: str = next(line["subject"] for line in stage.state()["log"] if line["sha"])
+    saw(f"kim pushed “{title}” straight to development, without a pull request")
+    return title
+
+
+def get_release(stage: Stage, pushed: str) -> tuple[int, dict[str, Any]]:
+    """Wait for the mail about the release that holds all that was merged, and what was pushed; return both."""
+    merged = [
+        pull["title"]
+        for pull in stage.state()["pulls"]
+        if pull["state"] == "merged" and not pull["is_release"]
+    ]
+    title = f"Release of {len(merged) + 1} changes"
+
+    def mails() -> list[dict[str, Any]]:
+        return [mail for mail in stage.state()["mails"] if title in mail["subject"]]
+
+    def all_mails() -> list[str]:
+        return [mail["subject"] for mail in stage.state()["mails"]]
+
+    mail: dict[str, Any] = stage.wait("Lily's inbox", f"a mail “{title}”", mails, all_mails)[0]
+    words = stage.browser.open(f"{stage.url}/mails/{mail['id']}").words
+    apart, _, passed = words.partition("With a yes")
+    is_right = pushed in apart and "pushed directly" in apart and all(name in passed for name in merged)
+    expect("the release mail", is_right, f"“{pushed}” apart, and {merged} with a yes", words[:600])
+    saw(f"Lily got a mail: “{mail['subject']}”")
+    saw(f"It says first what came without a yes: “{pushed}”, pushed directly")
+    saw(f"Then what she said yes to: {' and '.join(f'“{name}”' for name in sorted(merged))}")
+    return next(pull["number"] for pull in stage.state()["pulls"] if pull["is_release"]), mail
 
 
 def push(stage: Stage, number: int) -> None:
