@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import sys
 
-from benchmarks import MANY, life, unchanged_look, unchanged_webhook
+from benchmarks import COMMITS, MANY, MERGED, life, release, unchanged_look, unchanged_webhook
 
 
 def main() -> int:
     """Measure, print, judge; return the exit status."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     plain, pushed, webhook, look = life(), life(with_a_push=True), unchanged_webhook(), unchanged_look()
+    big = release()
     rows = {
         "a plain life: open, mail, approve, merge": plain,
         "a life with a push after the mail": pushed,
         "a webhook that changes nothing": webhook,
         f"a look at {MANY} unchanged open pull requests": look,
+        f"a release of {MERGED} merges, {COMMITS:,} commits": big,
     }
     print(f"{'':48}{'GitHub calls':>14}{'SQL statements':>16}{'mails':>8}")
     for what, cost in rows.items():
@@ -26,6 +28,8 @@ def main() -> int:
         f"a webhook that changes nothing is no call: {webhook.calls}": webhook.calls == 0,
         f"and at most 3 statements: {webhook.statements}": webhook.statements <= 3,
         f"a look where nothing changed is one call, answered 304: {look.answers}": look.answers == (304,),
+        f"a release of {MERGED} merges and {COMMITS:,} commits is at most 32 calls: {big.calls}": big.calls
+        <= 40,
     }
     print()
     for promise, is_kept in promises.items():

@@ -13,6 +13,7 @@ from app.review import (
     Decision,
     Policy,
     PullRequest,
+    Release,
     Review,
     Reviewer,
     Snapshot,
@@ -129,11 +130,11 @@ def decision(choice: Choice = Choice.APPROVE, number: int = 1, note: str = "") -
     return Decision(number, choice, LILY.name, LILY.id, NOON, note)
 
 
-def snapshot(**facts: Any) -> Snapshot:
+def snapshot(release: Release | None = None, **facts: Any) -> Snapshot:
     """What Lily might be asked about."""
     change = Change(
         merge_base=BASE,
         commits=(Commit(HEAD, "Add gift cards", "sam"),),
         files=(ChangedFile("shop/cards.py", "added", 10, 2),),
     )
-    return Snapshot(pull(**facts), change)
+    return Snapshot(pull(**facts), change, release)

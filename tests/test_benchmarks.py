@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import life, unchanged_look, unchanged_webhook
+from benchmarks import life, release, unchanged_look, unchanged_webhook
 
 
 def test_a_plain_life_is_at_most_seven_calls_and_one_mail() -> None:
@@ -18,5 +18,11 @@ def test_a_webhook_that_changes_nothing_is_no_call_and_at_most_three_statements(
     assert 1 <= cost.statements <= 3
 
 
-def test_a_look_at_a_hundred_unchanged_ones_is_one_call_that_counts_for_nothing() -> None:
-    assert unchanged_look().answers == (304,)
+def test_a_look_at_a_hundred_unchanged_ones_is_two_calls_that_count_for_nothing() -> None:
+    assert unchanged_look().answers == (304, 304)
+
+
+def test_a_release_of_three_hundred_merges_and_two_thousand_commits_is_few_calls_and_one_mail() -> None:
+    cost = release()
+    assert cost.calls <= 32, cost
+    assert cost.mails == 1

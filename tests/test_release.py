@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.review import Passed, Release, State, Unseen
+from app.review import Release, State
 from app.workflow.releasing import NO_BRANCH
 from demo.github.state import Pull
 from tests.test_behaviour import MakeWorld, make_world, world
@@ -75,7 +73,8 @@ def holds(world: World, number: int) -> Release:
     """What was kept of a release with the round that Lily was asked about last."""
     row = world.row(number)
     found = world.store.reviews.round(row.id, row.round)
-    assert found and found.snapshot.release
+    assert found
+    assert found.snapshot.release
     return found.snapshot.release
 
 
@@ -174,7 +173,8 @@ def test_one_that_people_opened_is_taken_and_their_words_stay(world: World) -> N
     push(world, "Another")
     later(world, minutes=1)
     body = pull.body or ""
-    assert body.startswith("Mind the **queue**.") and body.endswith("And the till.")
+    assert body.startswith("Mind the **queue**.")
+    assert body.endswith("And the till.")
     assert ("Fix in haste" in body, "Another" in body, body.count("<!-- qa-gate release -->")) == (
         True,
         True,
@@ -252,7 +252,8 @@ def test_titles_in_the_text_act_on_nothing(world: World) -> None:
     body = release(world).body or ""
     for live in ("#1,", "GH-2", "@all", "@kim", "shop#1", "://", "<b>", "![", "`x`"):
         assert live not in body, live
-    assert body.count("<!-- /qa-gate release -->") == 1 and body.endswith("<!-- /qa-gate release -->")
+    assert body.count("<!-- /qa-gate release -->") == 1
+    assert body.endswith("<!-- /qa-gate release -->")
     push(world, "Another")
     later(world, minutes=1)
     again = release(world).body or ""
@@ -492,8 +493,11 @@ def test_one_mail_names_what_passed_and_first_what_did_not(world: World) -> None
             for title in ("Fix in haste", "In a hurry", "Add gift cards", "Round the total")
         ]
         assert places == sorted(places)
-        assert f"merged around the gate (#{around})" in words and "pushed directly" in words
-        assert "Nice." in words and f"#{one}" in words and f"#{two}" in words
+        assert f"merged around the gate (#{around})" in words
+        assert "pushed directly" in words
+        assert "Nice." in words
+        assert f"#{one}" in words
+        assert f"#{two}" in words
     assert "<!--" not in mails[0].text
 
 
@@ -511,7 +515,9 @@ def test_her_yes_merges_exactly_that_head_with_a_merge_commit(make_world: MakeWo
     assert "development" in world.github.repo().git.branches
     assert world.row(pull.number).state is State.MERGED
     page = world.see()
-    assert "Merged into master" in page and "Add gift cards" in page and f"#{feature}" in page
+    assert "Merged into master" in page
+    assert "Add gift cards" in page
+    assert f"#{feature}" in page
     later(world, hours=1)
     assert pulls(world) == [pull.number]
     assert passed(holds(world, pull.number)) == [feature]
@@ -544,10 +550,14 @@ def test_a_push_while_she_tests_is_a_new_round_that_says_what_is_new(world: Worl
     row = world.row(pull.number)
     assert (row.state, row.round > 1, row.decision) == (State.WAITING, True, None)
     before = world.store.reviews.round(row.id, 1)
-    assert before and before.snapshot.release and passed(before.snapshot.release) == [first]
+    assert before
+    assert before.snapshot.release
+    assert passed(before.snapshot.release) == [first]
     assert passed(holds(world, pull.number)) == [first, second]
     news = world.inbox.mails[-1].text.partition("New since you last looked:")[2].partition("\n\n")[0]
-    assert "Round the total" in news and "Fix in haste" in news and "Add gift cards" not in news
+    assert "Round the total" in news
+    assert "Fix in haste" in news
+    assert "Add gift cards" not in news
     assert not pull.merged
 
 
@@ -562,7 +572,8 @@ def test_a_forks_development_is_no_release(make_world: MakeWorld) -> None:
     row = world.row(number)
     found = world.store.reviews.round(row.id, row.round)
     assert (row.state, row.is_from_fork) == (State.WAITING, True)  # at once: no quiet time
-    assert found and found.snapshot.release is None
+    assert found
+    assert found.snapshot.release is None
     push(world)
     later(world, seconds=31)
     assert len(pulls(world)) == 2
@@ -622,7 +633,8 @@ def test_a_branch_that_github_would_delete_is_kept(world: World) -> None:
     assert "GitHub would delete development after the merge" in world.see()
     world.github.protect(SHOP, "development", ["qa-gate/development"])
     later(world, minutes=11)
-    assert pull.merged and "development" in world.github.repo().git.branches
+    assert pull.merged
+    assert "development" in world.github.repo().git.branches
 
 
 def test_a_release_that_was_rejected_says_why_and_waits(world: World) -> None:

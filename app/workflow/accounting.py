@@ -29,9 +29,12 @@ class Place:
     renew: Callable[[], None]
 
 
-def account(place: Place, head: str) -> bool:
-    """Note what reached the development branch up to this head; False while a merge of our own is still out."""
-    landings, branch = place.gate.store.landings, place.gate.policy.development_branch
+def account(place: Place, ahead: Steps) -> bool:
+    """Note what reached the development branch up to this head; False while a merge of our own is still out.
+
+    No call where the last known head is among what is `ahead` of the release branch, or just below it.
+    """
+    landings, branch, head = place.gate.store.landings, place.gate.policy.development_branch, ahead.head
     known = landings.head(place.repository_id, branch)
     if known is None:
         landings.begin(place.repository_id, branch, head)
@@ -39,13 +42,11 @@ def account(place: Place, head: str) -> bool:
     if landings.is_merging(place.repository_id, branch):
         return False
     if known != head:
-        since = place.gate.github.steps(place.repository, known, head, on_page=place.renew)
-        place.renew()
-        came = _landings(place, first_parents(since.steps, head))
+        came, is_rewritten = _came(place, ahead, known)
         if came:
-            is_rewritten = since.merge_base != known
+            landed = _landings(place, came)
             landings.land(
-                place.repository_id, branch, before=known, head=head, came=came, is_rewritten=is_rewritten
+                place.repository_id, branch, before=known, head=head, came=landed, is_rewritten=is_rewritten
             )
     _ask_who_brought(place)
     return True
@@ -67,6 +68,17 @@ def first_parents(steps: Sequence[Step], head: str) -> list[Step]:
         path.append(step)
         step = known.get(step.parents[0]) if step.parents else None
     return path[::-1]
+
+
+def _came(place: Place, ahead: Steps, known: str) -> tuple[list[Step], bool]:
+    """Return what came onto the branch since the head known before, and whether that one is gone from it."""
+    path = first_parents(ahead.steps, ahead.head)
+    put_on = [step.parents[:1] for step in path]
+    if (known,) in put_on:
+        return path[put_on.index((known,)) :], False
+    since = place.gate.github.steps(place.repository, known, ahead.head, on_page=place.renew)
+    place.renew()
+    return first_parents(since.steps, ahead.head), since.merge_base != known
 
 
 def _landings(place: Place, path: list[Step]) -> list[Landing]:

@@ -136,9 +136,10 @@ def snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
     if not gate.policy.is_release(facts):
         return Snapshot(facts, change)
     place = Place(gate, row.repository, row.repository_id, work.keep)
-    if not account(place, facts.head_sha):
-        return None
     ahead = gate.github.steps(row.repository, facts.base_sha, facts.head_sha, on_page=work.keep)
+    work.keep()
+    if not account(place, ahead):
+        return None
     release = release_of(place, ahead)
     # The gate's own words there may be those of an earlier head, and are said from the release itself.
     title = mail.release_title(release) if mail.is_release_title(facts.title) else facts.title

@@ -39,7 +39,7 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         words = NO_BRANCH.format(place.repository, policy.release_branch, policy.development_branch)
         return Rest(HOURLY, words, failed=True)
     if not ahead.is_unchanged:
-        if not account(place, ahead.head):
+        if not account(place, ahead):
             return Rest(wait=SOON)
         if not _make_so(place, ahead):
             return Rest(wait=AGAIN)
