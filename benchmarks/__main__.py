@@ -27,9 +27,8 @@ def main() -> int:
         f"a plain life is at most 7 calls: {plain.calls}": plain.calls <= 7,
         f"a webhook that changes nothing is no call: {webhook.calls}": webhook.calls == 0,
         f"and at most 3 statements: {webhook.statements}": webhook.statements <= 3,
-        f"a look where nothing changed is one call, answered 304: {look.answers}": look.answers == (304,),
-        f"a release of {MERGED} merges and {COMMITS:,} commits is at most 32 calls: {big.calls}": big.calls
-        <= 40,
+        f"a look where nothing changed is answered 304: {look.answers}": set(look.answers) == {304},
+        f"a release of that size is at most 32 calls: {big.calls}": big.calls <= 32,
     }
     print()
     for promise, is_kept in promises.items():
