@@ -177,4 +177,6 @@ def _passed(row: Any) -> Passed:
 
 
 def _unseen(row: Any) -> Unseen:
-    return Unseen(row.sha, row.review_title or row.title, row.author, row.number or row.pull)
+    """Return a commit without a yes, in the words of the pull request that brought it where we know that."""
+    author = row.review_author or row.author
+    return Unseen(row.sha, row.review_title or row.title, author, row.number or row.pull)

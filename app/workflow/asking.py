@@ -132,9 +132,9 @@ def snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
     """Return what is asked about; None while what a release holds cannot be said yet."""
     gate, row = work.gate, work.row
     change = gate.github.change(row.repository, facts.base_sha, facts.head_sha)
-    work.keep()
     if not gate.policy.is_release(facts):
         return Snapshot(facts, change)
+    work.keep()
     place = Place(gate, row.repository, row.repository_id, work.keep)
     ahead = gate.github.steps(row.repository, facts.base_sha, facts.head_sha, on_page=work.keep)
     work.keep()
