@@ -43,8 +43,7 @@ def create_app(settings: Settings | None = None, gate: Gate | None = None) -> Fl
     app.url_map.merge_slashes = False  # else "//" redirects to whatever host the request names
     app.config.update(session_config(settings))
     app.extensions["qa-gate"] = gate
-    secret, policy = settings.github_webhook_secret, gate.policy
-    app.register_blueprint(webhook.blueprint(secret, gate.store, policy.knows, policy.gates))
+    app.register_blueprint(webhook.blueprint(settings.github_webhook_secret, gate.store, gate.policy))
     app.register_blueprint(pages.blueprint(gate))
     return app
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
 
 from flask import Blueprint, Request, Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.github_client import BadPayload, Checked, Commented, Deployed, Other, Said, parse, verify
+from app.github_client import BadPayload, Checked, Commented, Deployed, Other, Pushed, Said, parse, verify
 from app.store import Store, Unavailable
 
 log = logging.getLogger("qa-gate.webhook")
@@ -33,13 +34,25 @@ class _Bad(Exception):
         self.status = status
 
 
-def blueprint(
-    secret: str, store: Store, knows: Callable[[str], bool], gates: Callable[[str], bool]
-) -> Blueprint:
-    """Return the blueprint with `POST /webhook`.
+class Rules(Protocol):
+    """What the door must know to let something in, or to forget it."""
 
-    `knows` tells whether "owner/name" is configured, `gates` whether a branch is gated.
-    """
+    def knows(self, repository: str) -> bool:
+        """Tell whether "owner/name" is configured."""
+
+    def gates(self, base: str) -> bool:
+        """Tell whether a branch is gated."""
+
+    def moves_release(self, branch: str) -> bool:
+        """Tell whether a push to this branch may change what the next release holds."""
+
+    @property
+    def settling(self) -> timedelta:
+        """Return how long a branch that moved is left alone."""
+
+
+def blueprint(secret: str, store: Store, rules: Rules) -> Blueprint:
+    """Return the blueprint with `POST /webhook`."""
     room = Blueprint("webhook", __name__)
 
     @room.post("/webhook")
@@ -49,7 +62,7 @@ def blueprint(
             body = _verified_body(request, secret)
             event = _header(request, "X-GitHub-Event", _EVENT)
             said = _said(delivery, event, request.content_type or "", body)
-            status, outcome = _take(said, delivery or "", store, knows, gates)
+            status, outcome = _take(said, delivery or "", store, rules)
         except _Bad as bad:
             log.warning("%s %d %s", delivery or "-", bad.status, bad)
             return jsonify(error=str(bad)), bad.status
@@ -90,17 +103,11 @@ def _said(delivery: str | None, event: str | None, content_type: str, body: byte
         raise _Bad(400, bad.reason) from bad
 
 
-def _take(
-    said: Said,
-    delivery: str,
-    store: Store,
-    knows: Callable[[str], bool],
-    gates: Callable[[str], bool],
-) -> tuple[int, str]:
+def _take(said: Said, delivery: str, store: Store, rules: Rules) -> tuple[int, str]:
     """Record what was said, and return the status and the outcome."""
     if isinstance(said, Other):
         return (200, "pong") if said.event == "ping" else (202, "not needed")
-    if not knows(said.repository):
+    if not rules.knows(said.repository):
         return 202, "repository not configured"
     try:
         if isinstance(said, Checked):
@@ -109,7 +116,12 @@ def _take(
             return 202, store.arrivals.record_comment(delivery, said.repository_id, said.number).value
         if isinstance(said, Deployed):
             return 202, store.arrivals.record_deployed(delivery, said.repository_id, said.sha).value
-        is_gated = gates(said.seen.base) or (said.base_before is not None and gates(said.base_before))
+        if isinstance(said, Pushed):
+            if not rules.moves_release(said.branch):
+                return 202, "not needed"
+            return 202, store.arrivals.record_push(said.repository_id, said.repository, rules.settling).value
+        bases = (said.seen.base, said.base_before or "")
+        is_gated = any(rules.gates(base) for base in bases)
         return 202, store.arrivals.record(delivery, said, is_gated).value
     except Unavailable:
         raise _Bad(503, "The gate's database cannot be used right now. Nothing was kept.") from None
@@ -128,4 +140,6 @@ def _hop(said: Said) -> str:
         return f"{said.event} {said.name}"
     if isinstance(said, Commented):
         return f"issue_comment {said.name}"
+    if isinstance(said, Pushed):
+        return f"push {said.name}"
     return f"pull_request.{said.action} {said.name}"

@@ -16,7 +16,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from tests.world import World
+from benchmarks.history import COMMITS, MERGED, grow
+from tests.world import SHOP, World
+
+__all__ = ["COMMITS", "MANY", "MERGED", "life", "release", "unchanged_look", "unchanged_webhook"]
 
 MANY = 100
 
@@ -109,3 +112,23 @@ def unchanged_look() -> Cost:
         world.look()
         world.pass_(minutes=6)
         return cost_of(world, lambda: world.pass_(minutes=6))
+
+
+def release() -> Cost:
+    """A release of 300 merged pull requests and 2,000 commits, from the push to development to the merge."""
+
+    def live() -> None:
+        world.github.force_push(SHOP, "development", head)
+        world.settle()
+        world.pass_(seconds=31)
+        world.pass_(minutes=10)
+        world.decide()
+        world.settle()
+        assert world.merges("master") == 1
+
+    with new_world() as world:
+        world.look()
+        head = grow(world)
+        cost = cost_of(world, live)
+        assert f"Release of {MERGED} changes" in world.inbox.mails[-1].subject
+        return cost

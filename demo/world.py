@@ -27,7 +27,7 @@ from demo.github import PretendGitHub, Repo
 from demo.github.server import Server
 from demo.inbox import PretendInbox
 from demo.tour import create_tour
-from demo.tour.desk import DEVELOPMENT, Desk
+from demo.tour.desk import DEVELOPMENT, RELEASE, Desk
 from demo.tour.shop import FIRST
 
 ROOT = Path(__file__).parent.parent
@@ -123,7 +123,8 @@ def desk_of(github: PretendGitHub) -> Desk:
         github.add_person(login, kind, association)
     desk = Desk(github, github.create_repository(REPOSITORY, files=FIRST))
     desk.prepare()
-    github.protect(desk.repo, DEVELOPMENT, required_contexts=[f"qa-gate/{DEVELOPMENT}"])
+    for branch in (DEVELOPMENT, RELEASE):
+        github.protect(desk.repo, branch, required_contexts=[f"qa-gate/{branch}"])
     return desk
 
 

@@ -13,6 +13,7 @@ from app.review import (
     Decision,
     Policy,
     PullRequest,
+    Release,
     Review,
     Reviewer,
     Snapshot,
@@ -88,6 +89,7 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "base_sha": BASE,
         "head": "gift-cards",
         "head_sha": HEAD,
+        "is_from_fork": False,
         "open": state not in (State.CLOSED, State.MERGED),
         "draft": state is State.DRAFT,
         "merged": state is State.MERGED,
@@ -111,6 +113,8 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "said_hold": None,
         "saying": 0,
         "merge_commit": None,
+        "merged_onto": None,
+        "merged_by_gate": False,
         "bypassed": False,
         "asked_again": False,
         "vouched": False,
@@ -139,11 +143,13 @@ def decision(choice: Choice = Choice.APPROVE, number: int = 1, note: str = "") -
 CARDS = ChangedFile("shop/cards.py", "added", 10, 2)
 
 
-def snapshot(files: tuple[ChangedFile, ...] = (CARDS,), **facts: Any) -> Snapshot:
+def snapshot(
+    files: tuple[ChangedFile, ...] = (CARDS,), release: Release | None = None, **facts: Any
+) -> Snapshot:
     """What Lily might be asked about."""
     change = Change(
         merge_base=BASE,
         commits=(Commit(HEAD, "Add gift cards", "sam"),),
         files=files,
     )
-    return Snapshot(pull(**{"changed_files": len(files), **facts}), change)
+    return Snapshot(pull(**{"changed_files": len(files), **facts}), change, None, release)

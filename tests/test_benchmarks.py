@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import life, unchanged_look, unchanged_webhook
+from benchmarks import life, release, unchanged_look, unchanged_webhook
 from benchmarks.pages import PENDING, page_costs
 
 
@@ -29,3 +29,9 @@ def test_pages_take_the_same_few_statements_however_many_reviews_there_are() -> 
     statements = {path: cost.statements for path, cost in few.items()}
     assert statements == {path: cost.statements for path, cost in many.items()}
     assert statements == {"/": 2, "/history": 1, "/history?text=part": 1, "/reviews/1": 4}
+
+
+def test_a_release_of_three_hundred_merges_and_two_thousand_commits_is_few_calls_and_one_mail() -> None:
+    cost = release()
+    assert cost.calls <= 32, cost
+    assert cost.mails == 1

@@ -474,14 +474,15 @@ def test_the_gate_looks_by_itself(world: World) -> None:
     assert world.row().state is State.WAITING
 
 
-def test_a_look_at_a_hundred_unchanged_ones_is_one_call_answered_304(world: World) -> None:
+def test_a_look_at_a_hundred_unchanged_ones_is_two_calls_answered_304(world: World) -> None:
     for number in range(100):
         world.open(f"branch-{number}")
     world.look()
     world.pass_(minutes=6)
     before = len(world.github.calls)
     world.pass_(minutes=6)
-    assert [call.status for call in world.github.calls[before:]] == [304]
+    # The list of pull requests, and what development has that master has not.
+    assert [call.status for call in world.github.calls[before:]] == [304, 304]
 
 
 def test_day_one_is_one_list_and_no_letter_each(world: World) -> None:
@@ -527,7 +528,7 @@ def test_what_was_merged_before_the_gate_came_is_no_bypass(world: World) -> None
     world.github.edit(number, body="An old one, edited.")
     world.look()
     world.pass_(minutes=6)
-    assert world.all_rows() == []
+    assert number not in [row.number for row in world.all_rows()]
     assert world.inbox.mails == []
 
 
@@ -539,7 +540,7 @@ def test_a_merge_around_the_gate_is_mailed_once(world: World) -> None:
     assert "kim" in world.inbox.mails[-1].text
     world.look()
     world.pass_(hours=2)
-    assert len(world.inbox.mails) == 2
+    assert len([mail for mail in world.inbox.mails if "Merged without" in mail.subject]) == 1
 
 
 def test_a_retarget_in_the_last_instant_is_seen(world: World) -> None:

@@ -27,7 +27,21 @@ from werkzeug.test import Client, TestResponse
 from app import pages
 from app.links import DecideLink, Links, SignInLink
 from app.pages.decide import LONGEST_NOTE
-from app.review import Choice, Event, Move, Policy, Review, Reviewer, Seen, Signpost, State, next_move
+from app.review import (
+    Choice,
+    Event,
+    Move,
+    Passed,
+    Policy,
+    Release,
+    Review,
+    Reviewer,
+    Seen,
+    Signpost,
+    State,
+    Unseen,
+    next_move,
+)
 from app.store import Happening, NewLetter, Store, Unavailable
 from app.store.tables import metadata
 from app.workflow import Gate
@@ -241,8 +255,11 @@ def test_the_clicked_choice_comes_first(small_desk: Desk, choice: Choice, first:
 
 
 def test_a_release_is_called_a_release(small_desk: Desk) -> None:
-    words = small_desk.see(small_desk.link(small_desk.ask(head="development", base="master")))
-    assert "before this release goes out" in words
+    passed = Passed(3, "Add a gift card", "sam", "Lily", NOON, "")
+    holds = Release((passed,), (Unseen("a" * 40, "Fix in haste", "kim", None),))
+    words = small_desk.see(small_desk.link(small_desk.ask(head="development", base="master", release=holds)))
+    assert "this release needs your yes before it goes out" in words
+    assert words.index("Fix in haste") < words.index("Add a gift card")
 
 
 def test_a_new_version_repeats_what_was_asked_for(desk: Desk) -> None:

@@ -60,7 +60,7 @@ def store(database_url: str) -> Iterator[Store]:
 
 def client_of(store: Store) -> FlaskClient:
     app = Flask(__name__)
-    app.register_blueprint(webhook.blueprint(SECRET, store, POLICY.knows, POLICY.gates))
+    app.register_blueprint(webhook.blueprint(SECRET, store, POLICY))
     return app.test_client()
 
 
@@ -283,8 +283,19 @@ def test_ping_is_answered(post: Post, store: Store) -> None:
 
 
 def test_an_event_that_is_not_needed_is_forgotten(post: Post, store: Store) -> None:
-    assert outcome(post(real("push"), event="push")) == (202, "not needed")
+    assert outcome(post(changed("push", ref="refs/heads/gift-cards"), event="push")) == (202, "not needed")
+    assert outcome(post(changed("push", ref="refs/tags/master"), event="push")) == (202, "not needed")
     assert store.reviews.pending() == []
+
+
+def test_a_push_to_a_gated_branch_wakes_the_release(post: Post, store: Store) -> None:
+    for branch in ("development", "master"):
+        assert outcome(post(changed("push", ref=f"refs/heads/{branch}"), event="push")) == (202, "woken")
+    timer = store.timers.get(1)
+    assert timer is not None
+    assert (timer.name, store.timers.get(2)) == ("release codertocat/hello-world", None)
+    foreign = changed("push", ref="refs/heads/master", repository__id=8)
+    assert outcome(post(foreign, event="push")) == (202, "another repository under a known name")
 
 
 def test_a_title_in_any_script_is_kept_as_it_is(post: Post, store: Store) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from app.github_client.answers import GitHubError, Moved, Refused, TryAgain
 from app.github_client.client import GitHub
-from app.github_client.reading import ListedPull, Listing
+from app.github_client.reading import Brought, ListedPull, Listing, Standing, Step, Steps
 from app.github_client.webhooks import (
     BadPayload,
     Checked,
@@ -16,6 +16,7 @@ from app.github_client.webhooks import (
     Deployed,
     Notice,
     Other,
+    Pushed,
     Said,
     parse,
     verify,
@@ -23,6 +24,7 @@ from app.github_client.webhooks import (
 
 __all__ = [
     "BadPayload",
+    "Brought",
     "Checked",
     "Commented",
     "Deployed",
@@ -33,8 +35,12 @@ __all__ = [
     "Moved",
     "Notice",
     "Other",
+    "Pushed",
     "Refused",
     "Said",
+    "Standing",
+    "Step",
+    "Steps",
     "TryAgain",
     "parse",
     "verify",

@@ -25,7 +25,18 @@ from app.github_client.fields import Odd, one_line
 
 # 'other' after a refused merge: only reading again tells whether it is a conflict, a draft, or merged already.
 Kind = Literal[
-    "conflict", "behind", "blocked", "rights", "method", "own", "closed", "missing", "invalid", "other"
+    "conflict",
+    "behind",
+    "blocked",
+    "rights",
+    "method",
+    "own",
+    "closed",
+    "missing",
+    "invalid",
+    "empty",
+    "exists",
+    "other",
 ]
 
 # Everything that PyGithub and what is beneath it raise when a call fails or its answer is strange.
@@ -64,6 +75,8 @@ _WORDS: tuple[tuple[str, Meaning], ...] = (
     (r"your own pull request", "own"),
     (r"without `?workflows?`? permission|not authorized|not accessible", "rights"),
     (r"merge conflict", "conflict"),
+    (r"no commits between", "empty"),
+    (r"pull request already exists", "exists"),
 )
 # The same for a refused merge only.
 _MERGE_WORDS: tuple[tuple[str, Meaning], ...] = (

@@ -18,8 +18,9 @@ from github.GithubObject import NotSet
 from github.Repository import Repository
 
 from app.github_client.answers import Refused, meaning_of
+from app.github_client.branches import Branches
 from app.github_client.checks import OWN_PREFIX, read_checks
-from app.github_client.connection import Answer, Connection, call, insist
+from app.github_client.connection import Answer, call, insist
 from app.github_client.deployments import read_deployments, read_try_url
 from app.github_client.fields import MOST_ID, integer, items
 from app.github_client.reading import (
@@ -43,7 +44,7 @@ MOST_DEPLOYMENTS = 3
 RENAMED = "The repository was renamed or moved at GitHub: GITHUB_REPOSITORIES must hold its new name."
 
 
-class GitHub(Connection):
+class GitHub(Branches):
     """GitHub, as one token or one App sees it; may be used by many threads. `repository` is "owner/name".
 
     Every method raises Refused, TryAgain or Moved.

@@ -69,6 +69,46 @@ class Listing:
     pulls: tuple[ListedPull, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One commit that came onto a branch; `message` is its first line, the first of `parents` where it was put."""
+
+    sha: str
+    parents: tuple[str, ...]
+    message: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What one branch has that another has not; `is_empty`: taken together it changes no file."""
+
+    merge_base: str = ""
+    head: str = ""
+    steps: tuple[Step, ...] = ()
+    is_empty: bool = False
+    is_unchanged: bool = False
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """The merged pull request that brought a commit to a branch."""
+
+    number: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An open pull request as it can be edited."""
+
+    repository_id: int
+    number: int
+    title: str
+    body: str
+
+
 def read_pull_request(data: Any) -> PullRequest:
     """Return one pull request. Raises Odd.
 
@@ -116,6 +156,32 @@ def read_change(data: Any) -> Change:
         commits=tuple(_commit(item) for item in items(data, "commits")),
         files=tuple(_files(items(data, "files"))),
     )
+
+
+def read_step(data: Any) -> Step:
+    """Return one commit with its parents. Raises Odd."""
+    told = _commit(data)
+    return Step(told.sha, tuple(sha(one, "sha") for one in items(data, "parents")), told.message, told.author)
+
+
+def read_brought(data: Any, base: str) -> Brought | None:
+    """Return a pull request of a commit's list if it was merged into this branch. Raises Odd.
+
+    The list names open ones and other branches' too.
+    https://docs.github.com/en/rest/commits/commits#list-pull-requests-associated-with-a-commit
+    """
+    if at(data, "merged_at") is None or text(data, "base.ref") != base:
+        return None
+    return Brought(integer(data, "number", 1), words(data, "title"))
+
+
+def read_standing(data: Any, head: str, base: str) -> Standing | None:
+    """Return a listed pull request if it is from and into these branches of one repository. Raises Odd."""
+    repository_id = integer(data, "base.repo.id", 1, MOST_ID)
+    is_own = at_or_none(data, "head.repo.id") == repository_id
+    if not is_own or (text(data, "head.ref"), text(data, "base.ref")) != (head, base):
+        return None
+    return Standing(repository_id, integer(data, "number", 1), words(data, "title"), words(data, "body"))
 
 
 def read_listed(data: Any) -> ListedPull:

@@ -37,6 +37,7 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
 _ACTION = re.compile(r"[a-z_]{1,64}")
 # Of a deployment that can be tried one day.
 _RUNNING = ("queued", "pending", "in_progress", "waiting")
+_HEADS = "refs/heads/"
 
 
 class BadPayload(Exception):
@@ -126,6 +127,23 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True)
+class Pushed:
+    """A branch has moved, by whatever way.
+
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#push
+    """
+
+    repository_id: int
+    repository: str
+    branch: str
+
+    @property
+    def name(self) -> str:
+        """Return "owner/repo", as the logs show it: a branch may be called anything."""
+        return self.repository
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
     """An event that the gate does nothing about, a ping included; `action` is "" where it has none."""
 
@@ -145,7 +163,7 @@ def verify(secret: str, body: bytes, signature: str | None) -> bool:
     return hmac.compare_digest(expected.encode(), signature.encode())
 
 
-Said = Notice | Checked | Commented | Deployed | Other
+Said = Notice | Checked | Commented | Deployed | Pushed | Other
 
 
 def parse(event: str, content_type: str, body: bytes) -> Said:
@@ -160,6 +178,8 @@ def parse(event: str, content_type: str, body: bytes) -> Said:
             return _commented(data)
         if event == "deployment_status" and text(data, "deployment_status.state") not in _RUNNING:
             return Deployed(event, *_commit(data, "deployment.sha"))
+        if event == "push" and text(data, "ref").startswith(_HEADS):
+            return _pushed(data)
     except Odd as odd:
         raise BadPayload(f"The payload is not one of a {event.replace('_', ' ')}: {odd}.") from odd
     action = data.get("action")
@@ -228,6 +248,14 @@ def _commented(data: dict[str, Any]) -> Commented:
         repository_id=integer(data, "repository.id", 1, MOST_ID),
         repository=_repository(data),
         number=integer(data, "issue.number", 1),
+    )
+
+
+def _pushed(data: dict[str, Any]) -> Pushed:
+    return Pushed(
+        repository_id=integer(data, "repository.id", 1, MOST_ID),
+        repository=_repository(data),
+        branch=text(data, "ref").removeprefix(_HEADS),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from app.mail.compose import Line, Mail, Request, comment, compose_request, compose_sign_in, held, question
 from app.mail.errors import MailError, MailLater, MailRefused
 from app.mail.news import DigestItem, Held, compose_bypass, compose_digest, compose_outcome
+from app.mail.release import has_part, is_release_title, release_title, with_part, without_part
 from app.mail.send import Mailer
 
 __all__ = [
@@ -27,6 +28,11 @@ __all__ = [
     "compose_outcome",
     "compose_request",
     "compose_sign_in",
+    "has_part",
     "held",
+    "is_release_title",
     "question",
+    "release_title",
+    "with_part",
+    "without_part",
 ]

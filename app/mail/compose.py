@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import formataddr
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app import text
 from app.links import SIGN_IN_LASTS
+from app.mail.release import release_values
 from app.mail.templates import render
 from app.review import Caution, ChangedFile, Choice, Commit, PullRequest, Reviewer, Snapshot
 
@@ -23,6 +25,8 @@ from app.review import Caution, ChangedFile, Choice, Commit, PullRequest, Review
 LARGEST_HTML = 90_000
 # How much of the developer's own text a letter shows; a shorter try follows where Markdown makes too much of it.
 TEXT_LENGTHS = (6_000, 1_500, 0)
+# So many of each list of a release a letter shows, likewise; the page shows them all.
+RELEASE_LENGTHS = (50, 20, 5)
 # A text up to this long comes before the buttons; a longer one would hide them, and comes after.
 SHORT_TEXT, SHORT_LINES = 700, 14
 # How to test it always comes before them; the page has all of it.
@@ -92,8 +96,9 @@ def compose_request(request: Request, now: datetime, timezone: ZoneInfo) -> Mail
     """Return the letter that asks a reviewer; its HTML part stays under 90,000 bytes whatever the change holds."""
     pull = request.snapshot.pull
     values = _question(request, now, timezone)
-    for length in TEXT_LENGTHS:
-        values |= _own_words(pull, length)
+    when = partial(waiting_since, now=now, timezone=timezone)
+    for length, most in zip(TEXT_LENGTHS, RELEASE_LENGTHS, strict=True):
+        values |= _own_words(pull, length) | release_values(request.snapshot.release, most, when)
         html = render("mail/request.html", values)
         if len(html.encode()) <= LARGEST_HTML:
             break
@@ -151,8 +156,8 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         "subject": subject_of("Check", pull.repository, pull.number, title),
         "preheader": _preheader(request),
         "name": request.reviewer.name,
-        "opening": _opening(pull),
-        "helper": "a developer" if pull.author_is_bot else _author(pull),
+        "opening": _opening(pull) if request.snapshot.release is None else _opening_of_release(pull),
+        "helper": "a developer" if pull.author_is_bot or request.snapshot.release else _author(pull),
         "cautions": request.cautions,
         "notes": list(_notes(request)),
         "try_host": text.host_of(request.try_url or ""),
@@ -209,7 +214,10 @@ def subject_of(matter: str, repository: str, number: int, title: str) -> str:
 
 def _preheader(request: Request) -> str:
     """Return what a list of mails shows behind the subject."""
-    pull = request.snapshot.pull
+    pull, release = request.snapshot.pull, request.snapshot.release
+    if release:
+        count = text.count(len(release.unseen), "change")
+        return f"{count} in it came without a yes." if release.unseen else "All of it had a yes."
     if request.is_again:
         return f"The code changed since you last looked. By {_author(pull)}, into {pull.base}."
     return f"{_author(pull)} asks you to check it before it goes into {pull.base}."
@@ -226,6 +234,10 @@ def _opening(pull: PullRequest) -> str:
             f"a program, {_author(pull)}, made this change. Please check it before it goes into {pull.base}."
         )
     return f"{_author(pull)} asks you to check this change before it goes into {pull.base}."
+
+
+def _opening_of_release(pull: PullRequest) -> str:
+    return f"a release is ready: what {pull.head} has goes into {pull.base} when you say yes."
 
 
 def _notes(request: Request) -> Iterator[str]:

@@ -42,6 +42,10 @@ def _quoted(value: str) -> Markup:
     return Markup(text.quote(value))  # noqa: S704 - the same
 
 
+def _disarmed(value: str) -> Markup:
+    return Markup(text.disarmed(value))  # noqa: S704 - every sign in it has a backslash before it
+
+
 def _escaped(value: str) -> str:
     """Escape for Markdown what could begin a tag, a comment or an entity, and leave all else as it was typed."""
     return value.replace("&", "&amp;").replace("<", "&lt;")
@@ -49,4 +53,4 @@ def _escaped(value: str) -> str:
 
 _HTML, _TEXT = _environment(), _environment()
 _HTML.filters["line"] = text.plain
-_TEXT.filters |= {"line": _line_of_text, "quoted": _quoted, "escaped": _escaped}
+_TEXT.filters |= {"line": _line_of_text, "quoted": _quoted, "escaped": _escaped, "disarmed": _disarmed}

@@ -138,8 +138,7 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
         "asked": asked,
         "try_url": where_to_try(gate, row, asked.snapshot.pull) if asked else None,
         "cautions": cautions_of(gate, row, asked) if asked and is_question else [],
-        "is_release": asked is not None
-        and gate.policy.is_release(asked.snapshot.pull.base, asked.snapshot.pull.head),
+        "release": asked.snapshot.release if asked else None,
         "first": case.link.choice.value,
         "before": _last_no(gate, row),
         "talk": gate.store.talk.last(row.id) if is_question else [],

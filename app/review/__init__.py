@@ -18,10 +18,8 @@ from app.review.facts import (
     Comment,
     Commit,
     Decision,
-    Policy,
     PullRequest,
     Review,
-    Reviewer,
     Seen,
     Snapshot,
     State,
@@ -29,6 +27,8 @@ from app.review.facts import (
     Tree,
     words_digest,
 )
+from app.review.policy import Policy, Reviewer
+from app.review.release import Passed, Release, Unseen
 from app.review.rules import (
     TABLE,
     Event,
@@ -72,8 +72,10 @@ __all__ = [
     "Event",
     "Kind",
     "Move",
+    "Passed",
     "Policy",
     "PullRequest",
+    "Release",
     "Review",
     "Reviewer",
     "Seen",
@@ -82,6 +84,7 @@ __all__ = [
     "State",
     "Status",
     "Tree",
+    "Unseen",
     "Verdict",
     "ask_at",
     "cautions",

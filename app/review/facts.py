@@ -1,4 +1,4 @@
-"""The nouns of the gate: pull request, review, round, decision, status, policy.
+"""The nouns of the gate: pull request, review, round, decision, status.
 
 Plain frozen data. `PullRequest` is what one read of GitHub says; `Review` is our row about it.
 Times are aware and in UTC; a SHA is 40 hexadecimal digits. Nothing here decides anything.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
+
+from app.review.release import Release
 
 # Who may write to a repository: https://docs.github.com/en/graphql/reference/enums#commentauthorassociation
 INSIDERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
@@ -35,54 +37,6 @@ class Choice(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     TAKE_BACK = "take_back"
-
-
-@dataclass(frozen=True, slots=True)
-class Reviewer:
-    """One person of QA_REVIEWERS."""
-
-    name: str
-    address: str
-
-    @property
-    def id(self) -> str:
-        """Return 12 hex digits that stay the same while the address does; safe to put in a link."""
-        return hashlib.blake2b(self.address.casefold().encode(), digest_size=6).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The settings that the rules depend on."""
-
-    reviewers: tuple[Reviewer, ...]
-    repositories: tuple[str, ...]
-    development_branch: str = "development"
-    release_branch: str = "master"
-    merge_method: str = "merge"
-    quiet: timedelta = timedelta(minutes=10)
-    wait_for_checks: bool = False
-    look: timedelta = timedelta(minutes=5)
-
-    def gates(self, base: str) -> bool:
-        """Tell whether pull requests into this branch need a reviewer's yes."""
-        return base != "" and base in (self.development_branch, self.release_branch)
-
-    def is_release(self, base: str, head: str) -> bool:
-        """Tell whether a pull request from `head` into `base` is a release."""
-        return (base, head) == (self.release_branch, self.development_branch)
-
-    def knows(self, repository: str) -> bool:
-        """Tell whether "owner/name" is configured; GitHub compares names without case."""
-        return repository.casefold() in {name.casefold() for name in self.repositories}
-
-    def reviewer(self, reviewer_id: str | None) -> Reviewer | None:
-        """Return the configured reviewer with this id, or None when no longer named."""
-        return next((person for person in self.reviewers if person.id == reviewer_id), None)
-
-    def reviewer_at(self, address: str) -> Reviewer | None:
-        """Return the configured reviewer with this address (compared without case), or None."""
-        wanted = address.strip().casefold()
-        return next((person for person in self.reviewers if person.address.casefold() == wanted), None)
 
 
 def words_digest(title: str, body: str) -> str:
@@ -137,7 +91,12 @@ class PullRequest:
     @property
     def is_from_outside(self) -> bool:
         """Tell whether it comes from a fork by somebody without the right to write."""
-        return self.head_repository != self.repository and self.author_association not in INSIDERS
+        return self.is_from_fork and self.author_association not in INSIDERS
+
+    @property
+    def is_from_fork(self) -> bool:
+        """Tell whether its head is another repository's branch."""
+        return self.head_repository != self.repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,17 +159,22 @@ class Checks:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Exactly what a reviewer is asked about in one round; `checks` is None where they were not read."""
+    """Exactly what a reviewer is asked about in one round.
+
+    `checks` is None where they were not read; `release` is what a release holds, None for any other pull request.
+    """
 
     pull: PullRequest
     change: Change
     checks: Checks | None = None
+    release: Release | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""
         data = asdict(self)
         for field in ("created_at", "updated_at"):
             data["pull"][field] = data["pull"][field].isoformat()
+        data["release"] = self.release.to_json() if self.release else None
         return data
 
     @classmethod
@@ -226,6 +190,7 @@ class Snapshot:
                 files=tuple(ChangedFile(**file) for file in change["files"]),
             ),
             checks=Checks(checks["state"], tuple(checks["names"])) if checks else None,
+            release=Release.from_json(data["release"]) if data.get("release") else None,
         )
 
 
@@ -265,6 +230,7 @@ class Review:
     `asked_again`: somebody requested a review since the last look; `vouched`: somebody else than the author did.
     `words` is the digest of title and text. `try_url` is where `head_sha` was deployed to; GitHub said so many times
     (`deployments_told`) that something was deployed, of which so many (`deployments_seen`) are read.
+    `merged_onto` is where the base stood when a rebase of several commits was sent; `merged_by_gate`: our merge did it.
     `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is
     not merged yet, and `stuck` that this does not end by itself; `problem` why the last step failed. `questions` counts
     what reviewers asked without deciding, `said_question` how many of those GitHub was told, `heard` is the id of the
@@ -282,6 +248,7 @@ class Review:
     base_sha: str
     head: str
     head_sha: str
+    is_from_fork: bool
     open: bool
     draft: bool
     merged: bool
@@ -305,6 +272,8 @@ class Review:
     said_hold: str | None
     saying: int
     merge_commit: str | None
+    merged_onto: str | None
+    merged_by_gate: bool
     bypassed: bool
     asked_again: bool
     vouched: bool

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from app.review.facts import Choice, Policy, PullRequest, Review, Seen, State, Tree
+from app.review.facts import Choice, PullRequest, Review, Seen, State, Tree
+from app.review.policy import Policy
 
 # The states in which a decision stands; entering any other voids it.
 DECIDED = frozenset({State.REJECTED, State.TO_MERGE, State.MERGING, State.MERGED})
@@ -230,7 +231,7 @@ def ask_at(row: Review, policy: Policy) -> datetime:
     The first question goes at once; later ones, and a release's first, when the head has been still for the
     quiet time, but never later than six quiet times after the first change that nobody was asked about.
     """
-    if row.asked_at is None and not policy.is_release(row.base, row.head):
+    if row.asked_at is None and not policy.is_release(row):
         return row.changed_at
     return min(row.changed_at + policy.quiet, row.restless_since + MOST_QUIET_TIMES * policy.quiet)
 
@@ -249,7 +250,7 @@ def may_be_carried(row: Review, facts: PullRequest, policy: Policy) -> bool:
     """Tell whether a new head could hold the same change as the one asked about; a release's never can."""
     is_asked = row.state in (S.WAITING, S.REJECTED, S.TO_MERGE) and not row.asked_again
     moved = facts.head_sha != row.head_sha and facts.base == row.base and facts.open and not facts.draft
-    return is_asked and moved and not policy.is_release(facts.base, facts.head)
+    return is_asked and moved and not policy.is_release(facts)
 
 
 def covers(row: Review, facts: PullRequest) -> bool:

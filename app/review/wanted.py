@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from app.review.facts import Choice, Policy, Review, State, Status
+from app.review.facts import Choice, Review, State, Status
+from app.review.policy import Policy
 
 LONGEST_DESCRIPTION = 140  # https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
 
@@ -73,7 +74,7 @@ def _is_said(status: Status, row: Review) -> bool:
 
 def _kept_by_merge(row: Review, policy: Policy) -> str | None:
     """Return the success that may stay: a merge commit takes the very commit in; a squash does not."""
-    if row.state is State.MERGED and row.has_yes and not row.bypassed and policy.merge_method == "merge":
+    if row.state is State.MERGED and row.has_yes and not row.bypassed and policy.method_for(row) == "merge":
         return f"{row.head_sha} {context_of(row.base)}"
     return None
 

@@ -1,7 +1,7 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
-`Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.talk`, `.letters`, `.timers`, `.absences`,
-`.queue`, `.audit`. It keeps what was acknowledged and decides nothing; the rules are in `review`.
+`Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.talk`, `.letters`, `.landings`, `.timers`,
+`.absences`, `.queue`, `.audit`. It keeps what was acknowledged and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
     Overtaken    the row moved on while somebody worked on it
@@ -17,17 +17,19 @@ from app.store.absences import Absences
 from app.store.arrivals import Arrivals, Customs, Recorded
 from app.store.audit import Audit, Entry, Page, Search
 from app.store.database import Database, Unavailable
+from app.store.landings import Landing, Landings
 from app.store.letters import A_DAY, Letter, Letters, NewLetter, outcome_letter
 from app.store.queue import LEASE, Claim, Overtaken, Queue
 from app.store.reviews import DECISIONS, Reviews, Round
 from app.store.rows import Happening, HistoryRow
 from app.store.talk import Talk
-from app.store.timers import Timer, Timers
+from app.store.timers import RELEASE, Timer, Timers
 
 __all__ = [
     "A_DAY",
     "DECISIONS",
     "LEASE",
+    "RELEASE",
     "Absences",
     "Arrivals",
     "Audit",
@@ -36,6 +38,7 @@ __all__ = [
     "Entry",
     "Happening",
     "HistoryRow",
+    "Landing",
     "Letter",
     "Letters",
     "NewLetter",
@@ -68,6 +71,7 @@ class Store:
         self.reviews = Reviews(self.database, self.work_made)
         self.talk = Talk(self.database, self.work_made)
         self.letters = Letters(self.database)
+        self.landings = Landings(self.database)
         self.timers = Timers(self.database)
         self.absences = Absences(self.database, self.work_made)
         self.queue = Queue(self.database)

@@ -18,6 +18,7 @@ from app.review import Seen, State, tells_nothing_new
 from app.store.database import Database
 from app.store.rows import review_from, woken
 from app.store.tables import deliveries, repositories, reviews, timers
+from app.store.timers import RELEASE, put_timer
 
 # The clocks of GitHub and of the gate may differ by so much.
 SLACK = timedelta(seconds=2)
@@ -81,7 +82,7 @@ class Arrivals:
                 return Recorded.UNKNOWN
             if not self._is_first(connection, delivery, now):
                 return Recorded.REPEATED
-            if not self._is_the_known(connection, notice):
+            if not self._is_the_known(connection, notice.repository, notice.repository_id):
                 return Recorded.FOREIGN
             answer = self._wake(connection, found, notice, now)
         return self._tell(answer)
@@ -110,6 +111,29 @@ class Arrivals:
             found = connection.execute(uses.where(repositories.c.repository_id == repository_id)).first()
             return Customs(*found) if found else Customs()
 
+    def record_push(self, repository_id: int, repository: str, delay: timedelta) -> Recorded:
+        """Let the repository's release be looked at after `delay`: one of its branches has moved.
+
+        Twice is once without remembering the delivery: all it says is "look".
+        """
+        with self._database.write() as connection:
+            if not self._is_the_known(connection, repository, repository_id):
+                return Recorded.FOREIGN
+            now = self._database.now(connection)
+            put_timer(connection, self._database, f"{RELEASE} {repository}", now, delay)
+        return self._tell(Recorded.WOKEN)
+
+    def id_of(self, repository: str) -> int | None:
+        """Return the id of the repository first seen under this name, None when none was."""
+        with self._database.read() as connection:
+            stored = select(repositories.c.repository_id).where(repositories.c.name == repository.casefold())
+            return connection.scalar(stored)
+
+    def pin(self, repository: str, repository_id: int) -> bool:
+        """Tell whether the name stands for this repository, now that its id was read; the first one does."""
+        with self._database.write() as connection:
+            return self._is_the_known(connection, repository, repository_id)
+
     def found(self, notice: Notice, is_gated: bool, *, adopt: bool) -> Recorded:
         """Wake a review that a look at GitHub found changed, or make the row that a lost webhook did not.
 
@@ -119,7 +143,7 @@ class Arrivals:
             found = _find(connection, notice)
             if found is None and (not is_gated or _is_history(connection, notice)):
                 return Recorded.UNKNOWN
-            if not self._is_the_known(connection, notice):
+            if not self._is_the_known(connection, notice.repository, notice.repository_id):
                 return Recorded.FOREIGN
             answer = self._wake(connection, found, notice, self._database.now(connection), adopt=adopt)
         return self._tell(answer)
@@ -166,24 +190,24 @@ class Arrivals:
             connection.execute(update(reviews).where(*which).values({**woken(now), **(changes or {})}))
         return self._tell(Recorded.WOKEN)
 
-    def _is_the_known(self, connection: Connection, notice: Notice) -> bool:
+    def _is_the_known(self, connection: Connection, repository: str, repository_id: int) -> bool:
         """Tell whether the name still stands for the repository first seen under it; names are reused, ids never."""
-        name = notice.repository.casefold()
+        name = repository.casefold()
         stored = select(repositories.c.repository_id).where(repositories.c.name == name)
         known = connection.scalar(stored)
         if known is None:
-            first = self._database.insert(repositories).values(name=name, repository_id=notice.repository_id)
+            first = self._database.insert(repositories).values(name=name, repository_id=repository_id)
             connection.execute(first.on_conflict_do_nothing())
             known = connection.scalar(stored)
-        if known != notice.repository_id:
+        if known != repository_id:
             problem = (
-                f"Another repository now has the name {notice.repository}. If that is right, "
-                f"run: qa-gate trust {notice.repository}"
+                f"Another repository now has the name {repository}. If that is right, "
+                f"run: qa-gate trust {repository}"
             )
             connection.execute(
                 update(repositories).where(repositories.c.name == name).values(problem=problem)
             )
-        return bool(known == notice.repository_id)
+        return bool(known == repository_id)
 
     def _is_first(self, connection: Connection, delivery: str, now: datetime) -> bool:
         seen = self._database.insert(deliveries).values(id=delivery, received_at=now)

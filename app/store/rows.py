@@ -45,7 +45,7 @@ def review_from(row: Row[Any]) -> Review:
     values = row._mapping
     return Review(
         state=State(values["state"]),
-        decision=_decision_from(values["decision"]),
+        decision=decision_from(values["decision"]) if values["decision"] else None,
         success_on=tuple(values["success_on"]),
         hint=Seen(**values["hint"]) if values["hint"] else None,
         **{name: values[name] for name in _PLAIN},
@@ -96,7 +96,6 @@ def woken(now: datetime) -> dict[str, Any]:
     return {"due_at": due, "rev": reviews.c.rev + 1, "seen_rev": reviews.c.seen_rev + 1}
 
 
-def _decision_from(data: dict[str, Any] | None) -> Decision | None:
-    if data is None:
-        return None
+def decision_from(data: dict[str, Any]) -> Decision:
+    """Read a decision as its column holds it."""
     return Decision(**{**data, "choice": Choice(data["choice"]), "at": datetime.fromisoformat(data["at"])})

@@ -83,6 +83,7 @@ reviews = Table(
     Column("base_sha", String(64), nullable=False, default=""),
     Column("head", Text, nullable=False, default=""),
     Column("head_sha", String(64), nullable=False, default=""),
+    Column("is_from_fork", Boolean, nullable=False, default=False),
     Column("open", Boolean, nullable=False, default=True),
     Column("draft", Boolean, nullable=False, default=False),
     Column("merged", Boolean, nullable=False, default=False),
@@ -105,7 +106,9 @@ reviews = Table(
     Column("said_review", Integer, nullable=False, default=0),
     Column("said_hold", Text),
     Column("saying", Integer, nullable=False, default=0),
-    Column("merge_commit", String(64)),
+    Column("merge_commit", String(64), index=True),
+    Column("merged_onto", String(64)),
+    Column("merged_by_gate", Boolean, nullable=False, default=False),
     Column("bypassed", Boolean, nullable=False, default=False),
     Column("adopted", Boolean, nullable=False, default=False),
     Column("to_list", Boolean, nullable=False, default=False),
@@ -145,6 +148,32 @@ asked_commits = Table(
     Column("round", Integer, primary_key=True),
     Column("sha", String(64), primary_key=True),
     Index("asked_commits_sha", "sha"),
+)
+
+# How far it is known what reached a branch.
+branches = Table(
+    "branches",
+    metadata,
+    Column("repository_id", BigInteger, primary_key=True),
+    Column("branch", Text, primary_key=True),
+    Column("head_sha", String(64), nullable=False),
+)
+
+# Each commit that reached a branch itself, not inside a merge. `merged_as` is the merge that put it there where that
+# is known; `pull` what GitHub says brought it, once it `was_asked`; `is_rewritten`: the head known before is gone.
+landed = Table(
+    "landed",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("repository_id", BigInteger, nullable=False),
+    Column("sha", String(64), nullable=False),
+    Column("merged_as", String(64), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("pull", Integer),
+    Column("was_asked", Boolean, nullable=False, default=False),
+    Column("is_rewritten", Boolean, nullable=False, default=False),
+    UniqueConstraint("repository_id", "sha"),
 )
 
 letters = Table(

@@ -1,17 +1,21 @@
 """Timers: what is to be done again and again, such as looking at a repository; rows of the queue like others.
 
-`seen` and `etag` are how far the last look came. One row a repository, whichever machine made it.
+A repository's own name is the timer that looks at it; of any other the first word says what it is for. `seen` and
+`etag` are how far the last look came. One row a name, whichever machine made it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, and_, case, select, update
 
 from app.store.database import Database
 from app.store.tables import timers
+
+# The first word of the timer that keeps a repository's release pull request.
+RELEASE = "release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,7 @@ class Timers:
     def set(self, name: str) -> None:
         """Make the timer, due at once, or make it due at once; names of repositories have no case."""
         with self._database.write() as connection:
-            now = self._database.now(connection)
-            made = self._database.insert(timers).values(name=name.casefold(), created_at=now, due_at=now)
-            changes = {"due_at": now, "lease": None}
-            connection.execute(made.on_conflict_do_update(index_elements=["name"], set_=changes))
+            put_timer(connection, self._database, name, self._database.now(connection))
 
     def get(self, timer_id: int) -> Timer | None:
         """Return one timer."""
@@ -50,3 +51,15 @@ class Timers:
         with self._database.write() as connection:
             values = {"seen": seen, "etag": etag}
             connection.execute(update(timers).where(timers.c.id == timer_id).values(values))
+
+
+def put_timer(
+    connection: Connection, database: Database, name: str, now: datetime, delay: timedelta = timedelta(0)
+) -> None:
+    """Make the timer due, inside another transaction: in a while, unless it is due sooner already."""
+    soon, name = now + delay, name.casefold()
+    made = database.insert(timers).values(name=name, created_at=now, due_at=soon)
+    # Who holds the lease may have looked already, and loses it.
+    is_due_sooner = and_(timers.c.lease.is_(None), timers.c.due_at < soon)
+    changes = {"due_at": case((is_due_sooner, timers.c.due_at), else_=soon), "lease": None}
+    connection.execute(made.on_conflict_do_update(index_elements=["name"], set_=changes))

@@ -18,6 +18,10 @@ _UNSEEN = re.compile(
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 
+# Every sign that Markdown takes a backslash before: https://spec.commonmark.org/0.31.2/#backslash-escapes
+_SIGNS = re.compile(r"[!-/:-@\[-`{-~]")
+_CALLS = re.compile(r"\\[@#:]|\bgh(?=\\-)|\bwww(?=\\\.)", re.IGNORECASE)
+
 
 def clean(text: str) -> str:
     """Return the text without what cannot be seen, in NFC, with "\\n" as the only line end."""
@@ -43,6 +47,17 @@ def plain(value: str, limit: int | None = None) -> str:
     if limit is None or len(line) <= limit:
         return line
     return cut(line, limit - 1).rstrip() + "…"
+
+
+def disarmed(value: str, limit: int | None = None) -> str:
+    """Return one clean line as Markdown in which nothing acts: no markup, and no word to GitHub either.
+
+    A backslash keeps each sign what it is. Whom "@" would call and what "#12", "GH-12" or an address would close or
+    link, GitHub finds after that, so an unseen space parts them.
+    https://docs.github.com/en/issues/tracking-your-work-with-issues/using-issues/linking-a-pull-request-to-an-issue
+    """
+    escaped = _SIGNS.sub(r"\\\g<0>", plain(value, limit))
+    return _CALLS.sub(r"\g<0>&#8203;", escaped)
 
 
 def quote(text: str) -> str:

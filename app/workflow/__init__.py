@@ -1,7 +1,8 @@
 """The story of a pull request, one function a step; the worker calls `step` for every row it has claimed.
 
 Look at GitHub and ask Lily (`asking`) or who is there (`away`), say what GitHub should show (`saying`), pass on
-questions (`talking`), merge (`merging`), mail (`letters`, `digests`), and look for what no webhook told (`looking`).
+questions (`talking`), merge (`merging`), mail (`letters`, `digests`), look for what no webhook told (`looking`), and
+keep the release pull request (`releasing`, `accounting`).
 Every outside call is followed by a checkpoint, so that a step can be cut anywhere and run again: what was done is
 read from the row, or from GitHub, never guessed. It never merges without a standing yes for this head and base.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 from app.github_client import GitHubError, Refused
 from app.mail import MailError, MailRefused
 from app.review import State
-from app.store import Claim
+from app.store import RELEASE, Claim
 from app.workflow.asking import ask, look
 from app.workflow.away import (
     come_back,
@@ -34,6 +35,7 @@ from app.workflow.letters import (
 )
 from app.workflow.looking import look_around, set_looks
 from app.workflow.merging import merge
+from app.workflow.releasing import keep_release
 from app.workflow.saying import say
 from app.workflow.talking import talk
 
@@ -90,4 +92,4 @@ def tick(gate: Gate, claim: Claim) -> Rest:
 
 
 STEPS = {"letter": send_letter, "review": advance, "timer": tick}
-TIMERS = {DIGEST: send_digests}
+TIMERS = {DIGEST: send_digests, RELEASE: keep_release}

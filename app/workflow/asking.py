@@ -5,9 +5,11 @@ Facts come from reading GitHub; a webhook only wakes the row. A letter never mix
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from app import mail
 from app.review import (
     Event,
     Move,
@@ -21,11 +23,13 @@ from app.review import (
     follow,
     next_move,
     tells_nothing_new,
+    words_digest,
 )
 from app.store import Happening, NewLetter
+from app.workflow.accounting import Place, account, release_of
 from app.workflow.away import asked_then, first_there, who_is_away
 from app.workflow.extras import read_extras
-from app.workflow.gate import Rest, Work
+from app.workflow.gate import SOON, Rest, Work
 from app.workflow.readiness import Unready, why_not_ready
 from app.workflow.sameness import is_same_change
 
@@ -38,6 +42,7 @@ _COPIED = (
     "base_sha",
     "head",
     "head_sha",
+    "is_from_fork",
     "open",
     "draft",
     "merged",
@@ -82,19 +87,32 @@ def take_in(work: Work, facts: PullRequest) -> None:
     if move and move.to is State.MERGED:
         changes["merge_commit"] = facts.merge_commit
         changes["bypassed"] = not covers(row, facts)
+        changes["merged_by_gate"] = row.state is State.MERGING and not changes["bypassed"]
     elif row.state is State.MERGED and facts.merged and facts.base != row.base:
         # GitHub's merge names no base: a retarget in the last instant took it where no yes was given for.
         changes["bypassed"] = True
     if facts.head_sha != row.head_sha:
         changes["try_url"] = None
-    is_edited = row.state in ASKED and facts.words != row.words
+    words = _edited(work, facts) if row.state in ASKED and facts.words != row.words else None
     is_news = changes.get("bypassed", False) and not row.bypassed
     happened = _happened(row, facts, move, "bypassed" if is_news else "same_change" if is_same else None)
-    if is_edited:
+    if words:
         happened.append(Happening("edited", "GitHub"))
-        changes["edited"] = (facts.title, facts.body)
+        changes["edited"] = words
     news = bypass_letters(work) if is_news else []
     work.keep(move=move, happened=happened, news=news, seen_rev=row.rev, asked_again=False, **changes)
+
+
+def _edited(work: Work, facts: PullRequest) -> tuple[str, str] | None:
+    """Return title and text if people edited them since the question; of a release the gate writes a part itself."""
+    asked = work.gate.store.reviews.round(work.row.id, work.row.round)
+    if asked is None:
+        return None
+    title, body = facts.title, facts.body
+    if work.gate.policy.is_release(facts):
+        title = asked.now.pull.title if mail.is_release_title(title) else title
+        body = mail.without_part(body)
+    return None if words_digest(title, body) == asked.now.pull.words else (title, body)
 
 
 def bypass_letters(work: Work) -> list[NewLetter]:
@@ -124,13 +142,14 @@ def ask(work: Work) -> Rest:
     reviewer = first_there(gate, away)
     if reviewer is None:
         return wait(work, Unready(asked_then(gate, away), min(away.values()) - gate.store.now()))
-    change = gate.github.change(row.repository, work.facts.base_sha, work.facts.head_sha)
-    work.keep()
     tried = read_extras(work)
+    asked = snapshot(work, work.facts)
+    if asked is None:
+        return Rest(wait=SOON)
     letter = letter_about(work, reviewer)
     work.keep(
         move=next_move(State.TO_ASK, Event.ASKED),
-        asked=Snapshot(work.facts, change, work.checks),
+        asked=asked,
         letter=letter,
         to_list=letter.kind == "digest",
         reviewer=reviewer.id,
@@ -138,6 +157,26 @@ def ask(work: Work) -> Rest:
         **tried,
     )
     return Rest()
+
+
+def snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
+    """Return what is asked about; None while what a release holds cannot be said yet."""
+    gate, row = work.gate, work.row
+    change = gate.github.change(row.repository, facts.base_sha, facts.head_sha)
+    if not gate.policy.is_release(facts):
+        return Snapshot(facts, change, work.checks)
+    work.keep()
+    place = Place(gate, row.repository, row.repository_id, work.keep)
+    ahead = gate.github.steps(row.repository, facts.base_sha, facts.head_sha, on_page=work.keep)
+    work.keep()
+    if not account(place, ahead):
+        return None
+    release = release_of(place, ahead)
+    # The gate's own words there may be those of an earlier head, and are said from the release itself.
+    title = mail.release_title(release) if mail.is_release_title(facts.title) else facts.title
+    return Snapshot(
+        replace(facts, title=title, body=mail.without_part(facts.body)), change, work.checks, release
+    )
 
 
 def letter_about(work: Work, reviewer: Reviewer) -> NewLetter:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from app import mail
 from app.links import DecideLink, SignInLink
-from app.review import Caution, Choice, PullRequest, Review, Reviewer, Snapshot, State, cautions
+from app.review import Caution, Choice, Commit, PullRequest, Review, Reviewer, Snapshot, State, cautions
 from app.store import A_DAY, Claim, HistoryRow, Letter, NewLetter, Round, outcome_letter
 from app.workflow.gate import Gate, Rest
 
@@ -128,14 +128,13 @@ def _news(
     if earlier is None or earlier.snapshot.pull.head_sha == now.pull.head_sha:
         return {}
     before = earlier.snapshot
-    known = {commit.sha for commit in before.change.commits}
     code = now.pull.url.rpartition("/pull/")[0]
     return {
         "is_again": True,
         "voided": (last.what, last.who, last.round) == ("approved", reviewer.name, earlier.round)
         if last
         else False,
-        "new_commits": tuple(commit for commit in now.change.commits if commit.sha not in known),
+        "new_commits": _new_commits(before, now),
         "compare_url": f"{code}/compare/{before.pull.head_sha}...{now.pull.head_sha}",
     }
 
@@ -150,6 +149,16 @@ def _daily(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     """Compose the list of everything that waits, or None when nothing does, or when its day is over."""
     days = [moment.astimezone(gate.timezone).date() for moment in (letter.created_at, gate.store.now())]
     return _list(gate, reviewer, gate.store.reviews.waiting_for(reviewer.id)) if days[0] == days[1] else None
+
+
+def _new_commits(before: Snapshot, now: Snapshot) -> tuple[Commit, ...]:
+    """Return the commits that came; of a release what it holds more of, each as one."""
+    if now.release and before.release:
+        more = now.release.since(before.release)
+        passed = (Commit("", f"{item.title} (#{item.number})", item.author) for item in more.passed)
+        return (*(Commit(item.sha, item.title, item.author) for item in more.unseen), *passed)
+    known = {commit.sha for commit in before.change.commits}
+    return tuple(commit for commit in now.change.commits if commit.sha not in known)
 
 
 def _digest(gate: Gate, _letter: Letter, reviewer: Reviewer) -> Words | None:

@@ -10,7 +10,7 @@ import logging
 from datetime import timedelta
 
 from app.github_client import ListedPull
-from app.store import Claim, Recorded, Timer
+from app.store import RELEASE, Claim, Recorded, Timer
 from app.workflow.gate import Gate, Rest
 
 # A repository without any pull request tells no time of GitHub's; its clock and ours may differ.
@@ -22,9 +22,16 @@ log = logging.getLogger("qa-gate.look")
 
 
 def set_looks(gate: Gate) -> None:
-    """Let every configured repository be looked at now, and from then on regularly."""
+    """Let every configured repository and its release be looked at now, and from then on regularly."""
     for repository in gate.policy.repositories:
         gate.store.timers.set(repository)
+        set_release(gate, repository)
+
+
+def set_release(gate: Gate, repository: str) -> None:
+    """Let a repository's release be looked at now; by itself it is every hour, for every push tells of itself."""
+    if gate.policy.release_branch:
+        gate.store.timers.set(f"{RELEASE} {repository}")
 
 
 def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
@@ -46,6 +53,7 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         newest = max((pull.updated_at for pull in listing.pulls), default=None)
         gate.store.timers.note(timer.id, newest or timer.seen or began - MARGIN, _etag(timer, listing.etag))
     if woken:
+        set_release(gate, timer.name)
         log.info("%s: found %s", timer.name, ", ".join(f"#{pull.number}" for pull in woken))
     return Rest(wait=gate.policy.look)
 

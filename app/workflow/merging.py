@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.github_client import Moved, Refused, TryAgain
-from app.review import Event, State, context_of, next_move, statuses_to_say
+from app.review import Event, PullRequest, State, context_of, next_move, statuses_to_say
 from app.store import Happening, outcome_letter
 from app.workflow.asking import settle, take_in
 from app.workflow.gate import SOON, Rest, Work
@@ -25,6 +25,10 @@ TELL_AFTER = timedelta(minutes=5)
 # So often in a row GitHub may put a merge off before that is shown as a reason.
 PATIENCE = 3
 CONFLICT = "It clashes with another change: the developer must resolve the conflict."
+KEPT = (
+    "GitHub would delete {} after the merge: protect that branch, or switch off “Automatically delete head "
+    "branches” in the repository's settings."
+)
 BEHIND = "It must be brought up to date with {} first: the developer must do that."
 
 
@@ -36,10 +40,16 @@ def merge(work: Work) -> Rest:
         return Rest(wait=AT_ONCE)
     if facts.mergeable_state == "dirty":
         return hold(work, CONFLICT, for_developer=True)
-    work.keep(move=next_move(State.TO_MERGE, Event.MERGE_SENT))
-    row, policy = work.row, work.gate.policy
+    if would_lose_a_branch(work, facts):
+        return hold(work, KEPT.format(facts.head), for_developer=True)
+    method, onto = work.gate.policy.method_for(facts), None
+    if method == "rebase" and facts.commits > 1:
+        # It lands several commits, and GitHub names only the last: where they begin must be known (`accounting`).
+        onto = work.gate.github.branch_head(facts.repository, facts.base)
+    work.keep(move=next_move(State.TO_MERGE, Event.MERGE_SENT), merged_onto=onto)
+    row = work.row
     try:
-        commit = work.gate.github.merge(row.repository, row.number, row.head_sha, policy.merge_method)
+        commit = work.gate.github.merge(row.repository, row.number, row.head_sha, method)
     except Moved:
         work.keep(move=next_move(State.MERGING, Event.STILL_OPEN))
         return Rest(wait=SOON)
@@ -50,12 +60,22 @@ def merge(work: Work) -> Rest:
     work.keep(
         move=next_move(State.MERGING, Event.MERGED),
         merge_commit=commit,
+        merged_by_gate=True,
         merged=True,
         open=False,
         happened=[Happening("merged", "qa-gate", f"into {row.base}")],
     )
     say(work)
     return Rest()
+
+
+def would_lose_a_branch(work: Work, facts: PullRequest) -> bool:
+    """Tell whether GitHub would delete the development branch itself once its release is merged."""
+    if not work.gate.policy.is_release(facts):
+        return False
+    would_delete = work.gate.github.deletes_when_merged(facts.repository, facts.head)
+    work.keep()
+    return would_delete
 
 
 def unanswered(work: Work, unknown: TryAgain) -> Rest:

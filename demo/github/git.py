@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -75,6 +75,7 @@ class Git:
     path: Path
     shared: Path | None = None
     branches: dict[str, str] = field(default_factory=dict)
+    _commits: dict[str, CommitData] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.path.mkdir(parents=True)
@@ -84,14 +85,16 @@ class Git:
             (self.path / "objects" / "pack").rmdir()
             (self.path / "objects").rmdir()
             (self.path / "objects").symlink_to(self.shared / "objects")
-        for name in ("_commit", "_changes", "_merge", "_base", "_range", "_tree", "_kind"):
+        for name in ("_changes", "_merge", "_base", "_range", "_tree", "_kind"):
             setattr(self, name, cache(getattr(self, name)))
 
     # --- Reading; each by SHA, so remembered -----------------------------------------------------------------
 
     def commit(self, sha: str) -> CommitData:
         """Return a commit; KeyError when there is none."""
-        return self._commit(sha)
+        if sha not in self._commits:
+            self._read_commits([sha])
+        return self._commits[sha]
 
     def changes(self, old: str, new: str) -> tuple[FileChange, ...]:
         """Return what differs between two commits' trees, renames found."""
@@ -179,17 +182,16 @@ class Git:
 
     # --- What the remembered questions ask -------------------------------------------------------------------
 
-    def _commit(self, sha: str) -> CommitData:
-        if self.resolve_object(sha) != "commit":
-            raise KeyError(sha)
-        raw = _git(self.path, "cat-file", "commit", sha).decode(errors="replace")
-        head, _, message = raw.partition("\n\n")
-        fields = [line.partition(" ")[::2] for line in head.splitlines()]
-        one = dict(fields)
-        parents = tuple(value for name, value in fields if name == "parent")
-        return CommitData(
-            sha, one["tree"], parents, _signature(one["author"]), _signature(one["committer"]), message
-        )
+    def _read_commits(self, shas: Iterable[str]) -> None:
+        """Remember those of these objects that are commits; one process reads them all."""
+        rest = _git(self.path, "cat-file", "--batch", feed="".join(f"{sha}\n" for sha in shas).encode())
+        while rest:
+            head, _, rest = rest.partition(b"\n")
+            sha, kind, *size = head.decode().split()
+            if kind != "missing":
+                raw, rest = rest[: int(size[0])], rest[int(size[0]) + 1 :]
+            if kind == "commit":
+                self._commits[sha] = _commit(sha, raw.decode(errors="replace"))
 
     def _changes(self, old: str, new: str) -> tuple[FileChange, ...]:
         raw = _git(self.path, "diff-tree", "-r", "-M", "-z", "--raw", "--no-abbrev", "--numstat", old, new)
@@ -207,8 +209,9 @@ class Git:
         return one if one == two else _run(self.path, "merge-base", one, two).stdout.decode().strip() or None
 
     def _range(self, old: str, new: str) -> tuple[str, ...]:
-        listed = _git(self.path, "rev-list", "--topo-order", "--reverse", new, f"^{old}").decode()
-        return tuple(listed.split())
+        listed = _git(self.path, "rev-list", "--topo-order", "--reverse", new, f"^{old}").decode().split()
+        self._read_commits(sha for sha in listed if sha not in self._commits)
+        return tuple(listed)
 
     def _tree(self, sha: str, recursive: bool) -> tuple[Entry, ...]:
         if self.resolve_object(sha) not in ("commit", "tree"):
@@ -260,6 +263,16 @@ def _edits(changes: Mapping[str, Content]) -> bytes:
             continue
         out += f"M {mode} inline {quoted}\ndata {len(data)}\n".encode() + data + b"\n"
     return out
+
+
+def _commit(sha: str, raw: str) -> CommitData:
+    head, _, message = raw.partition("\n\n")
+    fields = [line.partition(" ")[::2] for line in head.splitlines()]
+    one = dict(fields)
+    parents = tuple(value for name, value in fields if name == "parent")
+    return CommitData(
+        sha, one["tree"], parents, _signature(one["author"]), _signature(one["committer"]), message
+    )
 
 
 def _signature(line: str) -> Signature:

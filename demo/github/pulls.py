@@ -237,5 +237,10 @@ def merged_into_base(world: World, pull: Pull, before: str, after: str, who: Per
     """Do what follows of a merge that has moved the base in git already."""
     merged(world, pull, after, before, who)
     moved(world, pull.repo, pull.base, before, after, who)
-    if pull.repo.delete_branch_on_merge and pull.head_repo is pull.repo and not pull.head_repo.deleted:
+    if pull.repo.delete_branch_on_merge and pull.head_repo is pull.repo and _may_be_deleted(pull):
         force(world, pull.repo, pull.head, None, who)
+
+
+def _may_be_deleted(pull: Pull) -> bool:
+    """Tell whether GitHub deletes the head branch after a merge: neither the default branch nor a protected one."""
+    return pull.head != pull.repo.default_branch and pull.head not in pull.repo.protections

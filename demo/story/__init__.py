@@ -65,7 +65,18 @@ def held_by_red_tests(stage: Stage) -> None:
     steps.see_merge(stage, number)
 
 
-STORIES = (approved, overtaken_then_rejected, held_by_a_conflict, held_by_red_tests)
+def released(stage: Stage) -> None:
+    """Another change is merged, one is pushed past Lily, and a release takes all of it to master, if she says so."""
+    number = steps.open_pull_request(stage)
+    steps.approve(stage, steps.follow(stage, number, steps.get_mail(stage, number), "Approve"))
+    pushed = steps.push_directly(stage)
+    release, mail = steps.get_release(stage, pushed)
+    page = steps.follow(stage, release, mail, "Approve")
+    steps.approve(stage, page, "Merged into master")
+    steps.see_merge(stage, release, "master")
+
+
+STORIES = (approved, overtaken_then_rejected, held_by_a_conflict, held_by_red_tests, released)
 
 
 def play(url: str, patience: float = PATIENCE) -> int:

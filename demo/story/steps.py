@@ -12,6 +12,8 @@ from demo.story.browser import Page
 from demo.story.stage import Stage, expect, saw
 
 MOST_CALLS = 7  # to GitHub, in a plain life of a pull request
+# What is looked at regularly, whatever happens to one pull request.
+LOOKS = ("/acme/shop", "/acme/shop/pulls", "/compare/master...development")
 REASON = "With 49.99 in the cart it is free already."
 
 
@@ -46,7 +48,7 @@ def follow(stage: Stage, number: int, mail: dict[str, Any], word: str) -> Page:
     expect("the mail's links", bool(url), f"one that says {word}", [link["words"] for link in mail["links"]])
     page = stage.browser.open(url)
     pull = stage.pull(number)
-    for fact in ("title", "author"):
+    for fact in ("title",) if pull["is_release"] else ("title", "author"):
         expect(
             "the page behind the link", pull[fact] in page.words, f"“{pull[fact]}” on it", page.words[:300]
         )
@@ -91,20 +93,19 @@ def see_merged_at_last(stage: Stage, page: Page) -> None:
     saw("Lily's page says “Merged into development”, and she did nothing more")
 
 
-def see_merge(stage: Stage, number: int) -> None:
-    """Find the merge commit in `git log development`."""
+def see_merge(stage: Stage, number: int, branch: str = "development") -> None:
+    """Find the merge commit in the branch's `git log`."""
+    shown = "log" if branch == "development" else "released"
 
     def merge() -> str:
-        lines = (line for line in stage.state()["log"] if f"#{number} " in line["subject"])
+        lines = (line for line in stage.state()[shown] if f"#{number} " in line["subject"])
         return next((f"{line['sha']} {line['subject']}" for line in lines), "")
 
     def log() -> list[str]:
-        return [line["subject"] for line in stage.state()["log"] if line["sha"]]
+        return [line["subject"] for line in stage.state()[shown] if line["sha"]]
 
-    saw(
-        "git log development: "
-        + str(stage.wait("git log development", f"the merge of #{number}", merge, log))
-    )
+    place = f"git log {branch}"
+    saw(f"{place}: {stage.wait(place, f'the merge of #{number}', merge, log)}")
 
 
 def see_word(stage: Stage, number: int, status: str, kind: str, words: str = "") -> None:
@@ -127,11 +128,47 @@ def see_word(stage: Stage, number: int, status: str, kind: str, words: str = "")
 
 
 def see_few_calls(stage: Stage, before: int) -> None:
-    """Count what the gate asked of GitHub since then, but for its regular look at everything."""
+    """Count what the gate asked of GitHub since then up to the merge, but for its regular looks at everything."""
     calls = stage.state()["calls"][before:]
-    calls = [call for call in calls if not call.endswith("/pulls")]
+    calls = [call for call in calls if not call.endswith(LOOKS)]
+    merges = [place for place, call in enumerate(calls) if call.endswith("/merge")]
+    calls = calls[: merges[0] + 1] if merges else calls
     expect("calls to GitHub", 0 < len(calls) <= MOST_CALLS, f"at most {MOST_CALLS}", f"{len(calls)}: {calls}")
     saw(f"All that took {len(calls)} calls to GitHub")
+
+
+def push_directly(stage: Stage) -> str:
+    """Push a commit straight to development, past Lily; return its title."""
+    stage.do("/push")
+    title: str = next(line["subject"] for line in stage.state()["log"] if line["sha"])
+    saw(f"kim pushed “{title}” straight to development, without a pull request")
+    return title
+
+
+def get_release(stage: Stage, pushed: str) -> tuple[int, dict[str, Any]]:
+    """Wait for the mail about the release that holds all that was merged, and what was pushed; return both."""
+    merged = [
+        pull["title"]
+        for pull in stage.state()["pulls"]
+        if pull["state"] == "merged" and not pull["is_release"]
+    ]
+    title = f"Release of {len(merged) + 1} changes"
+
+    def mails() -> list[dict[str, Any]]:
+        return [mail for mail in stage.state()["mails"] if title in mail["subject"]]
+
+    def all_mails() -> list[str]:
+        return [mail["subject"] for mail in stage.state()["mails"]]
+
+    mail: dict[str, Any] = stage.wait("Lily's inbox", f"a mail “{title}”", mails, all_mails)[0]
+    words = stage.browser.open(f"{stage.url}/mails/{mail['id']}").words
+    apart, _, passed = words.partition("With a yes")
+    is_right = pushed in apart and "pushed directly" in apart and all(name in passed for name in merged)
+    expect("the release mail", is_right, f"“{pushed}” apart, and {merged} with a yes", words[:600])
+    saw(f"Lily got a mail: “{mail['subject']}”")
+    saw(f"It says first what came without a yes: “{pushed}”, pushed directly")
+    saw(f"Then what she said yes to: {' and '.join(f'“{name}”' for name in sorted(merged))}")
+    return next(pull["number"] for pull in stage.state()["pulls"] if pull["is_release"]), mail
 
 
 def push(stage: Stage, number: int) -> None:

@@ -71,6 +71,12 @@ def _take_the_buttons(app: Flask, desk: Desk) -> None:
             raise NotPossible("It needs a title.")
         return jsonify(number=desk.open(title, str(words.get("body", "")))), 201
 
+    @app.post("/push")
+    def push_directly() -> ResponseReturnValue:
+        _words()
+        desk.push_directly()
+        return jsonify(number=0)
+
     @app.post("/pulls/<int:number>/<action>")
     def act(number: int, action: str) -> ResponseReturnValue:
         _words()

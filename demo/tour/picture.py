@@ -13,20 +13,20 @@ from typing import Any
 from demo.github.state import Pull, Status
 from demo.inbox import Mail, PretendInbox
 from demo.tour import git
-from demo.tour.desk import DEVELOPMENT, Desk
+from demo.tour.desk import DEVELOPMENT, RELEASE, Desk
 from demo.tour.guide import Facts, guide
 
-CONTEXT = f"qa-gate/{DEVELOPMENT}"
 _HIDDEN = re.compile(r"<!--.*?-->", re.DOTALL)  # GitHub does not show it either
 
 
 def picture(desk: Desk, inbox: PretendInbox, opened: Collection[int]) -> dict[str, Any]:
     """Return everything; `opened` holds the ids of the mails that were opened."""
     pulls = sorted(desk.repo.pulls.values(), key=lambda pull: -pull.number)
+    features = [pull for pull in pulls if pull.base == DEVELOPMENT]
     mails = list(inbox.mails)
     example = desk.next
     return {
-        "guide": guide(_facts(desk, pulls[0], mails, opened) if pulls else None),
+        "guide": guide(_facts(desk, features[0], mails, opened) if features else None),
         "next": {
             "title": example.title,
             "body": example.body,
@@ -36,9 +36,14 @@ def picture(desk: Desk, inbox: PretendInbox, opened: Collection[int]) -> dict[st
         },
         "pulls": [_pull(desk, pull) for pull in pulls],
         "mails": [_mail(mail, opened) for mail in reversed(mails)],
-        "log": [asdict(line) for line in git.log(desk.repo.git.path, desk.repo.git.branches[DEVELOPMENT])],
+        "log": _log(desk, DEVELOPMENT),
+        "released": _log(desk, RELEASE),
         "calls": [f"{call.method} {call.path}" for call in list(desk.github.calls)],
     }
+
+
+def _log(desk: Desk, branch: str) -> list[dict[str, Any]]:
+    return [asdict(line) for line in git.log(desk.repo.git.path, desk.repo.git.branches[branch])]
 
 
 def _facts(desk: Desk, pull: Pull, mails: list[Mail], opened: Collection[int]) -> Facts:
@@ -64,6 +69,8 @@ def _pull(desk: Desk, pull: Pull) -> dict[str, Any]:
         "title": pull.title,
         "author": _author(pull),
         "head": pull.head,
+        "base": pull.base,
+        "is_release": pull.base == RELEASE,
         "sha": pull.head_sha,
         "state": "merged" if pull.merged else pull.state,
         "clashes": clashes,
@@ -111,7 +118,7 @@ def _mail(mail: Mail, opened: Collection[int]) -> dict[str, Any]:
 
 def _status(pull: Pull) -> Status | None:
     said = pull.repo.statuses.get(pull.head_sha, [])
-    return next((one for one in reversed(said) if one.context == CONTEXT), None)
+    return next((one for one in reversed(said) if one.context == f"qa-gate/{pull.base}"), None)
 
 
 def _clashes(pull: Pull) -> bool:

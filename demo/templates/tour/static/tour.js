@@ -35,7 +35,8 @@
     drawForm(picture.next);
     drawPulls(picture.pulls);
     drawMails(picture.mails);
-    drawLog(picture.log);
+    drawLog("log", picture.log);
+    drawLog("released", picture.released);
     drawCalls(picture.calls);
   }
 
@@ -90,7 +91,7 @@
       pull.tests ? drawStatus({ context: "tests", state: pull.tests, words: "The developers’ automatic tests" }) : null,
       ...pull.said.map(drawSaid),
       pull.merged_by ? make("p", { class: "says success" }, make("span", { "aria-hidden": "true" }, "✓"),
-        make("span", {}, make("b", {}, pull.merged_by), " merged it into development")) : null,
+        make("span", {}, make("b", {}, pull.merged_by), ` merged it into ${pull.base}`)) : null,
       drawButtons(pull),
       pull.problem ? make("p", { class: "problem", role: "alert" }, pull.problem) : null);
   }
@@ -135,7 +136,7 @@
       make("a", { ...away, href: `/preview/${pull.number}/` }, "Try it"),
       make("a", { ...away, href: `/acme/shop/pull/${pull.number}` }, "Code"),
     ];
-    if (pull.state !== "open") return make("div", { class: "row" }, ...links);
+    if (pull.state !== "open" || pull.is_release) return make("div", { class: "row" }, ...links);
     return make("div", { class: "row" },
       act("push", "Push a commit", "One more commit on this branch"),
       pull.clashes ? act("resolve", "Resolve the conflict", "Merge development into this branch") : null,
@@ -164,6 +165,15 @@
     problem.textContent = why;
     problem.hidden = !why;
     if (!why) $("opening").open = false;
+    look();
+  });
+
+  $("push").addEventListener("click", async (event) => {
+    event.target.disabled = true;
+    const why = await send("/push", {});
+    event.target.disabled = false;
+    $("push-problem").textContent = why;
+    $("push-problem").hidden = !why;
     look();
   });
 
@@ -231,12 +241,12 @@
 
   // --- The terminal ----------------------------------------------------------------------------------------
 
-  function drawLog(log) {
-    if (!hasChanged("log", log)) return;
-    const isFirst = $("log").childElementCount === 0;
-    $("log").replaceChildren(...log.map((line) => {
-      const isNew = line.sha && !known.has(line.sha) && !isFirst;
-      known.add(line.sha);
+  function drawLog(part, log) {
+    if (!hasChanged(part, log)) return;
+    const isFirst = $(part).childElementCount === 0;
+    $(part).replaceChildren(...log.map((line) => {
+      const isNew = line.sha && !known.has(`${part} ${line.sha}`) && !isFirst;
+      known.add(`${part} ${line.sha}`);
       return make("div", { class: isNew ? "line fresh" : "line" },
         make("span", { class: "graph", "aria-hidden": "true" }, line.graph || " "),
         make("span", { class: "sha" }, line.sha),

@@ -1,0 +1,166 @@
+"""The calls about branches: what one has that another has not, and the pull request that brings it over.
+
+`client` builds on it, in the same manner: each method makes as many calls as its first line says, sends none of
+them twice, and raises one of `answers`' errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from urllib.parse import quote
+
+from github.Repository import Repository
+
+from app.github_client.connection import Answer, Connection, call, insist
+from app.github_client.fields import MOST_ID, Odd, flag, integer, items, sha, text
+from app.github_client.reading import (
+    Brought,
+    Standing,
+    Step,
+    Steps,
+    etag_of,
+    read_brought,
+    read_standing,
+    read_step,
+)
+
+# https://docs.github.com/en/rest/commits/commits#compare-two-commits
+MOST_STEPS = 250
+
+
+def _nothing() -> None:
+    """Do nothing before a further page."""
+
+
+class Branches(Connection):
+    """Branches, and pull requests between two of them; `repository` is "owner/name"."""
+
+    def steps(
+        self,
+        repository: str,
+        base: str,
+        head: str,
+        *,
+        etag: str | None = None,
+        on_page: Callable[[], None] = _nothing,
+    ) -> Steps:
+        """Read every commit that `head` has and `base` has not (branches or SHAs): one GET for each 250.
+
+        `etag` is that of an earlier answer: when nothing changed since, the steps say so and are empty. `on_page`
+        is called before each further page. https://docs.github.com/en/rest/commits/commits#compare-two-commits
+        """
+        path = f"/compare/{quote(base)}...{quote(head)}"
+        with self._repository(repository) as found:
+            first = _page_of_steps(found, path, 1, etag)
+            if first.status == 304:
+                return Steps(is_unchanged=True, etag=etag)
+            total, steps = integer(first.data, "total_commits"), _steps(first)
+        for number in count(2):
+            if len(steps) >= total:
+                break
+            on_page()
+            with self._repository(repository) as found:
+                page = _page_of_steps(found, path, number, None)
+                steps += _steps(page)
+                # The branch moved between two pages: half of one version and half of another is neither.
+                insist(bool(_steps(page)) and integer(page.data, "total_commits") == total)
+        with self._repository(repository):
+            merge_base = sha(first.data, "merge_base_commit.sha")
+            return Steps(
+                merge_base=merge_base,
+                head=_tip(steps) if steps else merge_base,
+                steps=tuple(steps),
+                is_empty=not items(first.data, "files"),
+                etag=etag_of(first.headers),
+            )
+
+    def branch_head(self, repository: str, branch: str) -> str:
+        """Return where a branch stands: one GET.
+
+        https://docs.github.com/en/rest/branches/branches#get-a-branch
+        """
+        with self._repository(repository) as found:
+            return sha(call(found, "GET", f"/branches/{quote(branch)}").data, "commit.sha")
+
+    def repository_id(self, repository: str) -> int:
+        """Return a repository's id, which no other ever has: one GET.
+
+        https://docs.github.com/en/rest/repos/repos#get-a-repository
+        """
+        with self._repository(repository) as found:
+            return integer(call(found, "GET", "").data, "id", 1, MOST_ID)
+
+    def deletes_when_merged(self, repository: str, branch: str) -> bool:
+        """Tell whether GitHub itself would delete this branch once it is merged: one GET, or two.
+
+        It never deletes a protected branch. Who may not see the setting is told nothing of it.
+        https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/configuring-pull-request-merges/managing-the-automatic-deletion-of-branches
+        """
+        with self._repository(repository) as found:
+            about = call(found, "GET", "").data
+            if not about.get("delete_branch_on_merge") or about.get("default_branch") == branch:
+                return False
+            return not flag(call(found, "GET", f"/branches/{quote(branch)}").data, "protected")
+
+    def brought_by(self, repository: str, commit: str, base: str) -> Brought | None:
+        """Return the pull request whose merge into `base` brought a commit there, None where there is none: one GET.
+
+        https://docs.github.com/en/rest/commits/commits#list-pull-requests-associated-with-a-commit
+        """
+        with self._repository(repository) as found:
+            answer = call(found, "GET", f"/commits/{commit}/pulls", query={"per_page": 100})
+            brought = (read_brought(item, base) for item in items(answer.data, ""))
+            return next((pull for pull in brought if pull), None)
+
+    def find_pull(self, repository: str, head: str, base: str) -> Standing | None:
+        """Return the open pull request from one branch into another, both of this repository, or None: one GET.
+
+        https://docs.github.com/en/rest/pulls/pulls#list-pull-requests
+        """
+        owner = repository.partition("/")[0]
+        query: dict[str, str | int] = {"state": "open", "head": f"{owner}:{head}", "base": base}
+        with self._repository(repository) as found:
+            answer = call(found, "GET", "/pulls", query=query)
+            standing = (read_standing(item, head, base) for item in items(answer.data, ""))
+            return next((pull for pull in standing if pull), None)
+
+    def open_pull(self, repository: str, head: str, base: str, title: str, body: str) -> int:
+        """Open a pull request, and return its number: one POST.
+
+        Refused 'empty' when there is nothing to merge, 'exists' when there is one already.
+        https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request
+        """
+        wish = {"title": title, "head": head, "base": base, "body": body}
+        with self._repository(repository) as found:
+            said = call(found, "POST", "/pulls", wanted=(201,), body=wish).data
+            insist(text(said, "base.ref") == base and text(said, "head.ref") == head)
+            return integer(said, "number", 1)
+
+    def edit_pull(self, repository: str, number: int, **changes: str) -> None:
+        """Change a pull request's title or body, or close it (state "closed"): one PATCH.
+
+        https://docs.github.com/en/rest/pulls/pulls#update-a-pull-request
+        """
+        with self._repository(repository) as found:
+            said = call(found, "PATCH", f"/pulls/{number}", body=changes).data
+            insist(integer(said, "number", 1) == number)
+
+
+def _page_of_steps(found: Repository, path: str, number: int, etag: str | None) -> Answer:
+    headers = {"If-None-Match": etag} if etag else {}
+    query: dict[str, str | int] = {"per_page": MOST_STEPS, "page": number}
+    return call(found, "GET", path, wanted=(200, 304) if etag else (200,), query=query, headers=headers)
+
+
+def _steps(answer: Answer) -> list[Step]:
+    return [read_step(item) for item in items(answer.data, "commits")]
+
+
+def _tip(steps: list[Step]) -> str:
+    """Return the commit that no other is built on: all were reached from it. Raises Odd."""
+    shas = {step.sha for step in steps}
+    tips = shas - {parent for step in steps for parent in step.parents}
+    if len(tips) != 1 or len(shas) != len(steps):
+        raise Odd("the commits of a comparison do not hang together")
+    return tips.pop()

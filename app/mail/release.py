@@ -1,0 +1,115 @@
+"""What a release holds, in words: the gate's own part of a release pull request, and the lists in a letter. Pure.
+
+The workflow keeps the pull request by it, `compose` puts the lists into the letter. A title in a list is a stranger's:
+it can close no issue, call nobody, and not end the gate's part.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from app import text
+from app.mail.templates import render
+from app.review import Passed, Release, Unseen
+
+BEGIN, END = "<!-- qa-gate release -->", "<!-- /qa-gate release -->"
+_PART = re.compile(rf"{BEGIN}.*?{END}", re.DOTALL)
+_TITLE = re.compile(r"Release of (?:1 change|[0-9,]+ changes)")
+# GitHub's most for a text is 65,536 characters: so many lines of each list, fewer where that is not enough.
+LONGEST_BODY, MOST_LINES = 65_000, (300, 100, 20, 0)
+LONGEST_TITLE, LONGEST_NAME, LONGEST_NOTE = 120, 40, 200
+SHORT_SHA = 7
+
+
+def release_title(release: Release) -> str:
+    """Return the title of a release pull request."""
+    return f"Release of {text.count(len(release.passed) + len(release.unseen) or release.earlier, 'change')}"
+
+
+def is_release_title(title: str) -> bool:
+    """Tell whether a title is the gate's own, and not one that people gave."""
+    return _TITLE.fullmatch(title) is not None
+
+
+def has_part(body: str) -> bool:
+    """Tell whether a pull request's text has the gate's own part."""
+    return _PART.search(body) is not None
+
+
+def without_part(body: str) -> str:
+    """Return what people wrote of a pull request's text."""
+    return _PART.sub("", body)
+
+
+def with_part(body: str, release: Release, head: str, base: str) -> str:
+    """Return a pull request's text with the gate's own part brought up to date, or put below; the rest stays."""
+    for most in MOST_LINES:
+        whole = _put(body, _part(release, head, base, most))
+        if len(whole) <= LONGEST_BODY:
+            break
+    return whole
+
+
+def release_values(release: Release | None, most: int, when: Callable[[datetime], str]) -> dict[str, Any]:
+    """Return what the templates of a letter need of a release, at most so many of each list; `when` says a time."""
+    if release is None:
+        return {"release": None}
+    lists = _lists(release, most)
+    passed = [{**item, "when": when(item["at"])} for item in lists["passed"]]
+    return {"release": {**lists, "passed": passed}}
+
+
+def brought(item: Unseen) -> str:
+    """Return how a commit came past the reviewers."""
+    return f"merged around the gate (#{item.pull})" if item.pull else "pushed directly"
+
+
+def _put(body: str, part: str) -> str:
+    if has_part(body):
+        return _PART.sub(lambda _: part, body, count=1)
+    return f"{body.rstrip()}\n\n{part}" if body.strip() else part
+
+
+def _part(release: Release, head: str, base: str, most: int) -> str:
+    part = render("github/release.md", {**_lists(release, most), "head": head, "base": base})
+    return re.sub(r"\n{3,}", "\n\n", part).strip()
+
+
+def _lists(release: Release, most: int) -> dict[str, Any]:
+    return {
+        "unseen": [_unseen(item) for item in release.unseen[:most]],
+        "more_unseen": len(release.unseen[most:]),
+        "unseen_count": text.count(len(release.unseen), "change"),
+        "passed": [_passed(item) for item in release.passed[:most]],
+        "more_passed": len(release.passed[most:]),
+        "passed_count": text.count(len(release.passed), "change"),
+        "earlier": text.count(release.earlier, "change") if release.earlier else "",
+        "is_rewritten": release.is_rewritten,
+    }
+
+
+def _unseen(item: Unseen) -> dict[str, str]:
+    return {
+        "sha": item.sha[:SHORT_SHA],
+        "title": text.plain(item.title, LONGEST_TITLE) or "A change without a title",
+        "author": _person(item.author),
+        "how": brought(item),
+    }
+
+
+def _passed(item: Passed) -> dict[str, Any]:
+    return {
+        "number": item.number,
+        "title": text.plain(item.title, LONGEST_TITLE) or "A change without a title",
+        "author": _person(item.author),
+        "reviewer": text.plain(item.reviewer, LONGEST_NAME),
+        "at": item.at,
+        "note": text.plain(item.note, LONGEST_NOTE),
+    }
+
+
+def _person(name: str) -> str:
+    return text.plain(name, LONGEST_NAME).removesuffix("[bot]")

@@ -1,0 +1,66 @@
+"""What a release holds: the pull requests that a reviewer approved, and what reached the branch past the reviewers.
+
+Plain frozen data, kept with the round in which a reviewer is asked about the release, so for good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A pull request that was merged with a reviewer's yes: whose, when, and with which words."""
+
+    number: int
+    title: str
+    author: str
+    reviewer: str
+    at: datetime
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A commit that no reviewer said yes to; `pull` is the pull request that brought it, None: pushed directly."""
+
+    sha: str
+    title: str
+    author: str
+    pull: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Everything in a release, in the order in which it came.
+
+    `earlier` counts the steps from before the gate came; `is_rewritten`: the branch's history was changed afterwards.
+    """
+
+    passed: tuple[Passed, ...]
+    unseen: tuple[Unseen, ...]
+    earlier: int = 0
+    is_rewritten: bool = False
+
+    def since(self, before: Release) -> Release:
+        """Return only what an earlier version of it did not hold."""
+        passed = tuple(item for item in self.passed if item not in before.passed)
+        return Release(passed, tuple(item for item in self.unseen if item not in before.unseen))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        passed = [{**asdict(item), "at": item.at.isoformat()} for item in self.passed]
+        return {**asdict(self), "passed": passed}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Release:
+        """Read what `to_json` wrote."""
+        passed = [{**item, "at": datetime.fromisoformat(item["at"])} for item in data["passed"]]
+        return cls(
+            passed=tuple(Passed(**item) for item in passed),
+            unseen=tuple(Unseen(**item) for item in data["unseen"]),
+            earlier=data["earlier"],
+            is_rewritten=data["is_rewritten"],
+        )

@@ -1,0 +1,115 @@
+"""The release pull request: there is one while development holds what master does not, and it says what that is.
+
+A push wakes a timer, the timer makes it so; so does the regular look. From there on it is a pull request like any
+other. The gate writes its own part of the text only, and a title that is its own.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from app import mail
+from app.github_client import Refused, Standing, Steps
+from app.store import Claim, Timer
+from app.workflow.accounting import Place, account, release_of
+from app.workflow.gate import HOURLY, SOON, Gate, Rest
+
+NO_BRANCH = (
+    "{0} has no branch {1}, or no branch {2}, or they share no history. "
+    "If {0} is not released so, leave RELEASE_BRANCH empty."
+)
+# It came, or went, while the gate looked.
+AGAIN = timedelta(seconds=30)
+FOREIGN = "Another repository now has the name {}."
+
+
+def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
+    """Open, edit or close a repository's release pull request, if something changed since the last time."""
+    wanted = timer.name.partition(" ")[2]
+    names = [name for name in gate.policy.repositories if name.casefold() == wanted]
+    if not names or not gate.policy.release_branch:
+        return Rest()
+    place = Place(gate, names[0], _id_of(gate, names[0]), lambda: gate.store.queue.renew(claim))
+    try:
+        ahead = _ahead(place, timer.etag)
+    except Refused as refusal:
+        if refusal.kind != "missing":
+            raise
+        policy = gate.policy
+        words = NO_BRANCH.format(place.repository, policy.release_branch, policy.development_branch)
+        return Rest(HOURLY, words, failed=True)
+    if not ahead.is_unchanged:
+        if not account(place, ahead):
+            return Rest(wait=SOON)
+        if not _make_so(place, ahead):
+            return Rest(wait=AGAIN)
+        gate.store.timers.note(timer.id, None, ahead.etag)
+    return Rest(wait=HOURLY)
+
+
+def _id_of(gate: Gate, repository: str) -> int:
+    """Return the id of the repository that has this name. Raises Refused when it is another one's by now."""
+    known = gate.store.arrivals.id_of(repository)
+    if known is None:
+        known = gate.github.repository_id(repository)
+        if not gate.store.arrivals.pin(repository, known):
+            raise Refused(FOREIGN.format(repository), "missing")
+    return known
+
+
+def _ahead(place: Place, etag: str | None) -> Steps:
+    policy = place.gate.policy
+    return place.gate.github.steps(
+        place.repository, policy.release_branch, policy.development_branch, etag=etag, on_page=place.renew
+    )
+
+
+def _make_so(place: Place, ahead: Steps) -> bool:
+    """Make the pull request what it should be; False when it must be looked at again."""
+    github, policy = place.gate.github, place.gate.policy
+    branches = (policy.development_branch, policy.release_branch)
+    standing = github.find_pull(place.repository, *branches)
+    place.renew()
+    if standing and standing.repository_id != place.repository_id:
+        raise Refused(FOREIGN.format(place.repository), "missing")
+    if not ahead.steps or ahead.is_empty:
+        if standing and mail.has_part(standing.body):
+            github.edit_pull(place.repository, standing.number, state="closed")
+        return True
+    release = release_of(place, ahead)
+    if standing is None:
+        return _open(place, mail.release_title(release), mail.with_part("", release, *branches))
+    changes = _changes(
+        standing, mail.release_title(release), mail.with_part(standing.body, release, *branches)
+    )
+    if changes:
+        github.edit_pull(place.repository, standing.number, **changes)
+    return True
+
+
+def _open(place: Place, title: str, body: str) -> bool:
+    policy = place.gate.policy
+    try:
+        place.gate.github.open_pull(
+            place.repository, policy.development_branch, policy.release_branch, title, body
+        )
+    except Refused as refusal:
+        if refusal.kind in ("empty", "exists"):
+            return False
+        raise
+    return True
+
+
+def _changes(standing: Standing, title: str, body: str) -> dict[str, str]:
+    """Return what of a pull request must be written anew; a title that people gave it stays."""
+    changes = {}
+    if mail.is_release_title(standing.title) and standing.title != title:
+        changes["title"] = title
+    if _bare(standing.body) != _bare(body):
+        changes["body"] = body
+    return changes
+
+
+def _bare(body: str) -> str:
+    """Return a text without what GitHub's own editor changes in it: how lines end, and what is empty around it."""
+    return body.replace("\r\n", "\n").strip()

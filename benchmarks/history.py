@@ -1,0 +1,81 @@
+"""A long history, made in a second: merges that the gate knows as its own, as after a busy year.
+
+Used by the benchmark of a release. Written straight into git and into the database, for three hundred lives of a
+pull request would take minutes; what a release is made of is then read as ever.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+from app.review import Choice, State
+from app.store.tables import reviews
+from demo.github.state import Repo
+from tests.builders import LILY, NOON
+from tests.world import SHOP, World
+
+MERGED, COMMITS = 300, 2_000
+WHO = f"Sam <sam@example.com> {int(NOON.timestamp())} +0000"
+
+
+def grow(world: World) -> str:
+    """Make the commits, and the rows about them; return the head that development is to be pushed to."""
+    repo = world.github.repo()
+    shas = _import(repo, list(_stream(repo.git.branches["development"])))
+    merges = [sha for mark, sha in sorted(shas.items()) if mark % 100 == 0]
+    with world.store.database.write() as connection:
+        connection.execute(
+            reviews.insert(), [_row(repo.id, number, sha) for number, sha in enumerate(merges, 1_001)]
+        )
+    return merges[-1]
+
+
+def _stream(root: str) -> Iterator[str]:
+    """Give the history as `git fast-import` takes it; the mark of each merge is a multiple of 100."""
+    base = root
+    for number in range(1, MERGED + 1):
+        size, side = COMMITS // MERGED - 1 + (number <= COMMITS % MERGED), base
+        files = [f"{number}-{step}.txt" for step in range(size)]
+        for step, file in enumerate(files, 1):
+            yield _commit(number * 100 - size - 1 + step, f"Step {step} of {number}", [side], [file])
+            side = f":{number * 100 - size - 1 + step}"
+        yield _commit(number * 100, f"Merge pull request #{number + 1_000}", [base, side], files)
+        base = f":{number * 100}"
+
+
+def _commit(mark: int, message: str, parents: list[str], files: list[str]) -> str:
+    lines = ["commit refs/grown", f"mark :{mark}", f"committer {WHO}", f"data {len(message)}", message]
+    lines += [f"{word} {parent}" for word, parent in zip(("from", "merge"), parents, strict=False)]
+    lines += [line for file in files for line in (f"M 100644 inline {file}", "data 2", "a", "")]
+    return "\n".join(lines)
+
+
+def _import(repo: Repo, commits: list[str]) -> dict[int, str]:
+    marks = repo.git.path / "marks"
+    command = ["git", "fast-import", "--quiet", "--force", f"--export-marks={marks}"]
+    subprocess.run(command, cwd=repo.git.path, input="\n".join(commits).encode(), check=True)
+    pairs = (line.split() for line in marks.read_text().splitlines())
+    return {int(mark.removeprefix(":")): sha for mark, sha in pairs}
+
+
+def _row(repository_id: int, number: int, sha: str) -> dict[str, object]:
+    decision = {"number": 1, "choice": Choice.APPROVE, "by": LILY.name, "reviewer": LILY.id, "note": "Fine."}
+    return {
+        "repository_id": repository_id,
+        "repository": SHOP,
+        "number": number,
+        "state": State.MERGED,
+        "base": "development",
+        "open": False,
+        "merged": True,
+        "title": f"Change number {number}, as developers call it",
+        "author": "sam",
+        "changed_at": NOON,
+        "restless_since": NOON,
+        "created_at": NOON,
+        "seen_rev": 1,
+        "decision": {**decision, "at": NOON.isoformat()},
+        "merge_commit": sha,
+        "merged_by_gate": True,
+    }

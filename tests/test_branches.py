@@ -1,0 +1,132 @@
+"""The calls about branches and the release pull request, against the stand-in GitHub over real git."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.github_client import GitHub, Refused, TryAgain
+from demo.github import PretendGitHub
+
+SHOP, TOKEN = "acme/shop", "a-token-of-the-pretend-github"
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[PretendGitHub]:
+    github = PretendGitHub(tmp_path, token=TOKEN, webhook_secret="s").start()
+    github.create_repository(SHOP)
+    yield github
+    github.stop()
+
+
+@pytest.fixture
+def here(there: PretendGitHub) -> GitHub:
+    return GitHub(there.url, token=TOKEN)
+
+
+def commit(there: PretendGitHub, number: int = 1, branch: str = "development") -> list[str]:
+    files = [{f"{branch}-{one}.txt": f"{one}\n"} for one in range(number)]
+    return [there.commit(SHOP, branch, file, f"Commit {one}") for one, file in enumerate(files)]
+
+
+def test_steps_name_their_parents_and_the_head(there: PretendGitHub, here: GitHub) -> None:
+    first, second = commit(there, 2)
+    steps = here.steps(SHOP, "master", "development")
+    assert [(step.sha, step.message) for step in steps.steps] == [(first, "Commit 0"), (second, "Commit 1")]
+    assert steps.steps[1].parents == (first,)
+    assert (steps.head, steps.is_empty, steps.is_unchanged) == (second, False, False)
+    assert steps.merge_base == there.repo().git.branches["master"]
+
+
+def test_no_steps_leave_the_head_where_the_two_meet(there: PretendGitHub, here: GitHub) -> None:
+    steps = here.steps(SHOP, "master", "development")
+    assert (steps.steps, steps.head, steps.is_empty) == ((), there.repo().git.branches["development"], True)
+
+
+def test_asking_again_with_the_etag_is_free(there: PretendGitHub, here: GitHub) -> None:
+    commit(there)
+    first = here.steps(SHOP, "master", "development")
+    assert here.steps(SHOP, "master", "development", etag=first.etag).is_unchanged
+    assert there.calls[-1].status == 304
+    commit(there, 2)
+    assert not here.steps(SHOP, "master", "development", etag=first.etag).is_unchanged
+
+
+def test_more_than_one_page_is_read_whole(there: PretendGitHub, here: GitHub) -> None:
+    made = commit(there, 255)
+    pages: list[int] = []
+    steps = here.steps(SHOP, "master", "development", on_page=lambda: pages.append(1))
+    assert [step.sha for step in steps.steps] == made
+    assert (len(pages), len(there.calls)) == (1, 2)
+
+
+def test_a_branch_that_moves_between_two_pages_is_read_again(there: PretendGitHub, here: GitHub) -> None:
+    commit(there, 252)
+    with pytest.raises(TryAgain):
+        here.steps(SHOP, "master", "development", on_page=lambda: commit(there, 1, "development") and None)
+
+
+def test_only_a_merge_into_the_branch_has_brought_a_commit(there: PretendGitHub, here: GitHub) -> None:
+    (sha,) = commit(there, branch="gift-cards")
+    number = there.open_pull_request(SHOP, "gift-cards", title="Add gift cards")
+    assert here.brought_by(SHOP, sha, "development") is None
+    merge = there.merge_as("kim", number)
+    there.open_pull_request(SHOP, "development", "master", title="Release")
+    brought = here.brought_by(SHOP, merge, "development")
+    assert brought is not None
+    assert (brought.number, brought.title) == (number, "Add gift cards")
+    assert here.brought_by(SHOP, merge, "master") is None
+
+
+def test_a_forks_pull_request_is_not_the_one_that_is_looked_for(there: PretendGitHub, here: GitHub) -> None:
+    fork = there.fork(SHOP, "kim")
+    there.commit(fork, "development", {"kim.txt": "kim\n"}, "From a fork", "kim")
+    there.open_pull_request(SHOP, "development", "master", author="kim", from_fork=fork)
+    assert here.find_pull(SHOP, "development", "master") is None
+    commit(there)
+    number = there.open_pull_request(SHOP, "development", "master", title="Release", body=None)
+    found = here.find_pull(SHOP, "development", "master")
+    assert found is not None
+    assert (found.number, found.title, found.body) == (number, "Release", "")
+    assert found.repository_id == there.repo().id
+
+
+def test_one_is_opened_edited_and_closed(there: PretendGitHub, here: GitHub) -> None:
+    commit(there)
+    number = here.open_pull(SHOP, "development", "master", "Release", "It holds one.")
+    here.edit_pull(SHOP, number, body="It holds two.")
+    pull = there.pull(number)
+    assert (pull.title, pull.body, pull.state) == ("Release", "It holds two.", "open")
+    here.edit_pull(SHOP, number, state="closed")
+    assert pull.state == "closed"
+
+
+def test_what_github_says_to_a_second_or_an_empty_one_is_understood(
+    there: PretendGitHub, here: GitHub
+) -> None:
+    wish: tuple[Any, ...] = (SHOP, "development", "master", "Release", "")
+    with pytest.raises(Refused) as empty:
+        here.open_pull(*wish)
+    commit(there)
+    here.open_pull(*wish)
+    with pytest.raises(Refused) as second:
+        here.open_pull(*wish)
+    assert (empty.value.kind, second.value.kind) == ("empty", "exists")
+
+
+def test_whether_github_would_delete_a_branch_is_told(there: PretendGitHub, here: GitHub) -> None:
+    assert not here.deletes_when_merged(SHOP, "development")
+    there.repo().delete_branch_on_merge = True
+    assert here.deletes_when_merged(SHOP, "development")
+    assert not here.deletes_when_merged(SHOP, "master")
+    there.protect(SHOP, "development", ["ci"])
+    assert not here.deletes_when_merged(SHOP, "development")
+
+
+def test_a_branch_and_a_repository_are_told_by_what_never_changes(there: PretendGitHub, here: GitHub) -> None:
+    (sha,) = commit(there)
+    assert here.branch_head(SHOP, "development") == sha
+    assert here.repository_id(SHOP) == there.repo().id

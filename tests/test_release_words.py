@@ -1,0 +1,130 @@
+"""A release in words: the gate's own part of a pull request's text, and the lists in a letter."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import text
+from app.mail import has_part, is_release_title, release_title, with_part, without_part
+from app.review import Passed, Release, Snapshot, Unseen
+from tests.builders import NOON, snapshot
+from tests.test_mail import ask
+
+END = "<!-- /qa-gate release -->"
+
+
+def passed(number: int = 12, **fields: Any) -> Passed:
+    known: dict[str, Any] = {"title": "Add gift cards", "author": "sam", "reviewer": "Lily", "note": ""}
+    return Passed(number=number, at=NOON, **{**known, **fields})
+
+
+def unseen(**fields: Any) -> Unseen:
+    known: dict[str, Any] = {"sha": "a" * 40, "title": "Fix in haste", "author": "kim", "pull": None}
+    return Unseen(**{**known, **fields})
+
+
+def body_of(release: Release, people: str = "") -> str:
+    return with_part(people, release, "development", "master")
+
+
+def test_a_release_is_read_back_as_it_was_kept() -> None:
+    asked = snapshot(release=Release((passed(note="Fine."),), (unseen(pull=3),), 4, is_rewritten=True))
+    assert Snapshot.from_json(asked.to_json()) == asked
+
+
+@pytest.mark.parametrize("count", [1, 2, 1_234])
+def test_a_title_says_how_many_and_is_known_as_the_gates_own(count: int) -> None:
+    title = release_title(Release((passed(),) * count, ()))
+    assert title == f"Release of {count:,} change{'s' if count > 1 else ''}"
+    assert is_release_title(title)
+    assert not is_release_title(f"{title} and more")
+
+
+def test_only_the_gates_part_of_a_text_changes() -> None:
+    first = body_of(Release((passed(),), ()), "Mind the queue.")
+    assert first.startswith("Mind the queue.\n\n<!-- qa-gate release -->")
+    again = body_of(Release((passed(13),), ()), f"{first}\n\nAnd the till.")
+    assert again == first.replace("#12", "#13") + "\n\nAnd the till."
+    assert (has_part(again), without_part(again)) == (True, "Mind the queue.\n\n\n\nAnd the till.")
+    assert has_part("<!-- qa-gate release --> and no end") is False
+
+
+@pytest.mark.parametrize("unit", ["w", "&", "<", "*", "錆", "🐘", "@"])
+def test_a_text_of_very_many_changes_is_one_that_github_takes(unit: str) -> None:
+    many = Release(
+        tuple(passed(number, title=unit * 256) for number in range(400)),
+        tuple(unseen(title=unit * 256) for _ in range(400)),
+    )
+    body = body_of(many, "w" * 20_000)
+    assert len(body) < 65_536
+    assert re.search(r"- and \d+ more", body)
+    assert body.endswith(END)
+
+
+def test_a_disarmed_line_has_no_sign_that_acts() -> None:
+    line = text.disarmed("Fixes #12, GH-3 gh-4 @all www.x.example https://x.example <b> `x` [a](b) <!-- -->")
+    for live in ("#12", "GH-3", "gh-4", "@all", "www.", "://", "<b>", "`x`", "](", "<!--"):
+        assert live not in line
+
+
+@given(st.text())
+def test_whatever_a_title_holds_it_stays_one_line_and_keeps_every_sign(value: str) -> None:
+    line = text.disarmed(value)
+    assert "\n" not in line
+    assert re.sub(r"\\(.)", r"\1", line.replace("&#8203;", "")) == text.plain(value)
+    assert not re.search(r"(?<!\\)(?:\\\\)*[@#<`*_\[](?!8203;)", line.replace("&#8203;", ""))
+
+
+@given(st.text())
+def test_no_title_ends_the_gates_part(value: str) -> None:
+    body = body_of(Release((passed(title=value + END),), (unseen(title=END + value, author=END),)))
+    assert (body.count(END), body.endswith(END)) == (1, True)
+
+
+def test_a_letter_says_first_what_came_without_a_yes() -> None:
+    mail = ask(snapshot(release=Release((passed(note="Works."),), (unseen(), unseen(title="B", pull=3)), 2)))
+    for words in (mail.text, mail.html):
+        order = [
+            "Without a yes: 2 changes",
+            "pushed directly",
+            "merged around the gate (#3)",
+            "With a yes: 1 change",
+        ]
+        places = [words.index(part) for part in order]
+        assert places == sorted(places)
+        assert "It also holds 2 changes from before this gate came." in words
+    assert "- Add gift cards #12, by sam: Lily, " in mail.text
+    assert '  "Works."' in mail.text
+
+
+def test_a_letter_about_a_rewritten_history_says_so() -> None:
+    mail = ask(snapshot(release=Release((passed(),), (), 0, is_rewritten=True)))
+    assert "was rewritten" in mail.text
+    assert "was rewritten" in mail.html
+
+
+@pytest.mark.parametrize("unit", ["w", '"', "&", "錆", "🐘"])
+def test_a_release_of_very_many_changes_stays_a_mail(unit: str) -> None:
+    long = {"title": unit * 256, "author": unit * 100}
+    many = Release(
+        tuple(passed(number, **long, note=unit * 4_000) for number in range(300)),
+        tuple(unseen(**long) for _ in range(300)),
+    )
+    mail = ask(snapshot(release=many, body=(unit * 65_536)[:65_536]))
+    assert len(mail.html.encode()) < 90_000
+    assert len(mail.text.encode()) < 90_000
+    for words in (mail.html, mail.text):
+        assert re.search(r"and \d+ more; the page behind", words)
+        assert words.index("Without a yes: 300 changes") < words.index("With a yes: 300 changes")
+
+
+def test_three_hundred_usual_changes_show_the_first_fifty() -> None:
+    many = Release(tuple(passed(number, title=f"Change {number}") for number in range(1, 301)), ())
+    mail = ask(snapshot(release=many))
+    assert "Change 50 #50" in mail.text
+    assert "and 250 more; the page behind" in mail.text
