@@ -8,7 +8,7 @@ COMPILE := .venv/bin/uv pip compile pyproject.toml --universal --python-version 
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lock clean
+.PHONY: help install demo test check screens bench lock clean
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ check: $(INSTALLED) ## Check the code without running it: style, types, house la
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/python -m pytest --quiet tests/test_architecture.py
+
+screens: $(INSTALLED) ## Take the pictures in docs/screens
+	@.venv/bin/python -m tests.screens
 
 bench: $(INSTALLED) ## Measure how fast it is
 	@.venv/bin/python -m benchmarks

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from app.links import DecideLink
 from app.review import Choice, Reviewer
@@ -43,7 +45,8 @@ class Gallery:
         )
         self.world.github.add_person("kim")
         self.pages: dict[str, str] = {}
-        self._mails: dict[int, str] = {}
+        self.mails: dict[str, str] = {}
+        self._session: Any = None
         self._live()
 
     def stop(self) -> None:
@@ -55,14 +58,20 @@ class Gallery:
         """The reviewer whose pages these are."""
         return self.world.gate.policy.reviewers[0]
 
-    def way_in(self) -> str:
-        """Ask for a sign-in mail, and return the address in it; each works once, and one a minute is sent."""
-        self.world.clock.pass_(minutes=2)
-        self.world.browser.post("/sign-in", data={"address": self.lily.address})
-        self.world.settle()
-        found = re.search(r"/sign-in/\S+", self.world.inbox.mails[-1].text)
-        assert found
-        return found[0]
+    def session(self, browser: Browser) -> Any:
+        """Lily's cookies, from signing in once."""
+        if self._session is None:
+            self.world.browser.post("/sign-in", data={"address": self.lily.address})
+            self.world.settle()
+            found = re.search(r"/sign-in/\S+", self.world.inbox.mails[-1].text)
+            context = browser.new_context()
+            page = context.new_page()
+            page.goto(f"{self.world.url}{found[0] if found else ''}")
+            page.get_by_role("button", name="Sign in").click()
+            expect(page).to_have_url(f"{self.world.url}/")
+            self._session = context.storage_state()
+            context.close()
+        return self._session
 
     def link(self, number: int, choice: Choice = Choice.APPROVE, *, days_ago: int = 0) -> str:
         """The path of a link about a pull request's round as it is now."""
@@ -95,6 +104,9 @@ class Gallery:
             "sign in: mail sent": "/sign-in/sent",
             "missing": "/nothing-here",
             "pending": "/",
+            "history": "/history",
+            "history of nothing": "/history?text=no-such-thing",
+            "history, bad day": "/history?from=yesterday",
         }
 
     def _question(self) -> None:
@@ -104,9 +116,14 @@ class Gallery:
         self.world.clock.pass_(minutes=20)
         self.world.github.comment(number, "No. It is forbidden now.", by="sam")
         self.world.settle()
+        self.world.pass_(minutes=2)
+        self.mails = {"mail": self.world.inbox.mails[0].html, "mail-answer": self.world.inbox.mails[-1].html}
+        details = self.world.github.repo().statuses[self.world.row(number).head_sha][-1].target_url or ""
         self.pages |= {
             "question": self.link(number),
             "question, reject first": self.link(number, Choice.REJECT),
+            "review": f"/reviews/{self.world.row(number).id}",
+            "details": details.removeprefix(self.world.url),
         }
 
     def _ends(self) -> None:

@@ -31,15 +31,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
 
 @pytest.fixture(scope="module")
 def session(gallery: Gallery, browser: Browser) -> Any:
-    """Lily's cookies, from signing in once."""
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{gallery.world.url}{gallery.way_in()}")
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{gallery.world.url}/")
-    cookies = context.storage_state()
-    context.close()
-    return cookies
+    return gallery.session(browser)
 
 
 def faults(page: Page, what: str) -> list[str]:
