@@ -63,6 +63,7 @@ def _take_all(gallery: Gallery, browser: Browser, width: int, scheme: str) -> No
             context.clear_cookies()
         page.goto(f"{gallery.world.url}{gallery.pages[shown]}")
         _take(page, name, width, scheme)
+    page.goto("about:blank")  # without the gate's own rules for what a page may load
     for name, html in gallery.mails.items():
         page.set_content(html)
         _take(page, name, width, scheme)

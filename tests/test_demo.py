@@ -407,7 +407,7 @@ def test_a_person_plays_it_with_the_mouse(world: World, page: Page) -> None:
     expect(page.get_by_role("listitem").filter(has_text="Open a pull request, now")).to_be_visible()
     title = page.get_by_label("Title").input_value()
     page.get_by_role("button", name="Open pull request").click()
-    pull = page.locator("article").first
+    pull = page.locator("#pull-1")
     expect(pull).to_contain_text(title)
     expect(pull).to_contain_text("Waiting for Lily")
     page.get_by_role("button", name="Unread").first.click()
@@ -420,13 +420,9 @@ def test_a_person_plays_it_with_the_mouse(world: World, page: Page) -> None:
     answer.get_by_role("button", name="Approve").click()
     expect(answer.get_by_role("heading", name="Merged into development")).to_be_visible()
     expect(page.get_by_text("That is all of it.")).to_be_visible()
-    expect(page.locator("#log")).to_contain_text(f"Merge pull request #{newest_number(world)}")
+    expect(page.locator("#log")).to_contain_text("Merge pull request #1")
     expect(pull).to_contain_text("Lily approved this.")
     assert errors == []
-
-
-def newest_number(world: World) -> int:
-    return max(world.repo.pulls)
 
 
 @pytest.mark.parametrize("width", [375, 900, 1280])

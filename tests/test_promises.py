@@ -616,7 +616,7 @@ class Lives(RuleBasedStateMachine):
             (row.head_sha, context_of(row.base))
             for row in self.world.all_rows()
             if row.has_yes and not row.bypassed and row.state in (State.TO_MERGE, State.MERGED)
-            if row.state is State.TO_MERGE or self.world.gate.policy.merge_method == "merge"
+            if row.state is State.TO_MERGE or self.world.gate.policy.method_for(row) == "merge"
         }
         shown = {
             (sha, context)

@@ -55,7 +55,7 @@ def _hint(facts: Facts | None) -> str:
         return "Press the button on the developers' desk. The words are an example: change them as you like."
     if facts.merged:
         return (
-            "That is all of it, and the gate has opened the release: answer its mail, too. Or open another one, and "
+            "That is all of it. The gate has opened the release, too: answer its mail. Or open another one, and "
             "this time push a commit after the mail came, make it clash, let its tests fail, or let Lily reject it."
         )
     if not facts.is_open:
