@@ -16,10 +16,21 @@ from typing import Any
 
 import pytest
 
-from app.mail import Mail, compose_sign_in
+from app.mail import Held, Line, Mail, compose_outcome, compose_sign_in
 from app.mail.compose import LARGEST_HTML
-from app.review import Change, ChangedFile, Checks, Commit, Snapshot, cautions
-from tests.builders import BASE, HEAD, LILY, pull
+from app.review import (
+    Change,
+    ChangedFile,
+    Checks,
+    Commit,
+    Passed,
+    Release,
+    Snapshot,
+    State,
+    Unseen,
+    cautions,
+)
+from tests.builders import BASE, HEAD, LILY, NOON, pull, row, snapshot
 from tests.test_mail import COMPARE, PENDING, ask, bypass, commits, digest, item
 
 DATA = json.loads((Path(__file__).parent / "data" / "caniemail.json").read_text(encoding="utf-8"))
@@ -224,22 +235,34 @@ def everything() -> Mail:
         others=3,
         is_again=True,
         is_fresh=True,
+        is_answer=True,
+        talk=(Line("Lily", "Is 0 euros possible?", True), Line("sam", "No.\nNot any more.", False)),
         previous_note="The total is wrong.",
         new_commits=commits(*(f"Step {number}" for number in range(12))),
         compare_url=COMPARE,
     )
 
 
+def release() -> Mail:
+    """A question about a release."""
+    passed = Passed(12, "Add gift cards", "sam", "Lily", NOON, "Fine.")
+    unseen = (Unseen(HEAD, "Push it", "kim", None), Unseen(HEAD, "Hurry", "kim", 13))
+    return ask(snapshot(release=Release((passed,), unseen, 4, is_rewritten=True)))
+
+
+# What only other letters include.
+PARTS = {"talk", "release"}
 LETTERS: dict[str, Callable[[], list[Mail]]] = {
-    "request": lambda: [everything(), ask(), ask(try_url=None, body="")],
+    "request": lambda: [everything(), ask(), ask(try_url=None, body=""), release()],
     "digest": lambda: [digest(item()), digest(*(item(number) for number in range(90)))],
     "bypass": lambda: [bypass()],
+    "outcome": lambda: [compose_outcome(LILY, row(State.TO_MERGE), Held("It clashes.", True, PENDING))],
     "sign_in": lambda: [compose_sign_in(LILY, f"{PENDING}sign-in/AAA")],
 }
 
 
 def test_every_kind_of_letter_is_looked_at() -> None:
-    assert set(LETTERS) == {path.stem for path in TEMPLATES.glob("*.html")} - {"base", "parts"}
+    assert set(LETTERS) == {path.stem for path in TEMPLATES.glob("*.html")} - {"base", "parts", *PARTS}
 
 
 @pytest.mark.parametrize("kind", LETTERS)
@@ -312,6 +335,7 @@ def huge(**facts: Any) -> Iterator[Mail]:
             asked,
             cautions=tuple(replace(one, names=one.names or (long,)) for one in found),
             others=10_000,
+            talk=(Line("&" * 80, "&" * 65_536, True), *[Line("&" * 80, "&" * 2_000, False)] * 30),
             is_again=True,
             previous_note="&\n" * 2_000,
             new_commits=change.commits,

@@ -21,7 +21,7 @@ from tests.world import SHOP, World
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    world = World(tmp_path / "git", database_url, monkeypatch)
+    world = World(tmp_path / "git", database_url, monkeypatch, RELEASE_BRANCH="")
     yield world
     world.stop()
 

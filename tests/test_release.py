@@ -118,14 +118,14 @@ def test_the_look_finds_a_push_that_no_webhook_told(world: World) -> None:
     world.github.webhooks_paused = True
     push(world)
     world.github.webhooks_paused = False
-    later(world, minutes=6)
+    later(world, minutes=61)
     assert len(pulls(world)) == 1
 
 
 def test_no_difference_opens_nothing_and_costs_one_call_that_is_free(world: World) -> None:
     begin(world)
     before = len(world.github.calls)
-    later(world, minutes=6)
+    later(world, minutes=61)
     assert pulls(world) == []
     compared = [call.status for call in world.github.calls[before:] if "/compare/" in call.path]
     assert compared == [304]
@@ -504,7 +504,7 @@ def test_one_mail_names_what_passed_and_first_what_did_not(world: World) -> None
 def test_her_yes_merges_exactly_that_head_with_a_merge_commit(make_world: MakeWorld) -> None:
     world = begin(make_world(MERGE_METHOD="squash"))
     world.github.protect(SHOP, "master", ["qa-gate/master"])
-    feature = merge(world)
+    feature = merge(world, note="Nice.")
     pull = asked(world)
     head = pull.head_sha
     world.decide(note="Go.")
@@ -518,6 +518,10 @@ def test_her_yes_merges_exactly_that_head_with_a_merge_commit(make_world: MakeWo
     assert "Merged into master" in page
     assert "Add gift cards" in page
     assert f"#{feature}" in page
+    # The developers' page keeps its list too, without her words where everybody can read them.
+    details = (world.github.repo().statuses[head][-1].target_url or "").removeprefix(world.url)
+    assert "With a yes: 1 change" in world.see(details)
+    assert "Nice." not in world.see(details)
     later(world, hours=1)
     assert pulls(world) == [pull.number]
     assert passed(holds(world, pull.number)) == [feature]

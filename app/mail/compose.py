@@ -31,7 +31,9 @@ RELEASE_LENGTHS = (50, 20, 5)
 SHORT_TEXT, SHORT_LINES = 700, 14
 # How to test it always comes before them; the page has all of it.
 LONGEST_HOW = 1_500
-MOST_FILES, LONGEST_PATH, LONGEST_NOTE, MOST_ANSWERS = 30, 100, 2_000, 5
+MOST_FILES, LONGEST_PATH, LONGEST_NOTE = 30, 100, 2_000
+# Of a question and its answers; the page has all of it.
+MOST_ANSWERS, LONGEST_LINE = 3, 800
 LONGEST_TITLE, LONGEST_SUBJECT_TITLE = 256, 70
 # So many commits that came since the last look are named, each in so many characters.
 MOST_NEW, LONGEST_NEW = 10, 120
@@ -265,7 +267,7 @@ def waiting_since(asked_at: datetime, now: datetime, timezone: ZoneInfo) -> str:
 
 def _line(line: Line, reader: Reviewer) -> dict[str, str]:
     who = "You" if line.is_question and line.name == reader.name else text.plain(line.name)
-    return {"who": f"{who} {'asked' if line.is_question else 'answered'}", "words": line.words[:LONGEST_NOTE]}
+    return {"who": f"{who} {'asked' if line.is_question else 'answered'}", "words": line.words[:LONGEST_LINE]}
 
 
 def _file(file: ChangedFile) -> dict[str, str]:
