@@ -19,7 +19,7 @@ demo: $(INSTALLED) ## Try the gate on this machine, no account needed (AUTO=1: i
 	@.venv/bin/python -m demo $(if $(AUTO),--auto)
 
 test: check ## Check the code and run every test
-	@.venv/bin/python -m pytest --cov
+	@.venv/bin/python -m pytest --cov --numprocesses auto
 
 check: $(INSTALLED) ## Check the code without running it: style, types, house laws
 	@.venv/bin/ruff check .

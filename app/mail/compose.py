@@ -32,8 +32,9 @@ SHORT_TEXT, SHORT_LINES = 700, 14
 # How to test it always comes before them; the page has all of it.
 LONGEST_HOW = 1_500
 MOST_FILES, LONGEST_PATH, LONGEST_NOTE = 30, 100, 2_000
-# Of a question and its answers; the page has all of it.
-MOST_ANSWERS, LONGEST_LINE = 3, 800
+# So much of her question and of each answer to it, likewise.
+LINE_LENGTHS = (800, 300, 100)
+MOST_ANSWERS, LONGEST_LOGIN = 3, 40
 LONGEST_TITLE, LONGEST_SUBJECT_TITLE = 256, 70
 # So many commits that came since the last look are named, each in so many characters.
 MOST_NEW, LONGEST_NEW = 10, 120
@@ -99,8 +100,9 @@ def compose_request(request: Request, now: datetime, timezone: ZoneInfo) -> Mail
     pull = request.snapshot.pull
     values = _question(request, now, timezone)
     when = partial(waiting_since, now=now, timezone=timezone)
-    for length, most in zip(TEXT_LENGTHS, RELEASE_LENGTHS, strict=True):
+    for length, most, line in zip(TEXT_LENGTHS, RELEASE_LENGTHS, LINE_LENGTHS, strict=True):
         values |= _own_words(pull, length) | release_values(request.snapshot.release, most, when)
+        values["talk"] = _talk(request, line)
         html = render("mail/request.html", values)
         if len(html.encode()) <= LARGEST_HTML:
             break
@@ -165,9 +167,6 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         "try_host": text.host_of(request.try_url or ""),
         **_news(request),
         "previous_note": (request.previous_note or "")[:LONGEST_NOTE],
-        "talk": [
-            _line(line, request.reviewer) for line in (*request.talk[:1], *request.talk[1:][-MOST_ANSWERS:])
-        ],
         "fork": pull.head_repository if pull.head_repository != pull.repository else None,
         "size": text.size_words(
             additions=pull.additions, deletions=pull.deletions, changed_files=pull.changed_files
@@ -265,9 +264,15 @@ def waiting_since(asked_at: datetime, now: datetime, timezone: ZoneInfo) -> str:
     return text.when(asked_at, timezone, now + timedelta(days=3))
 
 
-def _line(line: Line, reader: Reviewer) -> dict[str, str]:
-    who = "You" if line.is_question and line.name == reader.name else text.plain(line.name)
-    return {"who": f"{who} {'asked' if line.is_question else 'answered'}", "words": line.words[:LONGEST_LINE]}
+def _talk(request: Request, length: int) -> list[dict[str, str]]:
+    """Return the question and its last answers, at most so many characters of each."""
+    lines = (*request.talk[:1], *request.talk[1:][-MOST_ANSWERS:])
+    return [_line(line, request.reviewer, length) for line in lines]
+
+
+def _line(line: Line, reader: Reviewer, length: int) -> dict[str, str]:
+    who = "You" if line.is_question and line.name == reader.name else text.plain(line.name, LONGEST_LOGIN)
+    return {"who": f"{who} {'asked' if line.is_question else 'answered'}", "words": line.words[:length]}
 
 
 def _file(file: ChangedFile) -> dict[str, str]:
