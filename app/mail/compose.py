@@ -33,7 +33,7 @@ SHORT_TEXT, SHORT_LINES = 700, 14
 LONGEST_HOW = 1_500
 MOST_FILES, LONGEST_PATH, LONGEST_NOTE = 30, 100, 2_000
 # So much of her question and of each answer to it, likewise.
-LINE_LENGTHS = (800, 300, 100)
+LINE_LENGTHS = (800, 300, 60)
 MOST_ANSWERS, LONGEST_LOGIN = 3, 40
 LONGEST_TITLE, LONGEST_SUBJECT_TITLE = 256, 70
 # So many commits that came since the last look are named, each in so many characters.
