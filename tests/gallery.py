@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.links import DecideLink
+from app.links import DecideLink, SignInLink
 from app.review import Choice, Reviewer
 from tests.world import SHOP, World
 
@@ -58,6 +58,11 @@ class Gallery:
         """The reviewer whose pages these are."""
         return self.world.gate.policy.reviewers[0]
 
+    @property
+    def max(self) -> Reviewer:
+        """The other reviewer."""
+        return self.world.gate.policy.reviewers[1]
+
     def session(self, browser: Browser) -> Any:
         """Lily's cookies, from signing in once."""
         if self._session is None:
@@ -78,6 +83,16 @@ class Gallery:
         row, links = self.world.row(number), self.world.gate.links
         moment = self.world.clock.now - timedelta(days=days_ago)
         url = links.decide_url(DecideLink(row.id, row.round, self.lily.id, choice), moment)
+        return url.removeprefix(self.world.url)
+
+    def _url(self, link: DecideLink) -> str:
+        return self._path(self.world.gate.links.decide_url(link, self.world.clock.now))
+
+    def _way_in(self, letter: int, ago: timedelta = timedelta(0)) -> str:
+        links, now = self.world.gate.links, self.world.clock.now
+        return self._path(links.sign_in_url(SignInLink(letter, self.lily.id), now - ago))
+
+    def _path(self, url: str) -> str:
         return url.removeprefix(self.world.url)
 
     def _asked(self, branch: str, title: str, body: str = "The supplier's new list came in.\n") -> int:
@@ -104,6 +119,11 @@ class Gallery:
             "sign in: mail sent": "/sign-in/sent",
             "missing": "/nothing-here",
             "pending": "/",
+            "way in, used": self._way_in(999),
+            "way in, too old": self._way_in(999, timedelta(hours=1)),
+            "not a reviewer": self._url(DecideLink(1, 1, "0" * 12, Choice.APPROVE)),
+            "forgotten": self._url(DecideLink(999, 1, self.lily.id, Choice.APPROVE)),
+            "details: tampered": "/status/not-a-link",
             "history": "/history",
             "history of nothing": "/history?text=no-such-thing",
             "history, bad day": "/history?from=yesterday",
@@ -137,12 +157,15 @@ class Gallery:
                 ("draft", "half-done", "Half done"),
                 ("bypassed", "in-a-hurry", "In a hurry"),
                 ("held", "opening-hours", "Show when we answer"),
+                ("decided by another", "month-1", "Tea of the month"),
             )
         }
         world.decide(path=self.link(ended["merged"]))
         world.decide(
             "reject", "49.99 is free already.\nIt should cost 4.90.", path=self.link(ended["rejected"])
         )
+        max_ = DecideLink(world.row(ended["decided by another"]).id, 1, self.max.id, Choice.REJECT)
+        world.decide("reject", "Which month?", path=self._url(max_))
         world.github.close(ended["closed"])
         world.github.convert_to_draft(ended["draft"])
         world.github.merge_as("kim", ended["bypassed"])

@@ -1,0 +1,116 @@
+"""Every dead end is a signpost, in a real browser: what happened, in kind words, and the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import text
+
+from tests.gallery import Gallery
+from tests.world import World
+
+OpenPage = Callable[..., Page]
+LIST, FRESH, WAY_IN = "See what waits for you", "Mail me", "Mail me a way in"
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    with pytest.MonkeyPatch.context() as environment:
+        gallery = Gallery(tmp_path_factory.mktemp("gallery"), environment)
+        yield gallery
+        gallery.stop()
+
+
+# Each with the words that say what happened, and those of the next step: a link or button, or a sentence.
+SIGNPOSTS = {
+    "merged": ("Merged into development", "Nothing more is needed from you."),
+    "rejected": ("You asked for changes", "Approve after all"),
+    "held": ("Approved, but not merged yet", "Take back my approval"),
+    "decided by another": ("Max asked for changes", "Approve after all"),
+    "bypassed": ("Merged into development", "talk to sam"),
+    "closed": ("This change was closed", "you get a new e-mail"),
+    "draft": ("Not ready for you yet", "You get a new e-mail when it is ready."),
+    "old round": ("There is a newer version", FRESH),
+    "expired": ("This link is too old", FRESH),
+    "tampered": ("This link does not work", LIST),
+    "forgotten": ("There is nothing here any more", LIST),
+    "not a reviewer": ("You are not asked about changes any more", "tell the person who runs this gate"),
+    "fresh link sent": ("Please look in your inbox", "Look in the spam folder"),
+    "sign in: mail sent": ("Please look in your inbox", "Try again"),
+    "way in, used": ("This link was used already", WAY_IN),
+    "way in, too old": ("This link is too old", WAY_IN),
+    "details: tampered": ("This link does not work", "GitHub"),
+    "missing": ("There is no such page", LIST),
+}
+
+
+@pytest.mark.parametrize("name", SIGNPOSTS)
+def test_it_says_what_happened_and_what_to_do_next(gallery: Gallery, open_page: OpenPage, name: str) -> None:
+    page = open_page(375)
+    page.goto(f"{gallery.world.url}{gallery.pages[name]}")
+    happened, following = SIGNPOSTS[name]
+    expect(page.get_by_role("heading", level=1)).to_have_text(happened)
+    expect(page.get_by_role("main")).to_contain_text(following)
+
+
+def test_signed_out_the_list_leads_to_the_way_in(gallery: Gallery, open_page: OpenPage) -> None:
+    page = open_page(375)
+    for path in ("/", "/history", gallery.pages["review"]):
+        page.goto(f"{gallery.world.url}{path}")
+        expect(page).to_have_url(f"{gallery.world.url}/sign-in")
+        expect(page.get_by_role("button", name=WAY_IN)).to_be_visible()
+
+
+def test_a_wrong_address_is_told_what_a_right_one_is_told(gallery: Gallery, open_page: OpenPage) -> None:
+    told = []
+    mails = len(gallery.world.inbox.mails)
+    for address in ("lily@example.com", "nobody@example.com"):
+        page = open_page(375)
+        page.goto(f"{gallery.world.url}/sign-in")
+        page.get_by_role("textbox").fill(address)
+        page.get_by_role("button").click()
+        told.append(page.get_by_role("main").inner_text())
+    gallery.world.settle()
+    assert told[0] == told[1]
+    assert "If that address is a reviewer’s" in told[0]
+    assert len(gallery.world.inbox.mails) <= mails + 1
+
+
+def test_a_fresh_link_goes_to_her_own_mailbox_only(gallery: Gallery, open_page: OpenPage) -> None:
+    world = gallery.world
+    page = open_page(375)
+    page.goto(f"{world.url}{gallery.pages['old round']}")
+    mails = len(world.inbox.mails)
+    for _ in range(3):
+        page.goto(f"{world.url}{gallery.pages['old round']}")
+        page.get_by_role("button", name=FRESH).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Please look in your inbox")
+    world.settle()
+    (mail,) = world.inbox.mails[mails:]
+    assert mail.to == "Lily <lily@example.com>"
+    assert "Here is the new link that you asked for." in mail.text
+
+
+def test_when_the_records_are_away_nothing_is_lost(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, open_page: OpenPage
+) -> None:
+    world = World(tmp_path / "git", sqlite_url, monkeypatch)
+    world.open()
+    world.settle()
+    page = open_page(375)
+    page.goto(f"{world.url}{world.link('reject')}")
+    page.get_by_role("textbox").fill("The total is wrong.")
+    with world.store.database.write() as connection:
+        connection.execute(text("ALTER TABLE reviews RENAME TO elsewhere"))
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Please come back in a minute")
+    with world.store.database.write() as connection:
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO reviews"))
+    page.go_back()
+    expect(page.get_by_role("textbox")).to_have_value("The total is wrong.")
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You asked for changes")
+    world.stop()
