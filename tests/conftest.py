@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.chromium import arguments, find_or_fetch
+from tests.world import World
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
 
@@ -102,6 +103,39 @@ def sqlite_url(tmp_path: Path) -> str:
 def database_url(request: pytest.FixtureRequest) -> str:
     """SQLAlchemy URL of a fresh database; a test that asks for it runs once on each kind."""
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+# --- A whole gate ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make_world(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., World]]:
+    """Makes a gate between the stand-ins; takes settings that are not the usual ones."""
+    worlds: list[World] = []
+
+    def make(**settings: str) -> World:
+        worlds.append(World(tmp_path / f"git{len(worlds)}", sqlite_url, monkeypatch, **settings))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.stop()
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """A gate with the usual settings."""
+    return make_world()
+
+
+@pytest.fixture
+def world_on_both(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The same, once on each kind of database."""
+    world = World(tmp_path / "git", database_url, monkeypatch)
+    yield world
+    world.stop()
 
 
 # --- A browser ----------------------------------------------------------------------------------------------

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
+from collections.abc import Callable
 
 from app.links import DecideLink
 from app.review import Choice, State
@@ -13,24 +10,6 @@ from tests.test_life import approved, asked, comments, said, update_branch, what
 from tests.world import SHOP, World
 
 MakeWorld = Callable[..., World]
-
-
-@pytest.fixture
-def make_world(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeWorld]:
-    worlds: list[World] = []
-
-    def make(**settings: str) -> World:
-        worlds.append(World(tmp_path / "git", sqlite_url, monkeypatch, **settings))
-        return worlds[-1]
-
-    yield make
-    for world in worlds:
-        world.stop()
-
-
-@pytest.fixture
-def world(make_world: MakeWorld) -> World:
-    return make_world()
 
 
 def held(world: World, **more: str) -> int:

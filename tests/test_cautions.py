@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,6 @@ from tests.builders import BASE, HEAD, pull
 from tests.world import SHOP, World
 
 EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
-
-
-@pytest.fixture
-def world(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    made = World(tmp_path / "git", sqlite_url, monkeypatch)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def world_on_both(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """The same, once on each database."""
-    made = World(tmp_path / "git", database_url, monkeypatch)
-    yield made
-    made.stop()
 
 
 def file(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,6 @@ from tests.world import SHOP, TOKEN, World
 
 PAYLOAD = Path(__file__).parent / "payloads" / "deployment_status.created.json"
 URL = "https://gift-cards.preview.example.com/start"
-
-
-@pytest.fixture
-def world(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    made = World(tmp_path / "git", sqlite_url, monkeypatch)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def world_on_both(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """The same, once on each database."""
-    made = World(tmp_path / "git", database_url, monkeypatch)
-    yield made
-    made.stop()
 
 
 def reads(world: World) -> list[str]:

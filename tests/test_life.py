@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,24 +12,6 @@ from app.worker import work_once
 from tests.world import SHOP, World
 
 MakeWorld = Callable[..., World]
-
-
-@pytest.fixture
-def make_world(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeWorld]:
-    worlds: list[World] = []
-
-    def make(**settings: str) -> World:
-        worlds.append(World(tmp_path / f"git{len(worlds)}", sqlite_url, monkeypatch, **settings))
-        return worlds[-1]
-
-    yield make
-    for world in worlds:
-        world.stop()
-
-
-@pytest.fixture
-def world(make_world: MakeWorld) -> World:
-    return make_world()
 
 
 def asked(world: World, **more: Any) -> int:

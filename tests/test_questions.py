@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,24 +15,6 @@ from tests.world import World
 
 QUESTION = "Should a card for 0 euros be possible?"
 MakeWorld = Callable[..., World]
-
-
-@pytest.fixture
-def make_world(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeWorld]:
-    worlds: list[World] = []
-
-    def make(**settings: str) -> World:
-        worlds.append(World(tmp_path / f"git{len(worlds)}", sqlite_url, monkeypatch, **settings))
-        return worlds[-1]
-
-    yield make
-    for world in worlds:
-        world.stop()
-
-
-@pytest.fixture
-def world(make_world: MakeWorld) -> World:
-    return make_world()
 
 
 def comments(world: World) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,13 +12,6 @@ from sqlalchemy import text
 from app.review import State
 from app.worker import Worker, backoff, work_once
 from tests.world import World, wait_until
-
-
-@pytest.fixture
-def world(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    world = World(tmp_path / "git", sqlite_url, monkeypatch)
-    yield world
-    world.stop()
 
 
 def test_waits_double_up_to_a_quarter_of_an_hour() -> None:

@@ -74,11 +74,8 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """An automatic check of a commit has said something; which pull requests it heads, a fork's event does not say.
-
-    https://docs.github.com/en/webhooks/webhook-events-and-payloads#check_suite
-    """
+class AboutCommit:
+    """An event about a commit; which pull requests it heads, a fork's event does not say."""
 
     event: str
     repository_id: int
@@ -89,6 +86,20 @@ class Checked:
     def name(self) -> str:
         """Return "owner/repo@abc1234", as the logs show it."""
         return f"{self.repository}@{self.sha[:7]}"
+
+
+class Checked(AboutCommit):
+    """An automatic check of a commit has said something.
+
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#check_suite
+    """
+
+
+class Deployed(AboutCommit):
+    """A deployment of a commit has ended, well or not, or is no longer there.
+
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment_status
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +117,6 @@ class Commented:
     def name(self) -> str:
         """Return "owner/repo#12", as the logs show it."""
         return f"{self.repository}#{self.number}"
-
-
-@dataclass(frozen=True, slots=True)
-class Deployed:
-    """A deployment of a commit has ended, well or not, or is no longer there.
-
-    https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment_status
-    """
-
-    event: str
-    repository_id: int
-    repository: str
-    sha: str
-
-    @property
-    def name(self) -> str:
-        """Return "owner/repo@abc1234", as the logs show it."""
-        return f"{self.repository}@{self.sha[:7]}"
 
 
 @dataclass(frozen=True, slots=True)
