@@ -16,7 +16,8 @@ import pytest
 
 from demo.github import PretendGitHub
 from demo.inbox import PretendInbox
-from tests.world import SHOP, TOKEN, WEBHOOK_SECRET, aws, environment, free_port, wait_until
+from demo.world import free_port
+from tests.world import SHOP, TOKEN, WEBHOOK_SECRET, aws, environment, wait_until
 
 ROOT = Path(__file__).parent.parent
 

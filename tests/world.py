@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import json
 import re
-import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -29,19 +28,12 @@ from app.worker import work_once
 from app.workflow import set_looks
 from demo.github import PretendGitHub
 from demo.inbox import PretendInbox
+from demo.world import free_port
 from tests.builders import Clock
 
 TOKEN = "a-token-of-the-pretend-github"
 WEBHOOK_SECRET = "It's a Secret to Everybody"
 SHOP = "acme/shop"
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environment(github: PretendGitHub, public_url: str, **more: str) -> dict[str, str]:
