@@ -9,12 +9,9 @@ import pytest
 from app.review import Release, State
 from app.workflow.releasing import NO_BRANCH
 from demo.github.state import Pull
-from tests.test_behaviour import MakeWorld, make_world, world
+from tests.test_behaviour import MakeWorld
 from tests.test_life import said, what
 from tests.world import SHOP, World
-
-__all__ = ["make_world", "world"]
-
 
 # --- What the stories do ------------------------------------------------------------------------------------
 

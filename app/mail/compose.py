@@ -19,7 +19,7 @@ from app import text
 from app.links import SIGN_IN_LASTS
 from app.mail.release import release_values
 from app.mail.templates import render
-from app.review import Caution, ChangedFile, Choice, Commit, PullRequest, Reviewer, Snapshot
+from app.review import Caution, ChangedFile, Choice, Commit, PullRequest, Release, Reviewer, Snapshot
 
 # Gmail hides what comes after 102 KB. https://developers.google.com/workspace/gmail/design/css
 LARGEST_HTML = 90_000
@@ -68,7 +68,7 @@ class Request:
 
     `is_again`: an earlier version was asked about before; `voided`: the reviewer had approved it. `is_fresh`: the
     reviewer asked for a new link. `instead_of` is who was asked first, and is away now.
-    `previous_note` is the reason of the reviewer's last rejection; `new_commits` are those that came since an
+    `previous_note` is the reason of the last rejection, by `previous_by`; `new_commits` are those that came since an
     earlier version was asked about, and `compare_url` leads to just what they change. `talk` is the last question
     and its answers; `is_answer`: the letter goes out because of an answer. `others` counts what else waits for the
     reviewer.
@@ -87,6 +87,7 @@ class Request:
     is_fresh: bool = False
     instead_of: str | None = None
     previous_note: str | None = None
+    previous_by: str = ""
     new_commits: tuple[Commit, ...] = ()
     compare_url: str | None = None
     is_answer: bool = False
@@ -167,6 +168,7 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         "try_host": text.host_of(request.try_url or ""),
         **_news(request),
         "previous_note": (request.previous_note or "")[:LONGEST_NOTE],
+        "previous_who": _previous_who(request),
         "fork": pull.head_repository if pull.head_repository != pull.repository else None,
         "size": text.size_words(
             additions=pull.additions, deletions=pull.deletions, changed_files=pull.changed_files
@@ -217,11 +219,28 @@ def _preheader(request: Request) -> str:
     """Return what a list of mails shows behind the subject."""
     pull, release = request.snapshot.pull, request.snapshot.release
     if release:
-        count = text.count(len(release.unseen), "change")
-        return f"{count} in it came without a yes." if release.unseen else "All of it had a yes."
+        return _preheader_of(release)
     if request.is_again:
         return f"The code changed since you last looked. By {_author(pull)}, into {pull.base}."
     return f"{_author(pull)} asks you to check it before it goes into {pull.base}."
+
+
+def _preheader_of(release: Release) -> str:
+    if release.unseen:
+        return f"{text.count(len(release.unseen), 'change')} in it came without a yes."
+    if release.is_rewritten:
+        return "The history was rewritten: please look closely."
+    return "It holds changes from before this gate came." if release.earlier else "All of it had a yes."
+
+
+def _previous_who(request: Request) -> str:
+    """Return how the reason of the last rejection is introduced to this reader."""
+    is_own = request.previous_by in ("", request.reviewer.name)
+    return (
+        "Last time you wrote:"
+        if is_own
+        else f"{text.plain(request.previous_by)} wrote about the version before:"
+    )
 
 
 def _author(pull: PullRequest) -> str:
@@ -245,7 +264,9 @@ def _notes(request: Request) -> Iterator[str]:
     """Return what is out of the ordinary, each in one sentence or two."""
     pull = request.snapshot.pull
     if request.is_answer:
-        yield "There is an answer to your question."
+        is_own = not request.talk or request.talk[0].name == request.reviewer.name
+        whose = "your" if is_own else f"{text.plain(request.talk[0].name)}\N{RIGHT SINGLE QUOTATION MARK}s"
+        yield f"There is an answer to {whose} question."
     if request.is_fresh:
         yield "Here is the new link that you asked for."
     if request.instead_of:

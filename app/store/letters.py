@@ -108,6 +108,14 @@ class Letters:
         with self._database.read() as connection:
             return _digest(connection, reviewer, DIGEST_DELAY)
 
+    def answer(self, reviewer: str, row: Review, delay: timedelta) -> NewLetter:
+        """Return the letter about the next answer to a question; until it goes out, it is always the same one."""
+        told = (letters.c.review_id == row.id, letters.c.kind == "answer")
+        is_out = or_(letters.c.sent_at.is_not(None), letters.c.due_at.is_(None), letters.c.lease.is_not(None))
+        with self._database.read() as connection:
+            number = connection.execute(select(func.count()).where(*told, is_out)).scalar_one()
+        return NewLetter(f"answer {row.id} {number}", "answer", reviewer, row.id, row.round, delay=delay)
+
     def asked_for(self, author: str, span: timedelta) -> int:
         """Count the questions about this author's changes that were mailed on their own in this time."""
         with self._database.read() as connection:

@@ -86,7 +86,7 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     asked = gate.store.reviews.round(row.id, row.round) if row else None
     if row is None or asked is None or (row.state, row.round) != (State.WAITING, letter.round):
         return None
-    if letter.kind != "fresh" and letter.reviewer != row.reviewer:
+    if letter.kind not in ("fresh", "answer") and letter.reviewer != row.reviewer:
         return None  # handed over
     now = gate.store.now()
     last = gate.store.reviews.last_decision(row.id)
@@ -105,6 +105,7 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         is_fresh=letter.kind == "fresh",
         instead_of=_who_is_away(gate, row) if letter.kind == "instead" else None,
         previous_note=last.detail if last and last.what == "rejected" else None,
+        previous_by=last.who if last else "",
         is_answer=letter.kind == "answer",
         talk=_talk(gate, row, last),
         **_news(gate, row, asked.snapshot, reviewer, last),

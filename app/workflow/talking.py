@@ -11,7 +11,8 @@ from datetime import timedelta
 from app import mail
 from app.github_client import Refused
 from app.review import Comment, Reviewer, State
-from app.store import Happening, NewLetter
+from app.store import Happening
+from app.workflow.away import who_is_away
 from app.workflow.gate import Work
 
 # Every comment of the gate's own ends with a marker that begins so.
@@ -56,7 +57,7 @@ def hear(work: Work) -> None:
     work.keep(
         heard=comments[-1].id if comments else row.heard,
         happened=[Happening("answered", said.author, said.body[:LONGEST_ANSWER]) for said in answers],
-        news=[_letter(work)] if answers else [],
+        news=[work.gate.store.letters.answer(_reader(work).id, row, TOGETHER)] if answers else [],
     )
 
 
@@ -64,15 +65,9 @@ def _is_answer(said: Comment, author: str) -> bool:
     return not said.is_bot and OWN not in said.body and (said.is_insider or said.author == author)
 
 
-def _letter(work: Work) -> NewLetter:
-    row = work.row
-    key = f"answer {row.id} {row.questions}"
-    return NewLetter(key, "answer", _asker(work).id, row.id, row.round, delay=TOGETHER)
-
-
-def _asker(work: Work) -> Reviewer:
-    """Return who asked the last question, if still a reviewer, else who is asked about the change."""
-    people = work.gate.policy.reviewers
+def _reader(work: Work) -> Reviewer:
+    """Return who asked the last question, if still a reviewer and there, else who is asked about the change."""
+    people, away = work.gate.policy.reviewers, who_is_away(work.gate)
     name = work.gate.store.talk.questions(work.row.id)[-1].who
-    named = next((person for person in people if person.name == name), None)
-    return named or work.gate.policy.reviewer(work.row.reviewer) or people[0]
+    asker = next((person for person in people if person.name == name and person.id not in away), None)
+    return asker or work.gate.policy.reviewer(work.row.reviewer) or people[0]
