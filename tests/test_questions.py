@@ -63,6 +63,30 @@ def test_the_answer_comes_by_mail_with_both_links(world: World) -> None:
     assert world.row().state is State.MERGED
 
 
+def test_every_answer_is_mailed_not_only_the_first(world: World) -> None:
+    number = ask(world)
+    for words in ("Let me look.", "It is 4.90."):
+        world.github.comment(number, words, by="sam")
+        world.settle()
+        world.pass_(hours=1)
+        assert words in world.inbox.mails[-1].text
+    assert len(world.inbox.mails) == 3
+
+
+def test_the_answer_goes_to_who_asked(make_world: MakeWorld) -> None:
+    world = make_world(QA_REVIEWERS="Lily <lily@example.com>, Max <max@example.com>")
+    number = world.open()
+    world.settle()
+    row, max_ = world.row(), world.gate.policy.reviewers[1]
+    assert world.store.talk.ask(row.id, row.round, QUESTION, max_) is None
+    world.settle()
+    world.github.comment(number, "No.", by="sam")
+    world.settle()
+    world.pass_(minutes=2)
+    assert world.inbox.mails[-1].to == "Max <max@example.com>"
+    assert "There is an answer to your question." in world.inbox.mails[-1].text
+
+
 def test_a_later_version_quotes_what_was_answered(world: World) -> None:
     number = ask(world)
     world.github.comment(number, "It is forbidden now.", by="sam")
