@@ -6,7 +6,8 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /parts
 COPY requirements.txt .
 RUN python -m venv --without-pip /opt/venv \
-    && python -m pip --python /opt/venv/bin/python install --require-hashes --only-binary :all: --requirement requirements.txt
+    && python -m pip --python /opt/venv/bin/python install --no-deps --require-hashes --only-binary :all: --requirement requirements.txt \
+    && python -m pip --python /opt/venv/bin/python check
 
 
 FROM python:3.12-slim-bookworm

@@ -49,8 +49,11 @@ clean: ## Remove what was made here, but data/ and .env
 		else echo "Python's venv is missing. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; fi; }
 	@"$(PYTHON)" -m venv .venv
 
+# The lock file names everything, so nothing is looked up beside it: an older pip, told to, asks for the newest of what
+# is named with an extra elsewhere (https://github.com/pypa/pip/issues/9644).
 $(INSTALLED): .venv/bin/python requirements-dev.txt pyproject.toml
 	@echo "Installing what is needed into .venv: this takes about a minute, once."
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements-dev.txt
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@.venv/bin/python -m pip check --quiet --disable-pip-version-check
 	@touch $@
