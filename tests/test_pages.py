@@ -237,7 +237,7 @@ def test_what_she_must_know_comes_before_the_choice_and_the_choice_before_the_re
     words = small_desk.see(small_desk.link(small_desk.ask()))
     order = [
         "Add gift cards",
-        "What it does",
+        "What sam wrote",
         "How to try it",
         "Your answer",
         "1 file changed",
