@@ -170,6 +170,21 @@ def test_an_answered_question_is_old_news_after_her_no(world: World) -> None:
     world.pass_(minutes=10)
     assert QUESTION not in world.inbox.mails[-1].text
     assert "Then say so on the page." in world.inbox.mails[-1].text
+    mails = len(world.inbox.mails)
+    world.github.comment(number, "By the way, rebased.", by="sam")
+    world.settle()
+    world.pass_(minutes=2)
+    assert len(world.inbox.mails) == mails
+    assert "The developers were asked" not in world.see()
+
+
+def test_a_long_answer_is_cut_where_it_can_be_seen(world: World) -> None:
+    number = ask(world)
+    world.github.comment(number, "long " * 2_000, by="sam")
+    world.settle()
+    world.pass_(minutes=2)
+    assert "long…" in world.inbox.mails[-1].text
+    assert "long…" in world.see()
 
 
 @pytest.mark.parametrize(

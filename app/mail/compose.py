@@ -167,7 +167,7 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         "notes": list(_notes(request)),
         "try_host": text.host_of(request.try_url or ""),
         **_news(request),
-        "previous_note": (request.previous_note or "")[:LONGEST_NOTE],
+        "previous_note": text.shortened(request.previous_note or "", LONGEST_NOTE),
         "previous_who": _previous_who(request),
         "fork": pull.head_repository if pull.head_repository != pull.repository else None,
         "size": text.size_words(
@@ -293,7 +293,7 @@ def _talk(request: Request, length: int) -> list[dict[str, str]]:
 
 def _line(line: Line, reader: Reviewer, length: int) -> dict[str, str]:
     who = "You" if line.is_question and line.name == reader.name else text.plain(line.name, LONGEST_LOGIN)
-    return {"who": f"{who} {'asked' if line.is_question else 'answered'}", "words": line.words[:length]}
+    return {"who": f"{who} {'asked' if line.is_question else 'answered'}", "words": text.shortened(line.words, length)}
 
 
 def _file(file: ChangedFile) -> dict[str, str]:

@@ -13,6 +13,7 @@ from sqlalchemy import Select, select, update
 
 from app.review import Reviewer, Signpost, may_ask
 from app.store.database import Database
+from app.store.reviews import DECISIONS
 from app.store.rows import Happening, HistoryRow, history_from, note_history, review_from, woken
 from app.store.tables import history, reviews
 
@@ -59,13 +60,16 @@ class Talk:
             return [history_from(row) for row in found]
 
     def last(self, review_id: int) -> list[HistoryRow]:
-        """Return the last question and what was answered since; empty when nobody asked."""
+        """Return the last question and what was answered since; empty when nobody asked, or somebody decided since."""
         with self._database.read() as connection:
-            found = connection.execute(_lines(review_id).order_by(history.c.id))
+            found = connection.execute(_lines(review_id, *DECISIONS.values()).order_by(history.c.id))
             lines = [history_from(row) for row in found]
-        asked = [number for number, line in enumerate(lines) if line.what == QUESTION]
-        return lines[asked[-1] :] if asked else []
+        starts = [number for number, line in enumerate(lines) if line.what != ANSWER]
+        is_open = bool(starts) and lines[starts[-1]].what == QUESTION
+        return lines[starts[-1] :] if is_open else []
 
 
-def _lines(review_id: int) -> Select[Any]:
-    return select(history).where(history.c.review_id == review_id, history.c.what.in_((QUESTION, ANSWER)))
+def _lines(review_id: int, *more: str) -> Select[Any]:
+    return select(history).where(
+        history.c.review_id == review_id, history.c.what.in_((QUESTION, ANSWER, *more))
+    )

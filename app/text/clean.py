@@ -44,9 +44,12 @@ def cut(text: str, limit: int) -> str:
 def plain(value: str, limit: int | None = None) -> str:
     """Return one clean line, at most `limit` characters with the "…" that says something is missing."""
     line = " ".join(clean(value).split())
-    if limit is None or len(line) <= limit:
-        return line
-    return cut(line, limit - 1).rstrip() + "…"
+    return line if limit is None else shortened(line, limit)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return at most so many characters, the last one a "…" where something is missing."""
+    return text if len(text) <= limit else cut(text, limit - 1).rstrip() + "…"
 
 
 def disarmed(value: str, limit: int | None = None) -> str:

@@ -107,17 +107,15 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         previous_note=last.detail if last and last.what == "rejected" else None,
         previous_by=last.who if last else "",
         is_answer=letter.kind == "answer",
-        talk=_talk(gate, row, last),
+        talk=_talk(gate, row),
         **_news(gate, row, asked.snapshot, reviewer, last),
     )
     return Words(mail.compose_request(request, now, gate.timezone))
 
 
-def _talk(gate: Gate, row: Review, last: HistoryRow | None) -> tuple[mail.Line, ...]:
+def _talk(gate: Gate, row: Review) -> tuple[mail.Line, ...]:
     """Return the question that was asked since the last decision, and what was answered."""
     lines = gate.store.talk.last(row.id)
-    if not lines or (last and last.at >= lines[0].at):
-        return ()
     return tuple(mail.Line(line.who, line.detail, is_question=line.what == "question") for line in lines)
 
 

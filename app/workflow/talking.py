@@ -19,14 +19,14 @@ from app.workflow.gate import Work
 OWN = "<!-- qa-gate "
 # Two comments in a row make one letter.
 TOGETHER = timedelta(minutes=1)
-LONGEST_ANSWER = 2_000
+LONGEST_ANSWER = 4_000
 
 
 def talk(work: Work) -> None:
     """Tell GitHub what was asked; then take in what was answered."""
     if work.row.said_question < work.row.questions:
         say_questions(work)
-    elif work.row.heard and work.row.state is State.WAITING:
+    elif work.row.heard and work.row.state is State.WAITING and work.gate.store.talk.last(work.row.id):
         hear(work)
 
 
@@ -56,9 +56,13 @@ def hear(work: Work) -> None:
     answers = [said for said in comments if _is_answer(said, row.author)]
     work.keep(
         heard=comments[-1].id if comments else row.heard,
-        happened=[Happening("answered", said.author, said.body[:LONGEST_ANSWER]) for said in answers],
+        happened=[Happening("answered", said.author, _shortened(said.body)) for said in answers],
         news=[work.gate.store.letters.answer(_reader(work).id, row, TOGETHER)] if answers else [],
     )
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= LONGEST_ANSWER else f"{words[: LONGEST_ANSWER - 1]}…"
 
 
 def _is_answer(said: Comment, author: str) -> bool:
