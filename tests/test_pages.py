@@ -404,6 +404,26 @@ def test_words_that_came_too_late_are_given_back(desk: Desk) -> None:
     assert desk.row(12).state is State.TO_MERGE
 
 
+def test_an_old_page_overrules_nobody_unread(small_desk: Desk) -> None:
+    row = small_desk.ask()
+    link = small_desk.link(row)
+    old = form_of(small_desk.client.get(link).text)
+    small_desk.post(small_desk.link(row, reader=MAX), "reject", "It loses orders.")
+    answer = small_desk.client.post(link, data={**old, "choice": "approve", "note": "Fine."})
+    assert answer.status_code == 409
+    for words in ("Somebody else answered in the meantime", "It loses orders.", "Fine.", "Approve after all"):
+        assert words in said(answer)
+    assert small_desk.row(12).state is State.REJECTED
+    new = form_of(small_desk.client.get(link).text)
+    assert small_desk.client.post(link, data={**new, "choice": "approve"}).status_code == 303
+    assert small_desk.row(12).state is State.TO_MERGE
+
+
+def form_of(page: str) -> dict[str, str]:
+    """What a browser sends besides what a person fills in."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w*)">', page))
+
+
 @pytest.mark.parametrize("choice", ["approve", "reject", "take_back"])
 def test_an_old_round_authorises_nothing(desk: Desk, choice: str) -> None:
     old = desk.link(desk.ask())

@@ -90,6 +90,11 @@ def test_a_merged_one_says_so_whatever_the_round() -> None:
     assert decide(row(State.MERGED, round=2), 1, Choice.APPROVE, "").signpost is Signpost.MERGED
 
 
+@pytest.mark.parametrize("seen, signpost", [(0, Signpost.ANSWERED), (1, None), (None, None)])
+def test_a_no_that_was_not_on_the_page_is_not_overruled(seen: int | None, signpost: Signpost | None) -> None:
+    assert decide(row(State.REJECTED, decisions=1), 1, Choice.APPROVE, "", seen).signpost is signpost
+
+
 @pytest.mark.parametrize("note", ["", " \n\t"])
 def test_a_no_needs_a_reason(note: str) -> None:
     assert decide(row(), 1, Choice.REJECT, note) == Verdict(None, Signpost.NEEDS_REASON)

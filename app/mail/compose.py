@@ -293,7 +293,10 @@ def _talk(request: Request, length: int) -> list[dict[str, str]]:
 
 def _line(line: Line, reader: Reviewer, length: int) -> dict[str, str]:
     who = "You" if line.is_question and line.name == reader.name else text.plain(line.name, LONGEST_LOGIN)
-    return {"who": f"{who} {'asked' if line.is_question else 'answered'}", "words": text.shortened(line.words, length)}
+    return {
+        "who": f"{who} {'asked' if line.is_question else 'answered'}",
+        "words": text.shortened(line.words, length),
+    }
 
 
 def _file(file: ChangedFile) -> dict[str, str]:

@@ -43,7 +43,7 @@ def show(gate: Gate, token: str) -> Response:
 
 # No CSRF token: no session is used here, the token in the address is the authority, and no other site knows it.
 def decide(gate: Gate, token: str) -> Response | Redirect:
-    """Answer `POST /decide/<token>` with `choice` and `note`: record the choice, then lead back to the page."""
+    """Answer `POST /decide/<token>` with `choice`, `note` and `seen`: record the choice, then lead back to the page."""
     case = _case(gate, token)
     choice, note = _form()
     if case.is_expired:
@@ -52,7 +52,8 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
         return ask(gate, case, note)
     if choice is None or len(note) > LONGEST_NOTE:
         return _answer(gate, case, 422, "too_long" if choice else "no_choice", note)
-    verdict = gate.store.reviews.decide(case.row.id, case.link.round, choice, note, case.reviewer)
+    seen = request.form.get("seen", type=int)
+    verdict = gate.store.reviews.decide(case.row.id, case.link.round, choice, note, case.reviewer, seen)
     case = _case(gate, token)
     if verdict.move or _is_so_already(case, choice, note, verdict.signpost):
         return redirect(url_for("pages.question", token=token), 303)

@@ -53,6 +53,7 @@ class Signpost(StrEnum):
     NEEDS_REASON = "needs_reason"
     NEEDS_QUESTION = "needs_question"
     TOO_LATE = "too_late"
+    ANSWERED = "answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +200,11 @@ def follow(row: Review, facts: PullRequest, policy: Policy, same_change: bool = 
     return None if move and move.to is row.state and not move.new_round and not same_change else move
 
 
-def decide(row: Review, round_: int, choice: Choice, note: str) -> Verdict:
+def decide(row: Review, round_: int, choice: Choice, note: str, seen: int | None = None) -> Verdict:
     """Return what becomes of a reviewer's choice about one round of this row.
 
-    A link speaks for its own round only; a rejection needs a reason.
+    A link speaks for its own round only; a rejection needs a reason. `seen` is how many decisions there were on the
+    page where it was chosen, None where that is not known: nobody's no is overruled without having been read.
     """
     if row.state in (S.MERGED, S.CLOSED):
         return Verdict(None, _SIGNPOSTS[row.state][choice])
@@ -213,6 +215,8 @@ def decide(row: Review, round_: int, choice: Choice, note: str) -> Verdict:
         return Verdict(None, _SIGNPOSTS[row.state][choice])
     if choice is Choice.REJECT and not note.strip():
         return Verdict(None, Signpost.NEEDS_REASON)
+    if seen not in (None, row.decisions):
+        return Verdict(None, Signpost.ANSWERED)
     return Verdict(move)
 
 

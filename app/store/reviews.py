@@ -74,8 +74,16 @@ class Reviews:
         self._database = database
         self._work_made = work_made
 
-    def decide(self, review_id: int, round_: int, choice: Choice, note: str, reviewer: Reviewer) -> Verdict:
-        """Record a reviewer's choice if the rules allow it; compare-and-set on (state, round).
+    def decide(
+        self,
+        review_id: int,
+        round_: int,
+        choice: Choice,
+        note: str,
+        reviewer: Reviewer,
+        seen: int | None = None,
+    ) -> Verdict:
+        """Record a reviewer's choice if the rules allow it; compare-and-set on state, round and `seen` (see rules).
 
         Returns the verdict with the move that was made, or with the signpost that says why none was. Raises
         LookupError when there is no such review.
@@ -87,7 +95,7 @@ class Reviews:
             if found is None:
                 raise LookupError(review_id)
             row = review_from(found)
-            verdict = decide(row, round_, choice, note)
+            verdict = decide(row, round_, choice, note, seen)
             if verdict.move:
                 now = self._database.now(connection)
                 decision = Decision(row.decisions + 1, choice, reviewer.name, reviewer.id, now, note.strip())
