@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection
 from typing import Any
@@ -23,74 +22,79 @@ from app import create_app, create_gate
 from app.settings import Settings
 from app.store import Store
 from app.worker import work_once
+from tests.builders import Clock
 
 # A fork server that has imported the gate once makes a new process in a few milliseconds.
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["tests.mortal"])
 
 
-@dataclass(frozen=True)
-class Life:
-    """What one process is to do, and at which instant it dies (0: never)."""
-
-    environ: dict[str, str]
-    now: datetime
-    task: str
-    arguments: tuple[Any, ...]
-    dies_at: int
-
-
 class Instants:
-    """Counts, and kills this very process when its time has come."""
+    """Counts down, and kills this very process when its time has come (0: never)."""
 
-    def __init__(self, dies_at: int) -> None:
-        self.count = 0
-        self._dies_at = dies_at
+    def __init__(self) -> None:
+        self._left = 0
+
+    def doom(self, instants: int) -> None:
+        self._left = instants
 
     def __call__(self, *_: object) -> None:
-        self.count += 1
-        if self.count == self._dies_at:
+        self._left -= 1
+        if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def live(life: Life) -> tuple[int, Any] | None:
-    """Run one life; return how many instants it had and what it answered, or None when it was killed."""
-    ours, theirs = processes.Pipe(duplex=False)
-    process = processes.Process(target=_run, args=(life, theirs))
-    process.start()
-    theirs.close()
-    try:
-        told: tuple[int, Any] | None = ours.recv()
-    except EOFError:
-        told = None
-    process.join()
-    assert process.exitcode == (-signal.SIGKILL if told is None else 0), process.exitcode
-    return told
+class Mortal:
+    """A gate's process. It does one task after the other, by the clock that it is told, until it is killed or ended."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        self._pipe, theirs = processes.Pipe()
+        self._process = processes.Process(target=_live, args=(environ, theirs))
+        self._process.start()
+        theirs.close()
+
+    def run(self, now: datetime, task: str, *arguments: Any) -> tuple[Any] | None:
+        """Do a task; return its answer, or None when the process was killed over it."""
+        self._pipe.send((now, task, arguments))
+        try:
+            return (self._pipe.recv(),)
+        except (EOFError, ConnectionResetError):
+            self._process.join()
+            assert self._process.exitcode == -signal.SIGKILL, self._process.exitcode
+            return None
+
+    def end(self) -> None:
+        """End the process in peace."""
+        self._pipe.close()
+        self._process.join()
 
 
-def _run(life: Life, pipe: Connection) -> None:
-    os.environ.update(life.environ)
-    settings = Settings.load(life.environ)
-    store = Store(settings.database_url, lambda: life.now)
+def _live(environ: dict[str, str], pipe: Connection) -> None:
+    os.environ.update(environ)
+    settings, clock, instants = Settings.load(environ), Clock(), Instants()
+    store = Store(settings.database_url, clock)
     store.create()
     gate = create_gate(settings, store)
     browser = Client(create_app(settings, gate))
-    instants = Instants(life.dies_at)
     for engine in store.database.engines:
         event.listen(engine, "commit", instants)
     _before_each_request(instants)
 
-    def post(path: str, session: str = "", **how: Any) -> int:
+    def post(path: str, how: dict[str, Any], session: str = "") -> int:
         browser.set_cookie("qa-gate", session)
         return browser.post(path, **how).status_code
 
     tasks: dict[str, Callable[..., Any]] = {
+        "doom": instants.doom,
         "post": post,
         "work": lambda: sum(iter(lambda: work_once(gate), False)),
     }
-    answer = tasks[life.task](*life.arguments[:1], **(life.arguments[1] if life.arguments[1:] else {}))
-    pipe.send((instants.count, answer))
-    pipe.close()
+    while True:
+        try:
+            clock.now, task, arguments = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(tasks[task](*arguments))
 
 
 def _before_each_request(instants: Instants) -> None:

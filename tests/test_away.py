@@ -360,7 +360,7 @@ class Leaving(Story):
         self.environ["QA_REVIEWERS"] = BOTH
         self.begin()
         self.rest()
-        self.left = kill_at
+        self.run("doom", kill_at)
         settings = Settings.load(self.environ)
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("AWS_DEFAULT_REGION", "eu-central-1")
@@ -371,7 +371,7 @@ class Leaving(Story):
             cookie = browser.get_cookie("qa-gate")
         assert cookie is not None
         form = {"csrf": "hers", "until": "2026-11-30"}
-        assert self.run("post", "/away", {"data": form, "session": cookie.value}) == 303
+        assert self.run("post", "/away", {"data": form}, cookie.value) == 303
         self.rest()
 
     def row(self) -> Review:

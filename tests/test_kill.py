@@ -21,7 +21,7 @@ from app.store import LEASE, Store
 from demo.github import PretendGitHub
 from demo.inbox import PretendInbox
 from tests.builders import NOON, Clock
-from tests.mortal import Life, live
+from tests.mortal import Mortal
 from tests.world import SHOP, TOKEN, WEBHOOK_SECRET, aws, environment
 
 PUBLIC_URL = "http://127.0.0.1:1"
@@ -62,21 +62,23 @@ class Story:
         self.environ = {**settings, **aws(inbox)}
         self.store = Store(database_url, self.clock)
         self.store.create()
-        self.left = 0
+        self.gate: Mortal | None = None
         self.was_killed = False
 
     def stop(self) -> None:
+        if self.gate:
+            self.gate.end()
         self.github.stop()
         self.store.close()
 
     def run(self, task: str, *arguments: Any) -> Any:
-        """Run one task to its end, in as many processes as it takes; count the instants until the kill."""
+        """Run one task to its end, in a second process if it kills the first."""
         while True:
-            told = live(Life(self.environ, self.clock(), task, arguments, max(self.left, 0)))
+            self.gate = self.gate or Mortal(self.environ)
+            told = self.gate.run(self.clock(), task, *arguments)
             if told is not None:
-                self.left = self.left - told[0] if self.left > 0 else 0
-                return told[1]
-            self.was_killed, self.left = True, 0
+                return told[0]
+            self.gate, self.was_killed = None, True
             self.clock.pass_(seconds=(LEASE + timedelta(seconds=1)).total_seconds())
 
     def rest(self) -> None:
@@ -87,7 +89,7 @@ class Story:
 
     def play(self, kill_at: int) -> None:
         """Open, ask, approve, merge; every answer that was acknowledged is not asked for again."""
-        self.left = kill_at
+        self.run("doom", kill_at)
         self.begin()
         self.rest()
         link = re.findall(r"/decide/[\w.-]+", self.inbox.mails[0].text)[0]

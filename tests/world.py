@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
 
@@ -24,6 +25,8 @@ from app import create_app, create_gate
 from app.review import Review
 from app.settings import Settings
 from app.store import Store
+from app.store.rows import review_from
+from app.store.tables import reviews
 from app.worker import work_once
 from app.workflow import set_looks
 from demo.github import PretendGitHub
@@ -145,12 +148,16 @@ class World:
 
     def row(self, number: int = 1) -> Review:
         """The row of a pull request."""
-        return next(row for row in self.all_rows() if row.number == number)
+        return self._rows(reviews.c.number == number)[0]
 
     def all_rows(self) -> list[Review]:
         """Every row, ended ones too."""
-        rows = (self.store.reviews.get(review_id) for review_id in range(1, 200))
-        return [row for row in rows if row]
+        return self._rows()
+
+    def _rows(self, *which: Any) -> list[Review]:
+        with self.store.database.read() as connection:
+            found = connection.execute(select(reviews).where(*which).order_by(reviews.c.id))
+            return [review_from(row) for row in found]
 
     def post_webhook(self, event: str, payload: dict[str, Any], **headers: str) -> TestResponse:
         """Deliver a payload, signed as GitHub signs it."""
