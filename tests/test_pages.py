@@ -46,6 +46,7 @@ from app.store import Happening, NewLetter, Store, Unavailable
 from app.store.tables import metadata
 from app.workflow import Gate
 from tests.builders import LILY, NOON, Clock, snapshot
+from tests.world import compiled_once
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 MAX = Reviewer("Max", "max@example.com")
@@ -88,7 +89,7 @@ class Desk:
         app = Flask("app", template_folder=str(TEMPLATES), static_folder=None)
         app.config["SECRET_KEY"] = "s" * 40
         app.register_blueprint(pages.blueprint(gate))
-        return app
+        return compiled_once(app)
 
     def without(self, reviewer: Reviewer) -> Client:
         """The same gate, after this reviewer was taken from QA_REVIEWERS."""
@@ -981,7 +982,7 @@ def test_readyz_sees_that_the_database_is_away(small_desk: Desk) -> None:
 def served(small_desk: Desk) -> Iterator[tuple[Desk, str]]:
     """The pages on a port of this machine."""
     server = make_server("127.0.0.1", 0, small_desk.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield small_desk, f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

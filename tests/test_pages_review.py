@@ -255,7 +255,7 @@ def test_the_list_leads_to_each(desk: Desk) -> None:
 @pytest.fixture
 def url(desk: Desk) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, desk.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

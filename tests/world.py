@@ -17,6 +17,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import select
 from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
@@ -37,6 +39,29 @@ from tests.builders import Clock
 TOKEN = "a-token-of-the-pretend-github"
 WEBHOOK_SECRET = "It's a Secret to Everybody"
 SHOP = "acme/shop"
+
+
+class _Compiled(BytecodeCache):
+    """Templates as compiled code, by their text."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key + bucket.checksum in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key + bucket.checksum])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key + bucket.checksum] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
+def compiled_once(app: Flask) -> Flask:
+    """Let all the apps of a test run share what Jinja compiled, which each would do anew."""
+    app.jinja_env.bytecode_cache = _COMPILED
+    return app
 
 
 def environment(github: PretendGitHub, public_url: str, **more: str) -> dict[str, str]:
@@ -88,10 +113,10 @@ class World:
         self.github.webhook_url = f"{self.url}/webhook"
         self.settings = Settings.load(environment(self.github, self.url, **settings))
         self.gate = create_gate(self.settings, self.store)
-        app = create_app(self.settings, self.gate)
+        app = compiled_once(create_app(self.settings, self.gate))
         self.browser = Client(app)
         self._server = make_server("127.0.0.1", port, app, threaded=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
