@@ -1018,6 +1018,14 @@ def test_pull_request_is_opened_and_edited(github: PretendGitHub, repo: Repo, as
             {"title": "x", "head": "master", "base": "development"},
             "No commits between development and master",
         ),
+        (
+            {"title": "x" * 257, "head": "coupons", "base": "development"},
+            "title is too long (maximum is 256 characters)",
+        ),
+        (
+            {"title": "x", "body": "x" * 65_537, "head": "coupons", "base": "development"},
+            "body is too long (maximum is 65536 characters)",
+        ),
     ],
 )
 def test_bad_pull_request_is_refused(ask: Ask, number: int, body: dict[str, str], words: str) -> None:

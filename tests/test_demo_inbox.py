@@ -90,6 +90,9 @@ BAD: dict[str, Callable[[dict[str, Any]], Any]] = {
     ),
     "no content": lambda body: body.pop("Content"),
     "no subject": lambda body: body["Content"]["Simple"].pop("Subject"),
+    "line end in the subject": lambda body: body["Content"]["Simple"].update(
+        Subject={"Data": "Hi\r\nBcc: b"}
+    ),
     "no body": lambda body: body["Content"]["Simple"].update(Body={}),
     "sixteen headers": lambda body: body["Content"]["Simple"].update(
         Headers=headers(**{f"X_{n}": "1" for n in range(16)})

@@ -13,6 +13,8 @@ from demo.github.git import Content
 from demo.github.state import Person, Pull, Refusal, Repo
 from demo.github.world import World
 
+MOST_TITLE, MOST_BODY = 256, 65_536
+
 
 def invalid(resource: str, field: str, code: str = "invalid", message: str | None = None) -> Refusal:
     """Return GitHub's 422 about one field."""
@@ -24,6 +26,13 @@ def _custom(message: str) -> Refusal:
     return Refusal(
         422, "Validation Failed", [{"resource": "PullRequest", "code": "custom", "message": message}]
     )
+
+
+def _check_words(title: str | None, body: str | None) -> None:
+    """Refuse a title or text that is longer than GitHub takes."""
+    for field, words, most in (("title", title, MOST_TITLE), ("body", body, MOST_BODY)):
+        if len(words or "") > most:
+            raise _custom(f"{field} is too long (maximum is {most} characters)")
 
 
 def find(repo: Repo, number: int) -> Pull:
@@ -46,6 +55,7 @@ def open_pull(
     number: int | None = None,
 ) -> Pull:
     """Open a pull request from a branch of this repository or of a fork."""
+    _check_words(title, body)
     sha, tip = head_repo.git.branches.get(head), repo.git.branches.get(base)
     if tip is None:
         raise invalid("PullRequest", "base")
@@ -89,6 +99,7 @@ def edit(
     world: World, pull: Pull, sender: Person | None, title: str | None = None, body: str | None = None
 ) -> None:
     """Change title or body; None leaves it as it is."""
+    _check_words(title, body)
     changes = {}
     if title is not None and title != pull.title:
         changes["title"], pull.title = {"from": pull.title}, title

@@ -56,8 +56,11 @@ def _problems(request: Any) -> Iterator[str]:
     if not isinstance(simple, dict):
         yield "Content.Simple is required here"
         return
-    if not isinstance(_get(simple, "Subject", "Data"), str):
+    subject = _get(simple, "Subject", "Data")
+    if not isinstance(subject, str):
         yield "Content.Simple.Subject.Data is required"
+    elif "\n" in subject or "\r" in subject:
+        yield "Content.Simple.Subject.Data holds a line end"
     parts = [_get(simple, "Body", part, "Data") for part in ("Text", "Html")]
     if not any(isinstance(part, str) and part for part in parts):
         yield "Content.Simple.Body needs Text or Html"
