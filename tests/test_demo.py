@@ -62,12 +62,12 @@ def test_the_story_is_as_it_should_be(tmp_path: Path) -> None:
     assert (demo.returncode, err) == (0, "")
     for line in (
         "✓ sam opened pull request #1: “Add gift cards”",
-        "✓ Lily got a mail: “Check: Add gift cards (shop #1)”",
+        "✓ Lily got a mail: “Add gift cards (shop #1)”",
         "✓ Lily pressed Approve, and her page says “Merged into development”",
         "Merge pull request #1 from acme/gift-cards",
         "✓ GitHub shows the status success: “Approved by Lily.”",
         "✓ All that took ",
-        "✓ Lily got a new mail: “Check: Free delivery from 50 (shop #3)”",
+        "✓ Lily got a new mail: “Free delivery from 50 (shop #3)”",
         "the page left open cannot approve any more",
         f"✓ GitHub shows a review, changes requested: “Lily asks for changes: {steps.REASON}”",
         "✓ #3 is still open, and nothing of it is in git log development",
@@ -77,7 +77,7 @@ def test_the_story_is_as_it_should_be(tmp_path: Path) -> None:
         "✓ The automatic tests of #7 are red",
         "✓ Lily's page says “Merged into development”, and she did nothing more",
         "Merge pull request #7 from acme/opening-hours",
-        "✓ Lily got a mail: “Check: Release of 3 changes (shop #2)”",
+        "✓ Lily got a mail: “Release into master (shop #2)”",
         "✓ It says first what came without a yes: “Note what was tried”, pushed directly",
         "✓ git log master: ",
     ):

@@ -29,7 +29,7 @@ def inbox() -> Iterator[PretendInbox]:
     inbox.stop()
 
 
-def request(subject: str = "Check: Add gift cards (shop #12)", **simple: Any) -> dict[str, Any]:
+def request(subject: str = "Add gift cards (shop #12)", **simple: Any) -> dict[str, Any]:
     return {
         "FromEmailAddress": "QA gate <gate@example.com>",
         "Destination": {"ToAddresses": ["Lily <lily@example.com>"]},
@@ -151,7 +151,7 @@ def test_lost_answer_ends_the_connection(inbox: PretendInbox) -> None:
 def test_waiting_ends_when_the_mail_comes(inbox: PretendInbox) -> None:
     timer = threading.Timer(0.05, post, (inbox, request()))
     timer.start()
-    assert inbox.wait_for("LILY@example.com").subject == "Check: Add gift cards (shop #12)"
+    assert inbox.wait_for("LILY@example.com").subject == "Add gift cards (shop #12)"
     timer.join()
     assert inbox.wait_for(lambda mail: "gift" in mail.subject).id == 1
 
@@ -201,7 +201,7 @@ def test_link_in_a_mail_opens_beside_the_inbox(inbox: PretendInbox, open_page: C
     post(inbox, request(Body={"Html": {"Data": body}}))
     page = open_page(375)
     page.goto(inbox.url)
-    page.get_by_text("Check: Add gift cards").click()
+    page.get_by_text("Add gift cards").click()
     with page.expect_popup() as opened:
         page.frame_locator("iframe").get_by_text("Approve").click()
     assert opened.value.url == target
@@ -213,7 +213,7 @@ def test_list_shows_a_new_mail_by_itself(inbox: PretendInbox, page: Page) -> Non
     page.goto(inbox.url)
     page.get_by_text("No mail yet.").wait_for()
     post(inbox, request())
-    page.get_by_text("Check: Add gift cards").wait_for()
+    page.get_by_text("Add gift cards").wait_for()
 
 
 def test_mail_without_html_shows_its_text(inbox: PretendInbox) -> None:

@@ -27,7 +27,7 @@ def world(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def news(world: World) -> list[Mail]:
-    return [mail for mail in world.inbox.mails if mail.subject.startswith("Not merged yet")]
+    return [mail for mail in world.inbox.mails if mail.preview.startswith("Not merged yet")]
 
 
 def clash(world: World) -> None:

@@ -606,7 +606,7 @@ class Lives(RuleBasedStateMachine):
         assert row.bypassed != covered, (
             f"#{row.number}: bypassed is {row.bypassed}, yes for {yes}\n{self.story()}"
         )
-        told = [m for m in self.world.inbox.mails if "Merged without your yes" in m.subject]
+        told = [m for m in self.world.inbox.mails if m.preview.startswith("Merged without your yes")]
         told = [mail for mail in told if f"#{row.number})" in mail.subject]
         most = (1 + self.deaths + self.lost_mails) if row.bypassed else 0
         assert row.bypassed <= len(told) <= most, f"#{row.number}: {len(told)} mails\n{self.story()}"
@@ -628,7 +628,7 @@ class Lives(RuleBasedStateMachine):
 
     def twice_is_once(self) -> None:
         spare = self.deaths + self.lost_mails
-        mails = [mail for mail in self.world.inbox.mails if mail.subject.startswith("Check:")]
+        mails = [mail for mail in self.world.inbox.mails if is_question(mail)]
         asked = Counter(
             frozenset((link.review, link.round) for link in asked_in(self.world, mail)) for mail in mails
         )
@@ -692,6 +692,11 @@ def read_link(world: World, path: str) -> tuple[DecideLink, bool]:
         return world.gate.links.read_decide(path.removeprefix("/decide/"), world.clock()), False
     except ExpiredLink as expired:
         return cast(DecideLink, expired.link), True
+
+
+def is_question(mail: Any) -> bool:
+    """Tell whether a mail asks about one pull request, and is no list and no news."""
+    return "#" in mail.subject and not mail.preview.startswith(("Merged without your yes", "Not merged yet"))
 
 
 def asked_in(world: World, mail: Any) -> list[DecideLink]:

@@ -483,7 +483,7 @@ def test_one_mail_names_what_passed_and_first_what_did_not(world: World) -> None
     before = len(world.inbox.mails)
     pull = asked(world)
     mails = world.inbox.mails[before:]
-    assert [mail.subject for mail in mails] == [f"Check: Release of 4 changes (shop #{pull.number})"]
+    assert [mail.subject for mail in mails] == [f"Release into master (shop #{pull.number})"]
     for words in (mails[0].text, world.see()):
         places = [
             words.index(title)

@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 
 from app import text
 from app.links import SIGN_IN_LASTS
-from app.mail.release import release_values
+from app.mail.release import is_release_title, release_values
 from app.mail.templates import render
-from app.review import Caution, ChangedFile, Choice, Commit, PullRequest, Release, Reviewer, Snapshot
+from app.review import Caution, ChangedFile, Choice, Commit, PullRequest, Release, Review, Reviewer, Snapshot
 
 # Gmail hides what comes after 102 KB. https://developers.google.com/workspace/gmail/design/css
 LARGEST_HTML = 90_000
@@ -158,7 +158,7 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         **{name: getattr(request, name) for name in ("approve_url", "reject_url", "pending_url", "try_url")},
         "pull": pull,
         "title": title,
-        "subject": subject_of("Check", pull.repository, pull.number, title),
+        "subject": subject_of(pull, title),
         "preheader": _preheader(request),
         "name": request.reviewer.name,
         "opening": _opening(pull) if request.snapshot.release is None else _opening_of_release(pull),
@@ -209,10 +209,15 @@ def _own_words(pull: PullRequest, length: int) -> dict[str, Any]:
     }
 
 
-def subject_of(matter: str, repository: str, number: int, title: str) -> str:
-    """Return a subject: the same in every letter about one matter, what counts in its first 40 characters."""
-    name = repository.rpartition("/")[2]
-    return f"{matter}: {text.plain(title, LONGEST_SUBJECT_TITLE)} ({text.plain(name)} #{number})"
+def subject_of(about: PullRequest | Review, title: str) -> str:
+    """Return the subject of every letter about a pull request: Gmail puts only equal ones into one conversation.
+
+    The matter is in its first 40 characters; what the letter wants is in the preheader. How much a release holds
+    changes from letter to letter, so that is not in it.
+    """
+    matter = f"Release into {text.plain(about.base)}" if is_release_title(title) else title
+    name = about.repository.rpartition("/")[2]
+    return f"{text.plain(matter, LONGEST_SUBJECT_TITLE)} ({text.plain(name)} #{about.number})"
 
 
 def _preheader(request: Request) -> str:

@@ -84,8 +84,8 @@ def compose_bypass(reviewer: Reviewer, row: Review, merged_by: str, pending_url:
     title = text.plain(row.title, LONGEST_TITLE) or UNTITLED
     somebody = _person(merged_by) or "Somebody"
     values: dict[str, Any] = {
-        "subject": subject_of("Merged without your yes", row.repository, row.number, title),
-        "preheader": f"{somebody} merged it past this gate. You need not decide any more.",
+        "subject": subject_of(row, title),
+        "preheader": f"Merged without your yes: {somebody} merged it past this gate.",
         "name": reviewer.name,
         "title": title,
         "place": f"{row.repository} #{row.number}",
@@ -102,8 +102,8 @@ def compose_outcome(reviewer: Reviewer, row: Review, held: Held) -> Mail:
     """Return the letter that says that what the reviewer approved is not merged yet, and who knows."""
     title = text.plain(row.title, LONGEST_TITLE) or UNTITLED
     values: dict[str, Any] = {
-        "subject": subject_of("Not merged yet", row.repository, row.number, title),
-        "preheader": "You approved it, and need not do anything.",
+        "subject": subject_of(row, title),
+        "preheader": "Not merged yet. You approved it, and need not do anything.",
         "name": reviewer.name,
         "title": title,
         "place": f"{row.repository} #{row.number}",

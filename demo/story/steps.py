@@ -155,10 +155,10 @@ def get_release(stage: Stage, pushed: str) -> tuple[int, dict[str, Any]]:
     title = f"Release of {len(merged) + 1} changes"
 
     def mails() -> list[dict[str, Any]]:
-        return [mail for mail in stage.state()["mails"] if title in mail["subject"]]
+        return [mail for mail in stage.state()["mails"] if title in mail["preview"]]
 
     def all_mails() -> list[str]:
-        return [mail["subject"] for mail in stage.state()["mails"]]
+        return [f"{mail['subject']}: {mail['preview']}" for mail in stage.state()["mails"]]
 
     mail: dict[str, Any] = stage.wait("Lily's inbox", f"a mail “{title}”", mails, all_mails)[0]
     words = stage.browser.open(f"{stage.url}/mails/{mail['id']}").words
