@@ -418,6 +418,16 @@ def test_a_status_that_somebody_wrote_over_is_said_again(world: World) -> None:
     assert world.row().state is State.MERGED
 
 
+def test_a_comment_that_only_looks_like_the_gates_own_is_left_alone(world: World) -> None:
+    number = approved(world)
+    world.github.comment(number, "Mine. <!-- qa-gate 1 held -->", by="sam")
+    world.github.commit(SHOP, "development", {"cards.py": "something else\n"}, "Clash", "kim")
+    world.settle()
+    theirs, own = comments(world)
+    assert theirs.startswith("Mine.")
+    assert "clashes" in own
+
+
 # --- Missed webhooks ----------------------------------------------------------------------------------------
 
 

@@ -704,7 +704,7 @@ def markers(world: World) -> Counter[str]:
     repo = world.github.repo()
     bodies = [review.body for pull in repo.pulls.values() for review in pull.reviews]
     bodies += [comment.body for comment in repo.comments.values()]
-    return Counter(mark for body in bodies for mark in re.findall(r"<!-- qa-gate (.*?) -->", body))
+    return Counter(mark for body in bodies for mark in re.findall(r"<!-- qa-gate (.*?) \w+ -->", body))
 
 
 def standing_yes(world: World, row: Review) -> tuple[str, str] | None:

@@ -24,10 +24,10 @@ def success_key(status: Status) -> str:
     return f"{status.sha} {status.context}"
 
 
-def marker_of(row: Review) -> str:
-    """Return the hidden marker that ends the words of this row's standing decision at GitHub."""
+def mark_of(row: Review) -> str:
+    """Return what the hidden marker at GitHub calls the standing decision of this row."""
     number = row.decision.number if row.decision else 0
-    return f"<!-- qa-gate {row.id}.{row.round}.{number} -->"
+    return f"{row.id}.{row.round}.{number}"
 
 
 def statuses_to_say(row: Review, policy: Policy) -> list[Status]:

@@ -15,7 +15,7 @@ from app.review import (
     Review,
     State,
     Status,
-    marker_of,
+    mark_of,
     said,
     statuses_to_say,
     success_key,
@@ -77,11 +77,11 @@ def say_review(work: Work) -> None:
     row, github, decision = work.row, work.gate.github, work.row.decision
     if decision is None:
         return
-    marker = marker_of(row)
-    already = row.saying == decision.number and github.has_said(row.repository, row.number, marker)
+    markers = work.gate.links.markers(mark_of(row))
+    already = row.saying == decision.number and github.has_said(row.repository, row.number, *markers)
     if not already:
         work.keep(saying=decision.number)
-        body = mail.comment(decision.choice, decision.by, decision.note, marker)
+        body = mail.comment(decision.choice, decision.by, decision.note, markers[0])
         unsaid = _say_words(github, row, decision.choice, body)
         happened = [Happening("unsaid", "GitHub", unsaid)] if unsaid else []
         work.keep(said_review=decision.number, happened=happened)
@@ -94,9 +94,9 @@ def say_taken_back(work: Work) -> None:
     row, github = work.row, work.gate.github
     last = work.gate.store.reviews.last_decision(row.id, row.round)
     if last and last.what == "taken_back":
-        marker = f"<!-- qa-gate {row.id}.{row.round}.{row.decisions} -->"
-        body = mail.comment(Choice.TAKE_BACK, last.who, last.detail, marker)
-        if not (row.saying == row.decisions and github.has_said(row.repository, row.number, marker)):
+        markers = work.gate.links.markers(f"{row.id}.{row.round}.{row.decisions}")
+        body = mail.comment(Choice.TAKE_BACK, last.who, last.detail, markers[0])
+        if not (row.saying == row.decisions and github.has_said(row.repository, row.number, *markers)):
             work.keep(saying=row.decisions)
             with suppress(Refused):
                 github.say_comment(row.repository, row.number, body)
@@ -108,10 +108,10 @@ def say_hold(work: Work) -> None:
     row, github = work.row, work.gate.github
     if row.hold is None or row.said_hold == row.hold:
         return
-    marker = f"<!-- qa-gate {row.id} held -->"
-    body = mail.held(row.hold, marker)
+    markers = work.gate.links.markers(f"{row.id} held")
+    body = mail.held(row.hold, markers[0])
     try:
-        comment = github.find_comment(row.repository, row.number, marker)
+        comment = github.find_comment(row.repository, row.number, *markers)
         work.keep()
         if comment is None:
             github.say_comment(row.repository, row.number, body)
