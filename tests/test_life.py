@@ -428,6 +428,42 @@ def test_a_comment_that_only_looks_like_the_gates_own_is_left_alone(world: World
     assert "clashes" in own
 
 
+def test_a_rejection_that_a_push_overtook_is_told_with_the_version_it_was_about(world: World) -> None:
+    number = asked(world)
+    old = world.github.pull(number).head_sha
+    world.decide("reject", "The total is wrong.")
+    world.commit("gift-cards", "More", cards_py="more\n")
+    world.settle()
+    (comment,) = comments(world)
+    assert ("The total is wrong." in comment, f"about {old[:7]}" in comment) == (True, True)
+    assert world.github.pull(number).reviews == []
+    world.pass_(minutes=15)
+    assert len(comments(world)) == 1
+
+
+def test_a_note_that_github_was_too_long_away_for_is_told_when_it_is_back(world: World) -> None:
+    asked(world)
+    world.github.fail("POST", "/statuses/", 503)
+    world.decide("approve", "Mind the rounding.")
+    world.settle()
+    world.github.close(1)
+    world.pass_(minutes=1)
+    (comment,) = comments(world)
+    assert "Lily approved this" in comment
+    assert "Mind the rounding." in comment
+
+
+def test_an_overtaken_answer_whose_comment_got_no_answer_is_not_told_twice(world: World) -> None:
+    asked(world)
+    world.decide("reject", "The total is wrong.")
+    world.commit("gift-cards", "More", cards_py="more\n")
+    world.github.fail("POST", "/comments$", None, after=True)
+    world.settle()
+    world.pass_(minutes=5)
+    assert len(comments(world)) == 1
+    assert world.row().said_review == 1
+
+
 # --- Missed webhooks ----------------------------------------------------------------------------------------
 
 

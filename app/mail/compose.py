@@ -134,10 +134,13 @@ def compose_sign_in(reviewer: Reviewer, url: str) -> Mail:
     )
 
 
-def comment(choice: Choice, reviewer_name: str, note: str, marker: str) -> str:
-    """Return a reviewer's word as Markdown for GitHub, her note quoted, the hidden marker on the last line."""
+def comment(choice: Choice, reviewer_name: str, note: str, marker: str, version: str | None = None) -> str:
+    """Return a reviewer's word as Markdown for GitHub, her note quoted, the hidden marker on the last line.
+
+    `version` names the commit that it was about, where it does not stand any more.
+    """
     values = {"choice": choice, "name": reviewer_name, "note": note.strip(), "marker": marker}
-    return tidy(render("github/review.md", values))
+    return tidy(render("github/review.md", {**values, "version": version}))
 
 
 def question(name: str, words: str, marker: str) -> str:

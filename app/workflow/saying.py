@@ -5,7 +5,7 @@ The rules say what is wanted; here the first difference between wanted and said 
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any
 
 from app import mail
@@ -21,7 +21,7 @@ from app.review import (
     success_key,
     wants_review,
 )
-from app.store import Happening, Overtaken
+from app.store import DECISIONS, Happening, Overtaken
 from app.workflow.gate import Work
 
 
@@ -33,8 +33,8 @@ def say(work: Work) -> None:
             say_status(work, status)
     if wants_review(work.row):
         say_review(work)
-    elif work.row.state is State.WAITING and work.row.decisions > work.row.said_review:
-        say_taken_back(work)
+    elif work.row.decisions > work.row.said_review:
+        say_overtaken(work)
 
 
 def is_a_twins(work: Work) -> bool:
@@ -70,37 +70,45 @@ def say_status(work: Work, status: Status) -> None:
 
 
 def say_review(work: Work) -> None:
-    """Give the reviewer's word as a review, or where GitHub refuses that, as a comment; nothing waits for it.
+    """Give the reviewer's standing word as a review, or where GitHub refuses that, as a comment."""
+    row, decision = work.row, work.row.decision
+    if decision is None:
+        return
+
+    def put(marker: str) -> str | None:
+        body = mail.comment(decision.choice, decision.by, decision.note, marker)
+        return _say_words(work.gate.github, row, decision.choice, body)
+
+    _say_once(work, decision.number, mark_of(row), put)
+
+
+def say_overtaken(work: Work) -> None:
+    """Tell the developer an answer that stands no more: one that was taken back, or voided before GitHub was told."""
+    row, last = work.row, work.gate.store.reviews.last_decision(work.row.id)
+    if last is None:
+        return
+    choice = next(choice for choice, what in DECISIONS.items() if what == last.what)
+    version = None if choice is Choice.TAKE_BACK else last.head_sha[:7]
+
+    def put(marker: str) -> str | None:
+        return _say_comment(
+            work.gate.github, row, mail.comment(choice, last.who, last.detail, marker, version)
+        )
+
+    _say_once(work, row.decisions, f"{row.id}.{last.round}.{row.decisions}", put)
+
+
+def _say_once(work: Work, number: int, mark: str, put: Callable[[str], str | None]) -> None:
+    """Say a decision; nothing waits for it, and `put` returns why GitHub refused it, if it did.
 
     The call is not idempotent: after a crash its hidden marker is looked for first.
     """
-    row, github, decision = work.row, work.gate.github, work.row.decision
-    if decision is None:
-        return
-    markers = work.gate.links.markers(mark_of(row))
-    already = row.saying == decision.number and github.has_said(row.repository, row.number, *markers)
-    if not already:
-        work.keep(saying=decision.number)
-        body = mail.comment(decision.choice, decision.by, decision.note, markers[0])
-        unsaid = _say_words(github, row, decision.choice, body)
-        happened = [Happening("unsaid", "GitHub", unsaid)] if unsaid else []
-        work.keep(said_review=decision.number, happened=happened)
-    else:
-        work.keep(said_review=decision.number)
-
-
-def say_taken_back(work: Work) -> None:
-    """Tell the developer that the last answer, which GitHub still shows as a review, does not hold any more."""
-    row, github = work.row, work.gate.github
-    last = work.gate.store.reviews.last_decision(row.id, row.round)
-    if last and last.what == "taken_back":
-        markers = work.gate.links.markers(f"{row.id}.{row.round}.{row.decisions}")
-        body = mail.comment(Choice.TAKE_BACK, last.who, last.detail, markers[0])
-        if not (row.saying == row.decisions and github.has_said(row.repository, row.number, *markers)):
-            work.keep(saying=row.decisions)
-            with suppress(Refused):
-                github.say_comment(row.repository, row.number, body)
-    work.keep(said_review=row.decisions)
+    row, markers, unsaid = work.row, work.gate.links.markers(mark), None
+    if row.saying != number or not work.gate.github.has_said(row.repository, row.number, *markers):
+        work.keep(saying=number)
+        unsaid = put(markers[0])
+    happened = [Happening("unsaid", "GitHub", unsaid)] if unsaid else []
+    work.keep(said_review=number, happened=happened)
 
 
 def say_hold(work: Work) -> None:
@@ -127,8 +135,14 @@ def _say_words(github: GitHub, row: Review, choice: Choice, body: str) -> str | 
     try:
         github.say_review(row.repository, row.number, row.head_sha, choice, body)
     except Refused:
-        try:
-            github.say_comment(row.repository, row.number, body)
-        except Refused as refusal:
-            return refusal.reason
+        return _say_comment(github, row, body)
+    return None
+
+
+def _say_comment(github: GitHub, row: Review, body: str) -> str | None:
+    """Say it as a comment; return why not when GitHub refuses it."""
+    try:
+        github.say_comment(row.repository, row.number, body)
+    except Refused as refusal:
+        return refusal.reason
     return None
