@@ -305,7 +305,9 @@ def test_a_method_that_is_switched_off_is_said(world: World) -> None:
     world.settle()
     assert "not allowed" in (world.row().hold or "")
     world.github.repo().methods |= {"merge"}
-    world.pass_(minutes=11)
+    world.pass_(minutes=59)
+    assert world.row().state is State.TO_MERGE
+    world.pass_(minutes=1)
     assert world.row().state is State.MERGED
 
 
@@ -462,6 +464,123 @@ def test_an_overtaken_answer_whose_comment_got_no_answer_is_not_told_twice(world
     world.pass_(minutes=5)
     assert len(comments(world)) == 1
     assert world.row().said_review == 1
+
+
+def puts(world: World) -> int:
+    """How many merges were sent."""
+    return sum(call.method == "PUT" and call.path.endswith("/merge") for call in world.github.calls)
+
+
+def try_for(world: World, minutes: int) -> None:
+    """Let time pass in such steps that every retry falls due."""
+    for _ in range(minutes * 4):
+        world.pass_(seconds=15)
+
+
+def test_a_check_that_belongs_to_another_app_holds_the_yes_and_is_said(world: World) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development"], app_id=4242)
+    number = approved(world)
+    try_for(world, 4)
+    sent = puts(world)
+    assert "belongs to another app" in (world.row().hold or "")
+    assert "belongs to another app" in said(world, number)
+    try_for(world, 20)
+    assert puts(world) - sent == 2
+    assert "belongs to another app" in world.inbox.mails[-1].text
+    world.github.protect(SHOP, "development", ["qa-gate/development"])
+    world.pass_(minutes=11)
+    assert world.row().state is State.MERGED
+
+
+def test_a_head_that_github_calls_moved_and_shows_unmoved_holds_the_yes(world: World) -> None:
+    asked(world)
+    world.github.fail("PUT", "/merge", 409, {"message": "Something else is in the way"}, times=1000)
+    world.decide()
+    try_for(world, 2)
+    assert "shows no change" in (world.row().hold or "")
+    assert puts(world) == 4
+    try_for(world, 7)
+    assert puts(world) == 4
+    world.github.front.failures.clear()
+    world.pass_(minutes=10)
+    assert world.row().state is State.MERGED
+
+
+def test_a_check_that_passes_while_the_merge_is_out_merges_at_once(world: World) -> None:
+    _number, head = held_by_a_build(world)
+    passed: list[str] = []
+
+    def passes(method: str, path: str, phase: str) -> None:
+        if method == "PUT" and path.endswith("/merge") and phase == "after" and not passed:
+            passed.append(path)
+            world.github.set_check(SHOP, head, "build")
+            world.github.settle()
+
+    world.github.on_call = passes
+    world.pass_(minutes=10)
+    world.pass_(seconds=2)
+    assert passed
+    assert world.row().state is State.MERGED
+
+
+def test_a_refusal_that_reading_does_not_bear_out_is_tried_again_soon(world: World) -> None:
+    asked(world)
+    world.github.fail("PUT", "/merge", 405, {"message": "Pull Request is not mergeable"})
+    world.decide()
+    world.settle()
+    world.pass_(seconds=2)
+    assert world.row().state is State.MERGED
+    assert "held" not in what(world)
+
+
+@pytest.mark.parametrize("conclusion", ["failure", None])
+def test_a_check_that_is_not_required_is_not_said_to_hold_it(world: World, conclusion: str | None) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development"], approvals=1)
+    number = asked(world, author="qa-gate-bot")
+    status = "completed" if conclusion else "in_progress"
+    world.github.set_check(SHOP, world.github.pull(number).head_sha, "lint", status, conclusion)
+    world.decide()
+    try_for(world, 1)
+    assert "approving review is required" in (world.row().hold or "")
+    assert world.row().stuck
+
+
+def test_a_red_check_that_is_not_required_is_not_blamed_for_one_that_runs(world: World) -> None:
+    _number, head = held_by_a_build(world)
+    world.github.set_check(SHOP, head, "lint", conclusion="failure")
+    world.pass_(minutes=11)
+    assert '"build" is in progress' in (world.row().hold or "")
+    assert not world.row().stuck
+    assert comments(world) == []
+
+
+def test_a_review_that_github_dismissed_with_a_carried_yes_is_given_again_once(world: World) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development"], approvals=1, strict=True)
+    number = asked(world)
+    world.github.commit(SHOP, "development", {"other.py": "other\n"}, "Other", "kim")
+
+    def dismiss(method: str, path: str, phase: str) -> None:
+        if method == "PUT" and path.endswith("/update-branch") and phase == "after":
+            for review in world.github.pull(number).reviews:
+                review.state = "DISMISSED"
+
+    world.github.on_call = dismiss
+    world.decide()
+    try_for(world, 2)
+    assert world.row().state is State.MERGED
+    reviews = world.github.pull(number).reviews
+    assert [review.state for review in reviews] == ["DISMISSED", "APPROVED"]
+    assert reviews[-1].commit_id == world.github.pull(number).head_sha
+
+
+def test_a_carried_yes_that_needs_a_second_reviewer_is_given_again_only_once(world: World) -> None:
+    number, _head = held_by_a_build(world)
+    world.github.protect(SHOP, "development", ["qa-gate/development"], approvals=2)
+    world.github.commit(SHOP, "development", {"other.py": "other\n"}, "Other", "kim")
+    update_branch(world)
+    try_for(world, 25)
+    assert "At least 2 approving reviews" in (world.row().hold or "")
+    assert len(world.github.pull(number).reviews) == 2
 
 
 # --- Missed webhooks ----------------------------------------------------------------------------------------
