@@ -290,13 +290,13 @@ def test_a_red_check_is_told_to_the_developer_in_one_comment(world: World) -> No
         world.settle()
         world.clock.pass_(minutes=11)
     (comment,) = comments(world)
-    assert "red (build)" in comment
+    assert "red \\(build\\)" in comment
     world.github.commit(SHOP, "development", {"cards.py": "something else\n"}, "Clash", "kim")
     for _ in range(3):
         world.pass_(minutes=11)
     (comment,) = comments(world)
     assert "clashes" in comment
-    assert "red (build)" not in comment
+    assert "red" not in comment
 
 
 def test_a_method_that_is_switched_off_is_said(world: World) -> None:
@@ -581,6 +581,57 @@ def test_a_carried_yes_that_needs_a_second_reviewer_is_given_again_only_once(wor
     try_for(world, 25)
     assert "At least 2 approving reviews" in (world.row().hold or "")
     assert len(world.github.pull(number).reviews) == 2
+
+
+def held_by_a_red_build(world: World) -> tuple[int, str]:
+    """An approved pull request whose build is red, which the developer was told: number and head."""
+    number, head = held_by_a_build(world)
+    world.github.set_check(SHOP, head, "build", conclusion="failure")
+    world.settle()
+    (comment,) = comments(world)
+    assert "red" in comment
+    return number, head
+
+
+def test_the_comment_about_a_red_check_follows_it_to_the_merge(world: World) -> None:
+    _number, head = held_by_a_red_build(world)
+    world.github.set_check(SHOP, head, "build", "in_progress", None)
+    world.pass_(minutes=11)
+    (comment,) = comments(world)
+    assert ("still running" in comment, "red" in comment) == (True, False)
+    world.github.set_check(SHOP, head, "build")
+    world.settle()
+    assert world.row().state is State.MERGED
+    (comment,) = comments(world)
+    assert comment.startswith("**Merged.**")
+
+
+@pytest.mark.parametrize("end", ["push", "close", "take back"])
+def test_the_comment_about_a_red_check_says_that_the_yes_is_gone(world: World, end: str) -> None:
+    number, _head = held_by_a_red_build(world)
+    match end:
+        case "push":
+            world.commit("gift-cards", "More", cards_py="more\n")
+        case "close":
+            world.github.close(number)
+        case _:
+            world.decide("take_back")
+    world.settle()
+    assert comments(world)[0].startswith("**The approval does not stand any more,**")
+    before = len(world.github.calls)
+    world.pass_(hours=1)
+    assert [call.path for call in world.github.calls[before:] if "comments" in call.path] == []
+
+
+def test_a_deleted_comment_about_a_red_check_is_not_written_anew_only_to_say_that_it_is_over(
+    world: World,
+) -> None:
+    _number, head = held_by_a_red_build(world)
+    world.github.repo().comments.clear()
+    world.github.set_check(SHOP, head, "build")
+    world.settle()
+    assert world.row().state is State.MERGED
+    assert comments(world) == []
 
 
 # --- Missed webhooks ----------------------------------------------------------------------------------------

@@ -208,5 +208,5 @@ def hold(
         work.keep(hold=why, stuck=stuck, news=news, happened=[Happening("held", "GitHub", why)])
     say(work)
     if for_developer:
-        say_hold(work)
+        say_hold(work, is_news=True)
     return Rest(wait=again)

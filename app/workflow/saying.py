@@ -35,6 +35,7 @@ def say(work: Work) -> None:
         say_review(work)
     elif work.row.decisions > work.row.said_review:
         say_overtaken(work)
+    say_hold(work, is_news=False)
 
 
 def is_a_twins(work: Work) -> bool:
@@ -111,23 +112,29 @@ def _say_once(work: Work, number: int, mark: str, put: Callable[[str], str | Non
     work.keep(said_review=number, happened=happened)
 
 
-def say_hold(work: Work) -> None:
-    """Tell the developer what is in the way, in one comment that is edited and never repeated."""
+def say_hold(work: Work, *, is_news: bool) -> None:
+    """Tell the developer what is in the way, in one comment that is edited and never repeated.
+
+    Without `is_news` only a comment that is there is brought up to date, also when nothing is in the way any more.
+    """
     row, github = work.row, work.gate.github
-    if row.hold is None or row.said_hold == row.hold:
+    why = row.hold if row.state in (State.TO_MERGE, State.MERGING) else None
+    if row.said_hold == why or (row.said_hold is None and not is_news):
         return
     markers = work.gate.links.markers(f"{row.id} held")
-    body = mail.held(row.hold, markers[0])
+    body = mail.held(why, markers[0], is_merged=row.state is State.MERGED)
     try:
         comment = github.find_comment(row.repository, row.number, *markers)
         work.keep()
-        if comment is None:
+        if comment is not None:
+            github.edit_comment(row.repository, comment, body)
+        elif is_news:
             github.say_comment(row.repository, row.number, body)
         else:
-            github.edit_comment(row.repository, comment, body)
+            why = None  # somebody deleted it, so nothing is said there
     except Refused:
         pass  # the status says it, too; nothing waits for a comment
-    work.keep(said_hold=row.hold)
+    work.keep(said_hold=why)
 
 
 def _say_words(github: GitHub, row: Review, choice: Choice, body: str) -> str | None:
