@@ -71,6 +71,27 @@ def test_a_review_request_from_before_the_rejection_asks_nothing(world: World) -
     assert (world.row().state, world.row().round) == (State.REJECTED, 1)
 
 
+def test_a_review_request_while_the_gate_is_reading_is_not_lost(world: World) -> None:
+    number = asked(world)
+    world.decide("reject", "The total is wrong.")
+    world.settle()
+    world.pass_(minutes=30)
+    requested: list[str] = []
+
+    def request(method: str, path: str, phase: str) -> None:
+        if method == "GET" and path.endswith(f"/pulls/{number}") and phase == "before" and not requested:
+            requested.append(path)
+            world.github.request_review(number, "kim")
+            world.github.settle()
+
+    world.github.on_call = request
+    world.github.edit(number, body="I explained it here.")
+    world.settle()
+    world.pass_(minutes=11)
+    assert requested
+    assert (world.row().state, world.row().round) == (State.WAITING, 2)
+
+
 def test_an_outsiders_fork_waits_until_a_member_asks_for_a_review(world: World) -> None:
     world.github.add_person("eve", association="CONTRIBUTOR")
     fork = world.github.fork(SHOP, "eve")
@@ -632,6 +653,78 @@ def test_a_deleted_comment_about_a_red_check_is_not_written_anew_only_to_say_tha
     world.settle()
     assert world.row().state is State.MERGED
     assert comments(world) == []
+
+
+def test_a_twin_takes_its_own_success_back_from_where_it_stood_before(world: World) -> None:
+    number, head = held_by_a_build(world)
+    other = asked(world, branch="other-one")
+    world.github.force_push(SHOP, "gift-cards", world.github.pull(other).head_sha)
+    world.settle()
+    assert world.statuses(head)[-1] == "qa-gate/development pending"
+    assert world.row(number).success_on == ()
+    assert said(world, other).startswith("pending: Waiting for Lily")
+
+
+def test_squashed_by_hand_under_a_standing_yes_leaves_no_success(world: World) -> None:
+    number, head = held_by_a_build(world)
+    world.github.merge_as("kim", number, method="squash")
+    world.settle()
+    assert (world.row().state, world.row().bypassed) == (State.MERGED, False)
+    assert world.statuses(head)[-1] == "qa-gate/development pending"
+
+
+def test_a_twin_that_her_yes_merged_too_is_no_bypass(world: World) -> None:
+    number = asked(world)
+    world.github.force_push(SHOP, "same", world.github.pull(number).head_sha)
+    twin = world.github.open_pull_request(SHOP, "same", title="The same")
+    world.settle()
+    world.decide()
+    world.settle()
+    world.pass_(hours=1)
+    assert [world.row(one).bypassed for one in (number, twin)] == [False, False]
+    assert world.row(twin).state is State.MERGED
+    assert [mail.subject for mail in world.inbox.mails if "Merged without" in mail.subject] == []
+    assert world.store.reviews.history(world.row(twin).id)[-1].detail == (
+        f"it has the commits of #{number}, which Lily approved"
+    )
+    assert world.github.pull(twin).reviews == []
+    assert len(world.github.pull(number).reviews) == 1
+
+
+@pytest.mark.parametrize("answer", ["reject", None])
+def test_a_twin_without_a_yes_makes_no_merge_one_with(world: World, answer: str | None) -> None:
+    number = asked(world)
+    world.github.force_push(SHOP, "same", world.github.pull(number).head_sha)
+    twin = world.github.open_pull_request(SHOP, "same", title="The same")
+    world.settle()
+    if answer:
+        world.decide(answer, "No.")
+    world.settle()
+    world.github.merge_as("kim", twin)
+    world.settle()
+    assert [world.row(one).bypassed for one in (number, twin)] == [True, True]
+
+
+def test_what_happens_while_a_merge_is_looked_into_is_not_overlooked(world: World) -> None:
+    number = asked(world)
+    did: list[str] = []
+
+    def close_and_reopen(method: str, path: str, phase: str) -> None:
+        if method == "PUT" and phase == "before" and not did:
+            did.append("closed")
+            world.github.close(number)
+            world.github.settle()
+        elif method == "GET" and path.endswith(f"/pulls/{number}") and phase == "after" and did == ["closed"]:
+            did.append("reopened")
+            world.github.reopen(number)
+            world.github.settle()
+
+    world.github.on_call = close_and_reopen
+    world.decide()
+    world.settle()
+    assert did == ["closed", "reopened"]
+    assert world.row().open
+    assert world.row().state is State.TO_ASK
 
 
 # --- Missed webhooks ----------------------------------------------------------------------------------------

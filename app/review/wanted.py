@@ -73,8 +73,11 @@ def _is_said(status: Status, row: Review) -> bool:
 
 
 def _kept_by_merge(row: Review, policy: Policy) -> str | None:
-    """Return the success that may stay: a merge commit takes the very commit in; a squash does not."""
-    if row.state is State.MERGED and row.has_yes and not row.bypassed and policy.method_for(row) == "merge":
+    """Return the success that may stay: a merge commit takes the very commit in; a squash does not.
+
+    How somebody else merged it is not known.
+    """
+    if row.merged_by_gate and not row.bypassed and policy.method_for(row) == "merge":
         return f"{row.head_sha} {context_of(row.base)}"
     return None
 

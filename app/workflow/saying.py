@@ -15,6 +15,7 @@ from app.review import (
     Review,
     State,
     Status,
+    context_of,
     mark_of,
     said,
     statuses_to_say,
@@ -28,9 +29,12 @@ from app.workflow.gate import Work
 def say(work: Work) -> None:
     """Tell GitHub what it should show and does not show yet."""
     statuses = statuses_to_say(work.row, work.gate.policy)
-    if statuses and not is_a_twins(work):
-        for status in statuses:
-            say_status(work, status)
+    if statuses and is_a_twins(work):
+        # Only what stands elsewhere is this one's own.
+        shared = (work.row.head_sha, context_of(work.row.base))
+        statuses = [status for status in statuses if (status.sha, status.context) != shared]
+    for status in statuses:
+        say_status(work, status)
     if wants_review(work.row):
         say_review(work)
     elif work.row.decisions > work.row.said_review:
