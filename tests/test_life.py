@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -725,6 +726,25 @@ def test_what_happens_while_a_merge_is_looked_into_is_not_overlooked(world: Worl
     assert did == ["closed", "reopened"]
     assert world.row().open
     assert world.row().state is State.TO_ASK
+
+
+def test_a_yes_of_who_is_no_reviewer_any_more_merges_nothing_and_another_is_asked(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(QA_REVIEWERS="Lily <lily@example.com>, Max <max@example.com>")
+    _number, head = held_by_a_build(world)
+    others = world.gate.policy.reviewers[1:]
+    world.gate = replace(world.gate, policy=replace(world.gate.policy, reviewers=others))
+    world.github.set_check(SHOP, head, "build")
+    world.settle()
+    assert (world.row().state, world.row().decision) == (State.WAITING, None)
+    assert said(world).startswith("pending: Waiting for Max")
+    assert "Lily is not a reviewer any more" in comments(world)[0]
+    assert world.inbox.mails[-1].to == "Max <max@example.com>"
+    world.decide()
+    world.settle()
+    assert world.row().state is State.MERGED
+    assert "asked, approved, held, taken_back, asked, approved, merged" in ", ".join(what(world))
 
 
 # --- Missed webhooks ----------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ LOOK_AGAIN = timedelta(minutes=10)
 TELL_AFTER = timedelta(minutes=5)
 # So often in a row GitHub may put a merge off before that is shown as a reason.
 PATIENCE = 3
+NOT_NAMED = "{} is not a reviewer any more, so another is asked."
 CONFLICT = "It clashes with another change: the developer must resolve the conflict."
 KEPT = (
     "GitHub would delete {} after the merge: protect that branch, or switch off “Automatically delete head "
@@ -42,6 +43,19 @@ REVIEWED_AGAIN = "GitHub misses the gate's own review; it was given again."
 RUNNING = ("pending", "in progress", "queued")
 # What ends only when somebody changes a setting or a right.
 LASTING = frozenset({"rights", "missing", "method", "invalid"})
+
+
+def disown(work: Work) -> None:
+    """Take back a yes whose giver is not a reviewer any more, before it merges anything: another is asked (`away`)."""
+    row, decision = work.row, work.row.decision
+    if row.state is not State.TO_MERGE or decision is None or work.gate.policy.reviewer(decision.reviewer):
+        return
+    work.keep(
+        move=next_move(State.TO_MERGE, Event.TAKE_BACK),
+        decisions=row.decisions + 1,
+        reviewer=decision.reviewer,
+        happened=[Happening("taken_back", "qa-gate", NOT_NAMED.format(decision.by))],
+    )
 
 
 def merge(work: Work) -> Rest:
