@@ -1,6 +1,6 @@
-"""Sign and read the links in mails and on statuses: opaque ids only, one salt a purpose.
+"""Sign and read the links in mails and on statuses, and mark the gate's own comments: opaque ids, one salt a purpose.
 
-Called by workflow and mail to write links, by pages to read them. It must never decide anything, look
+Called by workflow and mail to write links and markers, by pages to read links. It must never decide anything, look
 anything up, or read a clock: whether what a link speaks of still stands is for the caller to find out.
 
     BadLink             not ours, changed, cut, for another purpose, or signed with a key no longer in use
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from itsdangerous import (
     BadData,
+    Signer,
     TimestampSigner,
     URLSafeSerializer,
     URLSafeTimedSerializer,
@@ -28,6 +29,8 @@ from itsdangerous.encoding import base64_decode, base64_encode
 from app.review import Choice
 
 LONGEST = 512
+# So many hexadecimal digits of its signature make a marker that nobody guesses.
+MARK_DIGITS = 32
 SIGN_IN_LASTS = timedelta(minutes=15)
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
 _REVIEWER = re.compile(r"[0-9a-f]{12}")
@@ -125,6 +128,15 @@ class Links:
             case [review] if _is_id(review):
                 return int(review)
         raise BadLink("A details link must hold one review.")
+
+    def markers(self, about: str) -> list[str]:
+        """Return the hidden comments that mark the gate's words about something, one a key; the first is to be written.
+
+        Nobody else can write one before the gate has, so what bears one of them first is the gate's own.
+        """
+        signers = (Signer(key, salt="qa-gate/marker", **_SIGNING) for key in reversed(self._keys))
+        marks = (base64_decode(signer.get_signature(about)).hex()[:MARK_DIGITS] for signer in signers)
+        return [f"<!-- qa-gate {about} {mark} -->" for mark in marks]
 
     def _timed(self, purpose: str, now: datetime) -> URLSafeTimedSerializer:
         options = {**_SIGNING, "moment": int(now.timestamp())}

@@ -235,7 +235,7 @@ def test_the_missing_right_to_merge_is_named_and_the_yes_kept(world: World) -> N
     world.settle()
     assert "It needs contents=write." in (world.row().hold or "")
     assert "It needs contents=write." in world.see()
-    world.pass_(minutes=9)
+    world.pass_(minutes=59)
     assert merge_calls(world) == 1
     world.github.rights.add("contents")
     world.pass_(minutes=1)

@@ -954,7 +954,7 @@ def test_a_review_is_one_call_and_is_found_by_its_marker(
     calls_of(pretend)
     github.say_review("acme/shop", number, sha, Choice.APPROVE, f"Lily approved it.\n{marker}")
     assert calls_of(pretend) == [f"POST /repos/acme/shop/pulls/{number}/reviews"]
-    assert github.has_said("acme/shop", number, marker)
+    assert github.has_said("acme/shop", number, "<!-- qa-gate 1.1.2 -->", marker)
     assert not github.has_said("acme/shop", number, "<!-- qa-gate 1.1.2 -->")
 
 

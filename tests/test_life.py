@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,27 @@ def test_a_review_request_from_before_the_rejection_asks_nothing(world: World) -
     world.github.release()
     world.settle()
     assert (world.row().state, world.row().round) == (State.REJECTED, 1)
+
+
+def test_a_review_request_while_the_gate_is_reading_is_not_lost(world: World) -> None:
+    number = asked(world)
+    world.decide("reject", "The total is wrong.")
+    world.settle()
+    world.pass_(minutes=30)
+    requested: list[str] = []
+
+    def request(method: str, path: str, phase: str) -> None:
+        if method == "GET" and path.endswith(f"/pulls/{number}") and phase == "before" and not requested:
+            requested.append(path)
+            world.github.request_review(number, "kim")
+            world.github.settle()
+
+    world.github.on_call = request
+    world.github.edit(number, body="I explained it here.")
+    world.settle()
+    world.pass_(minutes=11)
+    assert requested
+    assert (world.row().state, world.row().round) == (State.WAITING, 2)
 
 
 def test_an_outsiders_fork_waits_until_a_member_asks_for_a_review(world: World) -> None:
@@ -290,13 +312,13 @@ def test_a_red_check_is_told_to_the_developer_in_one_comment(world: World) -> No
         world.settle()
         world.clock.pass_(minutes=11)
     (comment,) = comments(world)
-    assert "red (build)" in comment
+    assert "red \\(build\\)" in comment
     world.github.commit(SHOP, "development", {"cards.py": "something else\n"}, "Clash", "kim")
     for _ in range(3):
         world.pass_(minutes=11)
     (comment,) = comments(world)
     assert "clashes" in comment
-    assert "red (build)" not in comment
+    assert "red" not in comment
 
 
 def test_a_method_that_is_switched_off_is_said(world: World) -> None:
@@ -305,7 +327,9 @@ def test_a_method_that_is_switched_off_is_said(world: World) -> None:
     world.settle()
     assert "not allowed" in (world.row().hold or "")
     world.github.repo().methods |= {"merge"}
-    world.pass_(minutes=11)
+    world.pass_(minutes=59)
+    assert world.row().state is State.TO_MERGE
+    world.pass_(minutes=1)
     assert world.row().state is State.MERGED
 
 
@@ -416,6 +440,311 @@ def test_a_status_that_somebody_wrote_over_is_said_again(world: World) -> None:
     for _ in range(3):
         world.pass_(minutes=1)
     assert world.row().state is State.MERGED
+
+
+def test_a_comment_that_only_looks_like_the_gates_own_is_left_alone(world: World) -> None:
+    number = approved(world)
+    world.github.comment(number, "Mine. <!-- qa-gate 1 held -->", by="sam")
+    world.github.commit(SHOP, "development", {"cards.py": "something else\n"}, "Clash", "kim")
+    world.settle()
+    theirs, own = comments(world)
+    assert theirs.startswith("Mine.")
+    assert "clashes" in own
+
+
+def test_a_rejection_that_a_push_overtook_is_told_with_the_version_it_was_about(world: World) -> None:
+    number = asked(world)
+    old = world.github.pull(number).head_sha
+    world.decide("reject", "The total is wrong.")
+    world.commit("gift-cards", "More", cards_py="more\n")
+    world.settle()
+    (comment,) = comments(world)
+    assert ("The total is wrong." in comment, f"about {old[:7]}" in comment) == (True, True)
+    assert world.github.pull(number).reviews == []
+    world.pass_(minutes=15)
+    assert len(comments(world)) == 1
+
+
+def test_a_note_that_github_was_too_long_away_for_is_told_when_it_is_back(world: World) -> None:
+    asked(world)
+    world.github.fail("POST", "/statuses/", 503)
+    world.decide("approve", "Mind the rounding.")
+    world.settle()
+    world.github.close(1)
+    world.pass_(minutes=1)
+    (comment,) = comments(world)
+    assert "Lily approved this" in comment
+    assert "Mind the rounding." in comment
+
+
+def test_an_overtaken_answer_whose_comment_got_no_answer_is_not_told_twice(world: World) -> None:
+    asked(world)
+    world.decide("reject", "The total is wrong.")
+    world.commit("gift-cards", "More", cards_py="more\n")
+    world.github.fail("POST", "/comments$", None, after=True)
+    world.settle()
+    world.pass_(minutes=5)
+    assert len(comments(world)) == 1
+    assert world.row().said_review == 1
+
+
+def puts(world: World) -> int:
+    """How many merges were sent."""
+    return sum(call.method == "PUT" and call.path.endswith("/merge") for call in world.github.calls)
+
+
+def try_for(world: World, minutes: int) -> None:
+    """Let time pass in such steps that every retry falls due."""
+    for _ in range(minutes * 4):
+        world.pass_(seconds=15)
+
+
+def test_a_check_that_belongs_to_another_app_holds_the_yes_and_is_said(world: World) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development"], app_id=4242)
+    number = approved(world)
+    try_for(world, 4)
+    sent = puts(world)
+    assert "belongs to another app" in (world.row().hold or "")
+    assert "belongs to another app" in said(world, number)
+    try_for(world, 20)
+    assert puts(world) - sent == 2
+    assert "belongs to another app" in world.inbox.mails[-1].text
+    world.github.protect(SHOP, "development", ["qa-gate/development"])
+    world.pass_(minutes=11)
+    assert world.row().state is State.MERGED
+
+
+def test_a_head_that_github_calls_moved_and_shows_unmoved_holds_the_yes(world: World) -> None:
+    asked(world)
+    world.github.fail("PUT", "/merge", 409, {"message": "Something else is in the way"}, times=1000)
+    world.decide()
+    try_for(world, 2)
+    assert "shows no change" in (world.row().hold or "")
+    assert puts(world) == 4
+    try_for(world, 7)
+    assert puts(world) == 4
+    world.github.front.failures.clear()
+    world.pass_(minutes=10)
+    assert world.row().state is State.MERGED
+
+
+def test_a_check_that_passes_while_the_merge_is_out_merges_at_once(world: World) -> None:
+    _number, head = held_by_a_build(world)
+    passed: list[str] = []
+
+    def passes(method: str, path: str, phase: str) -> None:
+        if method == "PUT" and path.endswith("/merge") and phase == "after" and not passed:
+            passed.append(path)
+            world.github.set_check(SHOP, head, "build")
+            world.github.settle()
+
+    world.github.on_call = passes
+    world.pass_(minutes=10)
+    world.pass_(seconds=2)
+    assert passed
+    assert world.row().state is State.MERGED
+
+
+def test_a_refusal_that_reading_does_not_bear_out_is_tried_again_soon(world: World) -> None:
+    asked(world)
+    world.github.fail("PUT", "/merge", 405, {"message": "Pull Request is not mergeable"})
+    world.decide()
+    world.settle()
+    world.pass_(seconds=2)
+    assert world.row().state is State.MERGED
+    assert "held" not in what(world)
+
+
+@pytest.mark.parametrize("conclusion", ["failure", None])
+def test_a_check_that_is_not_required_is_not_said_to_hold_it(world: World, conclusion: str | None) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development"], approvals=1)
+    number = asked(world, author="qa-gate-bot")
+    status = "completed" if conclusion else "in_progress"
+    world.github.set_check(SHOP, world.github.pull(number).head_sha, "lint", status, conclusion)
+    world.decide()
+    try_for(world, 1)
+    assert "approving review is required" in (world.row().hold or "")
+    assert world.row().stuck
+
+
+def test_a_red_check_that_is_not_required_is_not_blamed_for_one_that_runs(world: World) -> None:
+    _number, head = held_by_a_build(world)
+    world.github.set_check(SHOP, head, "lint", conclusion="failure")
+    world.pass_(minutes=11)
+    assert '"build" is in progress' in (world.row().hold or "")
+    assert not world.row().stuck
+    assert comments(world) == []
+
+
+def test_a_review_that_github_dismissed_with_a_carried_yes_is_given_again_once(world: World) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development"], approvals=1, strict=True)
+    number = asked(world)
+    world.github.commit(SHOP, "development", {"other.py": "other\n"}, "Other", "kim")
+
+    def dismiss(method: str, path: str, phase: str) -> None:
+        if method == "PUT" and path.endswith("/update-branch") and phase == "after":
+            for review in world.github.pull(number).reviews:
+                review.state = "DISMISSED"
+
+    world.github.on_call = dismiss
+    world.decide()
+    try_for(world, 2)
+    assert world.row().state is State.MERGED
+    reviews = world.github.pull(number).reviews
+    assert [review.state for review in reviews] == ["DISMISSED", "APPROVED"]
+    assert reviews[-1].commit_id == world.github.pull(number).head_sha
+
+
+def test_a_carried_yes_that_needs_a_second_reviewer_is_given_again_only_once(world: World) -> None:
+    number, _head = held_by_a_build(world)
+    world.github.protect(SHOP, "development", ["qa-gate/development"], approvals=2)
+    world.github.commit(SHOP, "development", {"other.py": "other\n"}, "Other", "kim")
+    update_branch(world)
+    try_for(world, 25)
+    assert "At least 2 approving reviews" in (world.row().hold or "")
+    assert len(world.github.pull(number).reviews) == 2
+
+
+def held_by_a_red_build(world: World) -> tuple[int, str]:
+    """An approved pull request whose build is red, which the developer was told: number and head."""
+    number, head = held_by_a_build(world)
+    world.github.set_check(SHOP, head, "build", conclusion="failure")
+    world.settle()
+    (comment,) = comments(world)
+    assert "red" in comment
+    return number, head
+
+
+def test_the_comment_about_a_red_check_follows_it_to_the_merge(world: World) -> None:
+    _number, head = held_by_a_red_build(world)
+    world.github.set_check(SHOP, head, "build", "in_progress", None)
+    world.pass_(minutes=11)
+    (comment,) = comments(world)
+    assert ("still running" in comment, "red" in comment) == (True, False)
+    world.github.set_check(SHOP, head, "build")
+    world.settle()
+    assert world.row().state is State.MERGED
+    (comment,) = comments(world)
+    assert comment.startswith("**Merged.**")
+
+
+@pytest.mark.parametrize("end", ["push", "close", "take back"])
+def test_the_comment_about_a_red_check_says_that_the_yes_is_gone(world: World, end: str) -> None:
+    number, _head = held_by_a_red_build(world)
+    match end:
+        case "push":
+            world.commit("gift-cards", "More", cards_py="more\n")
+        case "close":
+            world.github.close(number)
+        case _:
+            world.decide("take_back")
+    world.settle()
+    assert comments(world)[0].startswith("**The approval does not stand any more,**")
+    before = len(world.github.calls)
+    world.pass_(hours=1)
+    assert [call.path for call in world.github.calls[before:] if "comments" in call.path] == []
+
+
+def test_a_deleted_comment_about_a_red_check_is_not_written_anew_only_to_say_that_it_is_over(
+    world: World,
+) -> None:
+    _number, head = held_by_a_red_build(world)
+    world.github.repo().comments.clear()
+    world.github.set_check(SHOP, head, "build")
+    world.settle()
+    assert world.row().state is State.MERGED
+    assert comments(world) == []
+
+
+def test_a_twin_takes_its_own_success_back_from_where_it_stood_before(world: World) -> None:
+    number, head = held_by_a_build(world)
+    other = asked(world, branch="other-one")
+    world.github.force_push(SHOP, "gift-cards", world.github.pull(other).head_sha)
+    world.settle()
+    assert world.statuses(head)[-1] == "qa-gate/development pending"
+    assert world.row(number).success_on == ()
+    assert said(world, other).startswith("pending: Waiting for Lily")
+
+
+def test_squashed_by_hand_under_a_standing_yes_leaves_no_success(world: World) -> None:
+    number, head = held_by_a_build(world)
+    world.github.merge_as("kim", number, method="squash")
+    world.settle()
+    assert (world.row().state, world.row().bypassed) == (State.MERGED, False)
+    assert world.statuses(head)[-1] == "qa-gate/development pending"
+
+
+def test_a_twin_that_her_yes_merged_too_is_no_bypass(world: World) -> None:
+    number = asked(world)
+    world.github.force_push(SHOP, "same", world.github.pull(number).head_sha)
+    twin = world.github.open_pull_request(SHOP, "same", title="The same")
+    world.settle()
+    world.decide()
+    world.settle()
+    world.pass_(hours=1)
+    assert [world.row(one).bypassed for one in (number, twin)] == [False, False]
+    assert world.row(twin).state is State.MERGED
+    assert [mail.subject for mail in world.inbox.mails if "Merged without" in mail.subject] == []
+    assert world.store.reviews.history(world.row(twin).id)[-1].detail == (
+        f"it has the commits of #{number}, which Lily approved"
+    )
+    assert world.github.pull(twin).reviews == []
+    assert len(world.github.pull(number).reviews) == 1
+
+
+@pytest.mark.parametrize("answer", ["reject", None])
+def test_a_twin_without_a_yes_makes_no_merge_one_with(world: World, answer: str | None) -> None:
+    number = asked(world)
+    world.github.force_push(SHOP, "same", world.github.pull(number).head_sha)
+    twin = world.github.open_pull_request(SHOP, "same", title="The same")
+    world.settle()
+    if answer:
+        world.decide(answer, "No.")
+    world.settle()
+    world.github.merge_as("kim", twin)
+    world.settle()
+    assert [world.row(one).bypassed for one in (number, twin)] == [True, True]
+
+
+def test_what_happens_while_a_merge_is_looked_into_is_not_overlooked(world: World) -> None:
+    number = asked(world)
+    did: list[str] = []
+
+    def close_and_reopen(method: str, path: str, phase: str) -> None:
+        if method == "PUT" and phase == "before" and not did:
+            did.append("closed")
+            world.github.close(number)
+            world.github.settle()
+        elif method == "GET" and path.endswith(f"/pulls/{number}") and phase == "after" and did == ["closed"]:
+            did.append("reopened")
+            world.github.reopen(number)
+            world.github.settle()
+
+    world.github.on_call = close_and_reopen
+    world.decide()
+    world.settle()
+    assert did == ["closed", "reopened"]
+    assert world.row().open
+    assert world.row().state is State.TO_ASK
+
+
+def test_a_yes_of_who_is_no_reviewer_any_more_merges_nothing_and_another_is_asked(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(QA_REVIEWERS="Lily <lily@example.com>, Max <max@example.com>")
+    _number, head = held_by_a_build(world)
+    others = world.gate.policy.reviewers[1:]
+    world.gate = replace(world.gate, policy=replace(world.gate.policy, reviewers=others))
+    world.github.set_check(SHOP, head, "build")
+    world.settle()
+    assert (world.row().state, world.row().decision) == (State.WAITING, None)
+    assert said(world).startswith("pending: Waiting for Max")
+    assert "Lily is not a reviewer any more" in comments(world)[0]
+    assert world.inbox.mails[-1].to == "Max <max@example.com>"
+    world.decide()
+    world.settle()
+    assert world.row().state is State.MERGED
+    assert "asked, approved, held, taken_back, asked, approved, merged" in ", ".join(what(world))
 
 
 # --- Missed webhooks ----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import string
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -244,3 +245,18 @@ def test_a_link_shows_neither_address_nor_name() -> None:
     token = token_of(links.decide_url(QUESTION, NOW))
     readable = base64.urlsafe_b64decode(token.partition(".")[0] + "==")
     assert readable == f'[7,2,"{LILY}","approve"]'.encode()
+
+
+def test_a_marker_is_one_for_each_thing_and_nobody_guesses_it() -> None:
+    (marker,) = links.markers("7 held")
+    assert re.fullmatch(r"<!-- qa-gate 7 held [0-9a-f]{32} -->", marker)
+    assert links.markers("7 held") == [marker]
+    assert marker not in links.markers("7.1.1") + Links([OLD_KEY], PUBLIC_URL, 30).markers("7 held")
+
+
+def test_a_marker_of_an_older_key_is_still_known() -> None:
+    rotated = Links([KEY, OLD_KEY], PUBLIC_URL, 30)
+    assert rotated.markers("7 held") == [
+        *links.markers("7 held"),
+        *Links([OLD_KEY], PUBLIC_URL, 30).markers("7 held"),
+    ]

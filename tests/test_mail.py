@@ -28,6 +28,7 @@ from app.mail import (
     compose_digest,
     compose_request,
     compose_sign_in,
+    held,
 )
 from app.review import Change, ChangedFile, Choice, Commit, Reviewer, Snapshot, State
 from demo.inbox import PretendInbox
@@ -598,6 +599,24 @@ def test_note_cannot_forge_a_marker_or_a_tag_or_leave_its_quote() -> None:
 
 def test_taking_back_has_words_too() -> None:
     assert comment(Choice.TAKE_BACK, "Lily", "", MARKER).startswith("**Lily took the answer back.**")
+
+
+def test_the_names_of_checks_act_on_nothing_in_the_gates_comment() -> None:
+    name = "[Sign in](https://evil.example) @acme/all closes #1 ![x](https://evil.example/p.png) <!-- -->"
+    said = held(f"An automatic check is red ({name}).", MARKER)
+    for acting in ("](", "@acme", "#1", "https:/", "<!-- -->"):
+        assert acting not in said
+    assert said.endswith(f"\n\n{MARKER}\n")
+
+
+def test_a_comment_about_what_was_in_the_way_says_when_that_is_over() -> None:
+    assert held(None, MARKER, is_merged=True).startswith("**Merged.**")
+    assert held(None, MARKER).startswith("**The approval does not stand any more,**")
+
+
+def test_an_answer_that_stands_no_more_names_the_version_it_was_about() -> None:
+    said = comment(Choice.REJECT, "Lily", "The total is wrong.", MARKER, "abc1234")
+    assert "> The total is wrong.\n\nThis was about abc1234. It does not stand any more," in said
 
 
 # --- Sending ------------------------------------------------------------------------------------------------

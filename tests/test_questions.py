@@ -229,3 +229,14 @@ def test_she_asks_from_her_phone(world: World, open_page: Callable[..., Page]) -
     world.settle()
     page.reload()
     expect(page.get_by_role("region", name="Questions").get_by_text("sam answered")).to_be_visible()
+
+
+def test_a_strangers_marker_swallows_no_question(world: World) -> None:
+    world.github.add_person("eva", association="NONE")
+    number = world.open()
+    world.settle()
+    world.github.comment(number, "<!-- qa-gate 1 question 1 -->", by="eva")
+    world.decide("question", QUESTION)
+    world.settle()
+    assert QUESTION in comments(world)[-1]
+    assert world.row().said_question == 1

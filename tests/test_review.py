@@ -249,9 +249,15 @@ def test_a_success_in_the_same_place_is_overwritten_by_one_call() -> None:
 
 @pytest.mark.parametrize("method,states", [("merge", []), ("squash", ["pending"]), ("rebase", ["pending"])])
 def test_a_merged_success_stays_only_after_a_merge_commit(method: str, states: list[str]) -> None:
-    merged = row(State.MERGED, decision=decision(), success_on=(f"{HEAD} qa-gate/development",))
+    place = (f"{HEAD} qa-gate/development",)
+    merged = row(State.MERGED, decision=decision(), success_on=place, merged_by_gate=True)
     shown = statuses_to_say(merged, replace(POLICY, merge_method=method))
     assert [status.state for status in shown] == states
+
+
+def test_a_success_goes_when_somebody_else_merged_it_in_whatever_way() -> None:
+    merged = row(State.MERGED, decision=decision(), success_on=(f"{HEAD} qa-gate/development",))
+    assert [status.state for status in statuses_to_say(merged, POLICY)] == ["pending"]
 
 
 def test_a_merge_around_the_gate_never_shows_as_waiting() -> None:

@@ -197,14 +197,14 @@ class GitHub(Branches):
             said = call(found, "PATCH", f"/issues/comments/{comment_id}", body={"body": body})
             insist(integer(said.data, "id", 1, MOST_ID) == comment_id)
 
-    def find_comment(self, repository: str, number: int, marker: str) -> int | None:
-        """Return the id of the oldest comment that holds the marker, or None: one GET for each 100 comments.
+    def find_comment(self, repository: str, number: int, *markers: str) -> int | None:
+        """Return the id of the oldest comment that holds one of the markers, or None: one GET for each 100 comments.
 
         https://docs.github.com/en/rest/issues/comments#list-issue-comments
         """
         with self._repository(repository) as found:
             comments = found.get_issue(number).get_comments()
-            return next((said.id for said in comments if marker in (said.body or "")), None)
+            return next((said.id for said in comments if _holds(said.body, markers)), None)
 
     def comments_after(self, repository: str, number: int, heard: int) -> list[Comment]:
         """Return the comments on a pull request that came after one, oldest first: one GET for each 100 comments.
@@ -221,15 +221,15 @@ class GitHub(Branches):
                     break
         return [comment for comment in said if comment.id > heard]
 
-    def has_said(self, repository: str, number: int, marker: str) -> bool:
-        """Tell whether a review or comment holds the marker: one GET for each 100 of either.
+    def has_said(self, repository: str, number: int, *markers: str) -> bool:
+        """Tell whether a review or comment holds one of the markers: one GET for each 100 of either.
 
         GitHub gives both lists oldest first only; asking for the last page would cost a call more.
         """
         with self._repository(repository) as found:
             reviews, comments = found.get_pull(number).get_reviews(), found.get_issue(number).get_comments()
             bodies = chain((said.body for said in reviews), (said.body for said in comments))
-            return any(marker in (body or "") for body in bodies)
+            return any(_holds(body, markers) for body in bodies)
 
     def merge(
         self,
@@ -265,6 +265,10 @@ class GitHub(Branches):
             path, wish = f"/pulls/{number}/update-branch", {"expected_head_sha": expected_head_sha}
             # PyGithub's own update_branch says only False, whatever the reason.
             call(found, "PUT", path, wanted=(202,), body=wish)
+
+
+def _holds(body: str | None, markers: tuple[str, ...]) -> bool:
+    return any(marker in (body or "") for marker in markers)
 
 
 def _ask_for_page(found: Repository, query: dict[str, str | int], etag: str | None) -> Answer:

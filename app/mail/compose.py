@@ -134,10 +134,13 @@ def compose_sign_in(reviewer: Reviewer, url: str) -> Mail:
     )
 
 
-def comment(choice: Choice, reviewer_name: str, note: str, marker: str) -> str:
-    """Return a reviewer's word as Markdown for GitHub, her note quoted, the hidden marker on the last line."""
+def comment(choice: Choice, reviewer_name: str, note: str, marker: str, version: str | None = None) -> str:
+    """Return a reviewer's word as Markdown for GitHub, her note quoted, the hidden marker on the last line.
+
+    `version` names the commit that it was about, where it does not stand any more.
+    """
     values = {"choice": choice, "name": reviewer_name, "note": note.strip(), "marker": marker}
-    return tidy(render("github/review.md", values))
+    return tidy(render("github/review.md", {**values, "version": version}))
 
 
 def question(name: str, words: str, marker: str) -> str:
@@ -145,9 +148,12 @@ def question(name: str, words: str, marker: str) -> str:
     return tidy(render("github/question.md", {"name": name, "words": words, "marker": marker}))
 
 
-def held(why: str, marker: str) -> str:
-    """Return, as Markdown for GitHub, why a yes is not merged yet, with the hidden marker on the last line."""
-    return tidy(render("github/held.md", {"why": why, "marker": marker}))
+def held(why: str | None, marker: str, *, is_merged: bool = False) -> str:
+    """Return, as Markdown for GitHub, why a yes is not merged yet, with the hidden marker on the last line.
+
+    `why` is None where nothing is in its way any more, or no yes is there.
+    """
+    return tidy(render("github/held.md", {"why": why, "marker": marker, "is_merged": is_merged}))
 
 
 def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, Any]:

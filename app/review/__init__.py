@@ -50,7 +50,7 @@ from app.review.rules import (
 )
 from app.review.wanted import (
     context_of,
-    marker_of,
+    mark_of,
     said,
     stale_successes,
     statuses_to_say,
@@ -98,7 +98,7 @@ __all__ = [
     "event_of",
     "follow",
     "is_dead_end",
-    "marker_of",
+    "mark_of",
     "may_ask",
     "may_be_carried",
     "next_digest",

@@ -24,10 +24,10 @@ def success_key(status: Status) -> str:
     return f"{status.sha} {status.context}"
 
 
-def marker_of(row: Review) -> str:
-    """Return the hidden marker that ends the words of this row's standing decision at GitHub."""
+def mark_of(row: Review) -> str:
+    """Return what the hidden marker at GitHub calls the standing decision of this row."""
     number = row.decision.number if row.decision else 0
-    return f"<!-- qa-gate {row.id}.{row.round}.{number} -->"
+    return f"{row.id}.{row.round}.{number}"
 
 
 def statuses_to_say(row: Review, policy: Policy) -> list[Status]:
@@ -73,8 +73,11 @@ def _is_said(status: Status, row: Review) -> bool:
 
 
 def _kept_by_merge(row: Review, policy: Policy) -> str | None:
-    """Return the success that may stay: a merge commit takes the very commit in; a squash does not."""
-    if row.state is State.MERGED and row.has_yes and not row.bypassed and policy.method_for(row) == "merge":
+    """Return the success that may stay: a merge commit takes the very commit in; a squash does not.
+
+    How somebody else merged it is not known.
+    """
+    if row.merged_by_gate and not row.bypassed and policy.method_for(row) == "merge":
         return f"{row.head_sha} {context_of(row.base)}"
     return None
 

@@ -89,7 +89,8 @@ class Arrivals:
 
     def record_checked(self, delivery: str, repository_id: int, sha: str) -> Recorded:
         """Wake the reviews whose head this is: its checks have changed. A fork's event names no pull request."""
-        waits = reviews.c.state.in_((State.TO_ASK, State.TO_MERGE))
+        # While a merge is out, its refusal may be from before the check passed.
+        waits = reviews.c.state.in_((State.TO_ASK, State.TO_MERGE, State.MERGING))
         heads = (reviews.c.repository_id == repository_id, reviews.c.head_sha == sha, waits)
         return self._nudge(delivery, heads, custom=(repository_id, "has_checks"))
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from app.review import (
     Choice,
     Decision,
+    PullRequest,
     Review,
     Reviewer,
     Snapshot,
@@ -184,15 +185,16 @@ class Reviews:
         with self._database.read() as connection:
             return [(row.round, row.asked_at) for row in connection.execute(made.order_by(rounds.c.round))]
 
-    def twins(self, row: Review) -> list[Review]:
-        """Return the other open pull requests with the same head and base: they share a status."""
-        same = (
-            reviews.c.repository_id == row.repository_id,
-            reviews.c.head_sha == row.head_sha,
-            reviews.c.base == row.base,
-            reviews.c.open,
-            reviews.c.id != row.id,
-        )
+    def twins(self, pull: Review | PullRequest, *, only_open: bool = True) -> list[Review]:
+        """Return the other pull requests, usually the open ones, with the same head and base: they share a status."""
+        same = [
+            reviews.c.repository_id == pull.repository_id,
+            reviews.c.head_sha == pull.head_sha,
+            reviews.c.base == pull.base,
+            reviews.c.number != pull.number,
+        ]
+        if only_open:
+            same.append(reviews.c.open)
         with self._database.read() as connection:
             found = connection.execute(select(reviews).where(*same).order_by(reviews.c.number))
             return [review_from(row) for row in found]

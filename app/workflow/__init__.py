@@ -34,7 +34,7 @@ from app.workflow.letters import (
     where_to_try,
 )
 from app.workflow.looking import look_around, set_looks
-from app.workflow.merging import merge
+from app.workflow.merging import disown, merge
 from app.workflow.releasing import keep_release
 from app.workflow.saying import say
 from app.workflow.talking import talk
@@ -76,6 +76,7 @@ def advance(gate: Gate, claim: Claim) -> Rest:
         return Rest()
     work = Work(gate, claim, row)
     look(work)
+    disown(work)
     find_try_url(work)
     wait = hand_over(work) if work.row.state is State.WAITING else ask(work)
     say(work)

@@ -86,8 +86,9 @@ def take_in(work: Work, facts: PullRequest) -> None:
     changes: dict[str, Any] = {name: getattr(facts, name) for name in _COPIED}
     if move and move.to is State.MERGED:
         changes["merge_commit"] = facts.merge_commit
-        changes["bypassed"] = not covers(row, facts)
-        changes["merged_by_gate"] = row.state is State.MERGING and not changes["bypassed"]
+        changes["merged_by_gate"] = row.state is State.MERGING and covers(row, facts)
+        move, shared = as_its_twin(work, facts, move)
+        changes |= shared
     elif row.state is State.MERGED and facts.merged and facts.base != row.base:
         # GitHub's merge names no base: a retarget in the last instant took it where no yes was given for.
         changes["bypassed"] = True
@@ -100,7 +101,29 @@ def take_in(work: Work, facts: PullRequest) -> None:
         happened.append(Happening("edited", "GitHub"))
         changes["edited"] = words
     news = bypass_letters(work) if is_news else []
-    work.keep(move=move, happened=happened, news=news, seen_rev=row.rev, asked_again=False, **changes)
+    if row.asked_again:
+        # Only a request from before the read is answered by it.
+        changes["asked_again"] = False
+    work.keep(move=move, happened=happened, news=news, seen_rev=work.read_rev, **changes)
+
+
+def as_its_twin(work: Work, facts: PullRequest, move: Move) -> tuple[Move, dict[str, Any]]:
+    """Return the move of a merge, and what tells whether it passed the gate by: a twin's yes covers it as its own does.
+
+    GitHub marks every pull request as merged whose commits a merge of any of them brought.
+    """
+    if covers(work.row, facts):
+        return move, {"bypassed": False}
+    for twin in work.gate.store.reviews.twins(facts, only_open=False):
+        if twin.decision and twin.has_yes and not twin.bypassed:
+            why = f"it has the commits of #{twin.number}, which {twin.decision.by} approved"
+            # It was said there, and is not said again here.
+            given = {
+                "decision": twin.decision,
+                "said_review": max(work.row.said_review, twin.decision.number),
+            }
+            return replace(move, why=why), {"bypassed": False, **given}
+    return move, {"bypassed": True}
 
 
 def _edited(work: Work, facts: PullRequest) -> tuple[str, str] | None:

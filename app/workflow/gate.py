@@ -50,13 +50,17 @@ class Rest:
 
 
 class Work:
-    """One review in the hands of a worker: the lease, the row as last written, facts and checks as last read."""
+    """One review in the hands of a worker: the lease, the row as last written, facts and checks as last read.
+
+    `read_rev` is the row's `rev` from before the facts were asked for: what came later may not be in them.
+    """
 
     def __init__(self, gate: Gate, claim: Claim, row: Review) -> None:
         self.gate = gate
         self.claim = claim
         self.row = row
         self.facts: PullRequest | None = None
+        self.read_rev = row.rev
         self.checks: Checks | None = None
 
     def keep(self, **changes: Any) -> None:
@@ -65,6 +69,7 @@ class Work:
 
     def read(self) -> PullRequest:
         """Read the pull request from GitHub, once a call."""
+        self.read_rev = self.row.rev
         self.facts = self.gate.github.pull_request(self.row.repository, self.row.number)
         if self.facts.repository_id != self.row.repository_id:
             raise Refused(f"Another repository now has the name {self.row.repository}.", "missing")

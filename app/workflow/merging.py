@@ -12,7 +12,7 @@ from app.github_client import Moved, Refused, TryAgain
 from app.review import Event, PullRequest, State, context_of, next_move, statuses_to_say
 from app.store import Happening, outcome_letter
 from app.workflow.asking import settle, take_in
-from app.workflow.gate import SOON, Rest, Work
+from app.workflow.gate import HOURLY, SOON, Rest, Work
 from app.workflow.saying import say, say_hold
 
 AT_ONCE = timedelta(0)
@@ -24,12 +24,38 @@ LOOK_AGAIN = timedelta(minutes=10)
 TELL_AFTER = timedelta(minutes=5)
 # So often in a row GitHub may put a merge off before that is shown as a reason.
 PATIENCE = 3
+NOT_NAMED = "{} is not a reviewer any more, so another is asked."
 CONFLICT = "It clashes with another change: the developer must resolve the conflict."
 KEPT = (
     "GitHub would delete {} after the merge: protect that branch, or switch off “Automatically delete head "
     "branches” in the repository's settings."
 )
 BEHIND = "It must be brought up to date with {} first: the developer must do that."
+STAYS = "GitHub says that the code changed, but shows no change. The gate keeps trying."
+NOT_COUNTED = (
+    "GitHub does not count the gate's own word: the required check belongs to another app. "
+    "Whoever runs the gate must mend that."
+)
+# How a step ends that only said once more what GitHub seems to have lost.
+SAID_AGAIN = "GitHub misses the gate's own status; it was set again."
+REVIEWED_AGAIN = "GitHub misses the gate's own review; it was given again."
+# How GitHub says that a check has no result yet.
+RUNNING = ("pending", "in progress", "queued")
+# What ends only when somebody changes a setting or a right.
+LASTING = frozenset({"rights", "missing", "method", "invalid"})
+
+
+def disown(work: Work) -> None:
+    """Take back a yes whose giver is not a reviewer any more, before it merges anything: another is asked (`away`)."""
+    row, decision = work.row, work.row.decision
+    if row.state is not State.TO_MERGE or decision is None or work.gate.policy.reviewer(decision.reviewer):
+        return
+    work.keep(
+        move=next_move(State.TO_MERGE, Event.TAKE_BACK),
+        decisions=row.decisions + 1,
+        reviewer=decision.reviewer,
+        happened=[Happening("taken_back", "qa-gate", NOT_NAMED.format(decision.by))],
+    )
 
 
 def merge(work: Work) -> Rest:
@@ -51,8 +77,8 @@ def merge(work: Work) -> Rest:
     try:
         commit = work.gate.github.merge(row.repository, row.number, row.head_sha, method)
     except Moved:
-        work.keep(move=next_move(State.MERGING, Event.STILL_OPEN))
-        return Rest(wait=SOON)
+        settle(work)
+        return unmoved(work)
     except TryAgain as unknown:
         return unanswered(work, unknown)
     except Refused as refusal:
@@ -86,7 +112,8 @@ def unanswered(work: Work, unknown: TryAgain) -> Rest:
     if work.facts.mergeable_state == "behind":
         return update(work)
     # Right after our own success GitHub may still miss it; when it goes on, somebody has to know.
-    if work.facts.mergeable_state == "blocked" and work.claim.attempts >= PATIENCE:
+    is_lasting = work.claim.attempts >= PATIENCE or work.row.hold == NOT_COUNTED
+    if work.facts.mergeable_state == "blocked" and is_lasting:
         return blocked(work, unknown.reason)
     return Rest(unknown.after, unknown.reason, failed=True)
 
@@ -96,6 +123,8 @@ def refused(work: Work, refusal: Refused) -> Rest:
     settle(work)
     if work.row.state is not State.TO_MERGE or work.facts is None:
         return Rest(wait=AT_ONCE)
+    if refusal.kind in LASTING:
+        return hold(work, refusal.reason, again=HOURLY)
     match work.facts.mergeable_state:
         case "dirty":
             return hold(work, CONFLICT, for_developer=True)
@@ -103,10 +132,20 @@ def refused(work: Work, refusal: Refused) -> Rest:
             return update(work)
         case "blocked":
             return blocked(work, refusal.reason)
-        case "unknown" if work.claim.attempts < PATIENCE:
-            return Rest(SOON, refusal.reason, failed=True)  # GitHub is still finding out
+        case _ if work.claim.attempts < PATIENCE:
+            # GitHub is still finding out, or what was in the way has gone meanwhile.
+            return Rest(SOON, refusal.reason, failed=True)
         case _:
             return hold(work, refusal.reason)
+
+
+def unmoved(work: Work) -> Rest:
+    """Go on after GitHub said that the head is another: at once if it is, else ever later, and not without a word."""
+    if work.row.state is not State.TO_MERGE:
+        return Rest(wait=AT_ONCE)
+    if work.claim.attempts < PATIENCE:
+        return Rest(None, STAYS, failed=True)
+    return hold(work, STAYS)
 
 
 def update(work: Work) -> Rest:
@@ -119,7 +158,7 @@ def update(work: Work) -> Rest:
     try:
         work.gate.github.update_branch(row.repository, row.number, row.head_sha)
     except Moved:
-        return Rest(wait=SOON)
+        return unmoved(work)
     except Refused:
         return hold(work, behind, for_developer=True)
     work.keep(happened=[Happening("updated", "qa-gate", f"with {row.base}")])
@@ -129,12 +168,16 @@ def update(work: Work) -> Rest:
 def blocked(work: Work, reason: str) -> Rest:
     """Say what a protected branch still waits for: checks that run, checks that are red, or what GitHub says."""
     if context_of(work.row.base) in reason:
-        # Somebody wrote over our own status: what we believe to have said is not there any more.
-        work.keep(said_status="")
-        return Rest(wait=SOON)
+        return unheard(work, reason)
+    if "status check" not in reason:
+        return unreviewed(work, reason)
     checks = work.gate.github.checks(work.row.repository, work.row.head_sha)
     work.keep()
-    names = ", ".join(checks.names)
+    # GitHub names one that is missing, and only counts several; what is not required is red for nobody.
+    named = [name for name in checks.names if f'"{name}"' in reason]
+    if 'status check "' in reason and not named:
+        return hold(work, reason, stuck=not any(word in reason for word in RUNNING))
+    names = ", ".join(named or checks.names)
     if checks.state == "red":
         return hold(
             work, f"An automatic check is red ({names}): the developer must mend it.", for_developer=True
@@ -148,10 +191,30 @@ def blocked(work: Work, reason: str) -> Rest:
     return hold(work, reason)
 
 
-def hold(work: Work, why: str, *, for_developer: bool = False, stuck: bool = True) -> Rest:
+def unheard(work: Work, reason: str) -> Rest:
+    """Say our own status again, for somebody may have written over it; if GitHub still misses it, it never counts."""
+    if work.row.problem == SAID_AGAIN or (work.row.hold == NOT_COUNTED and "expected" in reason):
+        return hold(work, NOT_COUNTED)
+    work.keep(said_status="")
+    return Rest(SOON, SAID_AGAIN, failed=True)
+
+
+def unreviewed(work: Work, reason: str) -> Rest:
+    """Review the new head of a yes that was carried over, once: GitHub may dismiss what was said of the one before."""
+    row, last = work.row, work.gate.store.reviews.last_decision(work.row.id)
+    is_carried = last is not None and last.head_sha != row.head_sha
+    if "review" not in reason or not is_carried or row.problem == REVIEWED_AGAIN or row.hold == reason:
+        return hold(work, reason)
+    work.keep(said_review=row.decisions - 1, saying=0)
+    return Rest(SOON, REVIEWED_AGAIN, failed=True)
+
+
+def hold(
+    work: Work, why: str, *, for_developer: bool = False, stuck: bool = True, again: timedelta = LOOK_AGAIN
+) -> Rest:
     """Keep a yes that cannot be merged now, and show why on the page, in the status, and to who must act.
 
-    `stuck`: this does not end by itself, so who said yes is told of it after a while.
+    `stuck`: this does not end by itself, so who said yes is told of it after a while. `again`: when it is tried next.
     """
     row = work.row
     if row.hold != why:
@@ -159,5 +222,5 @@ def hold(work: Work, why: str, *, for_developer: bool = False, stuck: bool = Tru
         work.keep(hold=why, stuck=stuck, news=news, happened=[Happening("held", "GitHub", why)])
     say(work)
     if for_developer:
-        say_hold(work)
-    return Rest(wait=LOOK_AGAIN)
+        say_hold(work, is_news=True)
+    return Rest(wait=again)

@@ -5,7 +5,7 @@ The rules say what is wanted; here the first difference between wanted and said 
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any
 
 from app import mail
@@ -15,26 +15,31 @@ from app.review import (
     Review,
     State,
     Status,
-    marker_of,
+    context_of,
+    mark_of,
     said,
     statuses_to_say,
     success_key,
     wants_review,
 )
-from app.store import Happening, Overtaken
+from app.store import DECISIONS, Happening, Overtaken
 from app.workflow.gate import Work
 
 
 def say(work: Work) -> None:
     """Tell GitHub what it should show and does not show yet."""
     statuses = statuses_to_say(work.row, work.gate.policy)
-    if statuses and not is_a_twins(work):
-        for status in statuses:
-            say_status(work, status)
+    if statuses and is_a_twins(work):
+        # Only what stands elsewhere is this one's own.
+        shared = (work.row.head_sha, context_of(work.row.base))
+        statuses = [status for status in statuses if (status.sha, status.context) != shared]
+    for status in statuses:
+        say_status(work, status)
     if wants_review(work.row):
         say_review(work)
-    elif work.row.state is State.WAITING and work.row.decisions > work.row.said_review:
-        say_taken_back(work)
+    elif work.row.decisions > work.row.said_review:
+        say_overtaken(work)
+    say_hold(work, is_news=False)
 
 
 def is_a_twins(work: Work) -> bool:
@@ -70,56 +75,70 @@ def say_status(work: Work, status: Status) -> None:
 
 
 def say_review(work: Work) -> None:
-    """Give the reviewer's word as a review, or where GitHub refuses that, as a comment; nothing waits for it.
+    """Give the reviewer's standing word as a review, or where GitHub refuses that, as a comment."""
+    row, decision = work.row, work.row.decision
+    if decision is None:
+        return
+
+    def put(marker: str) -> str | None:
+        body = mail.comment(decision.choice, decision.by, decision.note, marker)
+        return _say_words(work.gate.github, row, decision.choice, body)
+
+    _say_once(work, decision.number, mark_of(row), put)
+
+
+def say_overtaken(work: Work) -> None:
+    """Tell the developer an answer that stands no more: one that was taken back, or voided before GitHub was told."""
+    row, last = work.row, work.gate.store.reviews.last_decision(work.row.id)
+    if last is None:
+        return
+    choice = next(choice for choice, what in DECISIONS.items() if what == last.what)
+    version = None if choice is Choice.TAKE_BACK else last.head_sha[:7]
+
+    def put(marker: str) -> str | None:
+        return _say_comment(
+            work.gate.github, row, mail.comment(choice, last.who, last.detail, marker, version)
+        )
+
+    _say_once(work, row.decisions, f"{row.id}.{last.round}.{row.decisions}", put)
+
+
+def _say_once(work: Work, number: int, mark: str, put: Callable[[str], str | None]) -> None:
+    """Say a decision; nothing waits for it, and `put` returns why GitHub refused it, if it did.
 
     The call is not idempotent: after a crash its hidden marker is looked for first.
     """
-    row, github, decision = work.row, work.gate.github, work.row.decision
-    if decision is None:
-        return
-    marker = marker_of(row)
-    already = row.saying == decision.number and github.has_said(row.repository, row.number, marker)
-    if not already:
-        work.keep(saying=decision.number)
-        body = mail.comment(decision.choice, decision.by, decision.note, marker)
-        unsaid = _say_words(github, row, decision.choice, body)
-        happened = [Happening("unsaid", "GitHub", unsaid)] if unsaid else []
-        work.keep(said_review=decision.number, happened=happened)
-    else:
-        work.keep(said_review=decision.number)
+    row, markers, unsaid = work.row, work.gate.links.markers(mark), None
+    if row.saying != number or not work.gate.github.has_said(row.repository, row.number, *markers):
+        work.keep(saying=number)
+        unsaid = put(markers[0])
+    happened = [Happening("unsaid", "GitHub", unsaid)] if unsaid else []
+    work.keep(said_review=number, happened=happened)
 
 
-def say_taken_back(work: Work) -> None:
-    """Tell the developer that the last answer, which GitHub still shows as a review, does not hold any more."""
+def say_hold(work: Work, *, is_news: bool) -> None:
+    """Tell the developer what is in the way, in one comment that is edited and never repeated.
+
+    Without `is_news` only a comment that is there is brought up to date, also when nothing is in the way any more.
+    """
     row, github = work.row, work.gate.github
-    last = work.gate.store.reviews.last_decision(row.id, row.round)
-    if last and last.what == "taken_back":
-        marker = f"<!-- qa-gate {row.id}.{row.round}.{row.decisions} -->"
-        body = mail.comment(Choice.TAKE_BACK, last.who, last.detail, marker)
-        if not (row.saying == row.decisions and github.has_said(row.repository, row.number, marker)):
-            work.keep(saying=row.decisions)
-            with suppress(Refused):
-                github.say_comment(row.repository, row.number, body)
-    work.keep(said_review=row.decisions)
-
-
-def say_hold(work: Work) -> None:
-    """Tell the developer what is in the way, in one comment that is edited and never repeated."""
-    row, github = work.row, work.gate.github
-    if row.hold is None or row.said_hold == row.hold:
+    why = row.hold if row.state in (State.TO_MERGE, State.MERGING) else None
+    if row.said_hold == why or (row.said_hold is None and not is_news):
         return
-    marker = f"<!-- qa-gate {row.id} held -->"
-    body = mail.held(row.hold, marker)
+    markers = work.gate.links.markers(f"{row.id} held")
+    body = mail.held(why, markers[0], is_merged=row.state is State.MERGED)
     try:
-        comment = github.find_comment(row.repository, row.number, marker)
+        comment = github.find_comment(row.repository, row.number, *markers)
         work.keep()
-        if comment is None:
+        if comment is not None:
+            github.edit_comment(row.repository, comment, body)
+        elif is_news:
             github.say_comment(row.repository, row.number, body)
         else:
-            github.edit_comment(row.repository, comment, body)
+            why = None  # somebody deleted it, so nothing is said there
     except Refused:
         pass  # the status says it, too; nothing waits for a comment
-    work.keep(said_hold=row.hold)
+    work.keep(said_hold=why)
 
 
 def _say_words(github: GitHub, row: Review, choice: Choice, body: str) -> str | None:
@@ -127,8 +146,14 @@ def _say_words(github: GitHub, row: Review, choice: Choice, body: str) -> str | 
     try:
         github.say_review(row.repository, row.number, row.head_sha, choice, body)
     except Refused:
-        try:
-            github.say_comment(row.repository, row.number, body)
-        except Refused as refusal:
-            return refusal.reason
+        return _say_comment(github, row, body)
+    return None
+
+
+def _say_comment(github: GitHub, row: Review, body: str) -> str | None:
+    """Say it as a comment; return why not when GitHub refuses it."""
+    try:
+        github.say_comment(row.repository, row.number, body)
+    except Refused as refusal:
+        return refusal.reason
     return None

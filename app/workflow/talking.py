@@ -36,13 +36,13 @@ def say_questions(work: Work) -> None:
     asked = work.gate.store.talk.questions(row.id)
     for number in range(row.said_question + 1, len(asked) + 1):
         line = asked[number - 1]
-        marker = f"{OWN}{row.id} question {number} -->"
+        markers = work.gate.links.markers(f"{row.id} question {number}")
         happened = []
         heard = row.heard
         try:
-            found = github.find_comment(row.repository, row.number, marker)
+            found = github.find_comment(row.repository, row.number, *markers)
             work.keep()
-            body = mail.question(line.who, line.detail, marker)
+            body = mail.question(line.who, line.detail, markers[0])
             heard = found or github.say_comment(row.repository, row.number, body)
         except Refused as refusal:
             happened = [Happening("unsaid", "GitHub", refusal.reason)]
