@@ -62,6 +62,7 @@ def create_gate(settings: Settings, store: Store | None = None) -> Gate:
             settings.github_api_url,
             token=settings.github_token,
             app=(app_key[0], app_key[1]) if app_key[0] and app_key[1] else None,
+            clock=store.now,
         ),
         mailer=Mailer(settings.mail_from, settings.ses_configuration_set),
         public_url=settings.public_url,

@@ -253,6 +253,36 @@ def test_a_used_up_rate_limit_is_waited_for_and_nothing_is_asked_meanwhile(world
     assert (world.row().state, world.row().problem) == (State.WAITING, None)
 
 
+LIMIT = {"message": "You have exceeded a secondary rate limit"}
+
+
+def test_while_a_limit_lasts_no_row_calls_github_whoever_wakes_it(world: World) -> None:
+    asked(world, branch="one"), asked(world, branch="two")
+    world.github.fail("GET", "/pulls/", 403, LIMIT, {"Retry-After": "600"})
+    world.commit("one", "More", one_py="more\n")
+    world.settle()
+    calls = len(world.github.calls)
+    world.clock.pass_(seconds=30)
+    world.commit("one", "Still more", one_py="still more\n")
+    world.commit("two", "More", two_py="more\n")
+    world.settle()
+    world.pass_(seconds=569)
+    assert len(world.github.calls) == calls
+    world.pass_(seconds=1)
+    assert {world.row(number).round for number in (1, 2)} == {2}
+
+
+def test_after_a_merge_that_met_a_limit_github_is_read_only_when_it_is_over(world: World) -> None:
+    asked(world)
+    world.github.fail("PUT", "/merge$", 429, LIMIT, {"Retry-After": "600"})
+    world.decide()
+    world.settle()
+    world.pass_(seconds=599)
+    assert (world.row().state, world.github.calls[-1].method) == (State.MERGING, "PUT")
+    world.pass_(seconds=10)
+    assert (world.row().state, world.merges()) == (State.MERGED, 1)
+
+
 def test_a_required_review_is_the_one_that_the_gate_gives(world: World) -> None:
     world.github.protect(SHOP, "development", ["qa-gate/development"], approvals=1)
     approved(world)

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -294,7 +295,9 @@ def test_paths_by_number_answer_the_same(ask: Ask, repo: Repo, number: int) -> N
 
 
 def test_times_are_whole_seconds_in_utc(ask: Ask, number: int, clock: Clock) -> None:
-    assert ask("GET", PULL).body["created_at"] == clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    answer = ask("GET", PULL)
+    assert answer.body["created_at"] == clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert parsedate_to_datetime(answer.headers["Date"]) == clock.now.replace(microsecond=0)
 
 
 # --- Who may ask ---------------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ from app.github_client.fields import Odd
 from app.github_client.reading import etag_of, read_change, read_listed, read_pull_request, read_tree
 from app.review import Checks, Choice, Seen, Status, words_digest
 from demo.github import PretendGitHub
+from tests.builders import NOON, Clock
 
 PAYLOADS = Path(__file__).parent / "payloads"
 JSON = "application/json"
@@ -1014,6 +1015,32 @@ def test_a_used_up_rate_limit_is_waited_for_by_the_caller(pretend: PretendGitHub
     assert timedelta(0) < later.value.after <= timedelta(hours=1)
 
 
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_limit_is_that_of_the_token_and_ends_to_the_second(pretend: PretendGitHub, status: int) -> None:
+    clock = Clock()
+    github = GitHub(pretend.url, token=TOKEN, timeout=5, clock=clock)
+    limit = {"message": "You have exceeded a secondary rate limit."}
+    pretend.fail("GET", "/pulls/1$", status, limit, {"Retry-After": "600"})
+    for waited in (0, 30, 569):
+        clock.pass_(seconds=waited)
+        with pytest.raises(TryAgain) as later:
+            github.pull_request("acme/shop", 1) if waited == 0 else github.say_comment("acme/shop", 1, "x")
+        assert later.value.after == timedelta(seconds=600) - (clock() - NOON)
+        assert len(pretend.calls) == 1
+    clock.pass_(seconds=1)
+    with pytest.raises(Refused):
+        github.pull_request("acme/shop", 1)
+    assert len(pretend.calls) == 2
+
+
+def test_a_server_that_is_busy_is_no_limit_of_the_token(pretend: PretendGitHub, github: GitHub) -> None:
+    pretend.fail("GET", "/pulls/1$", 503, headers={"Retry-After": "600"})
+    for error in (TryAgain, Refused):
+        with pytest.raises(error):
+            github.pull_request("acme/shop", 1)
+    assert len(pretend.calls) == 2
+
+
 def test_what_protection_asks_for_is_told_in_githubs_words(
     pretend: PretendGitHub, github: GitHub, ask: Ask
 ) -> None:
@@ -1602,6 +1629,17 @@ def app_pretend(tmp_path: Path, app_key: tuple[str, str]) -> Iterator[PretendGit
 INSTALLATION = "GET /repos/acme/shop/installation"
 NEW_TOKEN = "POST /app/installations/1001/access_tokens"
 READ = "GET /repos/acme/shop/pulls/1"
+
+
+def test_an_app_that_meets_a_limit_asks_for_no_installation_meanwhile(
+    app_pretend: PretendGitHub, app_key: tuple[str, str]
+) -> None:
+    github = GitHub(app_pretend.url, app=(4711, app_key[0]), timeout=5)
+    app_pretend.fail("GET", "/installation$", 403, {"message": "x"}, {"Retry-After": "600"})
+    for _ in range(2):
+        with pytest.raises(TryAgain):
+            github.pull_request("acme/shop", 1)
+    assert calls_of(app_pretend) == [INSTALLATION]
 
 
 def test_an_app_looks_up_its_installation_once_and_keeps_its_token(
