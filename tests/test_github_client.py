@@ -769,8 +769,13 @@ def test_a_real_pull_request_of_a_list_is_read() -> None:
         seen=parsed(real()).seen,
         updated_at=datetime(2019, 5, 15, 15, 20, 33, tzinfo=UTC),
         closed_at=None,
+        is_from_outside=False,
     )
     assert read_listed(data | {"merged_at": "2019-05-15T15:20:33Z"}).seen.merged
+    assert not read_listed(data | {"author_association": "NONE"}).is_from_outside
+    fork = data | {"head": data["head"] | {"repo": None}}
+    assert not read_listed(fork).is_from_outside
+    assert read_listed(fork | {"author_association": "NONE"}).is_from_outside
 
 
 @pytest.mark.parametrize("key", ["number", "state", "draft", "merged_at", "base", "head", "updated_at"])
@@ -1272,6 +1277,23 @@ def ask_often(pretend: PretendGitHub, ask: Ask) -> Callable[[int], None]:
     return ask_often
 
 
+def test_review_requests_are_one_call_for_each_hundred_events(
+    pretend: PretendGitHub, github: GitHub, ask: Ask
+) -> None:
+    number, _ = ask()
+    pretend.request_review(number, "kim", by="lea")
+    for place in range(98):
+        pretend.label(number, f"label-{place}")
+    (first,) = github.review_requests("acme/shop", number)
+    assert (first[0], len(calls_of(pretend))) == ("lea", 1)
+    assert first[1] == pretend.pull(number).events[0].at
+    pretend.label(number, "one-more")
+    pretend.make_ghost(number)
+    pretend.request_review(number, "kim")
+    assert [by for by, _ in github.review_requests("acme/shop", number)] == ["lea", "ghost"]
+    assert len(calls_of(pretend)) == 2
+
+
 def test_a_list_is_one_call_the_latest_updated_first(pretend: PretendGitHub, ask: Ask, look: Look) -> None:
     (one, sha), (two, _), (three, _) = ask("one"), ask("two"), ask("three")
     for seconds, number in enumerate((three, one, two)):
@@ -1297,9 +1319,10 @@ def test_a_list_is_one_call_the_latest_updated_first(pretend: PretendGitHub, ask
         ),
         updated_at=NOW + timedelta(seconds=1),
         closed_at=None,
+        is_from_outside=False,
     )
     assert (listing.is_unchanged, look.announced) == (False, 0)
-    assert listing.pulls[1].asked_by is None
+    assert listing.pulls[1].requests == ()
 
 
 def test_open_ones_or_all_are_listed(pretend: PretendGitHub, github: GitHub, ask: Ask, look: Look) -> None:

@@ -455,6 +455,75 @@ def test_the_gate_looks_by_itself(world: World) -> None:
     assert world.row().state is State.WAITING
 
 
+def events_read(world: World) -> int:
+    """How often GitHub was asked who requested a review."""
+    return len([call for call in world.github.calls if call.path.endswith("/events")])
+
+
+def test_a_review_request_after_a_rejection_is_found_though_its_webhook_was_lost(world: World) -> None:
+    world.look()
+    number = asked(world)
+    world.decide("reject", "The total is wrong.")
+    world.settle()
+    world.pass_(minutes=30)
+    before = events_read(world)
+    world.github.webhooks_paused = True
+    world.github.edit(number, title="Add gift cards, mended")
+    world.github.request_review(number, "kim")
+    world.pass_(minutes=6)
+    assert (world.row().state, world.row().round) == (State.WAITING, 2)
+    assert "The total is wrong." in world.inbox.mails[-1].text
+    world.pass_(hours=2)
+    assert events_read(world) == before + 1
+
+
+def test_a_lost_review_request_from_before_the_rejection_asks_nothing(world: World) -> None:
+    world.look()
+    number = asked(world)
+    world.github.webhooks_paused = True
+    world.github.request_review(number, "kim")
+    world.clock.pass_(minutes=5)
+    world.decide("reject", "The total is wrong.")
+    world.settle()
+    world.pass_(hours=2)
+    assert events_read(world) == 1
+    assert (world.row().state, world.row().round) == (State.REJECTED, 1)
+
+
+def test_a_member_who_vouches_is_found_though_the_webhook_was_lost(world: World) -> None:
+    world.look()
+    world.github.webhooks_paused = True
+    world.clock.pass_(minutes=1)
+    world.github.add_person("eve", association="CONTRIBUTOR")
+    fork = world.github.fork(SHOP, "eve")
+    for branch in ("gift", "card"):
+        world.github.commit(fork, branch, {f"{branch}.py": "from outside\n"}, "Gift", "eve")
+        world.github.open_pull_request(SHOP, branch, title="Gift", author="eve", from_fork=fork)
+    world.github.request_review(2, "sam", by="sam")
+    world.pass_(minutes=6)
+    assert [world.row(number).state for number in (1, 2)] == [State.TO_ASK, State.WAITING]
+    world.github.request_review(1, "sam", by="eve")
+    world.pass_(minutes=6)
+    assert world.row(1).state is State.TO_ASK
+    world.github.request_review(1, "sam", by="sam")
+    world.pass_(minutes=6)
+    assert world.row(1).state is State.WAITING
+
+
+def test_without_the_right_to_read_requests_the_look_goes_on(world: World) -> None:
+    world.look()
+    number = asked(world)
+    world.decide("reject", "The total is wrong.")
+    world.settle()
+    world.github.rights.discard("issues")
+    world.github.webhooks_paused = True
+    world.clock.pass_(minutes=1)
+    world.github.request_review(number, "kim")
+    world.open("another")
+    world.pass_(minutes=6)
+    assert [world.row(number).state for number in (1, 2)] == [State.REJECTED, State.WAITING]
+
+
 def test_a_look_at_a_hundred_unchanged_ones_is_one_call_answered_304(world: World) -> None:
     for number in range(100):
         world.open(f"branch-{number}")

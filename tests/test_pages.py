@@ -64,7 +64,7 @@ class Notice:
     author: str = "sam"
     updated_at: datetime = NOON
     closed_at: datetime | None = None
-    asked_by: str | None = None
+    requests: tuple[tuple[str, datetime], ...] = ()
 
 
 class Desk:
