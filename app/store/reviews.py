@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from app.review import (
     Choice,
@@ -214,11 +214,14 @@ class Reviews:
             return [review_from(row) for row in found]
 
     def wake_unheld(self, reviewers: Sequence[str]) -> None:
-        """Wake what waits for somebody who is not among these reviewers."""
-        unheld = (reviews.c.state == State.WAITING, reviews.c.reviewer.not_in(reviewers))
+        """Wake what waits for somebody who is not among these reviewers, or for anybody at all."""
+        unheld = or_(
+            reviews.c.state == State.TO_ASK,
+            and_(reviews.c.state == State.WAITING, reviews.c.reviewer.not_in(reviewers)),
+        )
         with self._database.write() as connection:
             now = self._database.now(connection)
-            connection.execute(update(reviews).where(*unheld).values(woken(now)))
+            connection.execute(update(reviews).where(unheld).values(woken(now)))
 
 
 def _round_from(row: Row[Any]) -> Round:
