@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from app.review import Decision, Review, State
 from app.store.database import LETTERS_LOCK, Database
-from app.store.tables import letters, reviews
+from app.store.tables import letters, reviews, rounds
 
 # How many letters that somebody asked for one address may get, by kind: (in this time, at most so many).
 ALLOWANCES: dict[str, tuple[tuple[timedelta, int], ...]] = {
@@ -103,10 +103,19 @@ class Letters:
             for letter in letters_:
                 put_letter(connection, self._database, letter, now)
 
-    def digest(self, reviewer: str) -> NewLetter:
+    def digest(self, reviewer: str, delay: timedelta = DIGEST_DELAY) -> NewLetter:
         """Return the digest letter that this reviewer gets next; until it is sent, it is always the same one."""
         with self._database.read() as connection:
-            return _digest(connection, reviewer, DIGEST_DELAY)
+            return _digest(connection, reviewer, delay)
+
+    def is_listed(self, reviewer: str, since: datetime) -> bool:
+        """Tell whether this reviewer got a digest letter since then, or is about to get one."""
+        is_out = or_(
+            letters.c.sent_at >= since, and_(letters.c.sent_at.is_(None), letters.c.due_at.is_not(None))
+        )
+        digests = (letters.c.reviewer == reviewer, letters.c.kind == "digest", is_out)
+        with self._database.read() as connection:
+            return connection.execute(select(letters.c.id).where(*digests).limit(1)).first() is not None
 
     def answer(self, reviewer: str, row: Review, delay: timedelta) -> NewLetter:
         """Return the letter about the next answer to a question; until it goes out, it is always the same one."""
@@ -116,17 +125,19 @@ class Letters:
             number = connection.execute(select(func.count()).where(*told, is_out)).scalar_one()
         return NewLetter(f"answer {row.id} {number}", "answer", reviewer, row.id, row.round, delay=delay)
 
-    def asked_for(self, author: str, span: timedelta) -> int:
-        """Count the questions about this author's changes that were mailed on their own in this time."""
+    def firsts(self, author: str, span: timedelta) -> list[datetime]:
+        """Return when each of this author's changes got its first letter, if in this time, the oldest first."""
+        first = select(func.min(rounds.c.round)).where(rounds.c.review_id == reviews.c.id).scalar_subquery()
         with self._database.read() as connection:
             since = self._database.now(connection) - span
-            asked = select(func.count()).where(
+            asked = select(letters.c.created_at).where(
                 letters.c.kind == "ask",
                 letters.c.created_at > since,
+                letters.c.round == first,
                 letters.c.review_id == reviews.c.id,
                 reviews.c.author == author,
             )
-            return connection.execute(asked).scalar_one()
+            return list(connection.scalars(asked.order_by(letters.c.created_at)))
 
     def use(self, letter_id: int) -> bool:
         """Mark a letter's link as used; True only for the first time."""
