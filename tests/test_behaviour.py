@@ -253,6 +253,66 @@ def test_a_used_up_rate_limit_is_waited_for_and_nothing_is_asked_meanwhile(world
     assert (world.row().state, world.row().problem) == (State.WAITING, None)
 
 
+def new_since(world: World) -> str:
+    """What the newest mail calls new since she last looked; "" where it says nothing of it."""
+    return world.inbox.mails[-1].text.partition("New since")[2].partition("http")[0]
+
+
+def test_a_letter_that_never_went_out_is_not_what_she_last_looked_at(world: World) -> None:
+    world.inbox.fail(503, "ServiceUnavailable", "down", times=3)
+    asked(world)
+    world.commit("gift-cards", "Second commit", two_py="2\n")
+    for _ in range(6):
+        world.pass_(minutes=10)
+    (mail,) = world.inbox.mails
+    assert "since you last looked" not in mail.text
+    world.inbox.fail(503, "ServiceUnavailable", "down", times=2)
+    world.commit("gift-cards", "Third commit", three_py="3\n")
+    world.settle()
+    world.pass_(minutes=10)
+    assert (world.row().state, world.row().round, len(world.inbox.mails)) == (State.WAITING, 3, 1)
+    world.commit("gift-cards", "Fourth commit", four_py="4\n")
+    for _ in range(4):
+        world.pass_(minutes=10)
+    assert len(world.inbox.mails) == 2
+    assert [f"{word} commit" in new_since(world) for word in ("Second", "Third", "Fourth")] == [
+        False,
+        True,
+        True,
+    ]
+
+
+def test_what_she_decided_on_without_a_letter_is_what_she_last_looked_at(world: World) -> None:
+    number = asked(world)
+    world.commit("gift-cards", "Second commit", two_py="2\n")
+    world.inbox.fail(503, "ServiceUnavailable", "down", times=2)
+    world.settle()
+    world.pass_(minutes=10)
+    assert (world.row(number).round, len(world.inbox.mails)) == (2, 1)
+    page = DecideLink(world.row().id, 2, world.gate.policy.reviewers[0].id, Choice.REJECT)
+    path = world.gate.links.decide_url(page, world.clock()).removeprefix(world.url)
+    world.decide("reject", "The total is wrong.", path=path)
+    world.commit("gift-cards", "Third commit", three_py="3\n")
+    for _ in range(4):
+        world.pass_(minutes=10)
+    assert [f"{word} commit" in new_since(world) for word in ("Second", "Third")] == [False, True]
+
+
+def test_what_a_list_told_is_what_she_last_looked_at(world: World) -> None:
+    world.github.webhooks_paused = True
+    world.open()
+    world.clock.pass_(hours=1)
+    world.look()
+    world.pass_(minutes=2)
+    world.github.webhooks_paused = False
+    assert "for you" in world.inbox.mails[0].subject
+    world.commit("gift-cards", "Second commit", two_py="2\n")
+    world.settle()
+    world.pass_(minutes=10)
+    assert "Second commit" in new_since(world)
+    assert "Add gift cards" not in new_since(world)
+
+
 LIMIT = {"message": "You have exceeded a secondary rate limit"}
 
 

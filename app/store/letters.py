@@ -91,10 +91,12 @@ class Letters:
             now = self._database.now(connection)
             values = {"sent_at": now, "message_id": message_id}
             sent = update(letters).where(letters.c.id == letter_id).values(values).returning(letters)
-            reviewer = connection.execute(sent).one().reviewer
+            letter = connection.execute(sent).one()
+            if listed or letter.review_id:
+                _note_mailed(connection, listed or [letter.review_id])
             if listed:
                 connection.execute(update(reviews).where(reviews.c.id.in_(listed)).values(to_list=False))
-                self._list_the_rest(connection, reviewer, now)
+                self._list_the_rest(connection, letter.reviewer, now)
 
     def queue(self, letters_: Sequence[NewLetter]) -> None:
         """Queue letters, in one transaction."""
@@ -179,6 +181,14 @@ def put_letter(connection: Connection, database: Database, letter: NewLetter, no
     connection.execute(
         database.insert(letters).values(values).on_conflict_do_update(index_elements=["key"], **sooner)
     )
+
+
+def _note_mailed(connection: Connection, about: Sequence[int]) -> None:
+    """Note that the last question about each of these reviews was mailed: no letter tells of an older one."""
+    others = rounds.alias()
+    last = select(func.max(others.c.round)).where(others.c.review_id == rounds.c.review_id).scalar_subquery()
+    asked = (rounds.c.review_id.in_(about), rounds.c.round == last)
+    connection.execute(update(rounds).where(*asked).values(was_mailed=True))
 
 
 def outcome_letter(row: Review, decision: Decision, delay: timedelta = A_DAY) -> NewLetter:

@@ -125,6 +125,19 @@ class Reviews:
             row = connection.execute(earlier.order_by(rounds.c.round.desc()).limit(1)).first()
             return _round_from(row) if row else None
 
+    def known_before(self, review_id: int, round_: int) -> Round | None:
+        """Return the last question before this round that anybody was mailed or decided on, None where there is none."""
+        decided = select(history.c.id).where(
+            history.c.review_id == review_id,
+            history.c.round == rounds.c.round,
+            history.c.what.in_(DECISIONS.values()),
+        )
+        known = or_(rounds.c.was_mailed, decided.exists())
+        earlier = select(rounds).where(rounds.c.review_id == review_id, rounds.c.round < round_, known)
+        with self._database.read() as connection:
+            row = connection.execute(earlier.order_by(rounds.c.round.desc()).limit(1)).first()
+            return _round_from(row) if row else None
+
     def last_decision(self, review_id: int, round_: int | None = None) -> HistoryRow | None:
         """Return the latest decision on a review, or on one round of it, with its words."""
         made = select(history).where(history.c.review_id == review_id, history.c.what.in_(DECISIONS.values()))

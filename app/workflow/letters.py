@@ -125,7 +125,7 @@ def _news(
     gate: Gate, row: Review, now: Snapshot, reviewer: Reviewer, last: HistoryRow | None
 ) -> dict[str, Any]:
     """Return what is new since the reviewer was last asked."""
-    earlier = gate.store.reviews.round_before(row.id, row.round)
+    earlier = gate.store.reviews.known_before(row.id, row.round)
     if earlier is None or earlier.snapshot.pull.head_sha == now.pull.head_sha:
         return {}
     before = earlier.snapshot
