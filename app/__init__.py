@@ -62,6 +62,7 @@ def create_gate(settings: Settings, store: Store | None = None) -> Gate:
             settings.github_api_url,
             token=settings.github_token,
             app=(app_key[0], app_key[1]) if app_key[0] and app_key[1] else None,
+            clock=store.now,
         ),
         mailer=Mailer(settings.mail_from, settings.ses_configuration_set),
         public_url=settings.public_url,
@@ -96,5 +97,7 @@ def session_config(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_SECURE": is_https,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
+        # Else whoever has a copy of the cookie would stay signed in for as long as they come back.
+        "SESSION_REFRESH_EACH_REQUEST": False,
         "PERMANENT_SESSION_LIFETIME": timedelta(days=SESSION_DAYS),
     }

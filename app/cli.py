@@ -23,7 +23,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from app import create_app, create_gate
-from app.mail import MailError
+from app.mail import Mailer, MailError
 from app.settings import Settings, SettingsError
 from app.store import Unavailable
 from app.worker import Worker, work_once
@@ -56,7 +56,7 @@ def main() -> None:
     try:
         cli.main(prog_name="qa-gate", standalone_mode=True)
     except SettingsError as error:
-        _stop("qa-gate cannot start. Please mend these settings:", *error.problems)
+        _stop("qa-gate cannot start. Please mend these settings:", *error.problems, *_aws_problems())
     except MailError as error:
         _stop("qa-gate cannot start:", error.reason)
     except Unavailable:
@@ -103,7 +103,7 @@ def worker() -> None:
 
 @cli.command()
 def sync() -> None:
-    """Look at every repository now, and do all that is due; say what was found."""
+    """Look at every repository now, and do all that is due; say what was found, and what could not be done."""
     gate = create_gate(Settings.load())
     began = gate.store.now()
     set_looks(gate)
@@ -111,6 +111,13 @@ def sync() -> None:
         pass
     for name, line in gate.store.reviews.happened_since(began):
         click.echo(f"{name}: {line.what}" + (f", {line.detail}" if line.detail else ""))
+    problems = [f"{about}: {problem}" for about, problem in gate.store.queue.problems()]
+    problems += gate.store.arrivals.problems()
+    for problem in problems:
+        click.echo(problem)
+    if problems:
+        click.echo("Not all that was due could be done.")
+        sys.exit(1)
     click.echo(f"Looked at {', '.join(gate.policy.repositories)}; all that was due is done.")
 
 
@@ -171,6 +178,15 @@ def _mind_the_parent(parent: int, working: Worker | None) -> None:
             os._exit(1)
     if working:
         working.stop(GRACE)
+
+
+def _aws_problems() -> list[str]:
+    """Return what is wrong with the AWS settings, which boto3 reads by itself; makes no call."""
+    try:
+        Mailer("gate@example.com")
+    except MailError as error:
+        return [error.reason]
+    return []
 
 
 def _stop(first: str, *more: str) -> None:

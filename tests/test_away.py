@@ -317,6 +317,40 @@ def test_with_nobody_left_what_waits_stays_until_anybody_is_back(world: World, l
     assert (holder(world), [mail.to for mail in world.inbox.mails]) == ("Max", [LILY, MAX])
 
 
+@pytest.mark.parametrize("says", ["back", "back sooner"])
+def test_what_waits_for_another_goes_to_who_is_back_before_the_day_they_said(
+    world: World, lily: Person, says: str
+) -> None:
+    asked(world)
+    max_ = Person(world, "max@example.com")
+    max_.goes("2026-12-10")
+    lily.goes("2026-12-20")
+    world.settle()
+    assert holder(world) == "Lily"
+    if says == "back":
+        max_.is_back()
+    else:
+        max_.goes("2026-11-26")
+    world.pass_(days=1, hours=11)  # Thursday, 00:00 in Berlin
+    assert (holder(world), [mail.to for mail in world.inbox.mails]) == ("Max", [LILY, MAX])
+
+
+def test_with_nobody_left_a_newly_named_one_gets_what_waits(make_world: MakeWorld) -> None:
+    world = make_world(LILY)
+    lily = Person(world, "lily@example.com")
+    asked(world)
+    lily.goes("2026-12-20")
+    world.open("another")
+    world.settle()
+    assert [world.row(number).state for number in (1, 2)] == [State.WAITING, State.TO_ASK]
+    settings = environment(world.github, world.url, QA_REVIEWERS=BOTH, TIMEZONE="Europe/Berlin")
+    world.gate = create_gate(Settings.load(settings), world.store)
+    hand_over_unheld(world.gate)
+    world.settle()
+    assert [holder(world, number) for number in (1, 2)] == ["Max", "Max"]
+    assert [mail.to for mail in world.inbox.mails] == [LILY, MAX, MAX]
+
+
 def test_with_nobody_left_the_operator_is_told_once(
     make_world: MakeWorld, caplog: pytest.LogCaptureFixture
 ) -> None:

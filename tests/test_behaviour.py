@@ -253,6 +253,96 @@ def test_a_used_up_rate_limit_is_waited_for_and_nothing_is_asked_meanwhile(world
     assert (world.row().state, world.row().problem) == (State.WAITING, None)
 
 
+def new_since(world: World) -> str:
+    """What the newest mail calls new since she last looked; "" where it says nothing of it."""
+    return world.inbox.mails[-1].text.partition("New since")[2].partition("http")[0]
+
+
+def test_a_letter_that_never_went_out_is_not_what_she_last_looked_at(world: World) -> None:
+    world.inbox.fail(503, "ServiceUnavailable", "down", times=3)
+    asked(world)
+    world.commit("gift-cards", "Second commit", two_py="2\n")
+    for _ in range(6):
+        world.pass_(minutes=10)
+    (mail,) = world.inbox.mails
+    assert "since you last looked" not in mail.text
+    world.inbox.fail(503, "ServiceUnavailable", "down", times=2)
+    world.commit("gift-cards", "Third commit", three_py="3\n")
+    world.settle()
+    world.pass_(minutes=10)
+    assert (world.row().state, world.row().round, len(world.inbox.mails)) == (State.WAITING, 3, 1)
+    world.commit("gift-cards", "Fourth commit", four_py="4\n")
+    for _ in range(4):
+        world.pass_(minutes=10)
+    assert len(world.inbox.mails) == 2
+    assert [f"{word} commit" in new_since(world) for word in ("Second", "Third", "Fourth")] == [
+        False,
+        True,
+        True,
+    ]
+
+
+def test_what_she_decided_on_without_a_letter_is_what_she_last_looked_at(world: World) -> None:
+    number = asked(world)
+    world.commit("gift-cards", "Second commit", two_py="2\n")
+    world.inbox.fail(503, "ServiceUnavailable", "down", times=2)
+    world.settle()
+    world.pass_(minutes=10)
+    assert (world.row(number).round, len(world.inbox.mails)) == (2, 1)
+    page = DecideLink(world.row().id, 2, world.gate.policy.reviewers[0].id, Choice.REJECT)
+    path = world.gate.links.decide_url(page, world.clock()).removeprefix(world.url)
+    world.decide("reject", "The total is wrong.", path=path)
+    world.commit("gift-cards", "Third commit", three_py="3\n")
+    for _ in range(4):
+        world.pass_(minutes=10)
+    assert [f"{word} commit" in new_since(world) for word in ("Second", "Third")] == [False, True]
+
+
+def test_what_a_list_told_is_what_she_last_looked_at(world: World) -> None:
+    world.github.webhooks_paused = True
+    world.open()
+    world.clock.pass_(hours=1)
+    world.look()
+    world.pass_(minutes=2)
+    world.github.webhooks_paused = False
+    assert "for you" in world.inbox.mails[0].subject
+    world.commit("gift-cards", "Second commit", two_py="2\n")
+    world.settle()
+    world.pass_(minutes=10)
+    assert "Second commit" in new_since(world)
+    assert "Add gift cards" not in new_since(world)
+
+
+LIMIT = {"message": "You have exceeded a secondary rate limit"}
+
+
+def test_while_a_limit_lasts_no_row_calls_github_whoever_wakes_it(world: World) -> None:
+    asked(world, branch="one"), asked(world, branch="two")
+    world.github.fail("GET", "/pulls/", 403, LIMIT, {"Retry-After": "600"})
+    world.commit("one", "More", one_py="more\n")
+    world.settle()
+    calls = len(world.github.calls)
+    world.clock.pass_(seconds=30)
+    world.commit("one", "Still more", one_py="still more\n")
+    world.commit("two", "More", two_py="more\n")
+    world.settle()
+    world.pass_(seconds=569)
+    assert len(world.github.calls) == calls
+    world.pass_(seconds=1)
+    assert {world.row(number).round for number in (1, 2)} == {2}
+
+
+def test_after_a_merge_that_met_a_limit_github_is_read_only_when_it_is_over(world: World) -> None:
+    asked(world)
+    world.github.fail("PUT", "/merge$", 429, LIMIT, {"Retry-After": "600"})
+    world.decide()
+    world.settle()
+    world.pass_(seconds=599)
+    assert (world.row().state, world.github.calls[-1].method) == (State.MERGING, "PUT")
+    world.pass_(seconds=10)
+    assert (world.row().state, world.merges()) == (State.MERGED, 1)
+
+
 def test_a_required_review_is_the_one_that_the_gate_gives(world: World) -> None:
     world.github.protect(SHOP, "development", ["qa-gate/development"], approvals=1)
     approved(world)

@@ -160,9 +160,10 @@ def test_the_worker_can_run_apart(stage: Stage) -> None:
 
 def test_every_wrong_setting_is_named_at_once_and_no_secret_is_shown(stage: Stage) -> None:
     wrong = {"SECRET_KEY": "too short", "MERGE_METHOD": "fling", "QA_REVIEWERS": "", "LISTEN": "nowhere"}
-    gate = stage.start("serve", **wrong)
+    gate = stage.start("serve", **wrong, AWS_DEFAULT_REGION="")
     assert gate.process.wait(20) == 2
     assert all(name in gate.said() for name in wrong)
+    assert "No AWS region is set" in gate.said()
     assert "too short" not in gate.said()
     assert "Traceback" not in gate.said()
 
@@ -172,6 +173,7 @@ def test_every_wrong_setting_is_named_at_once_and_no_secret_is_shown(stage: Stag
     [
         ({"AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/nowhere"}, "AWS_DEFAULT_REGION"),
         ({"DATABASE_URL": "postgresql://nobody:nothing@127.0.0.1:1/none"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://gate:nothing/none"}, "DATABASE_URL must be"),
         ({"DATABASE_URL": "sqlite:////proc/nowhere/qa-gate.db"}, "DATABASE_URL"),
     ],
 )
@@ -203,6 +205,33 @@ def test_another_repository_is_trusted_only_when_the_operator_says_so(stage: Sta
     unknown = stage.start("trust", "acme/other")
     assert unknown.process.wait(20) == 2
     assert "acme/other" in unknown.said()
+
+
+def test_sync_looks_at_every_repository_and_says_what_it_found(stage: Stage) -> None:
+    stage.github.webhook_url = None
+    stage.open_pull_request()
+    sync = stage.start("sync")
+    assert sync.process.wait(30) == 0, sync.said()
+    *found, last = sync.said().splitlines()
+    assert "acme/shop#1: asked" in found
+    assert last == "Looked at acme/shop; all that was due is done."
+
+
+@pytest.mark.parametrize(
+    "environ,why",
+    [
+        ({"GITHUB_TOKEN": "a-wrong-token"}, "acme/shop: GitHub does not accept the gate's token"),
+        ({"GITHUB_API_URL": "http://127.0.0.1:9"}, "acme/shop: GitHub did not answer"),
+    ],
+)
+def test_sync_fails_and_says_why_when_it_could_look_at_nothing(
+    stage: Stage, environ: dict[str, str], why: str
+) -> None:
+    sync = stage.start("sync", **environ)
+    assert sync.process.wait(30) == 1, sync.said()
+    assert why in sync.said()
+    assert "is done" not in sync.said()
+    assert "Traceback" not in sync.said()
 
 
 def test_help_names_the_commands(stage: Stage) -> None:

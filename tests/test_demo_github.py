@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -238,6 +239,7 @@ READS = """
 /repos/acme/shop/pulls/1/commits
 /repos/acme/shop/pulls/1/reviews
 /repos/acme/shop/issues/1/comments
+/repos/acme/shop/issues/1/events
 /repos/acme/shop/compare/development...coupons
 /repos/acme/shop/compare/development...eva:idea
 /repos/acme/shop/commits/coupons
@@ -264,6 +266,7 @@ def fill(github: PretendGitHub, repo: Repo, number: int) -> str:
     github.review_as("lea", number, "COMMENT", "Nice")
     github.add_deployment(repo, sha, "preview", "https://preview.example.com")
     github.request_review(number, "kim")
+    github.label(number, "soon")
     fork = github.fork(repo, "eva")
     github.commit(fork, "idea", {"src/shop.py": None, "shop.py": "PRICE = 10\n"}, "Move", "eva")
     github.open_pull_request(repo, "idea", title="Idea", body=None, author="eva", from_fork=fork)
@@ -294,7 +297,9 @@ def test_paths_by_number_answer_the_same(ask: Ask, repo: Repo, number: int) -> N
 
 
 def test_times_are_whole_seconds_in_utc(ask: Ask, number: int, clock: Clock) -> None:
-    assert ask("GET", PULL).body["created_at"] == clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    answer = ask("GET", PULL)
+    assert answer.body["created_at"] == clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert parsedate_to_datetime(answer.headers["Date"]) == clock.now.replace(microsecond=0)
 
 
 # --- Who may ask ---------------------------------------------------------------------------------------------
@@ -329,6 +334,7 @@ def test_bearer_is_as_good_as_token(ask: Ask, repo: Repo) -> None:
         ("administration", "GET", "/repos/acme/shop/branches/development/protection", None),
         ("checks", "GET", "/repos/acme/shop/commits/coupons/check-runs", None),
         ("deployments", "GET", "/repos/acme/shop/deployments", None),
+        ("issues", "GET", "/repos/acme/shop/issues/1/events", None),
     ],
 )
 def test_missing_right_is_refused(
@@ -979,6 +985,20 @@ def test_comment_is_written_read_and_changed(github: PretendGitHub, number: int,
 def test_bad_comment_is_refused(ask: Ask, number: int, body: dict[str, Any]) -> None:
     answer = ask("POST", "/repos/acme/shop/issues/1/comments", body)
     assert (answer.status, answer.message) == (422, "Validation Failed")
+
+
+def test_events_tell_who_asked_for_a_review_and_when(
+    github: PretendGitHub, number: int, ask: Ask, clock: Clock
+) -> None:
+    github.label(number, "soon")
+    clock.pass_(minutes=1)
+    github.request_review(number, "kim", by="lea")
+    first, second = ask("GET", "/repos/acme/shop/issues/1/events").body
+    assert (first["event"], first["label"]["name"]) == ("labeled", "soon")
+    assert (second["event"], second["actor"]["login"]) == ("review_requested", "lea")
+    assert second["requested_reviewer"]["login"] == "kim"
+    assert second["created_at"] == clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert ask("GET", PULL).body["updated_at"] == second["created_at"]
 
 
 def test_body_that_is_no_json_object_is_refused(github: PretendGitHub, number: int, ask: Ask) -> None:

@@ -126,6 +126,33 @@ def test_what_waits_is_listed_on_the_next_working_day_at_its_time(world: World) 
     assert world.row(1).state is State.MERGED
 
 
+@pytest.mark.parametrize("minute", [30, 59])
+def test_on_day_one_the_first_list_is_the_days(world: World, minute: int) -> None:
+    world.github.webhooks_paused = True
+    for number in range(3):
+        world.open(f"branch-{number}", title=f"Old {number}")
+    turn_to(world, 25, 8, minute)
+    set_digest(world.gate)
+    world.look()
+    turn_to(world, 25, 9, 5)
+    assert [mail.subject for mail in digests(world)] == ["3 changes wait for you"]
+    turn_to(world, 26, 9)
+    assert len(digests(world)) == 2
+
+
+def test_after_a_list_the_daily_one_still_comes_for_what_waits_longer(world: World) -> None:
+    begun(world)
+    asked(world, title="The first")
+    turn_to(world, 25, 7)
+    for number in range(11):
+        world.open(f"bump-{number}", title=f"Bump {number}")
+    world.settle()
+    turn_to(world, 25, 8, 30)
+    assert [mail.subject for mail in digests(world)] == ["1 change waits for you"]
+    turn_to(world, 25, 9)
+    assert digests(world)[1].subject == "12 changes wait for you"
+
+
 def test_nothing_waiting_is_no_letter(world: World) -> None:
     begun(world)
     asked(world)
@@ -237,12 +264,13 @@ def test_the_digests_of_a_flood_do_not_stop_at_one_that_had_nothing_to_say(world
         world.open(f"bump-{number}", title=f"Bump {number}")
     world.settle()
     world.decide(path=link_to(world, world.row(11).id))
-    world.pass_(minutes=2)
+    world.pass_(hours=1)
     assert digests(world) == []
-    world.open("bump-12", title="Bump 12")
+    for number in range(11, 22):
+        world.open(f"bump-{number}", title=f"Bump {number}")
     world.settle()
-    world.pass_(minutes=2)
-    assert "Bump 12" in digests(world)[0].text
+    world.pass_(hours=1)
+    assert "Bump 21" in digests(world)[0].text
 
 
 def link_to(world: World, review: int) -> str:

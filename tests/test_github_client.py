@@ -50,6 +50,7 @@ from app.github_client.fields import Odd
 from app.github_client.reading import etag_of, read_change, read_listed, read_pull_request, read_tree
 from app.review import Checks, Choice, Seen, Status, words_digest
 from demo.github import PretendGitHub
+from tests.builders import NOON, Clock
 
 PAYLOADS = Path(__file__).parent / "payloads"
 JSON = "application/json"
@@ -768,8 +769,13 @@ def test_a_real_pull_request_of_a_list_is_read() -> None:
         seen=parsed(real()).seen,
         updated_at=datetime(2019, 5, 15, 15, 20, 33, tzinfo=UTC),
         closed_at=None,
+        is_from_outside=False,
     )
     assert read_listed(data | {"merged_at": "2019-05-15T15:20:33Z"}).seen.merged
+    assert not read_listed(data | {"author_association": "NONE"}).is_from_outside
+    fork = data | {"head": data["head"] | {"repo": None}}
+    assert not read_listed(fork).is_from_outside
+    assert read_listed(fork | {"author_association": "NONE"}).is_from_outside
 
 
 @pytest.mark.parametrize("key", ["number", "state", "draft", "merged_at", "base", "head", "updated_at"])
@@ -1014,6 +1020,32 @@ def test_a_used_up_rate_limit_is_waited_for_by_the_caller(pretend: PretendGitHub
     assert timedelta(0) < later.value.after <= timedelta(hours=1)
 
 
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_limit_is_that_of_the_token_and_ends_to_the_second(pretend: PretendGitHub, status: int) -> None:
+    clock = Clock()
+    github = GitHub(pretend.url, token=TOKEN, timeout=5, clock=clock)
+    limit = {"message": "You have exceeded a secondary rate limit."}
+    pretend.fail("GET", "/pulls/1$", status, limit, {"Retry-After": "600"})
+    for waited in (0, 30, 569):
+        clock.pass_(seconds=waited)
+        with pytest.raises(TryAgain) as later:
+            github.pull_request("acme/shop", 1) if waited == 0 else github.say_comment("acme/shop", 1, "x")
+        assert later.value.after == timedelta(seconds=600) - (clock() - NOON)
+        assert len(pretend.calls) == 1
+    clock.pass_(seconds=1)
+    with pytest.raises(Refused):
+        github.pull_request("acme/shop", 1)
+    assert len(pretend.calls) == 2
+
+
+def test_a_server_that_is_busy_is_no_limit_of_the_token(pretend: PretendGitHub, github: GitHub) -> None:
+    pretend.fail("GET", "/pulls/1$", 503, headers={"Retry-After": "600"})
+    for error in (TryAgain, Refused):
+        with pytest.raises(error):
+            github.pull_request("acme/shop", 1)
+    assert len(pretend.calls) == 2
+
+
 def test_what_protection_asks_for_is_told_in_githubs_words(
     pretend: PretendGitHub, github: GitHub, ask: Ask
 ) -> None:
@@ -1245,6 +1277,23 @@ def ask_often(pretend: PretendGitHub, ask: Ask) -> Callable[[int], None]:
     return ask_often
 
 
+def test_review_requests_are_one_call_for_each_hundred_events(
+    pretend: PretendGitHub, github: GitHub, ask: Ask
+) -> None:
+    number, _ = ask()
+    pretend.request_review(number, "kim", by="lea")
+    for place in range(98):
+        pretend.label(number, f"label-{place}")
+    (first,) = github.review_requests("acme/shop", number)
+    assert (first[0], len(calls_of(pretend))) == ("lea", 1)
+    assert first[1] == pretend.pull(number).events[0].at
+    pretend.label(number, "one-more")
+    pretend.make_ghost(number)
+    pretend.request_review(number, "kim")
+    assert [by for by, _ in github.review_requests("acme/shop", number)] == ["lea", "ghost"]
+    assert len(calls_of(pretend)) == 2
+
+
 def test_a_list_is_one_call_the_latest_updated_first(pretend: PretendGitHub, ask: Ask, look: Look) -> None:
     (one, sha), (two, _), (three, _) = ask("one"), ask("two"), ask("three")
     for seconds, number in enumerate((three, one, two)):
@@ -1270,9 +1319,10 @@ def test_a_list_is_one_call_the_latest_updated_first(pretend: PretendGitHub, ask
         ),
         updated_at=NOW + timedelta(seconds=1),
         closed_at=None,
+        is_from_outside=False,
     )
     assert (listing.is_unchanged, look.announced) == (False, 0)
-    assert listing.pulls[1].asked_by is None
+    assert listing.pulls[1].requests == ()
 
 
 def test_open_ones_or_all_are_listed(pretend: PretendGitHub, github: GitHub, ask: Ask, look: Look) -> None:
@@ -1602,6 +1652,17 @@ def app_pretend(tmp_path: Path, app_key: tuple[str, str]) -> Iterator[PretendGit
 INSTALLATION = "GET /repos/acme/shop/installation"
 NEW_TOKEN = "POST /app/installations/1001/access_tokens"
 READ = "GET /repos/acme/shop/pulls/1"
+
+
+def test_an_app_that_meets_a_limit_asks_for_no_installation_meanwhile(
+    app_pretend: PretendGitHub, app_key: tuple[str, str]
+) -> None:
+    github = GitHub(app_pretend.url, app=(4711, app_key[0]), timeout=5)
+    app_pretend.fail("GET", "/installation$", 403, {"message": "x"}, {"Retry-After": "600"})
+    for _ in range(2):
+        with pytest.raises(TryAgain):
+            github.pull_request("acme/shop", 1)
+    assert calls_of(app_pretend) == [INSTALLATION]
 
 
 def test_an_app_looks_up_its_installation_once_and_keeps_its_token(

@@ -150,13 +150,43 @@ def test_ten_first_letters_an_hour_for_one_author_and_the_rest_in_one_list(world
         world.open(f"bump-{number}", title=f"Bump {number}")
     world.settle()
     assert len(world.inbox.mails) == 10
-    world.pass_(minutes=2)
+    world.pass_(minutes=59)
+    assert len(world.inbox.mails) == 10
+    world.pass_(minutes=1)
     assert len(world.inbox.mails) == 11
     assert all(f"Bump {number}" in world.inbox.mails[-1].text for number in (10, 11, 12))
     world.decide("approve", path=world.link())
     world.settle()
     assert world.row(11).state is State.MERGED
     assert all(row.state in (State.WAITING, State.MERGED) for row in world.all_rows())
+
+
+def test_what_is_too_many_in_an_hour_comes_in_one_list_however_it_trickles_in(world: World) -> None:
+    world.look()
+    for number in range(16):
+        world.open(f"bump-{number}", title=f"Bump {number:02}")
+        world.settle()
+        world.pass_(minutes=2)
+    world.pass_(minutes=27)  # the first of the ten is 59 minutes old
+    assert len(world.inbox.mails) == 10
+    world.pass_(minutes=1)
+    (*_, listed) = world.inbox.mails
+    assert len(world.inbox.mails) == 11
+    assert [f"Bump {number:02}" in listed.text for number in range(16)] == [False] * 10 + [True] * 6
+    world.open("bump-last", title="The last")
+    world.settle()
+    assert "The last" in world.inbox.mails[-1].subject
+
+
+def test_only_first_letters_count_for_the_ten_of_an_hour(make_world: MakeWorld) -> None:
+    world = make_world(QUIET_MINUTES="1")
+    asked(world)
+    for number in range(10):
+        world.commit("gift-cards", f"More {number}", **{f"more{number}_py": "more\n"})
+        world.settle()
+        world.pass_(minutes=1)
+    asked(world, branch="second", title="The second")
+    assert "The second" in world.inbox.mails[-1].subject
 
 
 # --- The same change on a newer base ------------------------------------------------------------------------
@@ -782,6 +812,75 @@ def test_the_gate_looks_by_itself(world: World) -> None:
     world.open()
     world.pass_(minutes=5)
     assert world.row().state is State.WAITING
+
+
+def events_read(world: World) -> int:
+    """How often GitHub was asked who requested a review."""
+    return len([call for call in world.github.calls if call.path.endswith("/events")])
+
+
+def test_a_review_request_after_a_rejection_is_found_though_its_webhook_was_lost(world: World) -> None:
+    world.look()
+    number = asked(world)
+    world.decide("reject", "The total is wrong.")
+    world.settle()
+    world.pass_(minutes=30)
+    before = events_read(world)
+    world.github.webhooks_paused = True
+    world.github.edit(number, title="Add gift cards, mended")
+    world.github.request_review(number, "kim")
+    world.pass_(minutes=6)
+    assert (world.row().state, world.row().round) == (State.WAITING, 2)
+    assert "The total is wrong." in world.inbox.mails[-1].text
+    world.pass_(hours=2)
+    assert events_read(world) == before + 1
+
+
+def test_a_lost_review_request_from_before_the_rejection_asks_nothing(world: World) -> None:
+    world.look()
+    number = asked(world)
+    world.github.webhooks_paused = True
+    world.github.request_review(number, "kim")
+    world.clock.pass_(minutes=5)
+    world.decide("reject", "The total is wrong.")
+    world.settle()
+    world.pass_(hours=2)
+    assert events_read(world) == 1
+    assert (world.row().state, world.row().round) == (State.REJECTED, 1)
+
+
+def test_a_member_who_vouches_is_found_though_the_webhook_was_lost(world: World) -> None:
+    world.look()
+    world.github.webhooks_paused = True
+    world.clock.pass_(minutes=1)
+    world.github.add_person("eve", association="CONTRIBUTOR")
+    fork = world.github.fork(SHOP, "eve")
+    for branch in ("gift", "card"):
+        world.github.commit(fork, branch, {f"{branch}.py": "from outside\n"}, "Gift", "eve")
+        world.github.open_pull_request(SHOP, branch, title="Gift", author="eve", from_fork=fork)
+    world.github.request_review(2, "sam", by="sam")
+    world.pass_(minutes=6)
+    assert [world.row(number).state for number in (1, 2)] == [State.TO_ASK, State.WAITING]
+    world.github.request_review(1, "sam", by="eve")
+    world.pass_(minutes=6)
+    assert world.row(1).state is State.TO_ASK
+    world.github.request_review(1, "sam", by="sam")
+    world.pass_(minutes=6)
+    assert world.row(1).state is State.WAITING
+
+
+def test_without_the_right_to_read_requests_the_look_goes_on(world: World) -> None:
+    world.look()
+    number = asked(world)
+    world.decide("reject", "The total is wrong.")
+    world.settle()
+    world.github.rights.discard("issues")
+    world.github.webhooks_paused = True
+    world.clock.pass_(minutes=1)
+    world.github.request_review(number, "kim")
+    world.open("another")
+    world.pass_(minutes=6)
+    assert [world.row(number).state for number in (1, 2)] == [State.REJECTED, State.WAITING]
 
 
 def test_a_look_at_a_hundred_unchanged_ones_is_one_call_answered_304(world: World) -> None:

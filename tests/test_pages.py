@@ -46,7 +46,7 @@ from app.store import Happening, NewLetter, Store, Unavailable
 from app.store.tables import metadata
 from app.workflow import Gate
 from tests.builders import LILY, NOON, Clock, snapshot
-from tests.world import compiled_once
+from tests.world import World, compiled_once
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 MAX = Reviewer("Max", "max@example.com")
@@ -65,7 +65,7 @@ class Notice:
     author: str = "sam"
     updated_at: datetime = NOON
     closed_at: datetime | None = None
-    asked_by: str | None = None
+    requests: tuple[tuple[str, datetime], ...] = ()
 
 
 class Desk:
@@ -857,6 +857,15 @@ def test_signing_in_starts_a_session_of_its_own(small_desk: Desk) -> None:
     with small_desk.client.session_transaction() as session:
         assert set(session) == {"_permanent", "reviewer", "csrf"}
         assert session["csrf"] != "known to somebody else"
+
+
+def test_a_session_is_not_prolonged_by_using_it(world: World) -> None:
+    world.browser.post("/sign-in", data={"address": "lily@example.com"})
+    world.settle()
+    entered = world.browser.post(re.findall(r"/sign-in/\S+", world.inbox.mails[-1].text)[0])
+    assert "Expires=" in entered.headers["Set-Cookie"]
+    seen = world.browser.get("/")
+    assert (seen.status_code, seen.headers.get("Set-Cookie")) == (200, None)
 
 
 def test_who_is_signed_in_needs_no_form(small_desk: Desk) -> None:

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from sqlalchemy.engine import make_url
 
-from app.settings import Settings, SettingsError, table
+from app.settings import Settings, SettingsError, table, values
 
 KEY, OLD_KEY = "Kn3w-" * 8, "K0ld_" * 8
 PEM_LINES = [
@@ -239,6 +240,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("DATABASE_URL", "postgres://u:p%40s@h:5432/d", "postgresql+psycopg://u:p%40s@h:5432/d"),
     ("DATABASE_URL", "postgresql://h/d?sslmode=require", "postgresql+psycopg://h/d?sslmode=require"),
     ("DATABASE_URL", "postgresql+psycopg:///d?host=/run", "postgresql+psycopg:///d?host=/run"),
+    ("DATABASE_URL", "postgresql://u:p:/?[@[::1]:5432/d", "postgresql+psycopg://u:p:/?[@[::1]:5432/d"),
     ("TIMEZONE", "Europe/Prague", ZoneInfo("Europe/Prague")),
     ("DIGEST_AT", "23:59", time(23, 59)),
     ("QUIET_MINUTES", "0", 0),
@@ -366,6 +368,10 @@ BAD: dict[str, list[str]] = {
         "postgresql://h",
         "postgresql://h/",
         "postgresql+psycopg2://h/d",
+        "postgresql://gate:hunter2secret/d",
+        "postgresql://u:p@h:notaport/d",
+        "postgresql://u:p@[::1/d",
+        "postgresql://u:p@x:y@h/d",
     ],
     "TIMEZONE": ["Europe", "Prague", "../etc/passwd", "/etc/localtime", "x" * 5000],
     "DIGEST_AT": ["9:00", "24:00", "09:60", "09:00:00", "morning", "٠٩:٠٠"],
@@ -500,3 +506,12 @@ def test_a_default_of_the_table_means_what_leaving_it_out_means() -> None:
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings.load(NEEDED).link_days = 1  # type: ignore[misc]
+
+
+@given(st.from_regex(r"(u(:[p:@/]{0,4})?@)?[h:@\[\]1]{0,8}(:[0-9x]{0,3})?/d(\?[a=&]{0,3})?", fullmatch=True))
+def test_whatever_address_of_a_database_is_taken_can_be_read(rest: str) -> None:
+    try:
+        taken = values.database(f"postgresql://{rest}")
+    except ValueError:
+        return
+    assert make_url(taken).database

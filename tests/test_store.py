@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from app.review import Choice, Event, Review, Seen, Signpost, State, next_move
 from app.store import LEASE, Claim, Happening, NewLetter, Overtaken, Recorded, Store, Unavailable
@@ -31,7 +31,7 @@ class Notice:
     author: str = "sam"
     updated_at: datetime = NOON
     closed_at: datetime | None = None
-    asked_by: str | None = None
+    requests: tuple[tuple[str, datetime], ...] = ()
 
 
 @pytest.fixture
@@ -435,6 +435,38 @@ def test_sign_in_letters_are_counted(store: Store, clock: Clock) -> None:
     assert store.letters.request(NewLetter("other", "sign_in", "someone else"))
     clock.pass_(minutes=60)
     assert request("s7")
+
+
+@pytest.mark.parametrize("kind", ["sign_in", "fresh"])
+def test_of_many_requests_at_once_one_is_granted(database_url: str, kind: str) -> None:
+    store = Store(database_url)
+    store.create()
+    barrier = threading.Barrier(12)
+
+    def request(number: int) -> bool:
+        barrier.wait()
+        return store.letters.request(NewLetter(f"{kind} {number}", kind, LILY.id))
+
+    with ThreadPoolExecutor(12) as threads:
+        assert list(threads.map(request, range(12))).count(True) == 1
+    store.close()
+
+
+def test_an_unknown_address_costs_what_a_known_one_does_and_gets_nothing(store: Store) -> None:
+    statements: list[str] = []
+    for engine in store.database.engines:
+        event.listen(
+            engine, "before_cursor_execute", lambda *told: statements.append(told[2].partition(" ")[0])
+        )
+    asked = []
+    for number, is_known in enumerate((True, True, False, False)):
+        granted = store.letters.request(NewLetter(f"s{number}", "sign_in", LILY.id), is_known=is_known)
+        asked.append((granted, statements.count("INSERT"), statements.count("SELECT")))
+        statements.clear()
+    assert [granted for granted, *_ in asked] == [True, False, False, False]
+    assert len({tuple(cost) for _, *cost in asked}) == 1
+    assert store.letters.get(1)
+    assert store.letters.get(2) is None
 
 
 def test_a_sign_in_letter_is_used_once(store: Store) -> None:

@@ -6,6 +6,7 @@ of ours to show to people; GitHub's message may be quoted in it, an exception's 
     GitHubError   something went wrong with GitHub
       Refused     a definite no: somebody must act
       TryAgain    nothing is known, or a passing state; `after` is how long to wait, None: as the caller likes
+        Limited   too many calls: none may be made before `after` is over
       Moved       the head is not the commit that was named
 """
 
@@ -119,6 +120,13 @@ class TryAgain(GitHubError):
         self.after = after
 
 
+class Limited(TryAgain):
+    """GitHub takes no call of this token or installation before `after` is over."""
+
+    def __init__(self, after: timedelta) -> None:
+        super().__init__("GitHub asks the gate to slow down.", after)
+
+
 class Moved(GitHubError):
     """The head is another commit by now."""
 
@@ -153,7 +161,7 @@ def quote(data: Any) -> str:
 def _by_status(error: GithubException, now: datetime) -> GitHubError:
     status, headers, words = error.status, error.headers or {}, quote(error.data)
     if status in (403, 429) and (status == 429 or _is_limit(headers, words)):
-        return TryAgain("GitHub asks the gate to slow down.", _wait(headers, now) or SLOW_DOWN)
+        return Limited(_wait(headers, now) or SLOW_DOWN)
     match status:
         case 401:
             return Refused(_say("GitHub does not accept the gate's token or app key", words), "rights")

@@ -30,6 +30,7 @@ from app.github_client.reading import (
     read_comment,
     read_listed,
     read_pull_request,
+    read_requests,
     read_tree,
 )
 from app.review import Change, Checks, Choice, Comment, PullRequest, Status, Tree
@@ -211,15 +212,17 @@ class GitHub(Branches):
 
         https://docs.github.com/en/rest/issues/comments#list-issue-comments
         """
-        said: list[Comment] = []
         with self._repository(repository) as found:
-            for page in count(1):
-                query: dict[str, str | int] = {"per_page": PAGE, "page": page}
-                data = items(call(found, "GET", f"/issues/{number}/comments", query=query).data, "")
-                said += [read_comment(item) for item in data]
-                if len(data) < PAGE:
-                    break
+            said = [read_comment(item) for item in _each(found, f"/issues/{number}/comments")]
         return [comment for comment in said if comment.id > heard]
+
+    def review_requests(self, repository: str, number: int) -> tuple[tuple[str, datetime], ...]:
+        """Return who asked for a review of a pull request and when, oldest first: one GET for each 100 events.
+
+        https://docs.github.com/en/rest/issues/events#list-issue-events
+        """
+        with self._repository(repository) as found:
+            return tuple(read_requests(list(_each(found, f"/issues/{number}/events"))))
 
     def has_said(self, repository: str, number: int, *markers: str) -> bool:
         """Tell whether a review or comment holds one of the markers: one GET for each 100 of either.
@@ -284,6 +287,15 @@ def _page(repository: str, answer: Answer, etag: str | None) -> Listing:
     if any(pull.repository.casefold() != repository.casefold() for pull in pulls):
         raise Refused(RENAMED, "missing")  # the query was lost on the way: this is not what was asked for
     return Listing(False, etag_of(answer.headers), pulls)
+
+
+def _each(found: Repository, path: str) -> Iterator[Any]:
+    """Give everything of a list that comes in pages which do not say how many there are."""
+    for number in count(1):
+        page = items(call(found, "GET", path, query={"per_page": PAGE, "page": number}).data, "")
+        yield from page
+        if len(page) < PAGE:
+            return
 
 
 def _all(found: Repository, path: str, key: str) -> list[Any]:

@@ -1,7 +1,8 @@
 """The way to GitHub: clients, an App's installations, one place where a failure becomes one of `answers`' errors.
 
-`client` adds the calls. It never sleeps and sends nothing twice; a client is used by one thread only. What
-PyGithub and requests raise may hold a token or an address, so it never leaves this room.
+`client` adds the calls. It never sleeps and sends nothing twice, and nothing at all while GitHub asks to slow down; a
+client is used by one thread only. What PyGithub and requests raise may hold a token or an address, so it never leaves
+this room.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from json import loads
 from typing import Any, NamedTuple
 
 import github
 from github.Repository import Repository
 
-from app.github_client.answers import FAILURES, Refused, TryAgain, meaning_of
+from app.github_client.answers import FAILURES, Limited, Refused, TryAgain, meaning_of
 
 log = logging.getLogger("qa-gate.github")
 
@@ -60,6 +61,8 @@ class Connection:
         self._clock = clock
         self._clients = _Clients()
         self._installations: dict[str, int] = {}
+        # A limit is that of a token or an installation, whichever row or thread has met it.
+        self._not_before: dict[int | None, datetime] = {}
         self._options: dict[str, Any] = {
             "base_url": api_url.rstrip("/"),
             "timeout": timeout,
@@ -75,18 +78,32 @@ class Connection:
     @contextmanager
     def _repository(self, repository: str) -> Iterator[Repository]:
         """Give the repository, unread, and map whatever fails while it is used."""
+        installation = None
         try:
-            yield self._client(repository).get_repo(repository)
+            installation = self._installation(repository)
+            self._keep_off(installation)
+            yield self._client(installation).get_repo(repository)
         except FAILURES as error:
             told = meaning_of(error, self._clock())
             log.warning("%s: %s (%s)", repository, told.reason, type(error).__name__)
+            if isinstance(told, Limited) and told.after:
+                self._not_before[installation] = self._clock() + told.after
             if isinstance(told, Refused) and told.kind in ("rights", "missing"):
                 self._forget(repository)
             # Not "from error": what PyGithub and requests raise may hold a header or an address.
             raise told from None
 
-    def _client(self, repository: str) -> github.Github:
-        installation = self._installation(repository)
+    def _keep_off(self, installation: int | None) -> None:
+        """Raise Limited while GitHub wants no call of this installation; None: the token, or the App itself.
+
+        https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+        """
+        until = self._not_before.get(installation)
+        left = until - self._clock() if until else timedelta(0)
+        if left > timedelta(0):
+            raise Limited(left)
+
+    def _client(self, installation: int | None) -> github.Github:
         if installation not in self._clients.known:
             self._clients.known[installation] = github.Github(auth=self._auth(installation), **self._options)
         return self._clients.known[installation]
@@ -105,6 +122,7 @@ class Connection:
             return None
         key = repository.casefold()
         if key not in self._installations:
+            self._keep_off(None)
             with github.GithubIntegration(auth=self._app, **self._options) as app:
                 found = app.get_repo_installation(*repository.split("/")).id
             insist(isinstance(found, int))

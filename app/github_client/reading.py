@@ -44,7 +44,10 @@ EMPTY_BLOBS = (
 
 @dataclass(frozen=True, slots=True)
 class ListedPull:
-    """What a list says about one pull request: enough to know whether it must be looked at."""
+    """What a list says about one pull request: enough to know whether it must be looked at.
+
+    `requests`, who asked for a review and when, is not in the list; see `GitHub.review_requests`.
+    """
 
     repository_id: int
     repository: str
@@ -53,11 +56,8 @@ class ListedPull:
     seen: Seen
     updated_at: datetime
     closed_at: datetime | None
-
-    @property
-    def asked_by(self) -> None:
-        """Return None: a list does not say who asked for a review."""
-        return
+    is_from_outside: bool
+    requests: tuple[tuple[str, datetime], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,21 @@ def read_listed(data: Any) -> ListedPull:
         ),
         updated_at=moment(data, "updated_at"),
         closed_at=moment_or_none(data, "closed_at"),
+        is_from_outside=at_or_none(data, "head.repo.id") != at(data, "base.repo.id")
+        and at_or_none(data, "author_association") not in INSIDERS,
     )
+
+
+def read_requests(data: list[Any]) -> list[tuple[str, datetime]]:
+    """Return who asked for a review, and when, from a pull request's events. Raises Odd.
+
+    https://docs.github.com/en/rest/using-the-rest-api/issue-event-types#review_requested
+    """
+    return [
+        (text_or_none(event, "actor.login") or "ghost", moment(event, "created_at"))
+        for event in data
+        if text(event, "event") == "review_requested"
+    ]
 
 
 def read_comment(data: Any) -> Comment:

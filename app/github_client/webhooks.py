@@ -72,6 +72,11 @@ class Notice:
         """Return "owner/repo#12@abc1234", as the logs show it."""
         return f"{self.repository}#{self.number}@{self.seen.head_sha[:7]}"
 
+    @property
+    def requests(self) -> tuple[tuple[str, datetime], ...]:
+        """Return who asked for a review, and when, as far as this event says."""
+        return ((self.asked_by, self.updated_at),) if self.asked_by else ()
+
 
 @dataclass(frozen=True, slots=True)
 class AboutCommit:

@@ -24,7 +24,10 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}/(?!\.{1,2}\Z)[A-Za-z0-
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _PEM = re.compile(r"-----BEGIN ((?:RSA )?PRIVATE KEY)-----\n[A-Za-z0-9+/=\n]+\n-----END \1-----")
-_POSTGRES = re.compile(r"(?:.*@)?[^@/?]*/[^@/?]+(?:\?.*)?")
+# As SQLAlchemy takes it apart: what it cannot read it shows, password and all.
+_POSTGRES = re.compile(
+    r"(?:[^:/@]*(?::[^@]*)?@)?(?:\[[0-9A-Fa-f:.]+\]|[^@/?:\[\]]*)(?::[0-9]{1,5})?/[^@/?]+(?:\?.*)?"
+)
 _NO_BRANCH = re.compile(r"[\x00- ~^:?*\[\\\x7f]|\.\.|//|@\{|/\.|\.lock(?:/|\Z)|\A[./-]|[./]\Z|\A(?:@|HEAD)\Z")
 
 

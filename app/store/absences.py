@@ -1,7 +1,7 @@
 """Absences: which reviewer is away, and on which day they are back.
 
-Written by `pages` through `workflow`, one transaction each: the absence, the history, and the rows that it concerns
-woken. It hands nothing over itself; the worker does.
+Written by `pages` through `workflow`, one transaction each: the absence, the history, and what waits woken. It hands
+nothing over itself; the worker does.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from datetime import date, datetime
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, select, update
 
 from app.review import Reviewer, State
 from app.store.database import Database
@@ -40,7 +40,7 @@ class Absences:
             away = self._database.insert(absences).values(reviewer=reviewer.id, **values)
             connection.execute(away.on_conflict_do_update(index_elements=["reviewer"], set_=values))
             note_event(connection, now, Happening("away", reviewer.name, f"until {until.isoformat()}"))
-            _wake(connection, reviewer, now)
+            _wake(connection, now)
         self._work_made.set()
         return True
 
@@ -52,12 +52,11 @@ class Absences:
             if connection.scalar(gone) is None:
                 return
             note_event(connection, now, Happening("back", reviewer.name))
-            _wake(connection, reviewer, now)
+            _wake(connection, now)
         self._work_made.set()
 
 
-def _wake(connection: Connection, reviewer: Reviewer, now: datetime) -> None:
-    """Wake what waits for this reviewer, and what waits for anybody to ask."""
-    hers = and_(reviews.c.state == State.WAITING, reviews.c.reviewer == reviewer.id)
-    concerned = or_(hers, reviews.c.state == State.TO_ASK)
+def _wake(connection: Connection, now: datetime) -> None:
+    """Wake all that waits: while everybody is away, what is another's waits for this one, too."""
+    concerned = reviews.c.state.in_((State.WAITING, State.TO_ASK))
     connection.execute(update(reviews).where(concerned).values(woken(now)))

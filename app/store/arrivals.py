@@ -7,6 +7,7 @@ delivery that said so. Which repository stands behind a name is pinned here: nam
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -43,7 +44,7 @@ class Customs:
 
 
 class Notice(Protocol):
-    """What a webhook's payload says about a pull request."""
+    """What a webhook's payload, or a look at GitHub, says about a pull request."""
 
     @property
     def seen(self) -> Seen: ...
@@ -60,7 +61,7 @@ class Notice(Protocol):
     @property
     def closed_at(self) -> datetime | None: ...
     @property
-    def asked_by(self) -> str | None: ...
+    def requests(self) -> Sequence[tuple[str, datetime]]: ...
 
 
 class Arrivals:
@@ -148,6 +149,15 @@ class Arrivals:
                 return Recorded.FOREIGN
             answer = self._wake(connection, found, notice, self._database.now(connection), adopt=adopt)
         return self._tell(answer)
+
+    def waits_for_a_request(self, notice: Notice, *, is_from_outside: bool) -> bool:
+        """Tell whether a request for a review would change something, so that GitHub must be asked for one."""
+        with self._database.read() as connection:
+            key = (reviews.c.repository_id == notice.repository_id, reviews.c.number == notice.number)
+            row = connection.execute(select(reviews.c.state, reviews.c.vouched).where(*key)).first()
+        is_rejected = row is not None and row.state == State.REJECTED
+        is_strange = is_from_outside and not (row and row.vouched)
+        return notice.seen.open and (is_rejected or is_strange)
 
     def problems(self) -> list[str]:
         """Return what an operator must know about the repositories."""
@@ -285,13 +295,14 @@ def _asked(found: Any, notice: Notice) -> dict[str, bool]:
     rejection, asks nothing; GitHub's times have whole seconds.
     https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/proposing-changes-to-your-work-with-pull-requests/requesting-a-pull-request-review
     """
-    if notice.asked_by is None:
+    if not notice.requests:
         return {}
     asked = {}
-    if notice.asked_by != notice.author and not (found and found.vouched):
+    if any(by != notice.author for by, _ in notice.requests) and not (found and found.vouched):
         asked["vouched"] = True
     decision = review_from(found).decision if found else None
-    if decision and found.state == State.REJECTED and notice.updated_at + SLACK >= decision.at:
+    newest = max(at for _, at in notice.requests)
+    if decision and found.state == State.REJECTED and newest + SLACK >= decision.at:
         asked["asked_again"] = True
     return asked
 

@@ -27,8 +27,8 @@ from app.store.tables import metadata
 
 # So long SQLite waits for another process, in milliseconds.
 BUSY_TIMEOUT = 10_000
-# Any constant number: it keeps two processes from creating the tables at once.
-SCHEMA_LOCK = 704_117
+# Any constant numbers: what must not be done twice at once, creating the tables and counting letters.
+SCHEMA_LOCK, LETTERS_LOCK = 704_117, 704_118
 
 
 class Unavailable(Exception):
@@ -56,8 +56,7 @@ class Database:
     def create(self) -> None:
         """Create the tables that are not there yet."""
         with self.write() as connection:
-            if not self.is_sqlite:
-                connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK)))
+            self.lock(connection, SCHEMA_LOCK)
             metadata.create_all(connection)
 
     @contextmanager
@@ -68,6 +67,11 @@ class Database:
         """
         with _told(), self._lock, self._writer.begin() as connection:
             yield connection
+
+    def lock(self, connection: Connection, number: int) -> None:
+        """Let this transaction go on only when no other holds the lock; SQLite writes one by one anyway."""
+        if not self.is_sqlite:
+            connection.execute(select(func.pg_advisory_xact_lock(number)))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

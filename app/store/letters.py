@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from app.review import Decision, Review, State
-from app.store.database import Database
-from app.store.tables import letters, reviews
+from app.store.database import LETTERS_LOCK, Database
+from app.store.tables import letters, reviews, rounds
 
 # How many letters that somebody asked for one address may get, by kind: (in this time, at most so many).
 ALLOWANCES: dict[str, tuple[tuple[timedelta, int], ...]] = {
@@ -70,19 +70,19 @@ class Letters:
             row = connection.execute(select(letters).where(letters.c.id == letter_id)).first()
             return _letter_from(row) if row else None
 
-    def request(self, letter: NewLetter) -> bool:
-        """Queue a letter that somebody asked for, unless that address had its share; tell whether it was queued."""
+    def request(self, letter: NewLetter, *, is_known: bool = True) -> bool:
+        """Queue a letter that somebody asked for, unless that address had its share; tell whether it was queued.
+
+        All is done, and undone, for an unknown address too, so that the time it takes tells nobody who is a reviewer.
+        """
         with self._database.write() as connection:
+            self._database.lock(connection, LETTERS_LOCK)  # else many at once would each count none
             now = self._database.now(connection)
-            for span, most in ALLOWANCES[letter.kind]:
-                asked = select(func.count()).where(
-                    letters.c.reviewer == letter.reviewer,
-                    letters.c.kind == letter.kind,
-                    letters.c.created_at > now - span,
-                )
-                if connection.execute(asked).scalar_one() >= most:
-                    return False
+            spare = [_count(connection, letter, now - span) < most for span, most in ALLOWANCES[letter.kind]]
             put_letter(connection, self._database, letter, now)
+            if not (is_known and all(spare)):
+                connection.execute(letters.delete().where(letters.c.key == letter.key))
+                return False
             return True
 
     def note_sent(self, letter_id: int, message_id: str, listed: Sequence[int] = ()) -> None:
@@ -91,10 +91,12 @@ class Letters:
             now = self._database.now(connection)
             values = {"sent_at": now, "message_id": message_id}
             sent = update(letters).where(letters.c.id == letter_id).values(values).returning(letters)
-            reviewer = connection.execute(sent).one().reviewer
+            letter = connection.execute(sent).one()
+            if listed or letter.review_id:
+                _note_mailed(connection, listed or [letter.review_id])
             if listed:
                 connection.execute(update(reviews).where(reviews.c.id.in_(listed)).values(to_list=False))
-                self._list_the_rest(connection, reviewer, now)
+                self._list_the_rest(connection, letter.reviewer, now)
 
     def queue(self, letters_: Sequence[NewLetter]) -> None:
         """Queue letters, in one transaction."""
@@ -103,10 +105,19 @@ class Letters:
             for letter in letters_:
                 put_letter(connection, self._database, letter, now)
 
-    def digest(self, reviewer: str) -> NewLetter:
+    def digest(self, reviewer: str, delay: timedelta = DIGEST_DELAY) -> NewLetter:
         """Return the digest letter that this reviewer gets next; until it is sent, it is always the same one."""
         with self._database.read() as connection:
-            return _digest(connection, reviewer, DIGEST_DELAY)
+            return _digest(connection, reviewer, delay)
+
+    def is_listed(self, reviewer: str, since: datetime) -> bool:
+        """Tell whether this reviewer got a digest letter since then, or is about to get one."""
+        is_out = or_(
+            letters.c.sent_at >= since, and_(letters.c.sent_at.is_(None), letters.c.due_at.is_not(None))
+        )
+        digests = (letters.c.reviewer == reviewer, letters.c.kind == "digest", is_out)
+        with self._database.read() as connection:
+            return connection.execute(select(letters.c.id).where(*digests).limit(1)).first() is not None
 
     def answer(self, reviewer: str, row: Review, delay: timedelta) -> NewLetter:
         """Return the letter about the next answer to a question; until it goes out, it is always the same one."""
@@ -116,17 +127,19 @@ class Letters:
             number = connection.execute(select(func.count()).where(*told, is_out)).scalar_one()
         return NewLetter(f"answer {row.id} {number}", "answer", reviewer, row.id, row.round, delay=delay)
 
-    def asked_for(self, author: str, span: timedelta) -> int:
-        """Count the questions about this author's changes that were mailed on their own in this time."""
+    def firsts(self, author: str, span: timedelta) -> list[datetime]:
+        """Return when each of this author's changes got its first letter, if in this time, the oldest first."""
+        first = select(func.min(rounds.c.round)).where(rounds.c.review_id == reviews.c.id).scalar_subquery()
         with self._database.read() as connection:
             since = self._database.now(connection) - span
-            asked = select(func.count()).where(
+            asked = select(letters.c.created_at).where(
                 letters.c.kind == "ask",
                 letters.c.created_at > since,
+                letters.c.round == first,
                 letters.c.review_id == reviews.c.id,
                 reviews.c.author == author,
             )
-            return connection.execute(asked).scalar_one()
+            return list(connection.scalars(asked.order_by(letters.c.created_at)))
 
     def use(self, letter_id: int) -> bool:
         """Mark a letter's link as used; True only for the first time."""
@@ -140,6 +153,12 @@ class Letters:
         waits = (reviews.c.to_list, reviews.c.reviewer == reviewer, reviews.c.state == State.WAITING)
         if connection.execute(select(reviews.c.id).where(*waits).limit(1)).first():
             put_letter(connection, self._database, _digest(connection, reviewer), now)
+
+
+def _count(connection: Connection, letter: NewLetter, since: datetime) -> int:
+    """Count the letters of this kind that were asked for since then, for this reviewer."""
+    same = (letters.c.reviewer == letter.reviewer, letters.c.kind == letter.kind)
+    return connection.execute(select(func.count()).where(*same, letters.c.created_at > since)).scalar_one()
 
 
 def put_letter(connection: Connection, database: Database, letter: NewLetter, now: datetime) -> None:
@@ -162,6 +181,14 @@ def put_letter(connection: Connection, database: Database, letter: NewLetter, no
     connection.execute(
         database.insert(letters).values(values).on_conflict_do_update(index_elements=["key"], **sooner)
     )
+
+
+def _note_mailed(connection: Connection, about: Sequence[int]) -> None:
+    """Note that the last question about each of these reviews was mailed: no letter tells of an older one."""
+    others = rounds.alias()
+    last = select(func.max(others.c.round)).where(others.c.review_id == rounds.c.review_id).scalar_subquery()
+    asked = (rounds.c.review_id.in_(about), rounds.c.round == last)
+    connection.execute(update(rounds).where(*asked).values(was_mailed=True))
 
 
 def outcome_letter(row: Review, decision: Decision, delay: timedelta = A_DAY) -> NewLetter:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, select, update
+from sqlalchemy import Connection, String, case, cast, func, insert, select, update
 from sqlalchemy.sql.schema import Table
 
 from app.review import Move, Review, Snapshot, consequences
@@ -158,6 +158,16 @@ class Queue:
             firsts = [connection.scalar(select(func.min(table.c.due_at))) for table in QUEUES.values()]
             overdue = [now - first for first in firsts if first is not None and first <= now]
             return max(overdue, default=None)
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Return whose last step failed, and why: a review, a timer by its name, or a letter by its kind."""
+        review = reviews.c.repository + "#" + cast(reviews.c.number, String)
+        with self._database.read() as connection:
+            found: list[Any] = []
+            for about, table in ((review, reviews), (timers.c.name, timers), (letters.c.kind, letters)):
+                failed = select(about, table.c.problem).where(table.c.problem.is_not(None))
+                found += connection.execute(failed.order_by(table.c.id))
+        return [(about, problem) for about, problem in found]
 
     def beat(self, worker: str) -> None:
         """Note that this worker is alive."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from app.review import (
     Choice,
@@ -134,6 +134,19 @@ class Reviews:
             row = connection.execute(earlier.order_by(rounds.c.round.desc()).limit(1)).first()
             return _round_from(row) if row else None
 
+    def known_before(self, review_id: int, round_: int) -> Round | None:
+        """Return the last question before this round that anybody was mailed or decided on, None where there is none."""
+        decided = select(history.c.id).where(
+            history.c.review_id == review_id,
+            history.c.round == rounds.c.round,
+            history.c.what.in_(DECISIONS.values()),
+        )
+        known = or_(rounds.c.was_mailed, decided.exists())
+        earlier = select(rounds).where(rounds.c.review_id == review_id, rounds.c.round < round_, known)
+        with self._database.read() as connection:
+            row = connection.execute(earlier.order_by(rounds.c.round.desc()).limit(1)).first()
+            return _round_from(row) if row else None
+
     def last_decision(self, review_id: int, round_: int | None = None) -> HistoryRow | None:
         """Return the latest decision on a review, or on one round of it, with its words."""
         made = select(history).where(history.c.review_id == review_id, history.c.what.in_(DECISIONS.values()))
@@ -224,11 +237,14 @@ class Reviews:
             return [review_from(row) for row in found]
 
     def wake_unheld(self, reviewers: Sequence[str]) -> None:
-        """Wake what waits for somebody who is not among these reviewers."""
-        unheld = (reviews.c.state == State.WAITING, reviews.c.reviewer.not_in(reviewers))
+        """Wake what waits for somebody who is not among these reviewers, or for anybody at all."""
+        unheld = or_(
+            reviews.c.state == State.TO_ASK,
+            and_(reviews.c.state == State.WAITING, reviews.c.reviewer.not_in(reviewers)),
+        )
         with self._database.write() as connection:
             now = self._database.now(connection)
-            connection.execute(update(reviews).where(*unheld).values(woken(now)))
+            connection.execute(update(reviews).where(unheld).values(woken(now)))
 
 
 def _round_from(row: Row[Any]) -> Round:

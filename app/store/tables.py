@@ -138,6 +138,8 @@ rounds = Table(
     Column("snapshot", JSON, nullable=False),
     # Title and text as they are now, where they were edited after the question.
     Column("edited", JSON(none_as_null=True)),
+    # Whether a letter about it went out to anybody, on its own or in a list.
+    Column("was_mailed", Boolean, nullable=False, default=False),
 )
 
 # Which commits each question was about, so that a rejected one is known wherever it turns up again.

@@ -203,11 +203,16 @@ def snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
 
 
 def letter_about(work: Work, reviewer: Reviewer) -> NewLetter:
-    """Return the letter that asks: its own, or a digest on day one and when one author sends very many."""
+    """Return the letter that asks: its own, or a digest on day one and when one author sends very many.
+
+    What is too many comes in one digest, when the author's hour is over.
+    """
     row, letters = work.row, work.gate.store.letters
-    is_first = row.asked_at is None
-    if is_first and (row.adopted or letters.asked_for(row.author, AN_HOUR) >= MOST_LETTERS):
+    if row.asked_at is None and row.adopted:
         return letters.digest(reviewer.id)
+    firsts = letters.firsts(row.author, AN_HOUR) if row.asked_at is None else []
+    if len(firsts) >= MOST_LETTERS:
+        return letters.digest(reviewer.id, firsts[-MOST_LETTERS] + AN_HOUR - work.gate.store.now())
     return NewLetter(f"ask {row.id} {row.round} {reviewer.id}", "ask", reviewer.id, row.id, row.round)
 
 

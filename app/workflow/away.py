@@ -78,8 +78,9 @@ def hand_over(work: Work) -> Rest:
 
 
 def hand_over_unheld(gate: Gate) -> None:
-    """Wake what waits for somebody who was taken from QA_REVIEWERS, so that it is handed over."""
-    gate.store.reviews.wake_unheld([person.id for person in gate.policy.reviewers])
+    """Wake what waits for somebody who is away or not in QA_REVIEWERS any more: another may be named there now."""
+    away = who_is_away(gate)
+    gate.store.reviews.wake_unheld([person.id for person in gate.policy.reviewers if person.id not in away])
 
 
 def _first_back(gate: Gate, away: dict[str, datetime]) -> str:

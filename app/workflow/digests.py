@@ -1,12 +1,14 @@
 """The daily digest: on working days at DIGEST_AT, what waits for each reviewer, in one letter.
 
 A timer makes the letters. It may come late, but never on another day, and the letter's key is the reviewer and the
-day: there are never two. It runs at the worker's start too, so that a new DIGEST_AT counts from then on.
+day: there are never two, not even beside the list of day one. It runs at the worker's start too, so that a new DIGEST_AT counts from then on.
 """
 
 from __future__ import annotations
 
-from app.review import digest_on, next_digest
+from datetime import datetime
+
+from app.review import day_begins, digest_on, next_digest
 from app.store import Claim, NewLetter, Timer
 from app.workflow.away import who_is_away
 from app.workflow.gate import Gate, Rest
@@ -27,7 +29,15 @@ def send_digests(gate: Gate, _claim: Claim, timer: Timer) -> Rest:
     if due and (timer.seen or timer.created_at) < due <= now:
         away = who_is_away(gate)
         ids = [person.id for person in gate.policy.reviewers if person.id not in away]
-        waited_for = [reviewer for reviewer in ids if gate.store.reviews.waiting_for(reviewer)]
+        midnight = day_begins(today, timezone)
+        waited_for = [reviewer for reviewer in ids if _is_news(gate, reviewer, midnight)]
         gate.store.letters.queue([NewLetter(f"daily {id_} {today}", "daily", id_) for id_ in waited_for])
         gate.store.timers.note(timer.id, due, None)
     return Rest(wait=next_digest(now, at, timezone) - now)
+
+
+def _is_news(gate: Gate, reviewer: str, midnight: datetime) -> bool:
+    """Tell whether something waits that was not mailed today anyway, where a list was among today's mails."""
+    was_listed = gate.store.letters.is_listed(reviewer, midnight)
+    waiting = gate.store.reviews.waiting_for(reviewer)
+    return any(not was_listed or row.asked_at is None or row.asked_at < midnight for row in waiting)

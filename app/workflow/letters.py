@@ -44,8 +44,8 @@ def send_letter(gate: Gate, claim: Claim) -> Rest:
 def request_sign_in(gate: Gate, address: str) -> None:
     """Queue a sign-in letter if the address is a reviewer's and had not its share; say nothing either way."""
     reviewer = gate.policy.reviewer_at(address)
-    if reviewer:
-        gate.store.letters.request(NewLetter(f"sign_in {secrets.token_hex(8)}", "sign_in", reviewer.id))
+    letter = NewLetter(f"sign_in {secrets.token_hex(8)}", "sign_in", reviewer.id if reviewer else "nobody")
+    gate.store.letters.request(letter, is_known=reviewer is not None)
 
 
 def request_fresh_link(gate: Gate, review_id: int, reviewer: Reviewer) -> None:
@@ -123,7 +123,7 @@ def _news(
     gate: Gate, row: Review, now: Snapshot, reviewer: Reviewer, last: HistoryRow | None
 ) -> dict[str, Any]:
     """Return what is new since the reviewer was last asked."""
-    earlier = gate.store.reviews.round_before(row.id, row.round)
+    earlier = gate.store.reviews.known_before(row.id, row.round)
     if earlier is None or earlier.snapshot.pull.head_sha == now.pull.head_sha:
         return {}
     before = earlier.snapshot

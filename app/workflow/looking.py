@@ -7,9 +7,11 @@ that where nothing changed it costs one call that counts for nothing. It decides
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
-from app.github_client import ListedPull
+from app.github_client import ListedPull, Refused
 from app.store import RELEASE, Claim, Recorded, Timer
 from app.workflow.gate import Gate, Rest
 
@@ -46,7 +48,7 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         until=timer.seen,
         on_page=lambda: gate.store.queue.renew(claim),
     )
-    woken = [pull for pull in listing.pulls if _wake(gate, timer, pull)]
+    woken = [pull for pull in listing.pulls if _wake(gate, claim, timer, pull)]
     # One that is closed while a first list of several pages is read can hide another: read again till nothing is new.
     is_complete = timer.seen is not None or len(listing.pulls) <= ONE_PAGE or not woken
     if not listing.is_unchanged and is_complete:
@@ -58,11 +60,23 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     return Rest(wait=gate.policy.look)
 
 
-def _wake(gate: Gate, timer: Timer, pull: ListedPull) -> bool:
+def _wake(gate: Gate, claim: Claim, timer: Timer, pull: ListedPull) -> bool:
+    if timer.seen is not None:
+        pull = _with_requests(gate, claim, pull)
     # On day one, what lay there already is listed in one letter; what comes while the gate starts is not.
     adopt = timer.seen is None and pull.updated_at + SLACK < timer.created_at
     is_gated = gate.policy.gates(pull.seen.base)
     return gate.store.arrivals.found(pull, is_gated, adopt=adopt) is Recorded.WOKEN
+
+
+def _with_requests(gate: Gate, claim: Claim, pull: ListedPull) -> ListedPull:
+    """Add who asked for a review, where that would change something: a call more, for a webhook may be lost."""
+    if not gate.store.arrivals.waits_for_a_request(pull, is_from_outside=pull.is_from_outside):
+        return pull
+    with suppress(Refused):  # a right is missing: all else that was listed still counts
+        pull = replace(pull, requests=gate.github.review_requests(pull.repository, pull.number))
+    gate.store.queue.renew(claim)
+    return pull
 
 
 def _etag(timer: Timer, etag: str | None) -> str | None:

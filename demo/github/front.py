@@ -17,6 +17,7 @@ from typing import Any
 
 import jwt
 from flask import Flask, Response, g, request
+from werkzeug.http import http_date
 
 from demo.github.state import Person, Refusal, Repo
 from demo.github.world import World
@@ -191,6 +192,7 @@ class Front:
         numbers = {"Limit": LIMIT, "Remaining": remaining, "Reset": reset, "Used": min(self.used, LIMIT)}
         for name, number in numbers.items():
             response.headers.setdefault(f"X-RateLimit-{name}", str(number))
+        response.headers["Date"] = http_date(self.world.now())  # one clock for all that an answer tells
         response.headers.setdefault("X-RateLimit-Resource", "core")
         response.headers.setdefault("X-GitHub-Media-Type", "github.v3; format=json")
         response.headers.setdefault("X-GitHub-Request-Id", f"C0DE:{len(self.calls):X}")

@@ -37,6 +37,7 @@ class PullApi:
         add("GET", "/issues/<int:number>/comments", self.comments)
         add("POST", "/issues/<int:number>/comments", self.comment)
         add("PATCH", "/issues/comments/<int:number>", self.edit_comment)
+        add("GET", "/issues/<int:number>/events", self.events, "issues:read")
 
     def listed(self, repo: Repo) -> Response:
         asked = request.args
@@ -165,6 +166,10 @@ class PullApi:
         return pull_shapes.comment(
             self.world, repo, marks.edit_comment(self.world, repo, number, given().get("body"))
         )
+
+    def events(self, repo: Repo, number: int) -> Response:
+        pull = pulls.find(repo, number)
+        return page(pull.events, lambda one: pull_shapes.issue_event(self.world, pull, one))
 
     def _may_comment(self, level: str) -> None:
         """Let pass who may write issues or pull requests: GitHub takes either for a comment."""

@@ -23,7 +23,18 @@ from demo.github.shapes import (
     repository,
     time,
 )
-from demo.github.state import Check, Comment, Deployment, DeploymentStatus, Person, Pull, Repo, Review, Status
+from demo.github.state import (
+    Check,
+    Comment,
+    Deployment,
+    DeploymentStatus,
+    IssueEvent,
+    Person,
+    Pull,
+    Repo,
+    Review,
+    Status,
+)
 from demo.github.world import World
 
 
@@ -238,6 +249,26 @@ def comment(world: World, repo: Repo, one: Comment) -> Json:
         "updated_at": time(one.updated_at),
         "body": one.body,
         "author_association": one.user.association,
+        "performed_via_github_app": None,
+    }
+
+
+def issue_event(world: World, pull: Pull, one: IssueEvent) -> Json:
+    """Write a "labeled-issue-event" or a "review-requested-issue-event"."""
+    who = person(world, one.actor)
+    about: Json = {"label": {"name": one.about, "color": "d73a4a"}}
+    if isinstance(one.about, Person):
+        about = {"review_requester": who, "requested_reviewer": person(world, one.about)}
+    return {
+        "id": one.id,
+        "node_id": node("IssueEvent", one.id),
+        "url": f"{repo_api(world, pull.repo)}/issues/events/{one.id}",
+        "actor": who,
+        "event": one.event,
+        "commit_id": None,
+        "commit_url": None,
+        "created_at": time(one.at),
+        **about,
         "performed_via_github_app": None,
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from demo.github import events, rules, shapes
 from demo.github.git import Content
-from demo.github.state import Person, Pull, Refusal, Repo
+from demo.github.state import IssueEvent, Person, Pull, Refusal, Repo
 from demo.github.world import World
 
 MOST_TITLE, MOST_BODY = 256, 65_536
@@ -114,7 +114,7 @@ def label(world: World, pull: Pull, sender: Person | None, name: str) -> None:
     """Put a label on a pull request."""
     if name not in pull.labels:
         pull.labels.append(name)
-        pull.updated_at = world.now()
+        _note(world, pull, "labeled", sender, name)
         events.pull_request(world, pull, "labeled", sender, label=shapes.label(world, pull, name))
 
 
@@ -174,9 +174,14 @@ def request_review(world: World, pull: Pull, reviewer: Person, sender: Person | 
     """Ask a person for a review."""
     if reviewer not in pull.requested:
         pull.requested.append(reviewer)
-    pull.updated_at = world.now()
+    _note(world, pull, "review_requested", sender, reviewer)
     who = shapes.person(world, reviewer)
     events.pull_request(world, pull, "review_requested", sender, requested_reviewer=who)
+
+
+def _note(world: World, pull: Pull, event: str, sender: Person | None, about: Person | str) -> None:
+    pull.updated_at, who = world.now(), sender or world.person("ghost")
+    pull.events.append(IssueEvent(next(world.ids), event, who, world.now(), about))
 
 
 def commit(

@@ -22,6 +22,10 @@ class _Handler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
         """Say nothing: the stand-in records its calls."""
 
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Begin an answer without this machine's time: it brings the stand-in's own (`front`)."""
+        self.send_response_only(code, message)
+
 
 class _Server(ThreadedWSGIServer):
     def __init__(self, port: int, app: Flask) -> None:

@@ -268,7 +268,7 @@ def label(world: World, pull: Pull, name: str) -> Json:
     """Write a "label" of a pull request."""
     number = pull.labels.index(name) + 1
     url = f"{repo_api(world, pull.repo)}/labels/{quote(name)}"
-    more = {"name": name, "color": "d73a4a", "default": False, "description": None}
+    more = {"name": name, "color": "d73a4a", "default": False, "description": ""}
     return {"id": number, "node_id": node("Label", number), "url": url, **more}
 
 

@@ -85,6 +85,15 @@ class Comment:
 
 
 @dataclass(eq=False)
+class IssueEvent:
+    id: int
+    event: str  # 'labeled', 'review_requested'; of the others none is kept
+    actor: Person
+    at: datetime
+    about: Person | str  # whose review was requested, or the label
+
+
+@dataclass(eq=False)
 class DeploymentStatus:
     id: int
     state: str
@@ -138,6 +147,7 @@ class Pull:
     merge_commit_sha: str | None = None
     reviews: list[Review] = field(default_factory=list)
     requested: list[Person] = field(default_factory=list)
+    events: list[IssueEvent] = field(default_factory=list)  # oldest first
     labels: list[str] = field(default_factory=list)
     maintainer_can_modify: bool = True  # of a fork: may the repository's people push to its branch
     asked_about: tuple[str, str, str] | None = None  # base, its tip, head: what `mergeable` was last read for
