@@ -51,6 +51,7 @@ _COPIED = (
     "author",
     "url",
     "private",
+    "updated_at",
 )
 
 
@@ -66,7 +67,7 @@ def look(work: Work) -> None:
     if row.rev == row.seen_rev:
         return None
     if row.hint is not None and tells_nothing_new(row, row.hint) and not row.asked_again:
-        return work.keep(seen_rev=row.rev)
+        return work.keep(seen_rev=row.rev, interrupted=False)
     return take_in(work, work.read())
 
 
@@ -100,6 +101,8 @@ def take_in(work: Work, facts: PullRequest) -> None:
         happened.append(Happening("edited", "GitHub"))
         changes["edited"] = words
     news = bypass_letters(work) if is_news else []
+    if row.interrupted:
+        changes["interrupted"] = False
     work.keep(move=move, happened=happened, news=news, seen_rev=row.rev, asked_again=False, **changes)
 
 
