@@ -117,6 +117,8 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "merged_by_gate": False,
         "bypassed": False,
         "asked_again": False,
+        "interrupted": False,
+        "updated_at": NOON,
         "vouched": False,
         "adopted": False,
         "to_list": False,

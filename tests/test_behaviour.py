@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from app.links import DecideLink
 from app.review import Choice, State
 from tests.test_life import approved, asked, comments, said, update_branch, what
@@ -251,6 +253,59 @@ def test_a_used_up_rate_limit_is_waited_for_and_nothing_is_asked_meanwhile(world
     world.github.use_up_rate_limit(left=5000)
     world.pass_(minutes=2)
     assert (world.row().state, world.row().problem) == (State.WAITING, None)
+
+
+def close_and_reopen(world: World, number: int) -> None:
+    world.github.close(number)
+    world.github.reopen(number)
+
+
+def draft_and_ready(world: World, number: int) -> None:
+    world.github.convert_to_draft(number)
+    world.github.ready(number)
+
+
+def retarget_and_back(world: World, number: int) -> None:
+    world.github.retarget(number, "master")
+    world.github.retarget(number, "development")
+
+
+@pytest.mark.parametrize("interrupt", [close_and_reopen, draft_and_ready, retarget_and_back])
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_what_was_interrupted_between_two_looks_is_asked_about_again(
+    world: World, interrupt: Callable[[World, int], None], is_swapped: bool
+) -> None:
+    number = held(world)
+    link = world.link()
+    world.github.hold()
+    interrupt(world, number)
+    world.github.release(lambda held_back: held_back[:: -1 if is_swapped else 1])
+    world.settle()
+    row = world.row(number)
+    assert (row.round, row.decision, row.interrupted) == (2, None, False)
+    assert said(world, number).startswith("pending")
+    assert "There is a newer version" in world.see(link)
+
+
+def test_a_word_of_a_closing_that_is_over_voids_nothing(world: World) -> None:
+    number = held(world)
+    world.github.hold()
+    world.github.close(number)
+    world.github.reopen(number)
+    world.look()
+    world.clock.pass_(minutes=1)
+    world.github.edit(number, title="Add gift cards, at last")
+    world.github.release(lambda held_back: held_back[::-1])
+    world.settle()
+    world.pass_(minutes=10)
+    round_, mails = world.row(number).round, len(world.inbox.mails)
+    world.decide()
+    world.settle()
+    closed = next(sent for sent in world.github.deliveries if sent.action == "closed")
+    assert world.post_webhook("pull_request", closed.payload).status_code == 202
+    world.settle()
+    row = world.row(number)
+    assert (row.round, row.has_yes, len(world.inbox.mails)) == (round_, True, mails)
 
 
 def new_since(world: World) -> str:

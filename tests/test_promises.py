@@ -529,11 +529,12 @@ class Lives(RuleBasedStateMachine):
             self.world.stop()
 
     def all_works_again(self) -> None:
-        """Webhooks come, GitHub answers, nobody dies; wait until nothing changes any more."""
+        """Webhooks come, GitHub and SES answer, nobody dies; wait until nothing changes any more."""
         self.instants.left, self.in_between = 0, None
         self.github.webhooks_paused = False
         self.github.release()
         self.github.front.failures.clear()
+        self.world.inbox.failures.clear()
         self.world.settle()
         self.world.pass_(seconds=121)
         self.world.look()

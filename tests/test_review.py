@@ -37,7 +37,7 @@ GRID = """
                     draft     to_ask    waiting   rejected  to_merge  merging   merged    closed
 NEW_HEAD            draft+    to_ask+   to_ask+   to_ask+   to_ask+   -         -         -
 SAME_CHANGE         -         -         waiting   rejected  to_merge  -         -         -
-READY               to_ask+   -         -         to_ask+   -         -         -         to_ask+
+READY               to_ask+   -         to_ask+   to_ask+   to_ask+   -         -         to_ask+
 DRAFTED             -         draft     draft     draft     draft     -         -         draft+
 RETARGETED          draft+    to_ask+   to_ask+   to_ask+   to_ask+   -         -         -
 CLOSED              closed    closed    closed    closed    closed    -         -         -
@@ -135,6 +135,25 @@ def test_facts_have_a_precedence(facts: dict[str, object], event: Event | None) 
 )
 def test_readiness_is_seen_in_the_facts(state: State, facts: dict[str, object], event: Event | None) -> None:
     assert event_of(row(state), pull(**facts), POLICY) is event
+
+
+@pytest.mark.parametrize(
+    "state,facts,event",
+    [
+        (State.WAITING, {}, Event.READY),
+        (State.TO_MERGE, {"head_sha": OLD_HEAD}, Event.READY),
+        (State.REJECTED, {"base": "master"}, Event.RETARGETED),
+        (State.TO_MERGE, {"draft": True}, Event.DRAFTED),
+        (State.TO_ASK, {}, None),
+        (State.TO_ASK, {"head_sha": OLD_HEAD}, Event.NEW_HEAD),
+        (State.DRAFT, {"draft": True, "head_sha": OLD_HEAD}, Event.NEW_HEAD),
+        (State.MERGING, {}, None),
+    ],
+)
+def test_what_was_interrupted_is_ready_again(
+    state: State, facts: dict[str, object], event: Event | None
+) -> None:
+    assert event_of(row(state, interrupted=True), pull(**facts), POLICY) is event
 
 
 def test_the_first_read_never_starts_a_second_round() -> None:

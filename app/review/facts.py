@@ -228,6 +228,8 @@ class Review:
     `success_on` names every commit and status context on which success stands, or may stand, at GitHub.
     `said_*` is what GitHub was last told; `saying` is the decision whose review may be on its way.
     `asked_again`: somebody requested a review since the last look; `vouched`: somebody else than the author did.
+    `interrupted`: since the last look it was closed, a draft or for another base, whatever it is now; `updated_at` is
+    what GitHub said at that look.
     `words` is the digest of title and text. `try_url` is where `head_sha` was deployed to; GitHub said so many times
     (`deployments_told`) that something was deployed, of which so many (`deployments_seen`) are read.
     `merged_onto` is where the base stood when a rebase of several commits was sent; `merged_by_gate`: our merge did it.
@@ -276,6 +278,8 @@ class Review:
     merged_by_gate: bool
     bypassed: bool
     asked_again: bool
+    interrupted: bool
+    updated_at: datetime | None
     vouched: bool
     adopted: bool
     to_list: bool

@@ -16,6 +16,8 @@ from app.review.policy import Policy
 
 # The states in which a decision stands; entering any other voids it.
 DECIDED = frozenset({State.REJECTED, State.TO_MERGE, State.MERGING, State.MERGED})
+# Those in which somebody was asked about what is there now.
+_ASKED = frozenset({State.WAITING, State.REJECTED, State.TO_MERGE})
 # A later question waits until the head is still, but never longer than this many quiet times.
 MOST_QUIET_TIMES = 6
 
@@ -115,6 +117,7 @@ TABLE: dict[State, dict[Event, Move]] = {
         **_FROM_ANY,
         E.NEW_HEAD: _NEW,
         E.SAME_CHANGE: _same(S.WAITING),
+        E.READY: _AGAIN,
         E.APPROVE: _APPROVED,
         E.REJECT: _REJECTED,
     },
@@ -130,6 +133,7 @@ TABLE: dict[State, dict[Event, Move]] = {
         **_FROM_ANY,
         E.NEW_HEAD: _NEW,
         E.SAME_CHANGE: _same(S.TO_MERGE),
+        E.READY: _AGAIN,
         E.TAKE_BACK: Move(S.WAITING, "the approval was taken back"),
         E.MERGE_SENT: Move(S.MERGING, "the merge was sent to GitHub"),
     },
@@ -181,7 +185,7 @@ def event_of(row: Review, facts: PullRequest, policy: Policy, same_change: bool 
         return E.READY
     if row.was_read and facts.base != row.base:
         return E.RETARGETED
-    if row.state is S.REJECTED and row.asked_again:
+    if (row.interrupted and row.state in _ASKED) or (row.asked_again and row.state is S.REJECTED):
         return E.READY
     if row.was_read and facts.head_sha != row.head_sha:
         return E.SAME_CHANGE if same_change else E.NEW_HEAD
@@ -252,7 +256,7 @@ def delta(before: Tree, after: Tree) -> frozenset[tuple[str, str, str, str]]:
 
 def may_be_carried(row: Review, facts: PullRequest, policy: Policy) -> bool:
     """Tell whether a new head could hold the same change as the one asked about; a release's never can."""
-    is_asked = row.state in (S.WAITING, S.REJECTED, S.TO_MERGE) and not row.asked_again
+    is_asked = row.state in _ASKED and not row.asked_again and not row.interrupted
     moved = facts.head_sha != row.head_sha and facts.base == row.base and facts.open and not facts.draft
     return is_asked and moved and not policy.is_release(facts)
 

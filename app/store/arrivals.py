@@ -241,7 +241,10 @@ class Arrivals:
         if is_settled and not asked and tells_nothing_new(review_from(found), notice.seen):
             return Recorded.NOTHING_NEW
         first = {"vouched": "vouched" in asked, "adopted": adopt}
-        self._upsert(connection, notice, first, {"hint": _sticky_hint(found, notice), **asked}, now)
+        changes = {"hint": _sticky_hint(found, notice), **asked}
+        if found is not None and _is_interrupted(found, notice):
+            changes["interrupted"] = True
+        self._upsert(connection, notice, first, changes, now)
         return Recorded.WOKEN
 
     def _upsert(
@@ -305,6 +308,17 @@ def _asked(found: Any, notice: Notice) -> dict[str, bool]:
     if decision and found.state == State.REJECTED and newest + SLACK >= decision.at:
         asked["asked_again"] = True
     return asked
+
+
+def _is_interrupted(found: Any, notice: Notice) -> bool:
+    """Tell whether it was closed, a draft or for another base after the last look, even if it is no more.
+
+    What comes late, from before that look, interrupts nothing.
+    """
+    seen = notice.seen
+    is_news = found.updated_at is not None and notice.updated_at > found.updated_at
+    is_closed = found.open and not seen.open and not seen.merged
+    return is_news and (is_closed or (seen.draft and not found.draft) or seen.base != found.base)
 
 
 def _sticky_hint(found: Any, notice: Notice) -> dict[str, Any] | None:

@@ -114,6 +114,8 @@ reviews = Table(
     Column("to_list", Boolean, nullable=False, default=False),
     Column("vouched", Boolean, nullable=False, default=False),
     Column("asked_again", Boolean, nullable=False, default=False),
+    Column("interrupted", Boolean, nullable=False, default=False),
+    Column("updated_at", UtcTime),
     Column("hold", Text),
     Column("questions", Integer, nullable=False, default=0),
     Column("said_question", Integer, nullable=False, default=0),

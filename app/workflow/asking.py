@@ -51,6 +51,7 @@ _COPIED = (
     "author",
     "url",
     "private",
+    "updated_at",
 )
 
 
@@ -66,7 +67,7 @@ def look(work: Work) -> None:
     if row.rev == row.seen_rev:
         return None
     if row.hint is not None and tells_nothing_new(row, row.hint) and not row.asked_again:
-        return work.keep(seen_rev=row.rev)
+        return work.keep(seen_rev=row.rev, interrupted=False)
     return take_in(work, work.read())
 
 
@@ -101,9 +102,8 @@ def take_in(work: Work, facts: PullRequest) -> None:
         happened.append(Happening("edited", "GitHub"))
         changes["edited"] = words
     news = bypass_letters(work) if is_news else []
-    if row.asked_again:
-        # Only a request from before the read is answered by it.
-        changes["asked_again"] = False
+    # Only what came before the read is answered by it.
+    changes |= {name: False for name in ("asked_again", "interrupted") if getattr(row, name)}
     work.keep(move=move, happened=happened, news=news, seen_rev=work.read_rev, **changes)
 
 

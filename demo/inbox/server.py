@@ -40,7 +40,7 @@ class PretendInbox:
         self.mails: list[Mail] = []
         self.calls = 0
         self._clock = clock
-        self._failures: list[_Failure] = []
+        self.failures: list[_Failure] = []
         self._changed = threading.Condition()
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
@@ -74,7 +74,7 @@ class PretendInbox:
         With `after` the mail is taken all the same: its answer is what gets lost.
         """
         with self._changed:
-            self._failures.append(_Failure(status, error_type, message, times, after))
+            self.failures.append(_Failure(status, error_type, message, times, after))
 
     def wait_for(self, wanted: str | Callable[[Mail], bool], timeout: float = 10.0) -> Mail:
         """Return the newest mail that is wanted, waiting for it if need be; a string is looked for in address and subject.
@@ -109,12 +109,12 @@ class PretendInbox:
         return list(found.values())
 
     def _next_failure(self) -> _Failure | None:
-        if not self._failures:
+        if not self.failures:
             return None
-        failure = self._failures[0]
+        failure = self.failures[0]
         failure.times -= 1
         if failure.times <= 0:
-            self._failures.pop(0)
+            self.failures.pop(0)
         return failure
 
     def _accept(self, body: bytes, authorization: str) -> str:
