@@ -113,6 +113,7 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "said_hold": None,
         "saying": 0,
         "merge_commit": None,
+        "merge_sent": None,
         "merged_onto": None,
         "merged_by_gate": False,
         "bypassed": False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -383,6 +384,26 @@ def test_a_message_or_a_number_proves_nothing(world: World) -> None:
     assert [pull for _, pull in unseen(held)] == [None, None]
 
 
+def push_by_hand(world: World, number: int, by: str = "kim") -> None:
+    """Push a merge of a pull request's head, with something else in it."""
+    git, head = world.github.repo().git, world.github.pull(number).head_sha
+    tip = git.branches["development"]
+    signed = world.github.world.signature(world.github.world.person(by))
+    sha = git.write("refs/hand", (tip, head), {"evil.py": "evil\n"}, "Merge by hand", signed)
+    world.github.force_push(SHOP, "development", sha, by)
+
+
+def at_the_merge(world: World, what: Callable[[], object]) -> None:
+    """Let something happen just before the gate's merge reaches GitHub."""
+
+    def happen(method: str, path: str, phase: str) -> None:
+        if (method, phase) == ("PUT", "before") and path.endswith("/merge"):
+            world.github.on_call = None
+            what()
+
+    world.github.on_call = happen
+
+
 def test_a_merge_made_by_hand_has_no_yes_even_with_an_approved_head(world: World) -> None:
     world.github.protect(SHOP, "development", ["qa-gate/development", "build"])
     number = world.open()
@@ -390,20 +411,71 @@ def test_a_merge_made_by_hand_has_no_yes_even_with_an_approved_head(world: World
     world.decide()
     world.settle()
     assert world.row(number).state is State.TO_MERGE
-    git, head = world.github.repo().git, world.github.pull(number).head_sha
-    tip = git.branches["development"]
-    sha = git.write(
-        "refs/hand",
-        (tip, head),
-        {"evil.py": "evil\n"},
-        "Merge by hand",
-        world.github.world.signature(world.github.world.person("kim")),
-    )
-    world.github.force_push(SHOP, "development", sha, "kim")
+    push_by_hand(world, number)
     world.settle()
     assert world.row(number).state is State.MERGED
     held = holds(world, asked(world).number)
     assert (passed(held), [pull for _, pull in unseen(held)]) == ([], [number])
+
+
+def test_a_merge_made_by_hand_under_the_gates_own_name_has_no_yes_before_the_gate_sent_one(
+    world: World,
+) -> None:
+    number = world.open()
+    begin(world)
+    world.decide()
+    push_by_hand(world, number, "qa-gate-bot")
+    world.settle()
+    row = world.row(number)
+    assert (row.state, row.merged_by_gate) == (State.MERGED, False)
+
+
+def test_a_merge_made_by_hand_while_the_gates_own_is_out_has_no_yes(world: World) -> None:
+    number = world.open()
+    begin(world)
+    world.github.fail("PUT", r"/merge$", 502)
+    at_the_merge(world, lambda: push_by_hand(world, number))
+    world.decide()
+    world.settle()
+    row = world.row(number)
+    assert (row.state, row.bypassed, row.merged_by_gate) == (State.MERGED, False, False)
+    held = holds(world, asked(world).number)
+    assert (passed(held), [pull for _, pull in unseen(held)]) == ([], [number])
+
+
+def test_a_merge_of_the_gates_own_that_lands_late_has_a_yes(world: World) -> None:
+    """Its answer was lost, GitHub still said "open", and then it was merged."""
+    number = world.open()
+    begin(world)
+    world.github.fail("PUT", r"/merge$", 502)
+    is_sent: list[bool] = []
+
+    def land_late(method: str, path: str, phase: str) -> None:
+        if (method, phase) == ("PUT", "before") and path.endswith("/merge"):
+            is_sent.append(True)
+        if is_sent and (method, phase) == ("GET", "after") and path.endswith(f"/pulls/{number}"):
+            world.github.on_call = None
+            world.github.merge_as("qa-gate-bot", number)
+
+    world.github.on_call = land_late
+    world.decide(note="Nice.")
+    world.settle()
+    later(world, minutes=1)
+    row = world.row(number)
+    assert (row.state, row.bypassed, row.merged_by_gate) == (State.MERGED, False, True)
+    held = holds(world, asked(world).number)
+    assert (passed(held), unseen(held)) == ([number], [])
+
+
+def test_who_cannot_know_its_own_name_claims_no_merge(world: World) -> None:
+    number = world.open()
+    begin(world)
+    world.github.fail("PUT", r"/merge$", None, after=True)
+    world.github.fail("GET", r"^/user$", 403, times=9)
+    world.decide()
+    world.settle()
+    row = world.row(number)
+    assert (row.state, row.merged_by_gate) == (State.MERGED, False)
 
 
 def test_reverts_and_cherry_picks_are_what_they_are(world: World) -> None:

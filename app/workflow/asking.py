@@ -87,7 +87,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
     if move and move.to is State.MERGED:
         changes["merge_commit"] = facts.merge_commit
         changes["bypassed"] = not covers(row, facts)
-        changes["merged_by_gate"] = row.state is State.MERGING and not changes["bypassed"]
+        changes["merged_by_gate"] = not changes["bypassed"] and is_our_merge(work, facts)
     elif row.state is State.MERGED and facts.merged and facts.base != row.base:
         # GitHub's merge names no base: a retarget in the last instant took it where no yes was given for.
         changes["bypassed"] = True
@@ -101,6 +101,17 @@ def take_in(work: Work, facts: PullRequest) -> None:
         changes["edited"] = words
     news = bypass_letters(work) if is_news else []
     work.keep(move=move, happened=happened, news=news, seen_rev=row.rev, asked_again=False, **changes)
+
+
+def is_our_merge(work: Work, facts: PullRequest) -> bool:
+    """Tell whether the gate itself merged it, however late: it sent a merge of this head, and GitHub names the gate.
+
+    A commit that somebody pushed by hand, with that head and whatever else, ends a pull request just so.
+    """
+    if not facts.merged_by or work.row.merge_sent != facts.head_sha:
+        return False
+    login = work.gate.github.own_login(facts.repository)
+    return login is not None and login.casefold() == facts.merged_by.casefold()
 
 
 def _edited(work: Work, facts: PullRequest) -> tuple[str, str] | None:

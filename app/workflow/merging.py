@@ -46,7 +46,8 @@ def merge(work: Work) -> Rest:
     if method == "rebase" and facts.commits > 1:
         # It lands several commits, and GitHub names only the last: where they begin must be known (`accounting`).
         onto = work.gate.github.branch_head(facts.repository, facts.base)
-    work.keep(move=next_move(State.TO_MERGE, Event.MERGE_SENT), merged_onto=onto)
+    sent = next_move(State.TO_MERGE, Event.MERGE_SENT)
+    work.keep(move=sent, merge_sent=work.row.head_sha, merged_onto=onto)
     row = work.row
     try:
         commit = work.gate.github.merge(row.repository, row.number, row.head_sha, method)
