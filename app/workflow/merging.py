@@ -71,8 +71,8 @@ def merge(work: Work) -> Rest:
 
 
 def would_lose_a_branch(work: Work, facts: PullRequest) -> bool:
-    """Tell whether GitHub would delete the development branch itself once its release is merged."""
-    if not work.gate.policy.is_release(facts):
+    """Tell whether GitHub would delete a gated branch itself once it is merged into the other."""
+    if facts.is_from_fork or not work.gate.policy.gates(facts.head):
         return False
     would_delete = work.gate.github.deletes_when_merged(facts.repository, facts.head)
     work.keep()
