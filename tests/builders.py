@@ -90,6 +90,7 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "head": "gift-cards",
         "head_sha": HEAD,
         "is_from_fork": False,
+        "is_from_outside": False,
         "open": state not in (State.CLOSED, State.MERGED),
         "draft": state is State.DRAFT,
         "merged": state is State.MERGED,

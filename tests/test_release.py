@@ -122,7 +122,7 @@ def test_the_look_finds_a_push_that_no_webhook_told(world: World) -> None:
     world.github.webhooks_paused = True
     push(world)
     world.github.webhooks_paused = False
-    later(world, minutes=61)
+    later(world, minutes=6)
     assert len(pulls(world)) == 1
 
 
@@ -776,6 +776,21 @@ def test_a_forks_development_is_no_release(make_world: MakeWorld) -> None:
     world.decide(path=world.link(mail=0))
     world.settle()
     assert len(world.github.log(SHOP, "master")[0].parents) == 1
+
+
+def test_an_outsiders_development_holds_up_no_release(world: World) -> None:
+    begin(world)
+    world.github.add_person("eve", association="NONE")
+    push(world)
+    fork = world.github.fork(SHOP, "eve")
+    world.github.force_push(fork, "development", world.github.repo().git.branches["development"], "eve")
+    theirs = world.github.open_pull_request(
+        SHOP, "development", "master", title="Mine", author="eve", from_fork=fork
+    )
+    later(world, seconds=31)
+    later(world, minutes=10)
+    ours = next(number for number in pulls(world) if number != theirs)
+    assert (world.row(ours).state, world.row(theirs).state) == (State.WAITING, State.TO_ASK)
 
 
 def test_a_hotfix_passes_the_same_gate_and_breaks_no_comparison(world: World) -> None:

@@ -250,6 +250,7 @@ class Review:
     head: str
     head_sha: str
     is_from_fork: bool
+    is_from_outside: bool
     open: bool
     draft: bool
     merged: bool
@@ -302,6 +303,11 @@ class Review:
     def was_read(self) -> bool:
         """Tell whether GitHub was read at least once for this row."""
         return self.head_sha != ""
+
+    @property
+    def is_strangers(self) -> bool:
+        """Tell whether it comes from outside and nobody with the right to write has vouched for it."""
+        return self.is_from_outside and not self.vouched
 
     @property
     def has_yes(self) -> bool:

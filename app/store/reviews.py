@@ -177,8 +177,12 @@ class Reviews:
             return [(row.round, row.asked_at) for row in connection.execute(made.order_by(rounds.c.round))]
 
     def twins(self, row: Review) -> list[Review]:
-        """Return the other open pull requests with the same head and base: they share a status."""
+        """Return the other open pull requests with the same head and base: they share a status.
+
+        Anybody can open one from outside; until somebody vouches for it, it stands in nobody's way.
+        """
         same = (
+            ~reviews.c.is_from_outside | reviews.c.vouched,
             reviews.c.repository_id == row.repository_id,
             reviews.c.head_sha == row.head_sha,
             reviews.c.base == row.base,

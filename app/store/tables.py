@@ -84,6 +84,7 @@ reviews = Table(
     Column("head", Text, nullable=False, default=""),
     Column("head_sha", String(64), nullable=False, default=""),
     Column("is_from_fork", Boolean, nullable=False, default=False),
+    Column("is_from_outside", Boolean, nullable=False, default=False),
     Column("open", Boolean, nullable=False, default=True),
     Column("draft", Boolean, nullable=False, default=False),
     Column("merged", Boolean, nullable=False, default=False),

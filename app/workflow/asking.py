@@ -44,6 +44,7 @@ _COPIED = (
     "head",
     "head_sha",
     "is_from_fork",
+    "is_from_outside",
     "open",
     "draft",
     "merged",
@@ -149,7 +150,7 @@ def ask(work: Work) -> Rest:
     if work.facts is None:
         take_in(work, work.read())
         return ask(work)
-    unready = why_not_ready(work, work.facts)
+    unready = why_not_ready(work)
     if unready:
         return wait(work, unready)
     away = who_is_away(gate)

@@ -43,7 +43,7 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         if not account(place, ahead) or not _make_so(place, ahead):
             return Rest(wait=AGAIN)
         gate.store.timers.note(timer.id, None, ahead.etag)
-    return Rest(wait=HOURLY)
+    return Rest(wait=gate.policy.look)
 
 
 def _id_of(gate: Gate, repository: str) -> int:
