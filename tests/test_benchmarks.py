@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import life, release, unchanged_look, unchanged_webhook
+from benchmarks import life, release, unchanged_look, unchanged_release, unchanged_webhook
 from benchmarks.pages import PENDING, page_costs
 
 
@@ -21,6 +21,10 @@ def test_a_webhook_that_changes_nothing_is_no_call_and_at_most_three_statements(
 
 def test_a_look_at_a_hundred_unchanged_ones_is_one_call_that_counts_for_nothing() -> None:
     assert unchanged_look().answers == (304,)
+
+
+def test_a_look_at_an_unchanged_release_is_one_call_more_that_counts_for_nothing() -> None:
+    assert unchanged_release().answers == (304,)
 
 
 def test_pages_take_the_same_few_statements_however_many_reviews_there_are() -> None:

@@ -234,6 +234,15 @@ def test_sync_fails_and_says_why_when_it_could_look_at_nothing(
     assert "Traceback" not in sync.said()
 
 
+def test_sync_finds_the_release_that_no_webhook_told(stage: Stage) -> None:
+    stage.github.webhook_url = None
+    stage.github.commit(SHOP, "development", {"till.py": "till\n"}, "Mend the till", "kim")
+    sync = stage.start("sync")
+    assert sync.process.wait(60) == 0, sync.said()
+    found = [(pull.title, pull.head, pull.base) for pull in stage.github.repo().pulls.values()]
+    assert found == [("Release of 1 change", "development", "master")]
+
+
 def test_help_names_the_commands(stage: Stage) -> None:
     help_ = stage.start("--help")
     assert help_.process.wait(20) == 0

@@ -1614,6 +1614,24 @@ def test_calls_do_not_wait_for_each_other(github: GitHub, ask: Ask) -> None:
     assert monotonic() - start < 2, "PyGithub's own pauses are off"
 
 
+# --- Who the gate is ----------------------------------------------------------------------------------------
+
+
+def test_a_token_knows_under_which_name_it_acts_and_asks_once(github: GitHub, pretend: PretendGitHub) -> None:
+    assert [github.own_login("acme/shop") for _ in range(2)] == ["qa-gate-bot"] * 2
+    assert calls_of(pretend) == ["GET /user"]
+
+
+def test_who_may_not_know_its_name_has_none_and_who_gets_no_answer_tries_again(
+    github: GitHub, pretend: PretendGitHub
+) -> None:
+    pretend.fail("GET", "^/user$", 403, {"message": "Resource not accessible by integration"})
+    assert github.own_login("acme/shop") is None
+    pretend.fail("GET", "^/user$", 502)
+    with pytest.raises(TryAgain):
+        github.own_login("acme/shop")
+
+
 # --- As a GitHub App ----------------------------------------------------------------------------------------
 
 
@@ -1672,6 +1690,14 @@ def test_an_app_looks_up_its_installation_once_and_keeps_its_token(
     assert github.pull_request("acme/shop", 1).number == 1
     assert github.pull_request("Acme/Shop", 1).number == 1
     assert calls_of(app_pretend) == [INSTALLATION, NEW_TOKEN, READ, "GET /repos/Acme/Shop/pulls/1"]
+
+
+def test_an_app_acts_under_the_name_of_its_robot(
+    app_pretend: PretendGitHub, app_key: tuple[str, str]
+) -> None:
+    github = GitHub(app_pretend.url, app=(4711, app_key[0]), timeout=5)
+    assert [github.own_login("acme/shop") for _ in range(2)] == ["qa-gate[bot]"] * 2
+    assert calls_of(app_pretend) == [INSTALLATION, "GET /app"]
 
 
 def test_each_thread_of_an_app_has_its_own_token(

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from app.github_client import Step, Steps
 from app.review import Release, State
+from app.store import Store
+from app.workflow.accounting import MOST_ASKED, Place, account, release_of
 from app.workflow.releasing import NO_BRANCH
 from demo.github.state import Pull
+from tests.builders import POLICY
 from tests.test_behaviour import MakeWorld
 from tests.test_life import said, what
 from tests.world import SHOP, World
@@ -115,7 +122,7 @@ def test_the_look_finds_a_push_that_no_webhook_told(world: World) -> None:
     world.github.webhooks_paused = True
     push(world)
     world.github.webhooks_paused = False
-    later(world, minutes=61)
+    later(world, minutes=6)
     assert len(pulls(world)) == 1
 
 
@@ -383,6 +390,26 @@ def test_a_message_or_a_number_proves_nothing(world: World) -> None:
     assert [pull for _, pull in unseen(held)] == [None, None]
 
 
+def push_by_hand(world: World, number: int, by: str = "kim") -> None:
+    """Push a merge of a pull request's head, with something else in it."""
+    git, head = world.github.repo().git, world.github.pull(number).head_sha
+    tip = git.branches["development"]
+    signed = world.github.world.signature(world.github.world.person(by))
+    sha = git.write("refs/hand", (tip, head), {"evil.py": "evil\n"}, "Merge by hand", signed)
+    world.github.force_push(SHOP, "development", sha, by)
+
+
+def at_the_merge(world: World, what: Callable[[], object]) -> None:
+    """Let something happen just before the gate's merge reaches GitHub."""
+
+    def happen(method: str, path: str, phase: str) -> None:
+        if (method, phase) == ("PUT", "before") and path.endswith("/merge"):
+            world.github.on_call = None
+            what()
+
+    world.github.on_call = happen
+
+
 def test_a_merge_made_by_hand_has_no_yes_even_with_an_approved_head(world: World) -> None:
     world.github.protect(SHOP, "development", ["qa-gate/development", "build"])
     number = world.open()
@@ -390,20 +417,108 @@ def test_a_merge_made_by_hand_has_no_yes_even_with_an_approved_head(world: World
     world.decide()
     world.settle()
     assert world.row(number).state is State.TO_MERGE
-    git, head = world.github.repo().git, world.github.pull(number).head_sha
-    tip = git.branches["development"]
-    sha = git.write(
-        "refs/hand",
-        (tip, head),
-        {"evil.py": "evil\n"},
-        "Merge by hand",
-        world.github.world.signature(world.github.world.person("kim")),
-    )
-    world.github.force_push(SHOP, "development", sha, "kim")
+    push_by_hand(world, number)
     world.settle()
     assert world.row(number).state is State.MERGED
     held = holds(world, asked(world).number)
     assert (passed(held), [pull for _, pull in unseen(held)]) == ([], [number])
+
+
+def test_a_merge_made_by_hand_under_the_gates_own_name_has_no_yes_before_the_gate_sent_one(
+    world: World,
+) -> None:
+    number = world.open()
+    begin(world)
+    world.decide()
+    push_by_hand(world, number, "qa-gate-bot")
+    world.settle()
+    row = world.row(number)
+    assert (row.state, row.merged_by_gate) == (State.MERGED, False)
+
+
+def test_a_merge_made_by_hand_while_the_gates_own_is_out_has_no_yes(world: World) -> None:
+    number = world.open()
+    begin(world)
+    world.github.fail("PUT", r"/merge$", 502)
+    at_the_merge(world, lambda: push_by_hand(world, number))
+    world.decide()
+    world.settle()
+    row = world.row(number)
+    assert (row.state, row.bypassed, row.merged_by_gate) == (State.MERGED, False, False)
+    held = holds(world, asked(world).number)
+    assert (passed(held), [pull for _, pull in unseen(held)]) == ([], [number])
+
+
+def test_a_merge_of_the_gates_own_that_lands_late_has_a_yes(world: World) -> None:
+    """Its answer was lost, GitHub still said "open", and then it was merged."""
+    number = world.open()
+    begin(world)
+    world.github.fail("PUT", r"/merge$", 502)
+    is_sent: list[bool] = []
+
+    def land_late(method: str, path: str, phase: str) -> None:
+        if (method, phase) == ("PUT", "before") and path.endswith("/merge"):
+            is_sent.append(True)
+        if is_sent and (method, phase) == ("GET", "after") and path.endswith(f"/pulls/{number}"):
+            world.github.on_call = None
+            world.github.merge_as("qa-gate-bot", number)
+
+    world.github.on_call = land_late
+    world.decide(note="Nice.")
+    world.settle()
+    later(world, minutes=1)
+    row = world.row(number)
+    assert (row.state, row.bypassed, row.merged_by_gate) == (State.MERGED, False, True)
+    held = holds(world, asked(world).number)
+    assert (passed(held), unseen(held)) == ([number], [])
+
+
+def test_who_cannot_know_its_own_name_claims_no_merge(world: World) -> None:
+    number = world.open()
+    begin(world)
+    world.github.fail("PUT", r"/merge$", None, after=True)
+    world.github.fail("GET", r"^/user$", 403, times=9)
+    world.decide()
+    world.settle()
+    row = world.row(number)
+    assert (row.state, row.merged_by_gate) == (State.MERGED, False)
+
+
+def test_a_retarget_in_the_last_instant_is_no_yes_for_where_it_turns_up(world: World) -> None:
+    begin(world)
+    world.github.commit(SHOP, "side", {"side.py": "side\n"}, "Side", "kim")
+    number = world.open()
+    world.settle()
+    at_the_merge(world, lambda: world.github.retarget(number, "side"))
+    world.decide()
+    world.settle()
+    later(world, minutes=10)
+    assert world.row(number).bypassed
+    world.github.force_push(SHOP, "development", world.github.repo().git.branches["side"], "kim")
+    held = holds(world, asked(world).number)
+    assert (passed(held), [pull for _, pull in unseen(held)]) == ([], [None, number])
+
+
+def test_more_than_can_be_asked_about_at_once_is_asked_about_later(sqlite_url: str) -> None:
+    store, shas = Store(sqlite_url), [f"{number:040x}" for number in range(MOST_ASKED + 3)]
+    store.create()
+    looked_up: list[str] = []
+    gate: Any = SimpleNamespace(
+        store=store,
+        policy=POLICY,
+        github=SimpleNamespace(brought_by=lambda _repository, sha, _branch: looked_up.append(sha)),
+    )
+    place = Place(gate, SHOP, 7, lambda: None)
+    steps = [Step(sha, (before,), "Fix", "kim") for before, sha in pairwise(shas)]
+    store.landings.begin(7, "development", shas[0])
+    ahead = Steps(head=shas[-1], steps=tuple(steps))
+    assert account(place, ahead)
+    known = [item.was_asked for item in release_of(place, ahead).unseen]
+    assert known == [False] * 2 + [True] * MOST_ASKED
+    assert account(place, ahead)
+    assert all(item.was_asked for item in release_of(place, ahead).unseen)
+    assert sorted(looked_up) == shas[1:]
+    store.close()
 
 
 def test_reverts_and_cherry_picks_are_what_they_are(world: World) -> None:
@@ -444,6 +559,86 @@ def test_a_rewritten_history_is_accounted_from_where_it_parted_and_said(world: W
     assert (passed(held), unseen(held), held.is_rewritten) == ([1], [("Instead", None)], True)
     assert "The history of development was rewritten" in (pull.body or "")
     assert "The history of development was rewritten" in world.inbox.mails[-1].text
+
+
+@pytest.mark.parametrize("is_known_beside", [True, False])
+def test_a_first_parent_that_is_swapped_before_the_gate_looked_hides_nothing(
+    world: World, is_known_beside: bool
+) -> None:
+    if is_known_beside:
+        push(world, "Old")
+    begin(world)
+    feature = merge(world) if not is_known_beside else None
+    push(world)
+    world.github.commit(SHOP, "side", {"side.py": "side\n"}, "Side", "kim", "master")
+    git = world.github.repo().git
+    parents = (git.branches["side"], git.branches["development"])
+    tree = git.merge(*parents)
+    assert tree
+    signed = world.github.world.signature(world.github.world.person("kim"))
+    swapped = git.write("refs/swapped", parents, tree, "Merge development", signed)
+    world.github.force_push(SHOP, "development", swapped, "kim")
+    held = holds(world, asked(world).number)
+    assert passed(held) == ([feature] if feature else [])
+    assert {title for title, _ in unseen(held)} == {"Fix in haste", "Side", "Merge development"}
+    assert not held.is_rewritten
+
+
+def test_a_branch_merged_by_hand_counts_as_one(world: World) -> None:
+    """Only what was development's own line is taken apart."""
+    begin(world)
+    merge(world)
+    world.commit("totals", "Round the total")
+    git = world.github.repo().git
+    parents = (git.branches["development"], git.branches["totals"])
+    tree = git.merge(*parents)
+    assert tree
+    signed = world.github.world.signature(world.github.world.person("kim"))
+    by_hand = git.write("refs/by-hand", parents, tree, "Merge totals", signed)
+    world.github.force_push(SHOP, "development", by_hand, "kim")
+    held = holds(world, asked(world).number)
+    assert (passed(held), unseen(held)) == ([1], [("Merge totals", None)])
+
+
+def test_a_history_that_was_written_anew_from_its_root_is_accounted_whole_and_said(world: World) -> None:
+    begin(world)
+    push(world)
+    pull = release(world)
+    git = world.github.repo().git
+    signed = world.github.world.signature(world.github.world.person("kim"))
+    root = git.write("refs/root", (), {"a.py": "a\n"}, "Root anew", signed)
+    tip = git.write("refs/tip", (root,), {"b.py": "b\n"}, "One anew", signed)
+    world.github.close(pull.number)
+    world.github.force_push(SHOP, "master", root, "kim")
+    world.github.force_push(SHOP, "development", tip, "kim")
+    held = holds(world, asked(world).number)
+    assert (unseen(held), held.is_rewritten) == ([("One anew", None)], True)
+
+
+def test_a_commit_that_is_gone_when_it_is_asked_about_holds_up_nothing(world: World) -> None:
+    begin(world)
+    world.github.fail("GET", r"/commits/[0-9a-f]+/pulls$", 404)
+    push(world)
+    assert unseen(holds(world, asked(world).number)) == [("Fix in haste", None)]
+
+
+def test_what_came_before_the_release_branch_was_there_is_accounted_for(make_world: MakeWorld) -> None:
+    world = begin(make_world(RELEASE_BRANCH="main"))
+    root = world.github.repo().git.branches["development"]
+    feature = merge(world)
+    push(world)
+    later(world, hours=2)
+    world.github.force_push(SHOP, "main", root)
+    held = holds(world, asked(world).number)
+    assert (passed(held), unseen(held), held.earlier) == ([feature], [("Fix in haste", None)], 0)
+
+
+def test_a_merge_of_ours_that_nobody_saw_land_is_in_the_list_all_the_same(world: World) -> None:
+    feature = merge(world)
+    begin(world)
+    push(world)
+    held = holds(world, asked(world).number)
+    assert (passed(held), unseen(held), held.earlier) == ([feature], [("Fix in haste", None)], 0)
 
 
 def test_a_first_parent_that_is_swapped_hides_nothing(world: World) -> None:
@@ -583,6 +778,21 @@ def test_a_forks_development_is_no_release(make_world: MakeWorld) -> None:
     assert len(world.github.log(SHOP, "master")[0].parents) == 1
 
 
+def test_an_outsiders_development_holds_up_no_release(world: World) -> None:
+    begin(world)
+    world.github.add_person("eve", association="NONE")
+    push(world)
+    fork = world.github.fork(SHOP, "eve")
+    world.github.force_push(fork, "development", world.github.repo().git.branches["development"], "eve")
+    theirs = world.github.open_pull_request(
+        SHOP, "development", "master", title="Mine", author="eve", from_fork=fork
+    )
+    later(world, seconds=31)
+    later(world, minutes=10)
+    ours = next(number for number in pulls(world) if number != theirs)
+    assert (world.row(ours).state, world.row(theirs).state) == (State.WAITING, State.TO_ASK)
+
+
 def test_a_hotfix_passes_the_same_gate_and_breaks_no_comparison(world: World) -> None:
     begin(world)
     feature = merge(world)
@@ -621,6 +831,99 @@ def test_a_merge_back_of_the_hotfix_alone_is_no_release(world: World) -> None:
     world.github.force_push(SHOP, "development", back, "kim")
     later(world, minutes=1)
     assert pulls(world) == [hotfix]
+
+
+def test_a_merge_back_keeps_one_history_whatever_the_method(make_world: MakeWorld) -> None:
+    """Else no second release could be up to date with master."""
+    world = begin(make_world(MERGE_METHOD="squash"))
+    world.github.commit(SHOP, "hotfix", {"hot.py": "hot\n"}, "Mend the till", "kim", "master")
+    world.github.merge_as(
+        "kim", world.github.open_pull_request(SHOP, "hotfix", "master", title="Mend", author="kim")
+    )
+    back = world.github.open_pull_request(SHOP, "master", "development", title="Back", author="kim")
+    world.settle()
+    world.decide()
+    world.settle()
+    git = world.github.repo().git
+    assert world.github.pull(back).merged
+    assert world.github.log(SHOP, "development")[0].parents[1] == git.branches["master"]
+
+
+def test_a_merge_back_lets_github_delete_no_master(world: World) -> None:
+    begin(world)
+    world.github.repo().default_branch = "development"
+    world.github.repo().delete_branch_on_merge = True
+    world.github.commit(SHOP, "master", {"hot.py": "hot\n"}, "Mend the till", "kim")
+    back = world.github.open_pull_request(SHOP, "master", "development", title="Back", author="kim")
+    world.settle()
+    world.decide()
+    world.settle()
+    assert (world.github.pull(back).merged, world.row(back).state) == (False, State.TO_MERGE)
+    assert "GitHub would delete master after the merge" in world.see()
+
+
+def test_a_release_waits_without_a_call_while_a_merge_of_ours_is_unknown(world: World) -> None:
+    begin(world)
+    push(world)
+    pull = asked(world)
+    number = world.open()
+    world.settle()
+    world.github.fail("PUT", r"/merge$", 502)
+    at_the_merge(world, lambda: world.github.fail("GET", rf"/pulls/{number}$", 502, times=1000))
+    world.decide()
+    world.settle()
+    assert world.row(number).state is State.MERGING
+    push(world, "Another")
+    world.settle()
+    before = len(world.github.calls)
+    for _ in range(25):
+        world.pass_(seconds=31)
+    made = [call.path for call in world.github.calls[before:]]
+    assert [path for path in made if not path.endswith((f"/pulls/{number}", "/pulls"))] == []
+    world.github.front.failures.clear()
+    later(world, minutes=16)
+    assert world.row(number).state is State.MERGED
+    later(world, minutes=1)
+    later(world, minutes=10)
+    assert passed(holds(world, pull.number)) == [number]
+
+
+@pytest.mark.parametrize("is_asked_before", [True, False])
+def test_a_release_that_was_merged_around_the_gate_keeps_its_list(
+    world: World, is_asked_before: bool
+) -> None:
+    begin(world)
+    feature = merge(world)
+    pull = asked(world) if is_asked_before else release(world)
+    push(world)
+    later(world, seconds=31)
+    world.github.merge_as("kim", pull.number)
+    world.settle()
+    row = world.row(pull.number)
+    assert (row.state, row.bypassed) == (State.MERGED, True)
+    held = holds(world, pull.number)
+    assert (passed(held), unseen(held)) == ([feature], [("Fix in haste", None)])
+    page = world.see(world.gate.links.details_url(row.id).removeprefix(world.url))
+    assert "Fix in haste" in page
+    assert "Add gift cards" in page
+    assert "What follows is the version before" not in page
+    assert "<dt>Asked" not in page
+    assert "talk to the developers." in world.inbox.mails[-1].text
+    if is_asked_before:
+        assert "talk to the developers." in world.see(world.link(mail=-2))
+
+
+def test_a_release_is_worked_on_by_the_team(world: World) -> None:
+    begin(world)
+    push(world)
+    pull = asked(world)
+    link = world.link()
+    world.github.convert_to_draft(pull.number)
+    world.settle()
+    assert "The team is still working on this change" in world.see(link)
+    push(world, "Another")
+    world.settle()
+    assert "the team is still working on it" in world.see(link)
 
 
 def test_a_branch_that_github_would_delete_is_kept(world: World) -> None:

@@ -54,6 +54,43 @@ def test_only_the_gates_part_of_a_text_changes() -> None:
     assert has_part("<!-- qa-gate release --> and no end") is False
 
 
+def test_what_people_wrote_stays_where_the_end_of_the_gates_part_was_cut() -> None:
+    first, second = Release((passed(),), ()), Release((passed(13),), ())
+    cut = body_of(first, "Mind the queue.").removesuffix(f"\n{END}") + "\n\nAnd the till."
+    again = body_of(second, cut)
+    assert again == body_of(second, "Mind the queue.") + "\n\nAnd the till."
+    assert without_part(cut).split() == "Mind the queue. And the till.".split()
+    torn = body_of(first, "Mind the queue.").partition("It goes from")[0] + "And the till."
+    twice = body_of(first, body_of(second, torn))
+    assert twice == body_of(first, torn)
+
+
+def test_what_people_wrote_stays_where_they_quote_how_the_gates_part_begins() -> None:
+    quoted = "Never touch `<!-- qa-gate release -->`, says the gate.\n\nAnd mind the till."
+    first = body_of(Release((passed(),), ()), quoted)
+    again = body_of(Release((passed(13),), ()), first)
+    assert again == first.replace("#12", "#13")
+    assert without_part(again).strip() == quoted
+
+
+def test_a_title_counts_what_was_there_before_the_gate_too() -> None:
+    assert release_title(Release((passed(),), (unseen(),), earlier=3)) == "Release of 5 changes"
+
+
+def test_what_is_new_in_a_release_is_what_was_not_in_it_whatever_is_known_of_it_by_now() -> None:
+    before = Release((passed(),), (unseen(was_asked=False),))
+    now = Release((passed(), passed(13)), (unseen(pull=3), unseen(sha="b" * 40)))
+    assert now.since(before) == Release((passed(13),), (unseen(sha="b" * 40),))
+
+
+def test_of_what_nobody_looked_up_it_is_not_said_that_it_was_pushed_directly() -> None:
+    release = Release((), (unseen(was_asked=False),))
+    mail = ask(snapshot(release=release))
+    for words in (body_of(release), mail.text, mail.html):
+        assert "how it came was not looked up" in words
+        assert "pushed directly" not in words
+
+
 @pytest.mark.parametrize("unit", ["w", "&", "<", "*", "錆", "🐘", "@"])
 def test_a_text_of_very_many_changes_is_one_that_github_takes(unit: str) -> None:
     many = Release(

@@ -19,6 +19,7 @@ import github
 from github.Repository import Repository
 
 from app.github_client.answers import FAILURES, Limited, Refused, TryAgain, meaning_of
+from app.github_client.fields import text
 
 log = logging.getLogger("qa-gate.github")
 
@@ -63,6 +64,7 @@ class Connection:
         self._installations: dict[str, int] = {}
         # A limit is that of a token or an installation, whichever row or thread has met it.
         self._not_before: dict[int | None, datetime] = {}
+        self._login: str | None = None
         self._options: dict[str, Any] = {
             "base_url": api_url.rstrip("/"),
             "timeout": timeout,
@@ -74,6 +76,26 @@ class Connection:
             "seconds_between_requests": None,
             "seconds_between_writes": None,
         }
+
+    def own_login(self, repository: str) -> str | None:
+        """Return the name under which the gate acts at GitHub, None where it may not know: one GET, and only once.
+
+        https://docs.github.com/en/rest/users/users#get-the-authenticated-user
+        https://docs.github.com/en/rest/apps/apps#get-the-authenticated-app
+        """
+        if self._login is None:
+            try:
+                with self._repository(repository) as found:
+                    self._login = self._read_login(found)
+            except Refused:
+                return None
+        return self._login
+
+    def _read_login(self, found: Repository) -> str:
+        if self._app is None:
+            return text(found.requester.requestJsonAndCheck("GET", "/user")[1], "login")
+        with github.GithubIntegration(auth=self._app, **self._options) as app:
+            return f"{app.get_app().slug}[bot]"
 
     @contextmanager
     def _repository(self, repository: str) -> Iterator[Repository]:

@@ -79,7 +79,9 @@ def compose_digest(
     return mail
 
 
-def compose_bypass(reviewer: Reviewer, row: Review, merged_by: str, pending_url: str) -> Mail:
+def compose_bypass(
+    reviewer: Reviewer, row: Review, merged_by: str, pending_url: str, *, is_release: bool = False
+) -> Mail:
     """Return the letter that says that `merged_by` (a login) merged it without a reviewer's yes."""
     title = text.plain(row.title, LONGEST_TITLE) or UNTITLED
     somebody = _person(merged_by) or "Somebody"
@@ -89,7 +91,7 @@ def compose_bypass(reviewer: Reviewer, row: Review, merged_by: str, pending_url:
         "name": reviewer.name,
         "title": title,
         "place": f"{row.repository} #{row.number}",
-        "helper": _helper(row),
+        "helper": _helper(row, is_release),
         "merged_by": somebody,
         "base": row.base,
         "code_url": row.url,
@@ -98,7 +100,7 @@ def compose_bypass(reviewer: Reviewer, row: Review, merged_by: str, pending_url:
     return _letter(reviewer, "bypass", values, thread_of(row.repository, row.number))
 
 
-def compose_outcome(reviewer: Reviewer, row: Review, held: Held) -> Mail:
+def compose_outcome(reviewer: Reviewer, row: Review, held: Held, *, is_release: bool = False) -> Mail:
     """Return the letter that says that what the reviewer approved is not merged yet, and who knows."""
     title = text.plain(row.title, LONGEST_TITLE) or UNTITLED
     values: dict[str, Any] = {
@@ -108,15 +110,17 @@ def compose_outcome(reviewer: Reviewer, row: Review, held: Held) -> Mail:
         "title": title,
         "place": f"{row.repository} #{row.number}",
         "why": held.why or "GitHub has not merged it, and has not said why.",
-        "told": _helper(row) if held.is_developer_told else None,
+        "told": _helper(row, is_release) if held.is_developer_told else None,
         "url": held.url,
         "code_url": row.url,
     }
     return _letter(reviewer, "outcome", values, thread_of(row.repository, row.number))
 
 
-def _helper(row: Review) -> str:
-    """Return who can be talked to about a change."""
+def _helper(row: Review, is_release: bool) -> str:
+    """Return who can be talked to about a change; a release is nobody's own, and the gate may have opened it."""
+    if is_release:
+        return "the developers"
     return "a developer" if row.author.endswith("[bot]") else _person(row.author) or "a developer"
 
 

@@ -16,7 +16,10 @@ from app.mail.templates import render
 from app.review import Passed, Release, Unseen
 
 BEGIN, END = "<!-- qa-gate release -->", "<!-- /qa-gate release -->"
-_PART = re.compile(rf"{BEGIN}.*?{END}", re.DOTALL)
+# Another beginning, which people quoted or whose end they cut, is theirs. Where the end was cut, the part's own last
+# line ends it.
+_LAST = r"^It goes from [^\n]*? above or below it stays\."
+_PART = re.compile(rf"{BEGIN}(?:(?!{BEGIN}).)*?(?:{_LAST}(?:\s*{END})?|{END})", re.DOTALL | re.MULTILINE)
 _TITLE = re.compile(r"Release of (?:1 change|[0-9,]+ changes)")
 # GitHub's most for a text is 65,536 characters: so many lines of each list, fewer where that is not enough.
 LONGEST_BODY, MOST_LINES = 65_000, (300, 100, 20, 0)
@@ -26,7 +29,8 @@ SHORT_SHA = 7
 
 def release_title(release: Release) -> str:
     """Return the title of a release pull request."""
-    return f"Release of {text.count(len(release.passed) + len(release.unseen) or release.earlier, 'change')}"
+    changes = len(release.passed) + len(release.unseen) + release.earlier
+    return f"Release of {text.count(changes, 'change')}"
 
 
 def is_release_title(title: str) -> bool:
@@ -64,7 +68,9 @@ def release_values(release: Release | None, most: int, when: Callable[[datetime]
 
 def brought(item: Unseen) -> str:
     """Return how a commit came past the reviewers."""
-    return f"merged around the gate (#{item.pull})" if item.pull else "pushed directly"
+    if item.pull:
+        return f"merged around the gate (#{item.pull})"
+    return "pushed directly" if item.was_asked else "how it came was not looked up"
 
 
 def _put(body: str, part: str) -> str:

@@ -179,6 +179,7 @@ def _page(gate: Gate, case: Case, template: str, status: int, facts: dict[str, A
         "reviewer": case.reviewer,
         "token": case.token,
         "is_withdrawing": bool(stale_successes(case.row, gate.policy)),
+        "is_release": gate.policy.is_release(case.row),
     }
     return frame.show(gate, template, case.now, status, **known, **facts)
 

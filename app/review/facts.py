@@ -232,7 +232,8 @@ class Review:
     what GitHub said at that look.
     `words` is the digest of title and text. `try_url` is where `head_sha` was deployed to; GitHub said so many times
     (`deployments_told`) that something was deployed, of which so many (`deployments_seen`) are read.
-    `merged_onto` is where the base stood when a rebase of several commits was sent; `merged_by_gate`: our merge did it.
+    `merge_sent` is the head for which a merge was sent last, `merged_onto` where the base stood when a rebase of several
+    commits was; `merged_by_gate`: our merge did it.
     `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is
     not merged yet, and `stuck` that this does not end by itself; `problem` why the last step failed. `questions` counts
     what reviewers asked without deciding, `said_question` how many of those GitHub was told, `heard` is the id of the
@@ -251,6 +252,7 @@ class Review:
     head: str
     head_sha: str
     is_from_fork: bool
+    is_from_outside: bool
     open: bool
     draft: bool
     merged: bool
@@ -274,6 +276,7 @@ class Review:
     said_hold: str | None
     saying: int
     merge_commit: str | None
+    merge_sent: str | None
     merged_onto: str | None
     merged_by_gate: bool
     bypassed: bool
@@ -304,6 +307,11 @@ class Review:
     def was_read(self) -> bool:
         """Tell whether GitHub was read at least once for this row."""
         return self.head_sha != ""
+
+    @property
+    def is_strangers(self) -> bool:
+        """Tell whether it comes from outside and nobody with the right to write has vouched for it."""
+        return self.is_from_outside and not self.vouched
 
     @property
     def has_yes(self) -> bool:

@@ -58,8 +58,9 @@ class Policy:
         return min(self.quiet, timedelta(seconds=30))
 
     def method_for(self, pull: PullRequest | Review) -> str:
-        """Return how a pull request is merged: a release so that both branches keep one history."""
-        return "merge" if self.is_release(pull) else self.merge_method
+        """Return how a pull request is merged: between the two gated branches so that they keep one history."""
+        is_between = self.gates(pull.base) and self.gates(pull.head) and not pull.is_from_fork
+        return "merge" if is_between else self.merge_method
 
     def knows(self, repository: str) -> bool:
         """Tell whether "owner/name" is configured; GitHub compares names without case."""

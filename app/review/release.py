@@ -24,12 +24,16 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """A commit that no reviewer said yes to; `pull` is the pull request that brought it, None: pushed directly."""
+    """A commit that no reviewer said yes to; `pull` is the pull request that brought it.
+
+    None: pushed directly, or, unless it `was_asked`, nobody looked.
+    """
 
     sha: str
     title: str
     author: str
     pull: int | None
+    was_asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class Release:
     def since(self, before: Release) -> Release:
         """Return only what an earlier version of it did not hold."""
         passed = tuple(item for item in self.passed if item not in before.passed)
-        return Release(passed, tuple(item for item in self.unseen if item not in before.unseen))
+        known = {item.sha for item in before.unseen}
+        return Release(passed, tuple(item for item in self.unseen if item.sha not in known))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""

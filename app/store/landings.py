@@ -82,6 +82,16 @@ class Landings:
         with self._database.read() as connection:
             return connection.execute(select(reviews.c.id).where(*out).limit(1)).first() is not None
 
+    def merges(self, repository_id: int, branch: str, shas: Sequence[str]) -> set[str]:
+        """Return which of these commits are merges of pull requests into the branch, with a yes or without."""
+        into = (reviews.c.repository_id == repository_id, reviews.c.base == branch)
+        known = select(reviews.c.merge_commit).where(*into)
+        with self._database.read() as connection:
+            found = [
+                connection.scalars(known.where(reviews.c.merge_commit.in_(part))) for part in _parts(shas)
+            ]
+            return {sha for part in found for sha in part if sha}
+
     def rebased(self, repository_id: int, shas: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Return where each of these merges began that the gate made by a rebase, and of how many commits."""
         begun: dict[str, tuple[str, int]] = {}
@@ -112,25 +122,22 @@ class Landings:
             one = (landed.c.repository_id == repository_id, landed.c.sha == sha)
             connection.execute(update(landed).where(*one).values(values))
 
-    def ask_no_more(self, repository_id: int) -> None:
-        """Leave what was not asked about so far as it is."""
-        with self._database.write() as connection:
-            unasked = (landed.c.repository_id == repository_id, ~landed.c.was_asked)
-            connection.execute(update(landed).where(*unasked).values(was_asked=True))
-
     def release(self, repository_id: int, shas: Collection[str], path: Collection[str]) -> Release:
         """Return what a release with these commits holds; `path` are those of them that came onto the branch itself."""
         with self._database.read() as connection:
-            rows = [row for part in _parts(sorted(shas)) for row in _rows(connection, repository_id, part)]
+            parts = list(_parts(sorted(shas)))
+            rows = [row for part in parts for row in _rows(connection, repository_id, part)]
+            # What did not land under our eyes may be a merge of ours all the same.
+            merges = [row for part in parts for row in _merges(connection, repository_id, part)]
         rows.sort(key=lambda row: row.id)
-        passed = {row.review_id: _passed(row) for row in rows if _has_yes(row)}
+        passed = {row.review_id: _passed(row) for row in (*rows, *merges) if _has_yes(row)}
         # One merge may settle several pull requests; it was the one with the yes that was merged.
         approved = {row.sha for row in rows if _has_yes(row)}
         unseen = {row.sha: _unseen(row) for row in rows if row.sha not in approved}
         return Release(
             passed=tuple(passed.values()),
             unseen=tuple(unseen.values()),
-            earlier=len(set(path) - {row.sha for row in rows}),
+            earlier=len(set(path) - {row.sha for row in rows} - {row.merge_commit for row in merges}),
             is_rewritten=any(row.is_rewritten for row in rows),
         )
 
@@ -143,25 +150,36 @@ def _parts(shas: Sequence[str]) -> Iterator[Sequence[str]]:
     return (shas[start : start + MOST_NAMES] for start in range(0, len(shas), MOST_NAMES))
 
 
+_REVIEW = [
+    reviews.c.id.label("review_id"),
+    reviews.c.number,
+    reviews.c.merged_by_gate,
+    reviews.c.bypassed,
+    reviews.c.decision,
+    reviews.c.title.label("review_title"),
+    reviews.c.author.label("review_author"),
+]
+
+
 def _rows(connection: Connection, repository_id: int, shas: Sequence[str]) -> list[Any]:
     """Return what landed of these, each with the review whose merge put it there, if there is one."""
     merge = and_(reviews.c.repository_id == repository_id, reviews.c.merge_commit == landed.c.merged_as)
-    review = [
-        reviews.c.id.label("review_id"),
-        reviews.c.number,
-        reviews.c.merged_by_gate,
-        reviews.c.decision,
-        reviews.c.title.label("review_title"),
-        reviews.c.author.label("review_author"),
-    ]
-    both = select(landed, *review).join_from(landed, reviews, merge, isouter=True)
+    both = select(landed, *_REVIEW).join_from(landed, reviews, merge, isouter=True)
     ours = (landed.c.repository_id == repository_id, landed.c.sha.in_(shas))
     return list(connection.execute(both.where(*ours)))
 
 
+def _merges(connection: Connection, repository_id: int, shas: Sequence[str]) -> list[Any]:
+    """Return the reviews that were merged with a yes as one of these commits, in the order in which they came."""
+    ours = (reviews.c.repository_id == repository_id, reviews.c.merge_commit.in_(shas))
+    with_yes = (reviews.c.merged_by_gate, reviews.c.decision.is_not(None), ~reviews.c.bypassed)
+    found = select(reviews.c.merge_commit, *_REVIEW).where(*ours, *with_yes)
+    return list(connection.execute(found.order_by(reviews.c.id)))
+
+
 def _has_yes(row: Any) -> bool:
-    """Tell whether the gate itself merged it. What others push may hold an approved head, and more besides."""
-    return bool(row.merged_by_gate and row.decision)
+    """Tell whether the gate itself merged it, where it was asked for. What others push may hold an approved head, and more."""
+    return bool(row.merged_by_gate and row.decision and not row.bypassed)
 
 
 def _passed(row: Any) -> Passed:
@@ -179,4 +197,5 @@ def _passed(row: Any) -> Passed:
 def _unseen(row: Any) -> Unseen:
     """Return a commit without a yes, in the words of the pull request that brought it where we know that."""
     author = row.review_author or row.author
-    return Unseen(row.sha, row.review_title or row.title, author, row.number or row.pull)
+    pull, title = row.number or row.pull, row.review_title or row.title
+    return Unseen(row.sha, title, author, pull, was_asked=row.was_asked)

@@ -199,8 +199,12 @@ class Reviews:
             return [(row.round, row.asked_at) for row in connection.execute(made.order_by(rounds.c.round))]
 
     def twins(self, pull: Review | PullRequest, *, only_open: bool = True) -> list[Review]:
-        """Return the other pull requests, usually the open ones, with the same head and base: they share a status."""
+        """Return the other pull requests, usually the open ones, with the same head and base: they share a status.
+
+        Anybody can open one from outside; until somebody vouches for it, it stands in nobody's way.
+        """
         same = [
+            ~reviews.c.is_from_outside | reviews.c.vouched,
             reviews.c.repository_id == pull.repository_id,
             reviews.c.head_sha == pull.head_sha,
             reviews.c.base == pull.base,

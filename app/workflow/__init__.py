@@ -13,7 +13,7 @@ from app.github_client import GitHubError, Refused
 from app.mail import MailError, MailRefused
 from app.review import State
 from app.store import RELEASE, Claim
-from app.workflow.asking import ask, look
+from app.workflow.asking import ask, keep_list, look
 from app.workflow.away import (
     come_back,
     first_there,
@@ -78,7 +78,7 @@ def advance(gate: Gate, claim: Claim) -> Rest:
     look(work)
     disown(work)
     find_try_url(work)
-    wait = hand_over(work) if work.row.state is State.WAITING else ask(work)
+    wait = TURNS.get(work.row.state, ask)(work)
     say(work)
     talk(work)
     if work.row.state is State.TO_MERGE:
@@ -92,5 +92,6 @@ def tick(gate: Gate, claim: Claim) -> Rest:
     return TIMERS.get(timer.name.partition(" ")[0], look_around)(gate, claim, timer) if timer else Rest()
 
 
+TURNS = {State.WAITING: hand_over, State.MERGED: keep_list}
 STEPS = {"letter": send_letter, "review": advance, "timer": tick}
 TIMERS = {DIGEST: send_digests, RELEASE: keep_release}

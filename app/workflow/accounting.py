@@ -7,16 +7,19 @@ goes by a message, nor by a number in one. When in doubt, it was without a yes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
-from app.github_client import Step, Steps
+from app.github_client import Brought, Refused, Step, Steps
 from app.review import Release
 from app.store import Landing
 from app.workflow.gate import Gate
 
-# So many unknown commits of one push are asked for one by one; of the rest it is only said that they came.
+# So many unknown commits are asked for in one step; of the rest it is said that nobody looked.
 MOST_ASKED = 100
+# A merge of ours is out, or a branch moved while the gate looked.
+AGAIN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,12 @@ class Place:
     renew: Callable[[], None]
 
 
+def merge_is_out(place: Place) -> bool:
+    """Tell whether a merge of our own is out whose commit is not known yet; until it is, no account can be given."""
+    branch = place.gate.policy.development_branch
+    return place.gate.store.landings.is_merging(place.repository_id, branch)
+
+
 def account(place: Place, ahead: Steps) -> bool:
     """Note what reached the development branch up to this head; False while a merge of our own is still out.
 
@@ -39,7 +48,7 @@ def account(place: Place, ahead: Steps) -> bool:
     if known is None:
         landings.begin(place.repository_id, branch, head)
         return True
-    if landings.is_merging(place.repository_id, branch):
+    if merge_is_out(place):
         return False
     if known != head:
         came, is_rewritten = _came(place, ahead, known)
@@ -61,13 +70,7 @@ def release_of(place: Place, ahead: Steps) -> Release:
 
 def first_parents(steps: Sequence[Step], head: str) -> list[Step]:
     """Return the steps that lead from one commit to the next along first parents up to the head, the oldest first."""
-    known = {step.sha: step for step in steps}
-    path: list[Step] = []
-    step = known.get(head)
-    while step is not None:
-        path.append(step)
-        step = known.get(step.parents[0]) if step.parents else None
-    return path[::-1]
+    return _line({step.sha: step for step in steps}, head, ())
 
 
 def _came(place: Place, ahead: Steps, known: str) -> tuple[list[Step], bool]:
@@ -75,10 +78,49 @@ def _came(place: Place, ahead: Steps, known: str) -> tuple[list[Step], bool]:
     path = first_parents(ahead.steps, ahead.head)
     put_on = [step.parents[:1] for step in path]
     if (known,) in put_on:
-        return path[put_on.index((known,)) :], False
-    since = place.gate.github.steps(place.repository, known, ahead.head, on_page=place.renew)
+        came = path[put_on.index((known,)) :]
+        return _swapped(place, ahead, came, known) + came, False
+    try:
+        since = place.gate.github.steps(place.repository, known, ahead.head, on_page=place.renew)
+    except Refused as refusal:
+        if refusal.kind != "missing":
+            raise
+        # Nothing is left of the history that was known, or nothing that the two have in common.
+        return _swapped(place, ahead, path, known) + path, True
     place.renew()
-    return first_parents(since.steps, ahead.head), since.merge_base != known
+    came = first_parents(since.steps, ahead.head)
+    return _swapped(place, since, came, known) + came, since.merge_base != known
+
+
+def _swapped(place: Place, since: Steps, came: list[Step], known: str) -> list[Step]:
+    """Return what was the branch's own line before a merge made another its first parent, the oldest first.
+
+    It shows by the merges that the history knows, or, where the first parents pass it by, by the head known before.
+    """
+    steps, on = {step.sha: step for step in since.steps}, {step.sha for step in came}
+    sides = [sha for sha in steps if sha not in on]
+    landings, branch = place.gate.store.landings, place.gate.policy.development_branch
+    ours = landings.merges(place.repository_id, branch, sides)
+    ends = ours if (known,) in [step.parents[:1] for step in came] else ours | {known}
+    below: list[Step] = []
+    merges = list(came)
+    while merges:
+        for parent in merges.pop().parents[1:]:
+            line = _line(steps, parent, on | {known})
+            if ends & {sha for step in line for sha in (step.sha, *step.parents[:1])}:
+                below, on = line + below, on | {step.sha for step in line}
+                merges += line
+    return below
+
+
+def _line(steps: Mapping[str, Step], head: str, stop: Collection[str]) -> list[Step]:
+    """Return the steps that lead along first parents up to the head, the oldest first, as far as they are known."""
+    line: list[Step] = []
+    step = steps.get(head)
+    while step is not None and step.sha not in stop:
+        line.append(step)
+        step = steps.get(step.parents[0]) if step.parents else None
+    return line[::-1]
 
 
 def _landings(place: Place, path: list[Step]) -> list[Landing]:
@@ -104,11 +146,19 @@ def _rebased(place: Place, path: list[Step]) -> dict[str, str]:
 
 def _ask_who_brought(place: Place) -> None:
     """Ask GitHub which pull requests brought what no merge of ours did, each commit once."""
-    landings, branch = place.gate.store.landings, place.gate.policy.development_branch
+    landings = place.gate.store.landings
     for sha in landings.unknown(place.repository_id)[:MOST_ASKED]:
-        brought = place.gate.github.brought_by(place.repository, sha, branch)
+        brought = _brought(place, sha)
         place.renew()
         landings.note_brought(
             place.repository_id, sha, brought.number if brought else None, brought.title if brought else None
         )
-    landings.ask_no_more(place.repository_id)
+
+
+def _brought(place: Place, sha: str) -> Brought | None:
+    try:
+        return place.gate.github.brought_by(place.repository, sha, place.gate.policy.development_branch)
+    except Refused as refusal:
+        if refusal.kind not in ("missing", "invalid"):
+            raise
+        return None  # the commit itself is gone

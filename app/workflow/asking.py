@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from app import mail
+from app.github_client import Refused
 from app.review import (
     Event,
     Move,
@@ -26,10 +27,10 @@ from app.review import (
     words_digest,
 )
 from app.store import Happening, NewLetter
-from app.workflow.accounting import Place, account, release_of
+from app.workflow.accounting import AGAIN, Place, account, merge_is_out, release_of
 from app.workflow.away import asked_then, first_there, who_is_away
 from app.workflow.extras import read_extras
-from app.workflow.gate import SOON, Rest, Work
+from app.workflow.gate import Rest, Work
 from app.workflow.readiness import Unready, why_not_ready
 from app.workflow.sameness import is_same_change
 
@@ -43,6 +44,7 @@ _COPIED = (
     "head",
     "head_sha",
     "is_from_fork",
+    "is_from_outside",
     "open",
     "draft",
     "merged",
@@ -87,7 +89,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
     changes: dict[str, Any] = {name: getattr(facts, name) for name in _COPIED}
     if move and move.to is State.MERGED:
         changes["merge_commit"] = facts.merge_commit
-        changes["merged_by_gate"] = row.state is State.MERGING and covers(row, facts)
+        changes["merged_by_gate"] = covers(row, facts) and is_our_merge(work, facts)
         move, shared = as_its_twin(work, facts, move)
         changes |= shared
     elif row.state is State.MERGED and facts.merged and facts.base != row.base:
@@ -126,6 +128,17 @@ def as_its_twin(work: Work, facts: PullRequest, move: Move) -> tuple[Move, dict[
     return move, {"bypassed": True}
 
 
+def is_our_merge(work: Work, facts: PullRequest) -> bool:
+    """Tell whether the gate itself merged it, however late: it sent a merge of this head, and GitHub names the gate.
+
+    A commit that somebody pushed by hand, with that head and whatever else, ends a pull request just so.
+    """
+    if not facts.merged_by or work.row.merge_sent != facts.head_sha:
+        return False
+    login = work.gate.github.own_login(facts.repository)
+    return login is not None and login.casefold() == facts.merged_by.casefold()
+
+
 def _edited(work: Work, facts: PullRequest) -> tuple[str, str] | None:
     """Return title and text if people edited them since the question; of a release the gate writes a part itself."""
     asked = work.gate.store.reviews.round(work.row.id, work.row.round)
@@ -155,10 +168,12 @@ def ask(work: Work) -> Rest:
     early = ask_at(row, gate.policy) - gate.store.now()
     if early > timedelta(0):
         return Rest(wait=early)
+    if gate.policy.is_release(row) and merge_is_out(place_of(work)):
+        return Rest(wait=AGAIN)
     if work.facts is None:
         take_in(work, work.read())
         return ask(work)
-    unready = why_not_ready(work, work.facts)
+    unready = why_not_ready(work)
     if unready:
         return wait(work, unready)
     away = who_is_away(gate)
@@ -168,7 +183,7 @@ def ask(work: Work) -> Rest:
     tried = read_extras(work)
     asked = snapshot(work, work.facts)
     if asked is None:
-        return Rest(wait=SOON)
+        return Rest(wait=AGAIN)
     letter = letter_about(work, reviewer)
     work.keep(
         move=next_move(State.TO_ASK, Event.ASKED),
@@ -182,6 +197,21 @@ def ask(work: Work) -> Rest:
     return Rest()
 
 
+def keep_list(work: Work) -> Rest:
+    """Keep what a release held that was merged before anybody was asked about just that, so that its page tells it for good."""
+    gate, row = work.gate, work.row
+    if not gate.policy.is_release(row) or gate.store.reviews.round(row.id, row.round):
+        return Rest()
+    try:
+        held = snapshot(work, work.facts or work.read())
+    except Refused:
+        return Rest()  # GitHub does not know it any more
+    if held is None:
+        return Rest(wait=AGAIN)
+    work.keep(asked=held)
+    return Rest()
+
+
 def snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
     """Return what is asked about; None while what a release holds cannot be said yet."""
     gate, row = work.gate, work.row
@@ -189,17 +219,23 @@ def snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
     if not gate.policy.is_release(facts):
         return Snapshot(facts, change, work.checks)
     work.keep()
-    place = Place(gate, row.repository, row.repository_id, work.keep)
+    place = place_of(work)
     ahead = gate.github.steps(row.repository, facts.base_sha, facts.head_sha, on_page=work.keep)
     work.keep()
     if not account(place, ahead):
         return None
     release = release_of(place, ahead)
     # The gate's own words there may be those of an earlier head, and are said from the release itself.
-    title = mail.release_title(release) if mail.is_release_title(facts.title) else facts.title
+    is_own = facts.open and mail.is_release_title(facts.title)
+    title = mail.release_title(release) if is_own else facts.title
     return Snapshot(
         replace(facts, title=title, body=mail.without_part(facts.body)), change, work.checks, release
     )
+
+
+def place_of(work: Work) -> Place:
+    """Return the repository whose account a release gives."""
+    return Place(work.gate, work.row.repository, work.row.repository_id, work.keep)
 
 
 def letter_about(work: Work, reviewer: Reviewer) -> NewLetter:

@@ -203,7 +203,8 @@ def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         return None
     told = [line for line in gate.store.reviews.history(row.id) if line.what == "bypassed"]
     by = told[-1].who.removeprefix("GitHub") if told else ""
-    return Words(mail.compose_bypass(reviewer, row, by, f"{gate.public_url}/"))
+    is_release = gate.policy.is_release(row)
+    return Words(mail.compose_bypass(reviewer, row, by, f"{gate.public_url}/", is_release=is_release))
 
 
 def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | None:
@@ -222,7 +223,7 @@ def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | N
         is_developer_told=row.hold is not None and row.said_hold == row.hold,
         url=gate.links.decide_url(DecideLink(row.id, row.round, reviewer.id, Choice.APPROVE), now),
     )
-    return Words(mail.compose_outcome(reviewer, row, held))
+    return Words(mail.compose_outcome(reviewer, row, held, is_release=gate.policy.is_release(row)))
 
 
 def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> list[str]:

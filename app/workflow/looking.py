@@ -31,7 +31,7 @@ def set_looks(gate: Gate) -> None:
 
 
 def set_release(gate: Gate, repository: str) -> None:
-    """Let a repository's release be looked at now; by itself it is every hour, for every push tells of itself."""
+    """Let a repository's release be looked at now; by itself it is as often as the repository."""
     if gate.policy.release_branch:
         gate.store.timers.set(f"{RELEASE} {repository}")
 

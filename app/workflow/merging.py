@@ -72,7 +72,8 @@ def merge(work: Work) -> Rest:
     if method == "rebase" and facts.commits > 1:
         # It lands several commits, and GitHub names only the last: where they begin must be known (`accounting`).
         onto = work.gate.github.branch_head(facts.repository, facts.base)
-    work.keep(move=next_move(State.TO_MERGE, Event.MERGE_SENT), merged_onto=onto)
+    sent = next_move(State.TO_MERGE, Event.MERGE_SENT)
+    work.keep(move=sent, merge_sent=work.row.head_sha, merged_onto=onto)
     row = work.row
     try:
         commit = work.gate.github.merge(row.repository, row.number, row.head_sha, method)
@@ -96,8 +97,8 @@ def merge(work: Work) -> Rest:
 
 
 def would_lose_a_branch(work: Work, facts: PullRequest) -> bool:
-    """Tell whether GitHub would delete the development branch itself once its release is merged."""
-    if not work.gate.policy.is_release(facts):
+    """Tell whether GitHub would delete a gated branch itself once it is merged into the other."""
+    if facts.is_from_fork or not work.gate.policy.gates(facts.head):
         return False
     would_delete = work.gate.github.deletes_when_merged(facts.repository, facts.head)
     work.keep()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.review import PullRequest
 from app.workflow.gate import Work
 
 # A commit without any check after this time has none.
@@ -24,7 +23,7 @@ class Unready:
     wait: timedelta = timedelta(minutes=10)
 
 
-def why_not_ready(work: Work, facts: PullRequest) -> Unready | None:
+def why_not_ready(work: Work) -> Unready | None:
     """Return what a change must still get before anybody is asked about it, or None."""
     gate, row = work.gate, work.row
     twins = gate.store.reviews.twins(row)
@@ -32,7 +31,7 @@ def why_not_ready(work: Work, facts: PullRequest) -> Unready | None:
         return Unready(
             f"Pull request #{twins[0].number} has the same commits and base: close one of the two."
         )
-    if facts.is_from_outside and not row.vouched:
+    if row.is_strangers:
         return Unready("It comes from outside: somebody with write access must request a review first.")
     return unchecked(work) if gate.policy.wait_for_checks else None
 

@@ -6,20 +6,18 @@ other. The gate writes its own part of the text only, and a title that is its ow
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import suppress
 
 from app import mail
 from app.github_client import Refused, Standing, Steps
 from app.store import Claim, Timer
-from app.workflow.accounting import Place, account, release_of
-from app.workflow.gate import HOURLY, SOON, Gate, Rest
+from app.workflow.accounting import AGAIN, Place, account, merge_is_out, release_of
+from app.workflow.gate import HOURLY, Gate, Rest
 
 NO_BRANCH = (
     "{0} has no branch {1}, or no branch {2}, or they share no history. "
     "If {0} is not released so, leave RELEASE_BRANCH empty."
 )
-# It came, or went, while the gate looked.
-AGAIN = timedelta(seconds=30)
 FOREIGN = "Another repository now has the name {}."
 
 
@@ -30,21 +28,22 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     if not names or not gate.policy.release_branch:
         return Rest()
     place = Place(gate, names[0], _id_of(gate, names[0]), lambda: gate.store.queue.renew(claim))
+    if merge_is_out(place):
+        return Rest(wait=AGAIN)
     try:
         ahead = _ahead(place, timer.etag)
     except Refused as refusal:
         if refusal.kind != "missing":
             raise
+        _begin(place)
         policy = gate.policy
         words = NO_BRANCH.format(place.repository, policy.release_branch, policy.development_branch)
         return Rest(HOURLY, words, failed=True)
     if not ahead.is_unchanged:
-        if not account(place, ahead):
-            return Rest(wait=SOON)
-        if not _make_so(place, ahead):
+        if not account(place, ahead) or not _make_so(place, ahead):
             return Rest(wait=AGAIN)
         gate.store.timers.note(timer.id, None, ahead.etag)
-    return Rest(wait=HOURLY)
+    return Rest(wait=gate.policy.look)
 
 
 def _id_of(gate: Gate, repository: str) -> int:
@@ -55,6 +54,15 @@ def _id_of(gate: Gate, repository: str) -> int:
         if not gate.store.arrivals.pin(repository, known):
             raise Refused(FOREIGN.format(repository), "missing")
     return known
+
+
+def _begin(place: Place) -> None:
+    """Remember where development stands, though nothing can be compared yet: what comes from now on is accounted for."""
+    landings, branch = place.gate.store.landings, place.gate.policy.development_branch
+    if landings.head(place.repository_id, branch) is None:
+        with suppress(Refused):
+            head = place.gate.github.branch_head(place.repository, branch)
+            landings.begin(place.repository_id, branch, head)
 
 
 def _ahead(place: Place, etag: str | None) -> Steps:

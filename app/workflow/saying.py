@@ -43,11 +43,15 @@ def say(work: Work) -> None:
 
 
 def is_a_twins(work: Work) -> bool:
-    """Tell whether the status belongs to another pull request with the same head and base, which is asked or answered."""
+    """Tell whether the status belongs to another pull request with the same head and base, which is asked or answered.
+
+    To a stranger's pull request it never belongs.
+    """
     if work.row.state not in (State.TO_ASK, State.DRAFT, State.CLOSED):
         return False
     twins = work.gate.store.reviews.twins(work.row)
-    return any(twin.decision is not None or twin.state is State.WAITING for twin in twins)
+    is_taken = any(twin.decision is not None or twin.state is State.WAITING for twin in twins)
+    return is_taken or (work.row.is_strangers and bool(twins))
 
 
 def say_status(work: Work, status: Status) -> None:
