@@ -60,6 +60,15 @@ def test_where_only_others_are_asked_nothing_waits_for_her(desk: Desk) -> None:
     assert "Waiting for others" in said(page)
 
 
+def test_who_is_away_reads_so_first(desk: Desk) -> None:
+    desk.sign_in()
+    word = csrf(desk.client.get("/").text)
+    desk.client.post("/away", data={"csrf": word, "until": "2026-12-01"})
+    words = desk.see("/")
+    assert "You are away until Tue 1 Dec; from that day on you are asked again." in words
+    assert "you get an e-mail" not in words
+
+
 # --- The question -------------------------------------------------------------------------------------------
 
 
