@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, expect
 
 from app.links import DecideLink, SignInLink
 from app.review import Choice, Reviewer
+from app.workflow import set_digest
 from tests.world import SHOP, World
 
 MAX = "Max <max@example.com>"
@@ -46,7 +47,7 @@ class Gallery:
         self.world.github.add_person("kim")
         self.pages: dict[str, str] = {}
         self.mails: dict[str, str] = {}
-        self._session: Any = None
+        self._sessions: dict[str, Any] = {}
         self._live()
 
     def stop(self) -> None:
@@ -63,20 +64,35 @@ class Gallery:
         """The other reviewer."""
         return self.world.gate.policy.reviewers[1]
 
-    def session(self, browser: Browser) -> Any:
-        """Lily's cookies, from signing in once."""
-        if self._session is None:
-            self.world.browser.post("/sign-in", data={"address": self.lily.address})
-            self.world.settle()
-            found = re.search(r"/sign-in/\S+", self.world.inbox.mails[-1].text)
+    def session(self, browser: Browser, reviewer: Reviewer | None = None) -> Any:
+        """The cookies of a reviewer, Lily unless another is named, from signing in once."""
+        reviewer = reviewer or self.lily
+        if reviewer.id not in self._sessions:
             context = browser.new_context()
             page = context.new_page()
-            page.goto(f"{self.world.url}{found[0] if found else ''}")
+            page.goto(f"{self.world.url}{self._way_in_by_mail(reviewer)}")
             page.get_by_role("button", name="Sign in").click()
             expect(page).to_have_url(f"{self.world.url}/")
-            self._session = context.storage_state()
+            self._sessions[reviewer.id] = context.storage_state()
             context.close()
-        return self._session
+        return self._sessions[reviewer.id]
+
+    def digest(self) -> str:
+        """The list of the next morning: let the night pass."""
+        self.world.pass_(minutes=12)
+        set_digest(self.world.gate)
+        self.world.pass_(hours=21)
+        return next(mail.html for mail in reversed(self.world.inbox.mails) if "for you" in mail.subject)
+
+    def _way_in_by_mail(self, reviewer: Reviewer) -> str:
+        self.world.clock.pass_(minutes=1)  # there is one a minute
+        self.world.browser.post("/sign-in", data={"address": reviewer.address})
+        self.world.settle()
+        found = re.search(r"/sign-in/\S+", self.world.inbox.mails[-1].text)
+        return found[0] if found else ""
+
+    def _mail(self, subject: str) -> str:
+        return next(mail.html for mail in self.world.inbox.mails if mail.subject.startswith(subject))
 
     def link(self, number: int, choice: Choice = Choice.APPROVE, *, days_ago: int = 0) -> str:
         """The path of a link about a pull request's round as it is now."""
@@ -103,6 +119,7 @@ class Gallery:
 
     def _live(self) -> None:
         world = self.world
+        world.look()  # so that what is merged from here on did not come before the gate
         self._question()
         self._ends()
         asked = self._asked("night-colours", "Be kind to eyes at night")
@@ -110,8 +127,14 @@ class Gallery:
         world.commit("night-colours", "More contrast", style_css="night\n")
         world.settle()
         world.pass_(minutes=10)
+        release = next(row.number for row in world.all_rows() if row.title.startswith("Release"))
         self.pages |= {
             "asked again": self.link(asked),
+            "release": self.link(release),
+            "cautions": self._cautions(),
+            "preparing": self._preparing(),
+            "way in": self._way_in_by_mail(self.max),
+            "wrong way": "/sign-out",
             "expired": self.link(asked, days_ago=31),
             "tampered": "/decide/not-a-link",
             "fresh link sent": f"{self.pages['old round']}/fresh",
@@ -128,6 +151,23 @@ class Gallery:
             "history of nothing": "/history?text=no-such-thing",
             "history, bad day": "/history?from=yesterday",
         }
+        self.mails |= {
+            "mail-outcome": self._mail("Not merged yet"),
+            "mail-bypass": self._mail("Merged without your yes"),
+            "mail-release": self._mail("Check: Release"),
+            "mail-sign-in": self._mail("Your button"),
+        }
+
+    def _cautions(self) -> str:
+        files = {".github/workflows/ci.yml": "on: push\n", "logo.png": b"\x00\x01\x02" * 99}
+        self.world.github.commit(SHOP, "gift-саrds", files, "A new logo", "sam")
+        return self.link(self._asked("gift-саrds", "A logo for gift cards"))
+
+    def _preparing(self) -> str:
+        number = self._asked("wrapping", "Wrap it as a present")
+        self.world.commit("wrapping", "With a ribbon", ribbon_py="red\n")
+        self.world.settle()
+        return self.link(number)
 
     def _question(self) -> None:
         number = self._asked("gift-cards", "Add gift cards", BODY)

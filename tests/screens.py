@@ -1,6 +1,7 @@
-"""Take the pictures in docs/screens: each page and the mail, phone and desk, light and dark. `make screens` runs it.
+"""Take the pictures in docs/screens: the pages and mails, phone and desk, light and dark. `make screens` runs it.
 
-The pages are those of `gallery`, with the hour of its clock, so that a picture changes only where a page does.
+They are those of `gallery`, as long as they are, with the hour of its clock, so that a picture changes only where a
+page does. What changes the others by being done, to go away and to let a night pass, is done last.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.chromium import arguments, find_or_fetch
 from tests.gallery import Gallery
@@ -27,7 +29,11 @@ SHOWN = {
     "review": "review",
     "history": "history",
     "details": "details",
+    "release": "release",
+    "cautions": "cautions",
     "newer": "old round",
+    "too-old": "expired",
+    "closed": "closed",
     "sign-in": "sign in",
 }
 
@@ -43,35 +49,58 @@ def main() -> int:
         gallery = Gallery(Path(folder), environment)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=arguments())
-            for scheme in SCHEMES:
-                for width in SIZES:
-                    _take_all(gallery, browser, width, scheme)
+            looks = [(width, scheme) for scheme in SCHEMES for width in SIZES]
+            for width, scheme in looks:
+                _take_all(gallery, browser, width, scheme)
+            for width, scheme in looks:
+                _take_away(gallery, browser, width, scheme)
+            digest = gallery.digest()
+            for width, scheme in looks:
+                _take_mails(_open(browser, width, scheme), {"mail-digest": digest}, width, scheme)
             browser.close()
         gallery.stop()
     return 0
 
 
-def _take_all(gallery: Gallery, browser: Browser, width: int, scheme: str) -> None:
-    context = browser.new_context(
+def _open(browser: Browser, width: int, scheme: str, session: Any = None) -> Page:
+    return browser.new_context(
         viewport={"width": width, "height": SIZES[width]},
         color_scheme="dark" if scheme == "dark" else "light",
-        storage_state=gallery.session(browser),
-    )
-    page = context.new_page()
+        storage_state=session,
+    ).new_page()
+
+
+def _take_all(gallery: Gallery, browser: Browser, width: int, scheme: str) -> None:
+    page = _open(browser, width, scheme, gallery.session(browser))
     for name, shown in SHOWN.items():
         if shown == "sign in":
-            context.clear_cookies()
+            page.context.clear_cookies()
         page.goto(f"{gallery.world.url}{gallery.pages[shown]}")
         _take(page, name, width, scheme)
     page.goto("about:blank")  # without the gate's own rules for what a page may load
-    for name, html in gallery.mails.items():
+    _take_mails(page, gallery.mails, width, scheme)
+
+
+def _take_away(gallery: Gallery, browser: Browser, width: int, scheme: str) -> None:
+    page = _open(browser, width, scheme, gallery.session(browser, gallery.max))
+    page.goto(gallery.world.url)
+    page.get_by_label("Your first day back").fill("2026-12-01")
+    page.get_by_role("button", name="I am away until then").click()
+    expect(page.get_by_role("button", name="I am back")).to_be_visible()
+    _take(page, "away", width, scheme)
+    page.get_by_role("button", name="I am back").click()
+    page.context.close()
+
+
+def _take_mails(page: Page, mails: dict[str, str], width: int, scheme: str) -> None:
+    for name, html in mails.items():
         page.set_content(html)
         _take(page, name, width, scheme)
-    context.close()
+    page.context.close()
 
 
 def _take(page: Page, name: str, width: int, scheme: str) -> None:
-    page.screenshot(path=OUT / f"{name}-{width}-{scheme}.png", animations="disabled")
+    page.screenshot(path=OUT / f"{name}-{width}-{scheme}.png", animations="disabled", full_page=True)
 
 
 if __name__ == "__main__":

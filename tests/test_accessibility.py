@@ -66,6 +66,46 @@ def test_axe_finds_nothing_on_any_page(
     assert found == []
 
 
+@pytest.mark.parametrize("width, scheme", [(375, "light"), (1280, "dark")])
+def test_axe_finds_nothing_in_what_comes_of_a_click(
+    gallery: Gallery, browser: Browser, open_page: OpenPage, width: int, scheme: str
+) -> None:
+    world, found = gallery.world, []
+    page = open_page(width, color_scheme=scheme, storage_state=gallery.session(browser, gallery.max))
+
+    def look(what: str, words: str) -> None:
+        expect(page.get_by_role("main")).to_contain_text(words)
+        found.extend(faults(page, what))
+
+    page.goto(world.url)
+    look("nothing waits", "Nothing waits for you")
+    page.get_by_label("Your first day back").fill("2026-12-01")
+    page.get_by_role("button", name="I am away until then").click()
+    look("away", "You are away until Tue 1 Dec")
+    page.get_by_role("button", name="I am back").click()
+    page.get_by_label("Your first day back").evaluate("(field) => field.removeAttribute('required')")
+    page.get_by_role("button", name="I am away until then").click()
+    look("no day", "Please choose the day")
+    number = world.open(f"clicks-{width}", title="Clicks")
+    world.settle()
+    link = f"{world.url}{gallery.link(number)}"
+    page.goto(link)
+    page.get_by_role("textbox").fill("y" * 4_001)
+    page.get_by_role("button", name="Ask a question").click()
+    look("too long", "That is a little too long")
+    other = page.context.new_page()
+    other.goto(link)
+    page.get_by_role("textbox").fill("")
+    page.get_by_role("button", name="Approve").click()
+    look("live progress", "This page updates itself.")
+    other.get_by_role("textbox").fill("Wait, it is broken.")
+    other.get_by_role("button", name="Reject").click()
+    expect(other.get_by_role("alert")).to_contain_text("It is approved already")
+    found += faults(other, "a notice")
+    page.goto(f"{world.url}/decide/x")
+    assert found == []
+
+
 @pytest.mark.parametrize("width", [320, 640])
 def test_nothing_is_wider_than_the_screen(
     gallery: Gallery, session: Any, open_page: OpenPage, width: int

@@ -356,7 +356,7 @@ def test_with_nobody_left_the_operator_is_told_once(
 ) -> None:
     world = make_world(LILY)
     lily = Person(world, "lily@example.com")
-    words = "Every reviewer is away until 30 Nov 2026: nobody is asked about a change before."
+    words = "Every reviewer is away until 30 Nov 2026: nobody is asked about a change before then."
     with caplog.at_level(logging.ERROR):
         for _ in range(2):
             lily.goes("2026-11-30")

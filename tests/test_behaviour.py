@@ -8,6 +8,7 @@ import pytest
 
 from app.links import DecideLink
 from app.review import Choice, State
+from app.text.words import NOT_YET
 from tests.test_life import approved, asked, comments, said, update_branch, what
 from tests.world import SHOP, World
 
@@ -106,7 +107,7 @@ def test_an_ungated_branch_lets_it_go_and_a_gated_one_asks_again(world: World) -
     world.settle()
     assert (world.row().state, world.row().decision) == (State.CLOSED, None)
     assert world.statuses(head)[-1] == "qa-gate/development pending"
-    assert "This change was closed" in world.see()
+    assert "This change needs no answer from you now" in world.see()
     world.github.retarget(number, "development")
     world.settle()
     world.pass_(minutes=10)
@@ -236,7 +237,9 @@ def test_the_missing_right_to_merge_is_named_and_the_yes_kept(world: World) -> N
     world.decide()
     world.settle()
     assert "It needs contents=write." in (world.row().hold or "")
-    assert "It needs contents=write." in world.see()
+    assert NOT_YET in world.see()
+    assert "It needs contents=write." in world.see(world.details())
+    assert "contents=write" not in world.see()
     world.pass_(minutes=59)
     assert merge_calls(world) == 1
     world.github.rights.add("contents")
@@ -410,7 +413,8 @@ def test_a_required_review_that_the_gate_cannot_give_is_quoted(world: World) -> 
     number = approved(world, author="qa-gate-bot")
     world.settle()
     assert world.row().state is State.TO_MERGE
-    assert "At least 1 approving review is required" in world.see()
+    assert NOT_YET in world.see()
+    assert "At least 1 approving review is required" in world.see(world.details())
     assert "At least 1 approving review is required" in said(world)
     world.github.review_as("kim", number)
     world.pass_(minutes=10)

@@ -194,7 +194,7 @@ def test_a_page_that_is_just_full_leads_nowhere(desk: Desk) -> None:
 
 def test_a_line_without_a_review_is_shown_too(desk: Desk) -> None:
     note(desk, 1, review_id=None, what="rejected", detail="of no change")
-    assert "Lily asked for changes today at 13:02 of no change" in desk.see("/history")
+    assert "Lily asked for changes today at 13:02 (just now) of no change" in desk.see("/history")
     assert table(desk)[1][3:6] == ["", "", ""]
 
 
@@ -206,7 +206,7 @@ def test_the_table_holds_all_that_was_found_in_the_readers_time(desk: Desk) -> N
     desk.post(desk.link(desk.row(12)), "reject", "Too slow.\nSee; the list")
     heading, decided, asked = table(desk)
     assert heading[0] == "when (Europe/Berlin)"
-    about = ["acme/shop", "12", "Add gift cards, “new”", "sam", "development", "b" * 40, "1"]
+    about = ["acme/shop", "12", "Add gift cards, “new”", "sam", "gift-cards", "development", "b" * 40, "1"]
     assert decided == ["2026-11-24 13:02:00", "Lily", "rejected", *about, "Too slow. See; the list"]
     assert asked == ["2026-11-24 13:02:00", "Lily", "asked", *about, ""]
 

@@ -245,7 +245,7 @@ def test_fresh_link_says_that_it_was_asked_for() -> None:
 
 def test_waiting_time_is_a_date_since_a_letter_is_read_later() -> None:
     mail = ask()
-    assert "Waiting since:  Tue 24 Nov at 13:00" in mail.text
+    assert "Waiting since:     Tue 24 Nov at 13:00" in mail.text
     assert "Waiting since Tue 24 Nov at 13:00" in words(mail.html)
 
 

@@ -44,8 +44,9 @@ from app.review import (
 )
 from app.store import Happening, NewLetter, Store, Unavailable
 from app.store.tables import metadata
+from app.text.words import NOT_NOW
 from app.workflow import Gate
-from tests.builders import LILY, NOON, Clock, snapshot
+from tests.builders import HEAD, LILY, NOON, Clock, snapshot
 from tests.world import World, compiled_once
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -110,7 +111,7 @@ class Desk:
 
     def ask_again(self, number: int = 12, asks: Reviewer = LILY, **facts: Any) -> Review:
         row = self.row(number)
-        asked = snapshot(number=number, **facts)
+        asked = snapshot(number=number, **{"head_sha": row.head_sha or HEAD, **facts})
         return self.change(
             number,
             next_move(State.TO_ASK, Event.ASKED),
@@ -139,6 +140,8 @@ class Desk:
         """Let a row follow an event by the rules."""
         move = next_move(self.row(number).state, event)
         assert move is not None
+        if event is Event.NEW_HEAD:
+            changes = {"head_sha": f"{next(_numbers):040x}", "base": self.row(number).base, **changes}
         return self.change(number, move, **changes)
 
     def row(self, number: int) -> Review:
@@ -298,7 +301,8 @@ def test_an_approval_is_kept_and_the_page_shows_how_it_goes_on(desk: Desk) -> No
     page = desk.client.get(desk.link(row))
     assert "Approved by you, today at 13:00" in said(page)
     assert "It is being merged into development" in said(page)
-    assert '<meta http-equiv="refresh" content="4">' in page.text
+    assert "http-equiv" not in page.text
+    assert f'<noscript><p><a class="jump" href="{desk.link(row)}">Look again</a></p></noscript>' in page.text
     assert "progress.js" in page.text
 
 
@@ -464,8 +468,13 @@ def test_a_yes_that_cannot_be_merged_says_why(desk: Desk) -> None:
 def test_a_failing_step_is_named_and_tried_again(desk: Desk) -> None:
     row = desk.ask()
     desk.post(desk.link(row), "approve")
-    desk.change(12, None, problem="GitHub does not answer.")
-    assert "We will keep trying: GitHub does not answer." in desk.see(desk.link(row))
+    desk.change(12, None, problem="GitHub did not answer properly: error 502.")
+    words = desk.see(desk.link(row))
+    assert "Approved, but not merged yet" in words
+    assert NOT_NOW in words
+    assert "502" not in words
+    details = desk.gate.links.details_url(row.id).removeprefix("http://localhost")
+    assert "We will keep trying: GitHub did not answer properly: error 502." in desk.see(details)
 
 
 def test_a_merge_around_the_gate_is_named(desk: Desk) -> None:
@@ -516,10 +525,10 @@ def _new_version_rejected(desk: Desk) -> None:
 
 ENDS = [
     (_closed, "This change was closed", False),
-    (_drafted, "still working on this change", False),
+    (_drafted, "still being worked on", False),
     (_new_version, "as soon as it has been still", False),
     (_new_version_asked, "The new version waits for an answer", True),
-    (_new_version_drafted, "is still working on it", False),
+    (_new_version_drafted, "It is still being worked on", False),
     (_new_version_approved, "The new version was approved by Max, today at 13:00", False),
     (_new_version_rejected, "The new version was rejected by Max, today at 13:00", False),
 ]
@@ -915,7 +924,8 @@ def test_the_list_shows_whose_turn_the_rest_is(desk: Desk) -> None:
     desk.sign_in()
     words = desk.see("/")
     for part in (
-        "1 change waits for you",
+        "Nothing waits for you",
+        "Waiting for others You may answer these, too. Asked of Max",
         "Max was asked",
         "It clashes with another change.",
         "Rejected by you, today at 13:00 Too slow",

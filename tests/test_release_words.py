@@ -139,6 +139,12 @@ def test_a_letter_says_first_what_came_without_a_yes() -> None:
     assert '  "Works."' in mail.text
 
 
+def test_a_release_of_only_old_changes_also_holds_nothing_else() -> None:
+    mail = ask(snapshot(release=Release((), (), 2)))
+    for words in (mail.text, mail.html):
+        assert "It holds 2 changes from before this gate came." in words
+
+
 def test_a_letter_about_a_rewritten_history_says_so() -> None:
     mail = ask(snapshot(release=Release((passed(),), (), 0, is_rewritten=True)))
     assert "was rewritten" in mail.text

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import text
 
 from tests.gallery import Gallery
+from tests.test_accessibility import faults
 from tests.world import World
 
 OpenPage = Callable[..., Page]
@@ -33,6 +35,8 @@ SIGNPOSTS = {
     "bypassed": ("Merged into development", "talk to sam"),
     "closed": ("This change was closed", "you get a new e-mail"),
     "draft": ("Not ready for you yet", "You get a new e-mail when it is ready."),
+    "preparing": ("Not ready for you yet", "as soon as it has been still for a while"),
+    "wrong way": ("This page cannot be used like that", LIST),
     "old round": ("There is a newer version", FRESH),
     "expired": ("This link is too old", FRESH),
     "tampered": ("This link does not work", LIST),
@@ -62,6 +66,61 @@ def test_signed_out_the_list_leads_to_the_way_in(gallery: Gallery, open_page: Op
         page.goto(f"{gallery.world.url}{path}")
         expect(page).to_have_url(f"{gallery.world.url}/sign-in")
         expect(page.get_by_role("button", name=WAY_IN)).to_be_visible()
+
+
+def test_a_form_of_another_page_changes_nothing(gallery: Gallery, open_page: OpenPage) -> None:
+    page = open_page(375)
+    address = f"{gallery.world.url}{gallery.pages['question']}"
+    page.set_content(
+        f'<form method="post" action="{address}"><button name="choice" value="approve">Win</button></form>'
+    )
+    page.get_by_role("button").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("That came from another page")
+    expect(page.get_by_role("main")).to_contain_text(LIST)
+
+
+def test_a_form_of_an_earlier_session_changes_nothing(
+    gallery: Gallery, browser: Browser, open_page: OpenPage
+) -> None:
+    page = open_page(375, storage_state=gallery.session(browser))
+    page.goto(gallery.world.url)
+    page.locator("input[name=csrf]").first.evaluate("(field) => { field.value = 'of another session' }")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Please try that again")
+    page.get_by_role("link", name=LIST).click()
+    expect(page).to_have_title(re.compile("Waiting for you"))
+
+
+def test_much_too_many_words_are_refused_and_not_lost(gallery: Gallery, open_page: OpenPage) -> None:
+    page = open_page(375)
+    page.goto(f"{gallery.world.url}{gallery.pages['question']}")
+    page.get_by_role("textbox").fill("ä" * 150_000)
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("That is too much at once")
+    page.go_back()
+    expect(page.get_by_role("textbox")).to_have_value(re.compile("^ä{4000}"))
+
+
+def test_a_fault_of_ours_is_not_blamed_on_her(
+    gallery: Gallery, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page(375)
+    with monkeypatch.context() as broken:
+        broken.delattr(gallery.world.store, "reviews")
+        page.goto(f"{gallery.world.url}{gallery.pages['question']}")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Something went wrong here")
+        expect(page.get_by_role("main")).to_contain_text("This is our fault")
+        assert faults(page, "failed") == []
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Add gift cards")
+
+
+def test_after_signing_out_it_says_so(gallery: Gallery, browser: Browser, open_page: OpenPage) -> None:
+    page = open_page(375, storage_state=gallery.session(browser))
+    page.goto(gallery.world.url)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
+    expect(page.get_by_role("button", name=WAY_IN)).to_be_visible()
 
 
 def test_a_wrong_address_is_told_what_a_right_one_is_told(gallery: Gallery, open_page: OpenPage) -> None:
@@ -107,6 +166,7 @@ def test_when_the_records_are_away_nothing_is_lost(
         connection.execute(text("ALTER TABLE reviews RENAME TO elsewhere"))
     page.get_by_role("button", name="Reject").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Please come back in a minute")
+    assert faults(page, "away") == []
     with world.store.database.write() as connection:
         connection.execute(text("ALTER TABLE elsewhere RENAME TO reviews"))
     page.go_back()

@@ -39,7 +39,7 @@ def test_an_earlier_version_keeps_her_words_to_itself_in_public(desk: Desk) -> N
     desk.follow(12, Event.NEW_HEAD)
     desk.ask_again(private=False)
     words = desk.see(details(desk))
-    assert "Earlier versions" in words
+    assert "Asked before" in words
     assert "margin" not in words
 
 

@@ -10,22 +10,28 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
+from github import GithubException
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
+from app.github_client.answers import meaning_of
 from app.text import (
     ago,
     checks_words,
     count,
     markdown_html,
     markdown_text,
+    parted,
     plain,
     quote,
     size_words,
     unusual,
     when,
+    why_not,
 )
+from app.text.words import NOT_NOW, NOT_YET
+from app.workflow.merging import BEHIND, CONFLICT, KEPT
 
 ALLOWED = {
     "p": set(),
@@ -297,6 +303,39 @@ def test_a_long_text_is_cut_and_says_so() -> None:
     assert said not in markdown_html("a" * 20_000)
     assert said not in markdown_text("a" * 20_000)
     assert markdown_text("```\n" + "a" * 50, limit=10) == f"    aaaaaa\n\n{said}"
+
+
+def test_so_many_brackets_that_only_a_parser_suffers_are_cut_and_that_is_said() -> None:
+    said = "The text goes on; only its beginning is shown here."
+    boxes = "[ ] a\n" * 1_000
+    assert said not in markdown_html(boxes)
+    assert said not in markdown_text(boxes)
+    assert markdown_html(boxes + "b [c") == f"{markdown_html(boxes + 'b ')}\n<p><em>{said}</em></p>"
+    assert markdown_text(boxes + "![" * 9_000).endswith(f"!\n\n{said}")
+
+
+def test_the_same_text_is_parsed_once() -> None:
+    assert markdown_html("Twice") is markdown_html("Twice")
+    assert parted("## How to test\nTwice") is parted("## How to test\nTwice")
+
+
+def test_of_the_selectors_of_shapes_only_those_of_emoji_stay() -> None:
+    assert plain("❤\ufe0f ⚠\ufe0f\ufe0f") == "❤\ufe0f ⚠\ufe0f"
+    for hidden in ("gift\ufe01s", "gi\ufe0ffts", "gifts\u200b\ufe0f", "\ufe0fgifts", "gifts\ufe0e"):
+        assert plain(hidden) == "gifts"
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 405, 418, 422, 429, 500, 502])
+def test_what_github_says_is_not_for_who_is_no_developer(status: int) -> None:
+    for words in ("", "Resource not accessible by integration", "Required status check is expected."):
+        reason = meaning_of(GithubException(status, {"message": words}, {}), NOW).reason
+        assert why_not(reason) == NOT_YET, reason
+
+
+def test_our_own_reasons_are_for_everybody() -> None:
+    for reason in (CONFLICT, BEHIND.format("development"), KEPT.format("development")):
+        assert why_not(reason) == reason
+    assert why_not(None) == NOT_NOW
 
 
 def test_a_cut_does_not_part_a_letter_from_its_accent() -> None:

@@ -208,6 +208,10 @@ class World:
         """Send the decide page's form as a browser does."""
         return self.browser.post(path or self.link(choice), data={"choice": choice, "note": note})
 
+    def details(self, number: int = 1) -> str:
+        """The path of the page to which "Details" beside the status leads."""
+        return self.gate.links.details_url(self.row(number).id).removeprefix(self.url)
+
     def see(self, path: str | None = None) -> str:
         """The text of a page."""
         return self.browser.get(path or self.link()).text

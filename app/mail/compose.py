@@ -66,8 +66,9 @@ class Line:
 class Request:
     """A question to one reviewer about one round.
 
-    `is_again`: an earlier version was asked about before; `voided`: the reviewer had approved it. `is_fresh`: the
-    reviewer asked for a new link. `instead_of` is who was asked first, and is away now.
+    `is_again`: an earlier version was asked about before; `same_code_but`: the very same code was, and what happened
+    since; `old_base`: it was to go there then; `voided`: the reviewer had approved it. `is_fresh`: the reviewer asked
+    for a new link. `instead_of` is who was asked first, and is away now.
     `previous_note` is the reason of the last rejection, by `previous_by`; `new_commits` are those that came since an
     earlier version was asked about, and `compare_url` leads to just what they change. `talk` is the last question
     and its answers; `is_answer`: the letter goes out because of an answer. `others` counts what else waits for the
@@ -83,6 +84,8 @@ class Request:
     pending_url: str
     try_url: str | None = None
     is_again: bool = False
+    same_code_but: str = ""
+    old_base: str | None = None
     voided: bool = False
     is_fresh: bool = False
     instead_of: str | None = None
@@ -233,6 +236,8 @@ def _preheader(request: Request) -> str:
         return _preheader_of(release)
     if request.is_again:
         return f"The code changed since you last looked. By {_author(pull)}, into {pull.base}."
+    if request.same_code_but:
+        return f"It is asked about again: {text.plain(request.same_code_but)}. By {_author(pull)}."
     return f"{_author(pull)} asks you to check it before it goes into {pull.base}."
 
 
@@ -282,13 +287,29 @@ def _notes(request: Request) -> Iterator[str]:
         yield "Here is the new link that you asked for."
     if request.instead_of:
         yield f"{request.instead_of} was asked about it and is away, so it comes to you."
-    if request.voided:
-        yield "You approved the version before; the code changed before it was merged. Here is the new version."
-    elif request.is_again:
-        yield "The code changed since you last looked. Here is the new version."
+    yield from _again(request)
     for branch in (pull.head, pull.base):
         if text.unusual(branch):
             yield f"The branch name “{branch}” has unusual letters. It may look like another name that you know."
+
+
+def _again(request: Request) -> Iterator[str]:
+    """Return why this is asked about again, and what became of the reader's own yes."""
+    base, old = request.snapshot.pull.base, request.old_base
+    if request.is_again and request.voided:
+        yield "You approved the version before; the code changed before it was merged. Here is the new version."
+    elif request.is_again:
+        yield "The code changed since you last looked. Here is the new version."
+    elif request.same_code_but and old:
+        yield f"The same code was asked about before. It was to go into {old} then, and goes into {base} now."
+    elif request.same_code_but:
+        yield f"The same code was asked about before; now {text.plain(request.same_code_but)}."
+    if request.is_again and old:
+        yield f"It goes into {base} now; it was to go into {old} then."
+    elif request.voided and old:
+        yield f"Your yes was for {old}, so it does not count here."
+    elif request.voided and not request.is_again:
+        yield "Your earlier yes does not count any more."
 
 
 def waiting_since(asked_at: datetime, now: datetime, timezone: ZoneInfo) -> str:

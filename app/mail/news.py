@@ -53,7 +53,10 @@ class DigestItem:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What keeps an approved change from being merged; `url` is the reader's own way to it, and to taking back."""
+    """What keeps an approved change from being merged, None where it is no more than a step that fails.
+
+    `url` is the reader's own way to it, and to taking back.
+    """
 
     why: str | None
     is_developer_told: bool
@@ -109,7 +112,7 @@ def compose_outcome(reviewer: Reviewer, row: Review, held: Held, *, is_release: 
         "name": reviewer.name,
         "title": title,
         "place": f"{row.repository} #{row.number}",
-        "why": held.why or "GitHub has not merged it, and has not said why.",
+        "why": text.why_not(held.why),
         "told": _helper(row, is_release) if held.is_developer_told else None,
         "url": held.url,
         "code_url": row.url,

@@ -18,7 +18,7 @@ from app.pages import frame
 from app.review import Choice, Decision, Review, Reviewer, Signpost, State, stale_successes, wants_review
 from app.store import HistoryRow
 from app.text import clean
-from app.workflow import Gate, cautions_of, request_fresh_link, where_to_try
+from app.workflow import Gate, asked_again, cautions_of, request_fresh_link, where_to_try
 
 LONGEST_NOTE = 4000
 QUESTION = "question"  # what the form calls a question that decides nothing
@@ -48,10 +48,12 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
     choice, note = _form()
     if case.is_expired:
         return _answer(gate, case, note=note)
-    if request.form.get("choice") == QUESTION and len(note) <= LONGEST_NOTE:
+    if len(note) > LONGEST_NOTE:
+        return _answer(gate, case, 422, "too_long", note)
+    if request.form.get("choice") == QUESTION:
         return ask(gate, case, note)
-    if choice is None or len(note) > LONGEST_NOTE:
-        return _answer(gate, case, 422, "too_long" if choice else "no_choice", note)
+    if choice is None:
+        return _answer(gate, case, 422, "no_choice", note)
     seen = request.form.get("seen", type=int)
     verdict = gate.store.reviews.decide(case.row.id, case.link.round, choice, note, case.reviewer, seen)
     case = _case(gate, token)
@@ -135,13 +137,15 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
     if asked is None and is_question:
         return _signpost(gate, case, "preparing", status, note)
     history = reviews.history(row.id)
+    before = _last_no(gate, row)
     facts: dict[str, Any] = {
         "asked": asked,
-        "try_url": where_to_try(gate, row, asked.snapshot.pull) if asked else None,
+        "try_url": where_to_try(gate, row) if asked else None,
         "cautions": cautions_of(gate, row, asked) if asked and is_question else [],
         "release": asked.snapshot.release if asked else None,
         "first": case.link.choice.value,
-        "before": _last_no(gate, row),
+        "before": before,
+        "again": asked_again(gate, row, before.round) if before else None,
         "talk": gate.store.talk.last(row.id) if is_question else [],
         "is_live": row.state in (State.TO_MERGE, State.MERGING)
         or (row.state is State.REJECTED and wants_review(row))
@@ -168,9 +172,13 @@ def _dead_end(case: Case) -> str | None:
 
 
 def _signpost(gate: Gate, case: Case, kind: str, status: int = 200, note: str = "") -> Response:
-    return _page(
-        gate, case, "signpost.html", 410 if case.is_expired else status, {"kind": kind, "note": note}
-    )
+    facts = {
+        "kind": kind,
+        "note": note,
+        "again": asked_again(gate, case.row, case.link.round) if kind == "old_round" else None,
+        "holder": gate.policy.reviewer(case.row.reviewer),
+    }
+    return _page(gate, case, "signpost.html", 410 if case.is_expired else status, facts)
 
 
 def _page(gate: Gate, case: Case, template: str, status: int, facts: dict[str, Any]) -> Response:

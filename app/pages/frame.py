@@ -51,6 +51,11 @@ def dress(pages: Blueprint) -> None:
     pages.before_request(_refuse_foreign_forms)
     pages.after_app_request(_add_headers)
     pages.add_app_template_filter(text.plain, "line")
+    pages.add_app_template_filter(text.clean, "lines")
+    pages.add_app_template_filter(text.why_not, "plainly")
+    pages.add_app_template_filter(_person, "person")
+    pages.add_app_template_filter(_helper, "helper")
+    pages.add_app_template_test(text.unusual, "unusual")
     pages.add_app_template_filter(text.markdown_html, "markdown")
     pages.add_app_template_filter(text.diff_blocks, "blocks")
     pages.register_error_handler(DeadEnd, _dead_end)
@@ -75,6 +80,16 @@ def show(gate: Gate, template: str, now: datetime, status: int = 200, **facts: A
 def signpost(kind: str, status: int) -> Response:
     """Render a signpost that is about no change in particular; needs no database."""
     return make_response(render_template("pages/signpost.html", kind=kind), status)
+
+
+def _person(login: str) -> str:
+    """Return a login as people say it."""
+    return text.plain(login).removesuffix("[bot]")
+
+
+def _helper(login: str) -> str:
+    """Return who can be talked to about a change: its author, unless a program made it."""
+    return "a developer" if login.endswith("[bot]") else text.plain(login) or "a developer"
 
 
 def is_from_elsewhere() -> bool:

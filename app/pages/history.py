@@ -25,7 +25,7 @@ FIELDS = ("text", "person", "repository", "branch", "from", "until")
 # Where a day of any time zone can be told in UTC, too; years that nobody means are mistyped ones.
 FIRST_YEAR, LAST_YEAR = 1970, 2999
 _LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
-HEADINGS = "who what repository number title author into commit version words".split()
+HEADINGS = "who what repository number title author branch into commit version words".split()
 
 
 def show(gate: Gate) -> Response | Redirect:
@@ -108,6 +108,6 @@ def _lines(gate: Gate, search: Search) -> Iterator[str]:
 def _cells(entry: Entry, timezone: ZoneInfo) -> list[str]:
     line = entry.line
     what = line.what.replace("_", " ")
-    about = (entry.repository, str(entry.number or ""), entry.title, entry.author)
+    about = (entry.repository, str(entry.number or ""), entry.title, entry.author, entry.head)
     when = f"{line.at.astimezone(timezone):%Y-%m-%d %H:%M:%S}"
     return [when, line.who, what, *about, line.base, line.head_sha, str(line.round), line.detail]

@@ -1,4 +1,4 @@
-"""`GET /`: what waits for the reviewer who is signed in, and how everything else stands.
+"""`GET /`: what waits for the reviewer who is signed in, what waits for others, and how everything else stands.
 
 The list leads straight into each decision, by a link that is made on the spot. It changes nothing, and shows
 nothing to anybody who is not named in QA_REVIEWERS at this very moment.
@@ -36,13 +36,15 @@ def show(gate: Gate, status: int = 200, mistake: str | None = None) -> Response 
     if reviewer is None:
         return way_in()
     rows, now = gate.store.reviews.pending(), gate.store.now()
+    waiting = _in(rows, WAITING)
     return frame.show(
         gate,
         "pending.html",
         now,
         status,
         reviewer=reviewer,
-        waiting=_in(rows, WAITING),
+        waiting=[row for row in waiting if row.reviewer == reviewer.id],
+        others=[row for row in waiting if row.reviewer != reviewer.id],
         approved=_in(rows, APPROVED),
         developers=_in(rows, DEVELOPERS),
         **_absence(gate, reviewer, now.astimezone(gate.timezone).date()),

@@ -20,7 +20,7 @@ from app.pages.pending import decide_url
 from app.pages.sign_in import signed_in, way_in
 from app.review import Review
 from app.store import DECISIONS, HistoryRow
-from app.workflow import Gate, cautions_of, where_to_try
+from app.workflow import Gate, asked_again, cautions_of, where_to_try
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def show(gate: Gate, review_id: int) -> Response | Redirect:
         now,
         reviewer=reviewer,
         decide_url=decide_url(gate, row, reviewer, now),
-        try_url=where_to_try(gate, row, asked.snapshot.pull) if facts["is_current"] and row.open else None,
+        try_url=where_to_try(gate, row) if facts["is_current"] and row.open else None,
         cautions=cautions_of(gate, row, asked) if facts["is_current"] and row.open else [],
         with_notes=True,
         **facts,
@@ -73,12 +73,13 @@ def _row(gate: Gate, review_id: int) -> Review:
 def _facts(gate: Gate, row: Review) -> dict[str, Any]:
     """Return what both pages show; `asked` is the newest version that was asked about, None when there is none."""
     reviews = gate.store.reviews
-    asked = reviews.round(row.id, row.round)
-    history = reviews.history(row.id)
+    current, history = reviews.round(row.id, row.round), reviews.history(row.id)
+    asked = current or reviews.round_before(row.id, row.round)
     return {
         "row": row,
-        "asked": asked or reviews.round_before(row.id, row.round),
-        "is_current": asked is not None,
+        "asked": asked,
+        "is_current": current is not None,
+        "is_new_code": asked is not None and asked_again(gate, row, asked.round).is_new_code,
         "asked_name": _asked_name(gate, row),
         "history": history,
         "earlier": [one for one in _versions(gate, row, history) if one.number != row.round],

@@ -18,6 +18,7 @@ from app.pages import frame
 from app.review import Reviewer
 from app.workflow import Gate, request_sign_in
 
+LONGEST_QUERY = 1_000  # a browser keeps no cookie over 4,096 bytes
 LONGEST_ADDRESS = 254  # https://www.rfc-editor.org/errata/eid1690
 
 
@@ -27,8 +28,11 @@ def signed_in(gate: Gate) -> Reviewer | None:
 
 
 def way_in() -> Redirect:
-    """Lead to the way in, and after that back to the page that was asked for."""
-    session["back"] = url_for(str(request.endpoint), **(request.view_args or {}))
+    """Lead to the way in, and after that back to the page that was asked for, with its search."""
+    query = request.query_string.decode("utf-8", "replace")
+    page = url_for(str(request.endpoint), **(request.view_args or {}))
+    session["back"] = f"{page}?{query}" if 0 < len(query) <= LONGEST_QUERY else page
+    session.pop("left", None)
     return redirect(url_for("pages.sign_in"), 303)
 
 
@@ -77,14 +81,17 @@ def leave(_gate: Gate) -> Redirect:
     """Answer `POST /sign-out`: end the session of this device."""
     check_form()
     session.clear()
+    session["left"] = True  # so that the page says so
     return redirect(url_for("pages.sign_in"), 303)
 
 
 def check_form() -> None:
     """Let only forms of this very session pass. Raises DeadEnd."""
     expected, given = session.get("csrf", ""), request.form.get("csrf", "")
+    if not expected:
+        raise frame.DeadEnd("signed_out", 403)
     # Bytes: a string that is not ASCII cannot be compared in constant time.
-    if not expected or not hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace")):
+    if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace")):
         raise frame.DeadEnd("stale", 403)
 
 

@@ -14,6 +14,13 @@ from enum import StrEnum
 from app.review.facts import ChangedFile, Snapshot
 
 WORKFLOWS = ".github/workflows/"
+# The kinds of files that are text, by the end of their names.
+TEXT = frozenset(
+    "bash bat c cc cfg clj cmake conf cpp cs css csv dart dockerfile editorconfig erb ex exs gitattributes gitignore go "
+    "gradle graphql groovy h haml hbs hpp hs htm html ini java js json jsx kt kts less license lock lua makefile markdown "
+    "md mjs mod php pl po properties proto ps1 py r rb rs rst sass scala scss sh sql sum svelte svg swift tf toml ts tsx txt "
+    "vue xml yaml yml".split()
+)
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md#the-pointer
 _POINTER = re.compile(r"^[+ ]version https://git-lfs\.github\.com/spec/v1", re.MULTILINE)
 _SUBMODULE = re.compile(r"^[+-]Subproject commit [0-9a-f]{7,64}", re.MULTILINE)
@@ -77,9 +84,18 @@ def _kinds(file: ChangedFile) -> Iterator[Kind]:
 
 
 def _is_plain(file: ChangedFile) -> bool:
-    """Tell whether there is nothing to show: it is only gone, or only has another name."""
-    has_lines = file.additions or file.deletions
-    return file.status in ("removed", "unchanged") or (file.status in ("renamed", "copied") and not has_lines)
+    """Tell whether there is nothing to show: it is only gone, or is text and only has another name.
+
+    Of what is not text GitHub counts no lines, so that a new name may hide other contents.
+    """
+    if file.status not in ("renamed", "copied"):
+        return file.status in ("removed", "unchanged")
+    return not file.additions and not file.deletions and _is_text(file.path, file.previous_path or "")
+
+
+def _is_text(*paths: str) -> bool:
+    """Tell whether files are text by their names: by what follows the last dot, or else by all of it."""
+    return all(path.rpartition("/")[2].rpartition(".")[2].casefold() in TEXT for path in paths)
 
 
 def _is_more(snapshot: Snapshot) -> bool:

@@ -143,7 +143,7 @@ TABLE: dict[State, dict[Event, Move]] = {
     S.CLOSED: {
         E.MERGED: _MERGED,
         E.READY: _AGAIN,
-        E.DRAFTED: Move(S.DRAFT, "reopened as a draft", new_round=True),
+        E.DRAFTED: Move(S.DRAFT, "it was reopened as a draft", new_round=True),
     },
 }
 

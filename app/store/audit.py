@@ -26,7 +26,7 @@ BATCH = 1_000
 class Search:
     """What to look for; empty means everything. Letters match whatever their case.
 
-    `text` is looked for in title, words and "owner/repo #12", `person` in who did it and whose change it is;
+    `text` is looked for in title, words, the developer's branch and "owner/repo #12", `person` in who did it and whose change it is;
     from `since` on and before `until`. `before` and `after` are ids of entries: only older, or only newer ones.
     """
 
@@ -51,6 +51,7 @@ class Entry:
     number: int
     title: str
     author: str
+    head: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +97,11 @@ class Audit:
 
 
 def _matching(search: Search) -> Select[Any]:
-    about = (reviews.c.repository, reviews.c.number, reviews.c.title, reviews.c.author)
+    about = (reviews.c.repository, reviews.c.number, reviews.c.title, reviews.c.author, reviews.c.head)
     found = select(history, *about).join_from(history, reviews, isouter=True)
     if search.text:
         place = reviews.c.repository + " #" + cast(reviews.c.number, Text)
-        found = found.where(_holds(search.text, reviews.c.title, history.c.detail, place))
+        found = found.where(_holds(search.text, reviews.c.title, history.c.detail, reviews.c.head, place))
     if search.person:
         found = found.where(_holds(search.person, history.c.who, reviews.c.author))
     if search.repository:
@@ -123,5 +124,5 @@ def _holds(words: str, *columns: Any) -> Any:
 
 
 def _entry_from(row: Row[Any]) -> Entry:
-    about = (row.repository or "", row.number or 0, row.title or "", row.author or "")
+    about = (row.repository or "", row.number or 0, row.title or "", row.author or "", row.head or "")
     return Entry(row.id, history_from(row), row.review_id, *about)

@@ -13,7 +13,7 @@ from app.text.diff import diff_blocks
 from app.text.how_to_test import parted
 from app.text.markdown import markdown_html, markdown_text
 from app.text.tame import host_of
-from app.text.words import ago, checks_words, count, day, size_words, when
+from app.text.words import ago, checks_words, count, day, size_words, when, why_not
 
 __all__ = [
     "BOM",
@@ -35,4 +35,5 @@ __all__ = [
     "size_words",
     "unusual",
     "when",
+    "why_not",
 ]

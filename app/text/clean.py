@@ -11,12 +11,14 @@ import unicodedata
 
 _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 # Control characters but tab and newline; all format characters (category Cf) that have no shape of their own; lone
-# surrogates, which no encoder takes; fillers that are letters by category but look like nothing.
+# surrogates, which no encoder takes; fillers that are letters by category but look like nothing; variation selectors.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffc\ufffe\uffff"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufeff\ufe00-\ufe0e\uffa0\ufff0-\ufffc\ufffe\uffff"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+# The variation selector that makes an emoji of the sign before it, and may stay there.
+_EMOJI = re.compile("(.?)\ufe0f+", re.DOTALL)
 
 # Every sign that Markdown takes a backslash before: https://spec.commonmark.org/0.31.2/#backslash-escapes
 _SIGNS = re.compile(r"[!-/:-@\[-`{-~]")
@@ -30,7 +32,14 @@ def clean(text: str) -> str:
 
 def unseen_dropped(text: str) -> str:
     """Return the text without what cannot be seen, and nothing else changed."""
-    return _UNSEEN.sub("", text)
+    return _EMOJI.sub(_emoji, _UNSEEN.sub("", text))
+
+
+def _emoji(found: re.Match[str]) -> str:
+    sign = found[1]
+    return (
+        found[0][:2] if sign and not sign.isascii() and unicodedata.category(sign) in ("So", "Sm") else sign
+    )
 
 
 def cut(text: str, limit: int) -> str:

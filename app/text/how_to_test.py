@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import takewhile
 
 from markdown_it.token import Token
 
 from app.text.clean import clean
-from app.text.markdown import LIMIT, markdown_text
+from app.text.markdown import beginning, markdown_text
 from app.text.tame import Parser
 
 _DO = r"(?:test|try|verify|check|qa|review)"
@@ -41,6 +42,7 @@ class _Mark:
     title: str
 
 
+@lru_cache(maxsize=32)
 def parted(source: str) -> tuple[str, str]:
     """Return the "How to test" part of a Markdown text, without its heading, and all the rest; '' where there is none.
 
@@ -49,7 +51,7 @@ def parted(source: str) -> tuple[str, str]:
     """
     text = clean(source)
     lines = text.split("\n")
-    marks = list(_marks(Parser().parse(text[:LIMIT])))
+    marks = list(_marks(Parser().parse(beginning(text))))
     for place, mark in enumerate(marks):
         if _TITLE.fullmatch(mark.title):
             later = (other.line for other in marks[place + 1 :] if other.level <= mark.level)

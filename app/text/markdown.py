@@ -7,6 +7,7 @@ reader's browser or mail program load anything, nor hide where a link leads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import nh3
 from markdown_it.token import Token
@@ -15,7 +16,9 @@ from markupsafe import Markup
 from app.text.clean import clean, cut, unseen_dropped
 from app.text.tame import SCHEMES, Parser, host_of
 
-LIMIT = 20_000  # characters: 64 KB of "![" keep the parser busy for seconds, these for a fifth of one
+LIMIT = 20_000  # characters: 64 KB of "- a" keep the parser busy for seconds, these for a fifth of one
+# Each "[" is looked for its end: 10,000 of them keep it busy for a second, these for a sixteenth of one.
+MOST_BRACKETS = 1_000
 CUT = "The text goes on; only its beginning is shown here."
 
 _SANITIZER = nh3.Cleaner(
@@ -27,22 +30,32 @@ _SANITIZER = nh3.Cleaner(
 )
 
 
+@lru_cache(maxsize=32)  # a page asks for the same text again and again, and anybody may ask for a page
 def markdown_html(source: str, limit: int = LIMIT) -> Markup:
     """Return safe HTML: headings from h3 down, the host after each link, "[picture: ...]" for images."""
     parser = Parser()
-    tokens = parser.tamed(clean(cut(source, limit)), host_of)
+    start = beginning(source, limit)
+    tokens = parser.tamed(clean(start), host_of)
     rough = parser.renderer.render(tokens, parser.options, {})
     # Again: "&#x202e;" is a harmless word until the parser has read it.
     safe = unseen_dropped(_SANITIZER.clean(rough)).strip()
-    more = f"\n<p><em>{CUT}</em></p>" if len(source) > limit else ""
+    more = f"\n<p><em>{CUT}</em></p>" if len(start) < len(source) else ""
     return Markup(safe + more)  # noqa: S704 - nh3 made it safe
 
 
 def markdown_text(source: str, limit: int = LIMIT) -> str:
     """Return the same as plain text: "words (url)" for links, "> " before quotes; no line is wrapped."""
-    tokens = Parser().tamed(clean(cut(source, limit)), lambda url: url.removeprefix("mailto:"))
+    start = beginning(source, limit)
+    tokens = Parser().tamed(clean(start), lambda url: url.removeprefix("mailto:"))
     words = unseen_dropped("".join(_blocks(tokens))).strip("\n")
-    return f"{words}\n\n{CUT}" if len(source) > limit else words
+    return f"{words}\n\n{CUT}" if len(start) < len(source) else words
+
+
+def beginning(source: str, limit: int = LIMIT) -> str:
+    """Return as much of a Markdown text as is parsed."""
+    start = cut(source, limit)
+    brackets = start.split("[", MOST_BRACKETS + 1)
+    return "[".join(brackets[:-1]) if len(brackets) > MOST_BRACKETS + 1 else start
 
 
 def _blocks(tokens: Sequence[Token]) -> Iterator[str]:

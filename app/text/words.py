@@ -6,6 +6,7 @@ reader's time zone. English only, whatever the machine's locale is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
 
@@ -17,6 +18,14 @@ _UNITS = (
     (timedelta(days=1), "day"),
     (timedelta(hours=1), "hour"),
     (timedelta(minutes=1), "minute"),
+)
+NOT_NOW = (
+    "Something between this gate and GitHub, where the code lives, does not work right now. We keep trying."
+)
+NOT_YET = "GitHub, where the code lives, does not let it be merged yet."
+# How the reasons of `github_client` begin.
+_OF_GITHUB = re.compile(
+    r"GitHub (refused|did not|does not|puts|asks)\b|GITHUB_|It is gone or renamed at GitHub"
 )
 # So many checks are named.
 MOST_CHECKS = 3
@@ -35,6 +44,16 @@ def checks_words(state: str, names: Sequence[str]) -> str:
         more = f" and {len(names) - MOST_CHECKS} more" if len(names) > MOST_CHECKS else ""
         return f"{'Red' if state == 'red' else 'Still running'}: {', '.join(names[:MOST_CHECKS])}{more}"
     return "All green" if state == "green" else ""
+
+
+def why_not(hold: str | None) -> str:
+    """Return why something does not go on, for who is no developer; None: a step failed, whatever the reason.
+
+    Our own sentences stay as they are; the words of GitHub and of our client of it are for developers.
+    """
+    if hold is None:
+        return NOT_NOW
+    return NOT_YET if _OF_GITHUB.match(hold) else hold
 
 
 def ago(then: datetime, now: datetime) -> str:

@@ -13,6 +13,7 @@ from app.github_client import GitHubError, Refused
 from app.mail import MailError, MailRefused
 from app.review import State
 from app.store import RELEASE, Claim
+from app.workflow.again import asked_again
 from app.workflow.asking import ask, keep_list, look
 from app.workflow.away import (
     come_back,
@@ -43,13 +44,13 @@ __all__ = [
     "Gate",
     "Rest",
     "advance",
+    "asked_again",
     "cautions_of",
     "come_back",
     "first_there",
     "go_away",
     "hand_over_unheld",
     "nobody_is_there",
-    "preview_of",
     "request_fresh_link",
     "request_sign_in",
     "set_digest",

@@ -28,6 +28,7 @@ from app.review import (
 )
 from app.store import Happening, NewLetter
 from app.workflow.accounting import AGAIN, Place, account, merge_is_out, release_of
+from app.workflow.again import NEW_CODE, SAME_CODE
 from app.workflow.away import asked_then, first_there, who_is_away
 from app.workflow.extras import read_extras
 from app.workflow.gate import Rest, Work
@@ -265,5 +266,11 @@ def _happened(row: Review, facts: PullRequest, move: Move | None, what: str | No
     if move is None:
         return [Happening(what, by, f"it was merged into {facts.base}, not {row.base}")] if what else []
     moved = row.was_read and facts.head_sha != row.head_sha
-    why = f"{move.why} ({row.head_sha[:7]} to {facts.head_sha[:7]})" if moved else move.why
-    return [Happening(what or ("round" if move.new_round else move.to.value), by, why)]
+    why = f"it goes to {facts.base} now" if row.was_read and facts.base != row.base else move.why
+    if move.new_round:
+        what = what or (NEW_CODE if moved else SAME_CODE)
+    elif move.to is State.CLOSED and (facts.open or facts.merged):
+        what, why = "ungated", facts.base
+    if moved:
+        why = f"{why} ({row.head_sha[:7]} to {facts.head_sha[:7]})"
+    return [Happening(what or move.to.value, by, why)]

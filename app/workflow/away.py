@@ -44,7 +44,9 @@ def come_back(gate: Gate, reviewer: Reviewer) -> None:
 
 def nobody_is_there(gate: Gate, away: dict[str, datetime]) -> str:
     """Return, for whoever runs the gate, that nobody can be asked, and until when."""
-    return f"Every reviewer is away until {_first_back(gate, away)}: nobody is asked about a change before."
+    return (
+        f"Every reviewer is away until {_first_back(gate, away)}: nobody is asked about a change before then."
+    )
 
 
 def asked_then(gate: Gate, away: dict[str, datetime]) -> str:

@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 from app import mail
 from app.links import DecideLink, SignInLink
-from app.review import Caution, Choice, Commit, PullRequest, Review, Reviewer, Snapshot, State, cautions
+from app.review import Caution, Choice, Commit, Review, Reviewer, Snapshot, State, cautions
 from app.store import A_DAY, Claim, HistoryRow, Letter, NewLetter, Round, outcome_letter
+from app.workflow.again import asked_again
 from app.workflow.gate import Gate, Rest
 
 
@@ -56,17 +57,18 @@ def request_fresh_link(gate: Gate, review_id: int, reviewer: Reviewer) -> None:
         gate.store.letters.request(NewLetter(key, "fresh", reviewer.id, row.id, row.round))
 
 
-def _preview(gate: Gate, pull: PullRequest) -> str | None:
+def _preview(gate: Gate, row: Review) -> str | None:
     """Return where the change can be tried, from PREVIEW_URL; its values are encoded."""
-    if gate.preview_url is None:
+    # A fork's branch may have the name of another one here, whose preview would show other code.
+    if gate.preview_url is None or (row.is_from_fork and "{branch}" in gate.preview_url):
         return None
-    values = {"number": pull.number, "branch": quote(pull.head, safe=""), "sha": pull.head_sha}
+    values = {"number": row.number, "branch": quote(row.head, safe=""), "sha": row.head_sha}
     return gate.preview_url.format(**values)
 
 
-def where_to_try(gate: Gate, row: Review, pull: PullRequest) -> str | None:
-    """Return where a change can be tried: by PREVIEW_URL, else where its head was deployed to."""
-    return _preview(gate, pull) or row.try_url
+def where_to_try(gate: Gate, row: Review) -> str | None:
+    """Return where a change can be tried as it is now: by PREVIEW_URL, else where its head was deployed to."""
+    return _preview(gate, row) or row.try_url
 
 
 def cautions_of(gate: Gate, row: Review, asked: Round, *, is_new: bool = False) -> list[Caution]:
@@ -99,7 +101,7 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         approve_url=approve,
         reject_url=reject,
         pending_url=f"{gate.public_url}/",
-        try_url=where_to_try(gate, row, asked.snapshot.pull),
+        try_url=where_to_try(gate, row),
         cautions=tuple(cautions_of(gate, row, asked, is_new=letter.kind == "ask")),
         others=gate.store.reviews.others_waiting(row, reviewer),
         is_fresh=letter.kind == "fresh",
@@ -124,15 +126,20 @@ def _news(
 ) -> dict[str, Any]:
     """Return what is new since the reviewer was last asked."""
     earlier = gate.store.reviews.known_before(row.id, row.round)
-    if earlier is None or earlier.snapshot.pull.head_sha == now.pull.head_sha:
+    if earlier is None:
         return {}
-    before = earlier.snapshot
+    again, before = asked_again(gate, row, earlier.round), earlier.snapshot
+    yes = ("approved", reviewer.name, earlier.round)
+    news = {
+        "old_base": again.old_base,
+        "voided": last is not None and (last.what, last.who, last.round) == yes,
+    }
+    if not again.is_new_code:
+        return {**news, "same_code_but": again.why}
     code = now.pull.url.rpartition("/pull/")[0]
     return {
+        **news,
         "is_again": True,
-        "voided": (last.what, last.who, last.round) == ("approved", reviewer.name, earlier.round)
-        if last
-        else False,
         "new_commits": _new_commits(before, now),
         "compare_url": f"{code}/compare/{before.pull.head_sha}...{now.pull.head_sha}",
     }
@@ -219,7 +226,7 @@ def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | N
     if early > timedelta(0) and not (row.hold and row.stuck):
         return Rest(wait=early)
     held = mail.Held(
-        why=row.hold or row.problem,
+        why=row.hold,
         is_developer_told=row.hold is not None and row.said_hold == row.hold,
         url=gate.links.decide_url(DecideLink(row.id, row.round, reviewer.id, Choice.APPROVE), now),
     )

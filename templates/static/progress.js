@@ -1,5 +1,5 @@
 // Keeps a page of progress up to date: reads the page's own address again and puts in what has changed.
-// It never sends anything. Without JavaScript the page reloads itself instead.
+// It never sends anything. Without JavaScript there is a link to look again.
 "use strict";
 (() => {
   const FIRST_WAIT = 2000, LONGEST_WAIT = 15000, GIVE_UP_AFTER = 10 * 60 * 1000;
@@ -35,6 +35,7 @@
   }
 
   function plan() {
+    document.querySelector("[data-updating]")?.toggleAttribute("hidden", !isLive());
     if (!isLive()) return;
     if (Date.now() - started > GIVE_UP_AFTER) {
       document.querySelector("[data-updating]")?.remove();

@@ -1,0 +1,139 @@
+"""Asked again: the old link, the next mail and the history say what happened, and claim no new code where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from app.review import State
+from tests.test_life import asked, what
+from tests.test_pages import said
+from tests.world import SHOP, World
+
+Happen = Callable[[World, int], None]
+
+
+def words(world: World, path: str) -> str:
+    """What a page says."""
+    return said(world.browser.get(path))
+
+
+def _requested(world: World, number: int) -> None:
+    world.decide("reject", "The total is wrong.")
+    world.pass_(minutes=1)
+    world.github.request_review(number, "kim")
+
+
+def _drafted(world: World, number: int) -> None:
+    world.github.convert_to_draft(number)
+    world.pass_(minutes=1)
+    world.github.ready(number)
+
+
+def _reopened(world: World, number: int) -> None:
+    world.github.close(number)
+    world.pass_(minutes=1)
+    world.github.reopen(number)
+
+
+def _retargeted(world: World, number: int) -> None:
+    world.github.retarget(number, "master")
+
+
+SAME_CODE = [
+    (_requested, "the developer asks again"),
+    (_drafted, "it is ready for review"),
+    (_reopened, "it is ready again"),
+    (_retargeted, "it goes to master now"),
+]
+
+
+@pytest.mark.parametrize("happen, why", SAME_CODE)
+def test_the_same_code_is_never_called_changed(world: World, happen: Happen, why: str) -> None:
+    number = asked(world)
+    old = world.link()
+    happen(world, number)
+    world.settle()
+    soon = words(world, old)
+    world.pass_(minutes=10)
+    assert (world.row().state, world.row().round) == (State.WAITING, 2)
+    then, mail, page = words(world, old), world.inbox.mails[-1], words(world, world.link())
+    for part in (soon, then, page, mail.text, mail.html):
+        assert "code changed" not in part
+        assert "newer version" not in part
+    assert f"The code is the same as in this e-mail, but {why}." in soon
+    assert "This question is over" in soon
+    assert "See what waits for you" in soon
+    assert f"The code is the same as in this e-mail, but {why}. It waits for a new answer." in then
+    assert "You were asked again" in then
+    assert "Mail me the new link" in then
+    assert f"It is to be asked about: {why}" in page
+    assert "again" in what(world)
+    assert "round" not in what(world)
+    assert "The same code was asked about before" in mail.text
+
+
+def test_a_new_version_is_still_called_one(world: World) -> None:
+    asked(world)
+    old = world.link()
+    world.commit("gift-cards", "Mend it", cards_py="mended\n")
+    world.settle()
+    world.pass_(minutes=10)
+    assert "The code changed since this e-mail. The new version waits for an answer." in words(world, old)
+    assert "A new version came" in words(world, world.link())
+
+
+def test_a_push_to_a_draft_is_new_code_when_it_is_ready(world: World) -> None:
+    number = asked(world)
+    old = world.link()
+    world.github.convert_to_draft(number)
+    world.settle()
+    world.commit("gift-cards", "Mend it", cards_py="mended\n")
+    world.settle()
+    assert "The code changed since this e-mail. It is still being worked on" in words(world, old)
+    world.github.ready(number)
+    world.settle()
+    world.pass_(minutes=10)
+    assert "The code changed since this e-mail. The new version waits" in words(world, old)
+    assert "The code changed since you last looked." in world.inbox.mails[-1].text
+
+
+def test_after_a_retarget_the_mail_says_what_her_yes_was_for(world: World) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development", "build"])
+    number = asked(world)
+    world.decide()
+    world.settle()
+    world.github.retarget(number, "master")
+    world.settle()
+    world.pass_(minutes=10)
+    mail = world.inbox.mails[-1]
+    for part in (mail.text, mail.html):
+        assert "It was to go into development then, and goes into master now." in part
+        assert "Your yes was for development, so it does not count here." in part
+    assert "It is asked about again: it goes to master now." in mail.html
+
+
+def test_a_yes_that_a_draft_ended_is_said_to_count_no_more(world: World) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development", "build"])
+    number = asked(world)
+    world.decide()
+    world.settle()
+    _drafted(world, number)
+    world.settle()
+    world.pass_(minutes=10)
+    assert "now it is ready for review. Your earlier yes does not count any more." in " ".join(
+        world.inbox.mails[-1].text.split()
+    )
+
+
+def test_a_branch_that_needs_no_answer_is_not_called_closed(world: World) -> None:
+    world.github.commit(SHOP, "feature", {"f.py": "f\n"}, "F", "kim")
+    number = asked(world)
+    world.github.retarget(number, "feature")
+    world.settle()
+    page = words(world, world.link())
+    assert "This change needs no answer from you now" in page
+    assert "It goes into feature now, where it needs no answer from you." in page
+    assert what(world)[-1] == "ungated"
+    assert "closed" not in page

@@ -1,0 +1,301 @@
+"""What the pages say is true for who reads it: whose turn it is, who did what, and nothing that only developers know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from app.pages.decide import LONGEST_NOTE
+from app.review import ChangedFile, Event, Release, Unseen
+from app.store import Happening, Search
+from app.text.words import NOT_NOW, NOT_YET
+from app.workflow import where_to_try
+from tests.builders import LILY, row
+from tests.test_pages import MAX, Desk, said
+
+HIDDEN = "\u202e\u200b\x07\ufe01"
+
+
+@pytest.fixture
+def desk(sqlite_url: str) -> Iterator[Desk]:
+    desk = Desk(sqlite_url)
+    yield desk
+    desk.store.close()
+
+
+def csrf(page: str) -> str:
+    """The word that a page's forms carry."""
+    return re.findall(r'name="csrf" value="([^"]+)"', page)[0]
+
+
+# --- Whose turn it is ---------------------------------------------------------------------------------------
+
+
+def test_what_waits_for_others_is_apart_and_not_counted(desk: Desk) -> None:
+    desk.ask(1, title="Cards")
+    desk.ask(2, title="Hours", asks=MAX)
+    desk.sign_in()
+    page = desk.client.get("/")
+    words = said(page)
+    assert "<title>(1) Waiting for you" in page.text
+    assert "1 change waits for you" in words
+    assert (
+        words.index("Cards")
+        < words.index("Waiting for others")
+        < words.index("Hours")
+        < words.index("Max was")
+    )
+    assert len(re.findall(r'href="http://localhost/decide/', page.text)) == 2
+
+
+def test_where_only_others_are_asked_nothing_waits_for_her(desk: Desk) -> None:
+    desk.ask(asks=MAX)
+    desk.sign_in()
+    page = desk.client.get("/")
+    assert "<title>Waiting for you" in page.text
+    assert "Nothing waits for you" in said(page)
+    assert "Waiting for others" in said(page)
+
+
+def test_who_is_away_reads_so_first(desk: Desk) -> None:
+    desk.sign_in()
+    word = csrf(desk.client.get("/").text)
+    desk.client.post("/away", data={"csrf": word, "until": "2026-12-01"})
+    words = desk.see("/")
+    assert "You are away until Tue 1 Dec; from that day on you are asked again." in words
+    assert "you get an e-mail" not in words
+
+
+# --- The question -------------------------------------------------------------------------------------------
+
+
+def test_a_question_that_is_too_long_is_called_so_and_not_lost(desk: Desk) -> None:
+    asked, words = desk.ask(), "x" * (LONGEST_NOTE + 1)
+    answer = desk.post(desk.link(asked), "question", words)
+    assert (answer.status_code, words in answer.text) == (422, True)
+    assert "That is a little too long" in said(answer)
+    assert "choose one of the two buttons" not in said(answer)
+
+
+def test_the_page_has_the_facts_that_the_mail_has(desk: Desk) -> None:
+    words = desk.see(desk.link(desk.ask(head="gіft", head_repository="eve/shop")))
+    assert "The branch name “gіft” has unusual letters. It may look like another name that you know." in words
+    assert "From gіft, of eve/shop" in words
+    assert words.index("unusual letters") < words.index("What sam wrote")
+    assert "unusual letters" not in desk.see(desk.link(desk.ask(13)))
+
+
+def test_a_program_is_called_one_and_a_developer_is_who_to_talk_to(desk: Desk) -> None:
+    desk.sign_in()
+    asked = desk.ask(author="dependabot[bot]", author_is_bot=True)
+    link = desk.link(asked)
+    words = desk.see(link)
+    for part in (
+        "Lily, a program, dependabot, made this change; it needs your yes before it is merged.",
+        "Your words to a developer",
+        "What dependabot wrote",
+    ):
+        assert part in words
+    assert "so that a developer knows what to do" in said(desk.post(link, "reject"))
+    for path in (link, "/", "/history", f"/reviews/{asked.id}"):
+        assert "[bot]" not in desk.see(path), path
+    assert "a program, dependabot" in desk.see("/")
+    desk.post(link, "reject", "No")
+    assert "A developer is being told." in desk.see(link)
+    assert "[bot]" not in desk.see(link)
+
+
+def test_what_cannot_be_seen_in_an_answer_is_shown_nowhere(desk: Desk) -> None:
+    asked = desk.ask(private=True)
+    desk.store.talk.ask(asked.id, asked.round, f"Is it\n{HIDDEN}red?", LILY)
+    desk.change(12, None, happened=[Happening("answered", "sam", f"No,\n{HIDDEN}green.")])
+    desk.sign_in()
+    details = desk.gate.links.details_url(asked.id).removeprefix("http://localhost")
+    for path in (desk.link(asked), "/history", f"/reviews/{asked.id}", details):
+        page = desk.client.get(path).text
+        assert "No,\ngreen." in page, path
+        assert not set(HIDDEN) & set(page), path
+
+
+def test_of_a_submodule_the_page_names_who_to_ask(desk: Desk) -> None:
+    patch = f"-Subproject commit {'a' * 40}\n+Subproject commit {'b' * 40}"
+    asked = desk.ask(files=(ChangedFile("lib", "modified", 1, 1, None, patch),))
+    desk.sign_in()
+    assert "Please ask sam what it is." in desk.see(f"/reviews/{asked.id}")
+
+
+# --- After the answer ---------------------------------------------------------------------------------------
+
+
+def test_what_another_approved_is_not_called_hers(desk: Desk) -> None:
+    asked = desk.ask()
+    desk.post(desk.link(asked, reader=MAX), "approve", "Fine")
+    words = desk.see(desk.link(asked))
+    assert "Approved by Max" in words
+    assert "the approval is kept" in words
+    assert "your approval" not in words.casefold()
+    assert "Max approved it in the meantime." in said(desk.post(desk.link(asked), "approve"))
+    assert "You approved it in the meantime." in said(desk.post(desk.link(asked, reader=MAX), "approve"))
+
+
+def test_who_asked_for_changes_in_the_meantime_is_named(desk: Desk) -> None:
+    asked = desk.ask()
+    desk.post(desk.link(asked, reader=MAX), "reject", "Too slow")
+    assert "Max asked for changes in the meantime" in said(desk.post(desk.link(asked), "reject", "No"))
+
+
+@pytest.mark.parametrize(
+    "held, words",
+    [
+        ({"problem": "GitHub does not accept the gate's token or app key."}, NOT_NOW),
+        ({"problem": "Another repository now has the name acme/shop."}, NOT_NOW),
+        ({"hold": "GitHub does not let the gate do this. It needs contents=write."}, NOT_YET),
+        ({"hold": "It clashes with another change."}, "It clashes with another change."),
+    ],
+)
+def test_while_something_is_in_the_way_she_reads_what_it_means_and_developers_what_it_is(
+    desk: Desk, held: dict[str, str], words: str
+) -> None:
+    asked = desk.ask()
+    link = desk.link(asked)
+    desk.post(link, "approve")
+    ((name, reason),) = held.items()
+    told = [Happening("held", "GitHub", reason)] if name == "hold" else []
+    desk.change(12, None, happened=told, **held)
+    desk.sign_in()
+    for path in (link, "/", f"/reviews/{asked.id}"):
+        assert words in desk.see(path), path
+        assert (reason in desk.see(path)) is (reason == words), path
+    assert "Approved, but not merged yet" in desk.see(link)
+    assert reason in desk.see(desk.gate.links.details_url(asked.id).removeprefix("http://localhost"))
+
+
+def test_without_javascript_no_page_changes_by_itself(desk: Desk) -> None:
+    asked = desk.ask()
+    desk.post(desk.link(asked), "approve")
+    page = desk.client.get(desk.link(asked)).text
+    assert "http-equiv" not in page
+    assert re.search(r"<p [^>]*data-updating hidden>", page)
+    assert re.search(r"<noscript>.*Look again</a></p></noscript>", page)
+
+
+# --- Dead ends ----------------------------------------------------------------------------------------------
+
+
+def test_who_was_asked_after_her_is_named(desk: Desk) -> None:
+    old = desk.link(desk.ask())
+    desk.follow(12, Event.NEW_HEAD)
+    desk.ask_again(asks=MAX)
+    assert "Max was asked about it today at 13:00." in desk.see(old)
+    assert "You were asked" not in desk.see(old)
+
+
+def test_an_old_link_to_something_merged_says_who_said_yes_and_when(desk: Desk) -> None:
+    asked = desk.ask()
+    link = desk.link(asked)
+    desk.post(desk.link(asked, reader=MAX), "approve")
+    desk.follow(12, Event.MERGE_SENT)
+    desk.follow(12, Event.MERGED, merged=True, open=False)
+    desk.clock.pass_(days=31)
+    assert "the change was approved by Max, Tue 24 Nov at 13:00, and merged into development" in desk.see(
+        link
+    )
+
+
+@pytest.mark.parametrize("event", [Event.CLOSED, Event.DRAFTED, Event.NEW_HEAD])
+def test_no_dead_end_is_without_a_way_on(desk: Desk, event: Event) -> None:
+    link = desk.link(desk.ask())
+    desk.follow(12, event)
+    assert 'class="button" href="/"' in desk.client.get(link).text
+    assert 'class="button" href="/"' in desk.client.get(f"{link}/fresh").text
+
+
+# --- Signing in and out -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/history?text=gift&from=2026-11-01",
+        "/history?person=%C3%A4&_external=1",
+        "/reviews/1?x=//evil.example",
+    ],
+)
+def test_signing_in_leads_back_to_the_very_search(desk: Desk, path: str) -> None:
+    desk.client.get(path)
+    assert "Please sign in first Then you get to the page that you wanted." in desk.see("/sign-in")
+    assert desk.client.post(desk.sign_in_link()).headers["Location"] == path
+
+
+def test_a_search_that_no_cookie_can_hold_is_left_out(desk: Desk) -> None:
+    desk.client.get(f"/history?text={'x' * 5000}")
+    assert desk.client.post(desk.sign_in_link()).headers["Location"] == "/history"
+
+
+def test_after_signing_out_it_says_so(desk: Desk) -> None:
+    desk.sign_in()
+    word = csrf(desk.client.get("/").text)
+    answer = desk.client.post("/sign-out", data={"csrf": word}, follow_redirects=True)
+    assert "You are signed out To come back, sign in again." in said(answer)
+    for path in ("/away", "/back", "/sign-out"):
+        answer = desk.client.post(path, data={"csrf": word, "until": "2026-12-01"})
+        assert (answer.status_code, "You are signed out" in said(answer)) == (403, True)
+        assert "signed in again since" not in said(answer)
+        assert "Mail me a way in" in said(answer)
+    assert desk.client.post(desk.sign_in_link()).headers["Location"] == "/"
+
+
+# --- Looking things up --------------------------------------------------------------------------------------
+
+
+def test_the_developers_branch_is_found_and_shown(desk: Desk) -> None:
+    desk.ask(1, head="gift-cards")
+    desk.ask(2, head="opening-hours")
+    desk.sign_in()
+    words = desk.see("/history?text=opening-H")
+    assert "opening-hours into development" in words
+    assert "gift-cards" not in words
+    assert {entry.number for entry in desk.store.audit.page(Search(text="GIFT-cards")).entries} == {1}
+
+
+def test_the_history_says_how_long_ago(desk: Desk) -> None:
+    desk.ask()
+    desk.clock.pass_(hours=2)
+    desk.sign_in()
+    assert "(2 hours ago)" in desk.see("/history")
+
+
+def test_a_commit_is_named_by_its_title_only(desk: Desk) -> None:
+    holds = Release((), (Unseen("abcdef1" + "0" * 33, "Fix in haste", "kim", None),))
+    words = desk.see(desk.link(desk.ask(head="development", base="master", release=holds)))
+    assert "Fix in haste , by kim: pushed directly" in words
+    assert "abcdef1" not in words
+
+
+# --- Trying it ----------------------------------------------------------------------------------------------
+
+
+def test_what_can_be_tried_is_what_is_merged(desk: Desk) -> None:
+    gate = replace(desk.gate, preview_url="https://{sha}.example.com/{number}")
+    asked = desk.ask()
+    desk.change(12, None, head_sha="d" * 40, base="development")
+    assert desk.row(12).round == asked.round
+    assert where_to_try(gate, desk.row(12)) == f"https://{'d' * 40}.example.com/12"
+
+
+def test_a_forks_branch_opens_nobody_elses_preview(desk: Desk) -> None:
+    for url, shown in (
+        ("https://example.com/{branch}", None),
+        ("https://example.com/{number}", "https://example.com/12"),
+    ):
+        gate = replace(desk.gate, preview_url=url)
+        assert where_to_try(gate, row(is_from_fork=True)) == shown
+        assert where_to_try(gate, row()) is not None
+    deployed = row(is_from_fork=True, try_url="https://deployed.example.com/")
+    assert (
+        where_to_try(replace(desk.gate, preview_url="https://example.com/{branch}"), deployed)
+        == deployed.try_url
+    )
