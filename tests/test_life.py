@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.review import State
+from app.text.words import NOT_YET
 from app.worker import work_once
 from tests.world import SHOP, World
 
