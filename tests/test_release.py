@@ -600,6 +600,17 @@ def test_a_branch_merged_by_hand_counts_as_one(world: World) -> None:
     assert (passed(held), unseen(held)) == ([1], [("Merge totals", None)])
 
 
+def test_a_branch_that_began_at_an_older_merge_counts_as_one(world: World) -> None:
+    begin(world)
+    first = merge(world)
+    world.commit("totals", "Round the total")
+    push(world)
+    release(world)
+    second = merge(world, "totals", "Round the total")
+    held = holds(world, asked(world).number)
+    assert (passed(held), unseen(held)) == ([first, second], [("Fix in haste", None)])
+
+
 def test_a_history_that_was_written_anew_from_its_root_is_accounted_whole_and_said(world: World) -> None:
     begin(world)
     push(world)

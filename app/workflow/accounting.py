@@ -98,6 +98,10 @@ def _swapped(place: Place, since: Steps, came: list[Step], known: str) -> list[S
     It shows by the merges that the history knows, or, where the first parents pass it by, by the head known before.
     """
     steps, on = {step.sha: step for step in since.steps}, {step.sha for step in came}
+    before = [known]  # what that one holds came earlier, and is accounted for
+    while before:
+        step = steps.pop(before.pop(), None)
+        before += step.parents if step else ()
     sides = [sha for sha in steps if sha not in on]
     landings, branch = place.gate.store.landings, place.gate.policy.development_branch
     ours = landings.merges(place.repository_id, branch, sides)
@@ -106,7 +110,7 @@ def _swapped(place: Place, since: Steps, came: list[Step], known: str) -> list[S
     merges = list(came)
     while merges:
         for parent in merges.pop().parents[1:]:
-            line = _line(steps, parent, on | {known})
+            line = _line(steps, parent, on)
             if ends & {sha for step in line for sha in (step.sha, *step.parents[:1])}:
                 below, on = line + below, on | {step.sha for step in line}
                 merges += line
