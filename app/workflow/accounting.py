@@ -14,12 +14,10 @@ from datetime import timedelta
 from app.github_client import Brought, Refused, Step, Steps
 from app.review import Release
 from app.store import Landing
-from app.workflow.gate import Gate
+from app.workflow.gate import SOON, Gate
 
 # So many unknown commits are asked for in one step; of the rest it is said that nobody looked.
 MOST_ASKED = 100
-# A merge of ours is out, or a branch moved while the gate looked.
-AGAIN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,11 @@ def merge_is_out(place: Place) -> bool:
     """Tell whether a merge of our own is out whose commit is not known yet; until it is, no account can be given."""
     branch = place.gate.policy.development_branch
     return place.gate.store.landings.is_merging(place.repository_id, branch)
+
+
+def again(gate: Gate) -> timedelta:
+    """Return when to look again where a merge of ours is out, or a branch moved while the gate looked."""
+    return max(SOON, gate.policy.settling)
 
 
 def account(place: Place, ahead: Steps) -> bool:
