@@ -154,5 +154,5 @@ def release() -> Cost:
         world.look()
         head = grow(world)
         cost = cost_of(world, live)
-        assert f"Release of {MERGED} changes" in world.inbox.mails[-1].subject
+        assert f"Release of {MERGED} changes" in world.inbox.mails[-1].preview
         return cost

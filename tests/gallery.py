@@ -91,8 +91,10 @@ class Gallery:
         found = re.search(r"/sign-in/\S+", self.world.inbox.mails[-1].text)
         return found[0] if found else ""
 
-    def _mail(self, subject: str) -> str:
-        return next(mail.html for mail in self.world.inbox.mails if mail.subject.startswith(subject))
+    def _mail(self, words: str) -> str:
+        """The first mail whose subject, or what a list shows behind it, begins so."""
+        mails = self.world.inbox.mails
+        return next(m.html for m in mails if m.subject.startswith(words) or m.preview.startswith(words))
 
     def link(self, number: int, choice: Choice = Choice.APPROVE, *, days_ago: int = 0) -> str:
         """The path of a link about a pull request's round as it is now."""
@@ -154,7 +156,7 @@ class Gallery:
         self.mails |= {
             "mail-outcome": self._mail("Not merged yet"),
             "mail-bypass": self._mail("Merged without your yes"),
-            "mail-release": self._mail("Check: Release"),
+            "mail-release": self._mail("Release into"),
             "mail-sign-in": self._mail("Your button"),
         }
 

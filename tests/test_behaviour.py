@@ -287,7 +287,7 @@ def test_what_was_interrupted_between_two_looks_is_asked_about_again(
     row = world.row(number)
     assert (row.round, row.decision, row.interrupted) == (2, None, False)
     assert said(world, number).startswith("pending")
-    assert "There is a newer version" in world.see(link)
+    assert "This question is over" in world.see(link)
 
 
 def test_a_word_of_a_closing_that_is_over_voids_nothing(world: World) -> None:

@@ -222,7 +222,7 @@ def test_a_digest_that_could_not_be_sent_all_day_is_not_sent_the_day_after(world
     turn_to(world, 25, 9)
     for _ in range(16):
         world.pass_(hours=1)
-    world.inbox._failures.clear()
+    world.inbox.failures.clear()
     turn_to(world, 26, 8, 30)
     assert digests(world) == []
     turn_to(world, 26, 9)

@@ -600,6 +600,17 @@ def test_a_branch_merged_by_hand_counts_as_one(world: World) -> None:
     assert (passed(held), unseen(held)) == ([1], [("Merge totals", None)])
 
 
+def test_a_branch_that_began_at_an_older_merge_counts_as_one(world: World) -> None:
+    begin(world)
+    first = merge(world)
+    world.commit("totals", "Round the total")
+    push(world)
+    release(world)
+    second = merge(world, "totals", "Round the total")
+    held = holds(world, asked(world).number)
+    assert (passed(held), unseen(held)) == ([first, second], [("Fix in haste", None)])
+
+
 def test_a_history_that_was_written_anew_from_its_root_is_accounted_whole_and_said(world: World) -> None:
     begin(world)
     push(world)
@@ -920,10 +931,11 @@ def test_a_release_is_worked_on_by_the_team(world: World) -> None:
     link = world.link()
     world.github.convert_to_draft(pull.number)
     world.settle()
-    assert "The team is still working on this change" in world.see(link)
+    assert "It is still being worked on" in world.see(link)
     push(world, "Another")
     world.settle()
-    assert "the team is still working on it" in world.see(link)
+    assert "It is still being worked on" in world.see(link)
+    assert "bot" not in world.see(link)
 
 
 def test_a_branch_that_github_would_delete_is_kept(world: World) -> None:

@@ -79,7 +79,9 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
         "row": row,
         "asked": asked,
         "is_current": current is not None,
-        "is_new_code": asked is not None and asked_again(gate, row, asked.round).is_new_code,
+        "is_new_code": current is None
+        and asked is not None
+        and asked_again(gate, row, asked.round).is_new_code,
         "asked_name": _asked_name(gate, row),
         "history": history,
         "earlier": [one for one in _versions(gate, row, history) if one.number != row.round],

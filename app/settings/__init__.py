@@ -120,7 +120,9 @@ class Settings(BaseSettings):
         "false", "Whether to ask only when the automatic checks are green."
     )
     preview_url: Annotated[str, BeforeValidator(values.preview_address)] | None = _default(
-        None, "Where a change can be tried; may hold {number}, {sha} and, in its path, {branch}."
+        None,
+        "Where a change can be tried; may hold {number}, {sha} and, in its path, {branch}, which shows nothing for "
+        "forks: theirs may have the name of a branch here.",
     )
     link_days: Annotated[int, values.whole(1, 365)] = _default(
         "30", "How many days the links in a mail can decide."

@@ -14,12 +14,10 @@ from datetime import timedelta
 from app.github_client import Brought, Refused, Step, Steps
 from app.review import Release
 from app.store import Landing
-from app.workflow.gate import Gate
+from app.workflow.gate import SOON, Gate
 
 # So many unknown commits are asked for in one step; of the rest it is said that nobody looked.
 MOST_ASKED = 100
-# A merge of ours is out, or a branch moved while the gate looked.
-AGAIN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,11 @@ def merge_is_out(place: Place) -> bool:
     """Tell whether a merge of our own is out whose commit is not known yet; until it is, no account can be given."""
     branch = place.gate.policy.development_branch
     return place.gate.store.landings.is_merging(place.repository_id, branch)
+
+
+def again(gate: Gate) -> timedelta:
+    """Return when to look again where a merge of ours is out, or a branch moved while the gate looked."""
+    return max(SOON, gate.policy.settling)
 
 
 def account(place: Place, ahead: Steps) -> bool:
@@ -98,6 +101,10 @@ def _swapped(place: Place, since: Steps, came: list[Step], known: str) -> list[S
     It shows by the merges that the history knows, or, where the first parents pass it by, by the head known before.
     """
     steps, on = {step.sha: step for step in since.steps}, {step.sha for step in came}
+    before = [known]  # what that one holds came earlier, and is accounted for
+    while before:
+        step = steps.pop(before.pop(), None)
+        before += step.parents if step else ()
     sides = [sha for sha in steps if sha not in on]
     landings, branch = place.gate.store.landings, place.gate.policy.development_branch
     ours = landings.merges(place.repository_id, branch, sides)
@@ -106,7 +113,7 @@ def _swapped(place: Place, since: Steps, came: list[Step], known: str) -> list[S
     merges = list(came)
     while merges:
         for parent in merges.pop().parents[1:]:
-            line = _line(steps, parent, on | {known})
+            line = _line(steps, parent, on)
             if ends & {sha for step in line for sha in (step.sha, *step.parents[:1])}:
                 below, on = line + below, on | {step.sha for step in line}
                 merges += line

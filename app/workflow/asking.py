@@ -27,7 +27,7 @@ from app.review import (
     words_digest,
 )
 from app.store import Happening, NewLetter
-from app.workflow.accounting import AGAIN, Place, account, merge_is_out, release_of
+from app.workflow.accounting import Place, account, again, merge_is_out, release_of
 from app.workflow.again import NEW_CODE, SAME_CODE
 from app.workflow.away import asked_then, first_there, who_is_away
 from app.workflow.extras import read_extras
@@ -170,7 +170,7 @@ def ask(work: Work) -> Rest:
     if early > timedelta(0):
         return Rest(wait=early)
     if gate.policy.is_release(row) and merge_is_out(place_of(work)):
-        return Rest(wait=AGAIN)
+        return Rest(wait=again(gate))
     if work.facts is None:
         take_in(work, work.read())
         return ask(work)
@@ -184,7 +184,7 @@ def ask(work: Work) -> Rest:
     tried = read_extras(work)
     asked = snapshot(work, work.facts)
     if asked is None:
-        return Rest(wait=AGAIN)
+        return Rest(wait=again(gate))
     letter = letter_about(work, reviewer)
     work.keep(
         move=next_move(State.TO_ASK, Event.ASKED),
@@ -208,7 +208,7 @@ def keep_list(work: Work) -> Rest:
     except Refused:
         return Rest()  # GitHub does not know it any more
     if held is None:
-        return Rest(wait=AGAIN)
+        return Rest(wait=again(gate))
     work.keep(asked=held)
     return Rest()
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from app import mail
 from app.github_client import Refused, Standing, Steps
 from app.store import Claim, Timer
-from app.workflow.accounting import AGAIN, Place, account, merge_is_out, release_of
+from app.workflow.accounting import Place, account, again, merge_is_out, release_of
 from app.workflow.gate import HOURLY, Gate, Rest
 
 NO_BRANCH = (
@@ -29,7 +29,7 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         return Rest()
     place = Place(gate, names[0], _id_of(gate, names[0]), lambda: gate.store.queue.renew(claim))
     if merge_is_out(place):
-        return Rest(wait=AGAIN)
+        return Rest(wait=again(gate))
     try:
         ahead = _ahead(place, timer.etag)
     except Refused as refusal:
@@ -41,7 +41,7 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         return Rest(HOURLY, words, failed=True)
     if not ahead.is_unchanged:
         if not account(place, ahead) or not _make_so(place, ahead):
-            return Rest(wait=AGAIN)
+            return Rest(wait=again(gate))
         gate.store.timers.note(timer.id, None, ahead.etag)
     return Rest(wait=gate.policy.look)
 
