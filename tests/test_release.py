@@ -935,7 +935,7 @@ def test_a_release_is_worked_on_by_the_team(world: World) -> None:
     push(world, "Another")
     world.settle()
     assert "It is still being worked on" in world.see(link)
-    assert "bot" not in world.see(link)
+    assert "qa-gate-bot" not in world.see(link)
 
 
 def test_a_branch_that_github_would_delete_is_kept(world: World) -> None:
