@@ -6,6 +6,8 @@ page does. What changes the others by being done, to go away and to let a night 
 
 from __future__ import annotations
 
+import logging
+import re
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +40,12 @@ SHOWN = {
 }
 
 
+# Where the gate of the pictures is; the real one here has another port each time.
+PUBLIC_URL = "https://qa-gate.example.com"
+# What the README shows: as much as a phone does at once.
+GLANCES = {("mail", 375, "light"), ("decide", 375, "light"), ("pending", 375, "dark")}
+
+
 def main() -> int:
     """Take every picture; return the exit status."""
     chromium = find_or_fetch()
@@ -45,6 +53,7 @@ def main() -> int:
         print("No Chromium that starts was found.", file=sys.stderr)
         return 1
     OUT.mkdir(exist_ok=True)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with TemporaryDirectory(prefix="qa-gate-") as folder, pytest.MonkeyPatch.context() as environment:
         gallery = Gallery(Path(folder), environment)
         with sync_playwright() as playwright:
@@ -94,13 +103,15 @@ def _take_away(gallery: Gallery, browser: Browser, width: int, scheme: str) -> N
 
 def _take_mails(page: Page, mails: dict[str, str], width: int, scheme: str) -> None:
     for name, html in mails.items():
-        page.set_content(html)
+        page.set_content(re.sub(r"http://127\.0\.0\.1:\d+", PUBLIC_URL, html))
         _take(page, name, width, scheme)
     page.context.close()
 
 
 def _take(page: Page, name: str, width: int, scheme: str) -> None:
     page.screenshot(path=OUT / f"{name}-{width}-{scheme}.png", animations="disabled", full_page=True)
+    if (name, width, scheme) in GLANCES:
+        page.screenshot(path=OUT / f"glance-{name}.png", animations="disabled")
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ def show(gate: Gate, status: int = 200, mistake: str | None = None) -> Response 
         mistake=mistake,
         links={row.id: decide_url(gate, row, reviewer, now) for row in rows},
         names={person.id: person.name for person in gate.policy.reviewers},
+        is_release=gate.policy.is_release,
     )
 
 
