@@ -137,3 +137,27 @@ def test_a_branch_that_needs_no_answer_is_not_called_closed(world: World) -> Non
     assert "It goes into feature now, where it needs no answer from you." in page
     assert what(world)[-1] == "ungated"
     assert "closed" not in page
+
+
+def test_what_was_changed_and_changed_back_is_said_so(world: World) -> None:
+    number = asked(world)
+    old, head = world.link(), world.github.pull(number).head_sha
+    world.commit("gift-cards", "More", cards_py="more\n")
+    world.settle()
+    world.github.force_push(SHOP, "gift-cards", head, "sam")
+    world.settle()
+    world.pass_(minutes=10)
+    assert "The code is the same as in this e-mail, but it was changed and changed back." in words(world, old)
+    assert "now it was changed and changed back" in " ".join(world.inbox.mails[-1].text.split())
+
+
+def test_reopened_as_a_draft_is_called_a_draft(world: World) -> None:
+    number = asked(world)
+    world.github.close(number)
+    world.settle()
+    world.github.hold()
+    world.github.reopen(number)
+    world.github.convert_to_draft(number)
+    world.github.release(lambda held: held)
+    world.settle()
+    assert (world.row(number).state, what(world)[-1]) == (State.DRAFT, "draft")

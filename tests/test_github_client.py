@@ -1038,6 +1038,26 @@ def test_a_limit_is_that_of_the_token_and_ends_to_the_second(pretend: PretendGit
     assert len(pretend.calls) == 2
 
 
+def test_of_two_limits_that_were_met_at_once_the_longer_one_counts(pretend: PretendGitHub) -> None:
+    clock = Clock()
+    github = GitHub(pretend.url, token=TOKEN, timeout=5, clock=clock)
+    limit = {"message": "You have exceeded a secondary rate limit."}
+
+    def meet_a_longer_one(*_: str) -> None:
+        pretend.on_call = None
+        pretend.fail("GET", "/pulls/2$", 429, limit, {"Retry-After": "3000"})
+        with pytest.raises(TryAgain):
+            github.pull_request("acme/shop", 2)
+
+    pretend.fail("GET", "/pulls/1$", 429, limit, {"Retry-After": "60"})
+    pretend.on_call = meet_a_longer_one
+    for _ in range(2):
+        with pytest.raises(TryAgain):
+            github.pull_request("acme/shop", 1)
+        clock.pass_(seconds=61)
+    assert len(pretend.calls) == 2
+
+
 def test_a_server_that_is_busy_is_no_limit_of_the_token(pretend: PretendGitHub, github: GitHub) -> None:
     pretend.fail("GET", "/pulls/1$", 503, headers={"Retry-After": "600"})
     for error in (TryAgain, Refused):

@@ -416,7 +416,7 @@ def test_an_old_page_overrules_nobody_unread(small_desk: Desk) -> None:
     small_desk.post(small_desk.link(row, reader=MAX), "reject", "It loses orders.")
     answer = small_desk.client.post(link, data={**old, "choice": "approve", "note": "Fine."})
     assert answer.status_code == 409
-    for words in ("Somebody else answered in the meantime", "It loses orders.", "Fine.", "Approve after all"):
+    for words in ("It was answered in the meantime", "It loses orders.", "Fine.", "Approve after all"):
         assert words in said(answer)
     assert small_desk.row(12).state is State.REJECTED
     new = form_of(small_desk.client.get(link).text)

@@ -410,6 +410,17 @@ def at_the_merge(world: World, what: Callable[[], object]) -> None:
     world.github.on_call = happen
 
 
+def at_the_read(world: World, number: int, what: Callable[[], object]) -> None:
+    """Let something happen just before the gate reads a pull request the next time."""
+
+    def happen(method: str, path: str, phase: str) -> None:
+        if (method, phase) == ("GET", "before") and path.endswith(f"/pulls/{number}"):
+            world.github.on_call = None
+            what()
+
+    world.github.on_call = happen
+
+
 def test_a_merge_made_by_hand_has_no_yes_even_with_an_approved_head(world: World) -> None:
     world.github.protect(SHOP, "development", ["qa-gate/development", "build"])
     number = world.open()
@@ -922,6 +933,50 @@ def test_a_release_that_was_merged_around_the_gate_keeps_its_list(
     assert "talk to the developers." in world.inbox.mails[-1].text
     if is_asked_before:
         assert "talk to the developers." in world.see(world.link(mail=-2))
+
+
+def test_a_release_that_the_question_itself_finds_merged_keeps_its_list(world: World) -> None:
+    begin(world)
+    one = merge(world)
+    pull = release(world)
+    world.github.hold()
+    at_the_read(world, pull.number, lambda: world.github.merge_as("kim", pull.number))
+    later(world, minutes=10)
+    assert (world.row(pull.number).state, world.row(pull.number).bypassed) == (State.MERGED, True)
+    assert passed(holds(world, pull.number)) == [one]
+
+
+def test_what_was_pushed_and_merged_before_the_gate_read_is_in_the_list_for_good(world: World) -> None:
+    begin(world)
+    one = merge(world)
+    pull = asked(world)
+    world.github.hold()
+    push(world, "Sneaked in")
+    world.github.merge_as("kim", pull.number)
+    world.github.release(lambda held: held)
+    later(world, minutes=10)
+    held = holds(world, pull.number)
+    assert (passed(held), unseen(held)) == ([one], [("Sneaked in", None)])
+    assert "Sneaked in" in world.see(world.details(pull.number))
+
+
+def test_the_list_of_a_release_waits_for_a_merge_that_is_out_without_a_call(world: World) -> None:
+    begin(world)
+    push(world)
+    pull = release(world)
+    number = world.open()
+    world.settle()
+    world.github.fail("PUT", r"/merge$", 502)
+    at_the_merge(world, lambda: world.github.fail("GET", rf"/pulls/{number}$", 502, times=1000))
+    world.decide()
+    world.settle()
+    world.github.merge_as("kim", pull.number)
+    world.settle()
+    assert (world.row(number).state, world.row(pull.number).state) == (State.MERGING, State.MERGED)
+    made = len(world.github.calls)
+    for _ in range(20):
+        later(world, seconds=31)
+    assert not [call for call in world.github.calls[made:] if "/compare/" in call.path]
 
 
 def test_a_release_is_worked_on_by_the_team(world: World) -> None:

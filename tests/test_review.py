@@ -17,6 +17,7 @@ from app.review import (
     Signpost,
     Snapshot,
     State,
+    Status,
     Verdict,
     ask_at,
     consequences,
@@ -269,9 +270,20 @@ def test_a_success_in_the_same_place_is_overwritten_by_one_call() -> None:
 @pytest.mark.parametrize("method,states", [("merge", []), ("squash", ["pending"]), ("rebase", ["pending"])])
 def test_a_merged_success_stays_only_after_a_merge_commit(method: str, states: list[str]) -> None:
     place = (f"{HEAD} qa-gate/development",)
-    merged = row(State.MERGED, decision=decision(), success_on=place, merged_by_gate=True)
+    told = said(Status("success", "Approved by Lily.", HEAD, "qa-gate/development"))
+    merged = row(State.MERGED, decision=decision(), success_on=place, merged_by_gate=True, said_status=told)
     shown = statuses_to_say(merged, replace(POLICY, merge_method=method))
     assert [status.state for status in shown] == states
+
+
+def test_a_merge_ends_what_was_said_to_be_in_its_way() -> None:
+    place = f"{HEAD} qa-gate/development"
+    told = said(Status("success", "Approved by Lily. A check is red.", HEAD, "qa-gate/development"))
+    merged = row(
+        State.MERGED, decision=decision(), success_on=(place,), merged_by_gate=True, said_status=told
+    )
+    (status,) = statuses_to_say(merged, POLICY)
+    assert (status.state, status.description) == ("success", "Approved by Lily.")
 
 
 def test_a_success_goes_when_somebody_else_merged_it_in_whatever_way() -> None:

@@ -109,7 +109,8 @@ class Connection:
             told = meaning_of(error, self._clock())
             log.warning("%s: %s (%s)", repository, told.reason, type(error).__name__)
             if isinstance(told, Limited) and told.after:
-                self._not_before[installation] = self._clock() + told.after
+                until = self._clock() + told.after
+                self._not_before[installation] = max(until, self._not_before.get(installation, until))
             if isinstance(told, Refused) and told.kind in ("rights", "missing"):
                 self._forget(repository)
             # Not "from error": what PyGithub and requests raise may hold a header or an address.

@@ -217,9 +217,10 @@ def read_requests(data: list[Any]) -> list[tuple[str, datetime]]:
     https://docs.github.com/en/rest/using-the-rest-api/issue-event-types#review_requested
     """
     return [
-        (text_or_none(event, "actor.login") or "ghost", moment(event, "created_at"))
+        (by, moment(event, "created_at"))
         for event in data
-        if text(event, "event") == "review_requested"
+        # Whoever is gone vouches for nobody.
+        if text(event, "event") == "review_requested" and (by := text_or_none(event, "actor.login"))
     ]
 
 

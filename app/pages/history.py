@@ -41,6 +41,7 @@ def show(gate: Gate) -> Response | Redirect:
         return _csv(gate, search)
     now, policy = gate.store.now(), gate.policy
     facts: dict[str, Any] = {
+        "reviewer": reviewer,
         "asked": asked,
         "given": {name: value for name, value in asked.items() if value},
         "wrong": wrong,

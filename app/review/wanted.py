@@ -85,7 +85,9 @@ def _kept_by_merge(row: Review, policy: Policy) -> str | None:
 def _wanted(row: Review, policy: Policy) -> Status | None:
     """Return the status that the head should show, or None where nothing needs to be said."""
     is_over = row.state is State.CLOSED or (row.state is State.MERGED and row.bypassed)
-    if (row.state is State.MERGED and not row.bypassed) or (is_over and not row.said_status):
+    is_merged = row.state is State.MERGED and not row.bypassed
+    # What was in the way of a merge is not any more, so it is said without that.
+    if (is_merged and not _kept_by_merge(row, policy)) or (is_over and not row.said_status):
         return None
     if not policy.gates(row.base):
         return None
@@ -108,7 +110,7 @@ def _words(row: Review, policy: Policy) -> tuple[str, str]:
             return "failure", f"{_decider(row)}: {_note(row)}"
         case State.CLOSED:
             return "pending", "Closed."
-        case State.MERGED:
+        case State.MERGED if row.bypassed:
             return "pending", "Merged without a yes from QA."
         case _ if not row.has_yes:
             return "pending", "No approval stands."

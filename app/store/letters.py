@@ -92,8 +92,7 @@ class Letters:
             values = {"sent_at": now, "message_id": message_id}
             sent = update(letters).where(letters.c.id == letter_id).values(values).returning(letters)
             letter = connection.execute(sent).one()
-            if listed or letter.review_id:
-                _note_mailed(connection, listed or [letter.review_id])
+            _note_mailed(connection, letter, listed)
             if listed:
                 connection.execute(update(reviews).where(reviews.c.id.in_(listed)).values(to_list=False))
                 self._list_the_rest(connection, letter.reviewer, now)
@@ -183,11 +182,13 @@ def put_letter(connection: Connection, database: Database, letter: NewLetter, no
     )
 
 
-def _note_mailed(connection: Connection, about: Sequence[int]) -> None:
-    """Note that the last question about each of these reviews was mailed: no letter tells of an older one."""
+def _note_mailed(connection: Connection, letter: Row[Any], listed: Sequence[int]) -> None:
+    """Note which questions were mailed: the letter's own, and of each review in a list the last one."""
+    own = (rounds.c.review_id == letter.review_id, rounds.c.round == letter.round)
+    connection.execute(update(rounds).where(*own).values(was_mailed=True))
     others = rounds.alias()
     last = select(func.max(others.c.round)).where(others.c.review_id == rounds.c.review_id).scalar_subquery()
-    asked = (rounds.c.review_id.in_(about), rounds.c.round == last)
+    asked = (rounds.c.review_id.in_(listed), rounds.c.round == last)
     connection.execute(update(rounds).where(*asked).values(was_mailed=True))
 
 

@@ -30,13 +30,13 @@ class Again:
 def asked_again(gate: Gate, row: Review, since: int) -> Again:
     """Return why the row's round is another than this earlier one."""
     then, history = gate.store.reviews.round(row.id, since), gate.store.reviews.history(row.id)
-    begun = [line for line in history if line.round > since and line.what in (NEW_CODE, SAME_CODE)]
+    begun = [line for line in history if line.round > since and line.what == SAME_CODE]
     heads = [*((line.round, line.head_sha) for line in history), (row.round, row.head_sha)]
     # Within a round the head moves only where the change stays the same.
     moved = any(old[1] != new[1] for old, new in pairwise(heads) if since <= old[0] < new[0])
     pull = then.snapshot.pull if then else None
     return Again(
         is_new_code=moved and not (pull and pull.head_sha == row.head_sha),
-        why=begun[-1].detail if begun else "",
+        why=begun[-1].detail if begun else "it was changed and changed back",
         old_base=pull.base if pull and pull.base != row.base else None,
     )

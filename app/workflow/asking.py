@@ -37,6 +37,7 @@ from app.workflow.sameness import is_same_change
 
 # So many first letters about one author's changes go out alone in an hour.
 AN_HOUR, MOST_LETTERS = timedelta(hours=1), 10
+AT_ONCE = timedelta(0)
 # The fields of a row that are simply what GitHub said.
 _COPIED = (
     "repository",
@@ -70,7 +71,7 @@ def look(work: Work) -> None:
     if row.rev == row.seen_rev:
         return None
     if row.hint is not None and tells_nothing_new(row, row.hint) and not row.asked_again:
-        return work.keep(seen_rev=row.rev, interrupted=False)
+        return work.keep(seen_rev=row.rev, **({"interrupted": False} if row.interrupted else {}))
     return take_in(work, work.read())
 
 
@@ -91,6 +92,9 @@ def take_in(work: Work, facts: PullRequest) -> None:
     if move and move.to is State.MERGED:
         changes["merge_commit"] = facts.merge_commit
         changes["merged_by_gate"] = covers(row, facts) and is_our_merge(work, facts)
+        if work.gate.policy.is_release(facts) and row.was_read and facts.head_sha != row.head_sha:
+            # What was merged is not what a question was about: `keep_list` keeps it as a round of its own.
+            move = replace(move, new_round=True)
         move, shared = as_its_twin(work, facts, move)
         changes |= shared
     elif row.state is State.MERGED and facts.merged and facts.base != row.base:
@@ -173,7 +177,7 @@ def ask(work: Work) -> Rest:
         return Rest(wait=again(gate))
     if work.facts is None:
         take_in(work, work.read())
-        return ask(work)
+        return ask(work) if work.row.state is State.TO_ASK else Rest(wait=AT_ONCE)
     unready = why_not_ready(work)
     if unready:
         return wait(work, unready)
@@ -203,9 +207,13 @@ def keep_list(work: Work) -> Rest:
     gate, row = work.gate, work.row
     if not gate.policy.is_release(row) or gate.store.reviews.round(row.id, row.round):
         return Rest()
+    if merge_is_out(place_of(work)):
+        return Rest(wait=again(gate))
     try:
         held = snapshot(work, work.facts or work.read())
-    except Refused:
+    except Refused as refusal:
+        if refusal.kind not in ("missing", "invalid"):
+            raise
         return Rest()  # GitHub does not know it any more
     if held is None:
         return Rest(wait=again(gate))
@@ -268,7 +276,7 @@ def _happened(row: Review, facts: PullRequest, move: Move | None, what: str | No
     moved = row.was_read and facts.head_sha != row.head_sha
     why = f"it goes to {facts.base} now" if row.was_read and facts.base != row.base else move.why
     if move.new_round:
-        what = what or (NEW_CODE if moved else SAME_CODE)
+        what = what or (NEW_CODE if moved else SAME_CODE if move.to is State.TO_ASK else None)
     elif move.to is State.CLOSED and (facts.open or facts.merged):
         what, why = "ungated", facts.base
     if moved:

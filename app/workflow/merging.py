@@ -11,11 +11,10 @@ from datetime import timedelta
 from app.github_client import Moved, Refused, TryAgain
 from app.review import Event, PullRequest, State, context_of, next_move, statuses_to_say
 from app.store import Happening, outcome_letter
-from app.workflow.asking import settle, take_in
+from app.workflow.asking import AT_ONCE, settle, take_in
 from app.workflow.gate import HOURLY, SOON, Rest, Work
 from app.workflow.saying import say, say_hold
 
-AT_ONCE = timedelta(0)
 # GitHub updates a branch in its own time, and says so by a webhook.
 UPDATING = timedelta(seconds=30)
 # Whatever holds a yes, GitHub is asked again this often, should no webhook say that it is over.

@@ -25,6 +25,9 @@ from app.review import (
 from app.store import DECISIONS, Happening, Overtaken
 from app.workflow.gate import Work
 
+# What `Review.said_hold` is where the comment says that nothing is in the way any more, or that no approval stands.
+MERGED, VOID = "merged", "void"
+
 
 def say(work: Work) -> None:
     """Tell GitHub what it should show and does not show yet."""
@@ -126,11 +129,12 @@ def say_hold(work: Work, *, is_news: bool) -> None:
     Without `is_news` only a comment that is there is brought up to date, also when nothing is in the way any more.
     """
     row, github = work.row, work.gate.github
-    why = row.hold if row.state in (State.TO_MERGE, State.MERGING) else None
-    if row.said_hold == why or (row.said_hold is None and not is_news):
+    is_approved, is_merged = row.state in (State.TO_MERGE, State.MERGING), row.state is State.MERGED
+    why = row.hold if is_approved else MERGED if is_merged else VOID
+    if why in (None, row.said_hold) or (row.said_hold is None and not is_news):
         return
     markers = work.gate.links.markers(f"{row.id} held")
-    body = mail.held(why, markers[0], is_merged=row.state is State.MERGED)
+    body = mail.held(row.hold if is_approved else None, markers[0], is_merged=is_merged)
     try:
         comment = github.find_comment(row.repository, row.number, *markers)
         work.keep()
