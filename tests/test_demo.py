@@ -356,6 +356,28 @@ def test_the_code_is_shown_and_cannot_do_harm(tour: FlaskClient) -> None:
     assert tour.get("/acme/shop/pull/2").status_code == 404
 
 
+def test_what_is_new_is_shown_as_the_mail_has_it(tour: FlaskClient, desk: Desk) -> None:
+    open_next(tour)
+    before = desk.repo.pulls[1].head_sha
+    tour.post("/pulls/1/push", json={})
+    shown = tour.get(f"/acme/shop/compare/{before}...{desk.repo.pulls[1].head_sha}")
+    assert shown.status_code == 200
+    assert '<span class="added">' in shown.text
+    assert "GIFT_CARDS = (25, 50)" not in shown.text
+    assert tour.get(f"/acme/shop/compare/{before}...{'0' * 40}").status_code == 404
+
+
+def test_a_question_of_lilys_can_be_answered(tour: FlaskClient, desk: Desk) -> None:
+    open_next(tour)
+    assert tour.post("/pulls/1/answer", json={}).json == {"problem": "Lily has asked nothing."}
+    assert newest(tour)["can_answer"] is False
+    desk.github.comment(1, "**Lily asks:**\n\n> Why?\n\n<!-- qa-gate 1 question 1 0123abcd -->", by="kim")
+    assert newest(tour)["can_answer"] is True
+    assert tour.post("/pulls/1/answer", json={}).status_code == 200
+    assert newest(tour)["said"][-1]["by"] == "sam"
+    assert newest(tour)["can_answer"] is False
+
+
 # --- The guide -----------------------------------------------------------------------------------------------
 
 OPENED = Facts(

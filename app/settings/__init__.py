@@ -89,7 +89,7 @@ class Settings(BaseSettings):
         "master", "The branch that is released from; empty for no release gate."
     )
     merge_method: Annotated[MergeMethod, values.one_of(*get_args(MergeMethod))] = _default(
-        "merge", "How pull requests are merged: merge, squash or rebase."
+        "merge", "How pull requests are merged: merge, squash or rebase; a release always by a merge."
     )
     qa_reviewers: Annotated[tuple[tuple[str, str], ...], BeforeValidator(values.mailboxes)] = _required(
         "Who may decide, as in a mail's To line; the first one available is asked.",

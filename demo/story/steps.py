@@ -6,6 +6,7 @@ Put together by the stories. A step raises Difference when it sees something els
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 from demo.story.browser import Page
@@ -246,4 +247,5 @@ def _status(stage: Stage, number: int) -> dict[str, str]:
 
 def _plain(markdown: str) -> str:
     """Return a review's words as one line without its Markdown."""
-    return " ".join(re.sub(r"\*\*|^> ", "", markdown, flags=re.MULTILINE).split())
+    bare = re.sub(r"\*\*|^> |\\(?=[!-/:-@\[-`{-~])", "", markdown, flags=re.MULTILINE)
+    return " ".join(unescape(bare).replace("\u200b", "").split())

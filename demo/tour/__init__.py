@@ -13,13 +13,14 @@ from pathlib import Path
 from flask import Flask, Response, abort, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from demo.github.state import Pull
 from demo.inbox import PretendInbox
 from demo.tour import git
 from demo.tour.desk import Desk, NotPossible
 from demo.tour.picture import picture
 
 _TEMPLATES = Path(__file__).parent.parent / "templates" / "tour"
-_ACTIONS = frozenset({"push", "clash", "resolve", "fail", "mend", "merge"})
+_ACTIONS = frozenset({"push", "clash", "resolve", "fail", "mend", "merge", "answer"})
 _PAGE = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 _MAIL = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 _SHOP = "default-src 'self'; style-src 'self' 'unsafe-inline'; sandbox"
@@ -100,8 +101,16 @@ def _show_code(app: Flask, desk: Desk) -> None:
     @app.get("/acme/shop/pull/<int:number>")
     def code(number: int) -> str:
         pull = desk.repo.pulls.get(number) or abort(404)
-        lines = git.diff(repository, pull.base_sha, pull.head_sha).splitlines()
-        return render_template("code.html", pull=pull, lines=[(_kind(line), line) for line in lines])
+        return show_code(pull.base_sha, pull.head_sha, pull)
+
+    @app.get("/acme/shop/compare/<base>...<head>")
+    def compare(base: str, head: str) -> str:
+        before, after = (desk.repo.git.resolve(name) or abort(404) for name in (base, head))
+        return show_code(before, after)
+
+    def show_code(base: str, head: str, pull: Pull | None = None) -> str:
+        lines = [(_kind(line), line) for line in git.diff(repository, base, head).splitlines()]
+        return render_template("code.html", pull=pull, base=base, head=head, lines=lines)
 
     @app.get("/preview/<int:number>")
     def preview_root(number: int) -> ResponseReturnValue:

@@ -7,6 +7,7 @@ Called by the tour's routes; works through PretendGitHub as people do through Gi
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from demo.tour import git, shop
 from demo.tour.shop import Edit, Example, Push
 
 DEVELOPMENT = "development"
+# How the gate marks a reviewer's question, and what the developer says to any.
+QUESTION = re.compile(r"<!-- qa-gate \d+ question \d+ ")
+ANSWER = "Good question. I have looked at that again: it is meant so, and it works on a phone, too."
 TESTS = "tests"  # the automatic check that a pull request can be made to fail
 RELEASE = "master"
 
@@ -120,6 +124,18 @@ class Desk:
             if self.tests_of(self._open_pull(number)) != "failure":
                 raise NotPossible("Its tests are not red.")
             self._run_tests(number)
+
+    def answer(self, number: int) -> None:
+        """Answer Lily's question, as the developer whose pull request it is."""
+        with self._lock, _in_words():
+            if not self.has_question(self._open_pull(number)):
+                raise NotPossible("Lily has asked nothing.")
+            self.github.comment(number, ANSWER, by=self._examples[number].author)
+
+    def has_question(self, pull: Pull) -> bool:
+        """Tell whether the last word on a pull request is a question of Lily's."""
+        said = [one.body for one in self.repo.comments.values() if one.number == pull.number]
+        return bool(said) and QUESTION.search(said[-1]) is not None
 
     def tests_of(self, pull: Pull) -> str | None:
         """Return how the tests of a head ended, None where none ran."""

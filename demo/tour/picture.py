@@ -74,6 +74,7 @@ def _pull(desk: Desk, pull: Pull) -> dict[str, Any]:
         "sha": pull.head_sha,
         "state": "merged" if pull.merged else pull.state,
         "clashes": clashes,
+        "can_answer": pull.open and desk.has_question(pull),
         "can_clash": pull.open and not clashes and desk.can_clash(pull.number),
         "tests": desk.tests_of(pull),
         "merged_by": pull.merged_by.login if pull.merged_by else None,

@@ -122,7 +122,7 @@
   function drawWords(line) {
     const isQuote = /^>/.test(line);
     const parts = line.replace(/^>\s?/, "").split(/\*\*(.+?)\*\*/);
-    const text = (words) => words.replace(/\\([!-/:-@[-`{-~])/g, "$1");
+    const text = (words) => words.replace(/\\([!-/:-@[-`{-~])/g, "$1").replace(/&#8203;/g, "").replace(/&lt;/g, "<").replace(/&amp;/g, "&");
     return make(isQuote ? "q" : "div", { dir: "auto" },
       ...parts.map((part, index) => (index % 2 ? make("b", {}, text(part)) : text(part))));
   }
@@ -144,7 +144,8 @@
       pull.tests === "failure"
         ? act("mend", "Mend its tests", "Run the automatic tests again, and they pass")
         : act("fail", "Fail its tests", "Let its automatic tests end red"),
-      act("merge", "Merge without Lily", "Press GitHub’s own merge button"),
+      pull.can_answer ? act("answer", "Answer Lily", "Comment on this pull request") : null,
+      act("merge", "Try to merge without Lily", "Press GitHub’s own merge button"),
       ...links);
   }
 
@@ -190,7 +191,7 @@
 
   // --- The phone -------------------------------------------------------------------------------------------
 
-  const time = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const time = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
   function drawMails(mails) {
     if (!hasChanged("mails", mails)) return;
@@ -222,7 +223,7 @@
   function read(mail) {
     open = mail.id;
     $("subject").textContent = mail.subject;
-    $("sender").textContent = mail.sender;
+    $("sender").textContent = `${mail.sender} to ${mail.to}`;
     $("at").textContent = time(mail.at);
     $("letter").src = `/mails/${mail.id}`;
     $("list").hidden = true;
