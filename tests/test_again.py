@@ -161,3 +161,23 @@ def test_reopened_as_a_draft_is_called_a_draft(world: World) -> None:
     world.github.release(lambda held: held)
     world.settle()
     assert (world.row(number).state, what(world)[-1]) == (State.DRAFT, "draft")
+
+
+def test_the_page_says_what_is_new_as_the_mail_does(world: World) -> None:
+    number = asked(world)
+    head = world.github.pull(number).head_sha
+    world.commit("gift-cards", "Mend the total", cards_py="more\n")
+    world.settle()
+    world.pass_(minutes=10)
+    page = words(world, world.link())
+    for part in ("The code changed since you last looked.", "Mend the total", "See only what is new"):
+        assert part in page
+        assert part.rstrip(".") in world.inbox.mails[-1].text
+    assert f"/compare/{head}...{world.row(number).head_sha}" in world.see()
+    assert "What is new" not in world.see(first_link(world))
+
+
+def first_link(world: World) -> str:
+    """The link of a question that is the first about its change."""
+    asked(world, branch="other-1", title="Another")
+    return world.link()

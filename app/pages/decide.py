@@ -18,7 +18,7 @@ from app.pages import frame
 from app.review import Choice, Decision, Review, Reviewer, Signpost, State, stale_successes, wants_review
 from app.store import HistoryRow
 from app.text import clean
-from app.workflow import Gate, asked_again, cautions_of, request_fresh_link, where_to_try
+from app.workflow import Gate, asked_again, cautions_of, request_fresh_link, what_is_new, where_to_try
 
 LONGEST_NOTE = 4000
 QUESTION = "question"  # what the form calls a question that decides nothing
@@ -137,14 +137,16 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
     if asked is None and is_question:
         return _signpost(gate, case, "preparing", status, note)
     history = reviews.history(row.id)
-    before = _last_no(gate, row)
+    last = reviews.last_decision(row.id)
+    before = last if last and last.what == "rejected" and last.round < row.round else None
     facts: dict[str, Any] = {
         "asked": asked,
         "try_url": where_to_try(gate, row) if asked else None,
         "cautions": cautions_of(gate, row, asked) if asked and is_question else [],
         "release": asked.snapshot.release if asked else None,
         "first": case.link.choice.value,
-        "before": before,
+        "before": before,  # the no that this version answers
+        "news": what_is_new(gate, row, asked.snapshot, case.reviewer, last) if asked and is_question else {},
         "again": asked_again(gate, row, before.round) if before else None,
         "talk": gate.store.talk.last(row.id) if is_question else [],
         "is_live": row.state in (State.TO_MERGE, State.MERGING)
@@ -190,12 +192,6 @@ def _page(gate: Gate, case: Case, template: str, status: int, facts: dict[str, A
         "is_release": gate.policy.is_release(case.row),
     }
     return frame.show(gate, template, case.now, status, **known, **facts)
-
-
-def _last_no(gate: Gate, row: Review) -> HistoryRow | None:
-    """Return the rejection that this version answers, if the last word on the one before was a no."""
-    last = gate.store.reviews.last_decision(row.id)
-    return last if last and last.what == "rejected" and last.round < row.round else None
 
 
 def merged_by(history: list[HistoryRow]) -> str:

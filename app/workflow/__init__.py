@@ -32,6 +32,7 @@ from app.workflow.letters import (
     request_fresh_link,
     request_sign_in,
     send_letter,
+    what_is_new,
     where_to_try,
 )
 from app.workflow.looking import look_around, set_looks
@@ -56,6 +57,7 @@ __all__ = [
     "set_digest",
     "set_looks",
     "step",
+    "what_is_new",
     "where_to_try",
     "who_is_away",
 ]

@@ -110,7 +110,7 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         previous_by=last.who if last else "",
         is_answer=letter.kind == "answer",
         talk=_talk(gate, row),
-        **_news(gate, row, asked.snapshot, reviewer, last),
+        **what_is_new(gate, row, asked.snapshot, reviewer, last),
     )
     return Words(mail.compose_request(request, now, gate.timezone))
 
@@ -121,10 +121,13 @@ def _talk(gate: Gate, row: Review) -> tuple[mail.Line, ...]:
     return tuple(mail.Line(line.who, line.detail, is_question=line.what == "question") for line in lines)
 
 
-def _news(
+def what_is_new(
     gate: Gate, row: Review, now: Snapshot, reviewer: Reviewer, last: HistoryRow | None
 ) -> dict[str, Any]:
-    """Return what is new since the reviewer was last asked."""
+    """Return what is new since the last question, as `mail.Request` names it; `last` is the last decision.
+
+    Empty where this is the first question.
+    """
     earlier = gate.store.reviews.known_before(row.id, row.round)
     if earlier is None:
         return {}
