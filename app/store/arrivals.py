@@ -150,13 +150,13 @@ class Arrivals:
             answer = self._wake(connection, found, notice, self._database.now(connection), adopt=adopt)
         return self._tell(answer)
 
-    def waits_for_a_request(self, notice: Notice, *, is_from_outside: bool) -> bool:
+    def waits_for_a_request(self, notice: Notice, *, is_gated: bool, is_from_outside: bool) -> bool:
         """Tell whether a request for a review would change something, so that GitHub must be asked for one."""
         with self._database.read() as connection:
             key = (reviews.c.repository_id == notice.repository_id, reviews.c.number == notice.number)
             row = connection.execute(select(reviews.c.state, reviews.c.vouched).where(*key)).first()
         is_rejected = row is not None and row.state == State.REJECTED
-        is_strange = is_from_outside and not (row and row.vouched)
+        is_strange = is_from_outside and (not row.vouched if row else is_gated)
         return notice.seen.open and (is_rejected or is_strange)
 
     def problems(self) -> list[str]:

@@ -61,17 +61,18 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
 
 
 def _wake(gate: Gate, claim: Claim, timer: Timer, pull: ListedPull) -> bool:
+    is_gated = gate.policy.gates(pull.seen.base)
     if timer.seen is not None:
-        pull = _with_requests(gate, claim, pull)
+        pull = _with_requests(gate, claim, pull, is_gated)
     # On day one, what lay there already is listed in one letter; what comes while the gate starts is not.
     adopt = timer.seen is None and pull.updated_at + SLACK < timer.created_at
-    is_gated = gate.policy.gates(pull.seen.base)
     return gate.store.arrivals.found(pull, is_gated, adopt=adopt) is Recorded.WOKEN
 
 
-def _with_requests(gate: Gate, claim: Claim, pull: ListedPull) -> ListedPull:
+def _with_requests(gate: Gate, claim: Claim, pull: ListedPull, is_gated: bool) -> ListedPull:
     """Add who asked for a review, where that would change something: a call more, for a webhook may be lost."""
-    if not gate.store.arrivals.waits_for_a_request(pull, is_from_outside=pull.is_from_outside):
+    arrivals, is_from_outside = gate.store.arrivals, pull.is_from_outside
+    if not arrivals.waits_for_a_request(pull, is_gated=is_gated, is_from_outside=is_from_outside):
         return pull
     with suppress(Refused):  # a right is missing: all else that was listed still counts
         pull = replace(pull, requests=gate.github.review_requests(pull.repository, pull.number))
