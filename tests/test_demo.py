@@ -60,6 +60,8 @@ def test_the_story_is_as_it_should_be(tmp_path: Path) -> None:
     with start(tmp_path, "--auto") as demo:
         out, err = demo.communicate(timeout=120)
     assert (demo.returncode, err) == (0, "")
+    # Which number the gate's release gets, and so which the later ones, is a matter of moments.
+    told = re.sub(r"#(?!1\b)\d+", "#n", out)
     for line in (
         "✓ sam opened pull request #1: “Add gift cards”",
         "✓ Lily got a mail: “Add gift cards (shop #1)”",
@@ -67,21 +69,21 @@ def test_the_story_is_as_it_should_be(tmp_path: Path) -> None:
         "Merge pull request #1 from acme/gift-cards",
         "✓ GitHub shows the status success: “Approved by Lily.”",
         "✓ All that took ",
-        "✓ Lily got a new mail: “Free delivery from 50 (shop #3)”",
+        "✓ Lily got a new mail: “Free delivery from 50 (shop #n)”",
         "the page left open cannot approve any more",
         f"✓ GitHub shows a review, changes requested: “Lily asks for changes: {steps.REASON}”",
-        "✓ #3 is still open, and nothing of it is in git log development",
+        "✓ #n is still open, and nothing of it is in git log development",
         "✓ Lily pressed Approve, and her page says “Approved, but not merged yet”",
         "“Approved by Lily. It clashes with another change: the developer must resolve the conflict.”",
-        "Merge pull request #5 from acme/smoky-price",
-        "✓ The automatic tests of #7 are red",
+        "Merge pull request #n from acme/smoky-price",
+        "✓ The automatic tests of #n are red",
         "✓ Lily's page says “Merged into development”, and she did nothing more",
-        "Merge pull request #7 from acme/opening-hours",
-        "✓ Lily got a mail: “Release into master (shop #2)”",
+        "Merge pull request #n from acme/opening-hours",
+        "✓ Lily got a mail: “Release into master (shop #n)”",
         "✓ It says first what came without a yes: “Note what was tried”, pushed directly",
         "✓ git log master: ",
     ):
-        assert line in out
+        assert line in told
     assert list(tmp_path.iterdir()) == []
 
 
