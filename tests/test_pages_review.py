@@ -289,6 +289,7 @@ def test_changes_can_be_read_on_a_phone_by_keyboard_without_scripts(
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Changes of a.py"
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
+    expect(page.get_by_label("Changes of b.py")).to_be_visible()
     page.keyboard.press("Tab")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     page.keyboard.press("ArrowRight")
