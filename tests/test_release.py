@@ -884,16 +884,22 @@ def test_a_merge_back_lets_github_delete_no_master(world: World) -> None:
     assert "GitHub would delete master after the merge" in world.see()
 
 
-def test_a_release_waits_without_a_call_while_a_merge_of_ours_is_unknown(world: World) -> None:
-    begin(world)
-    push(world)
-    pull = asked(world)
+def merge_with_unknown_end(world: World) -> int:
+    """A pull request whose merge got no answer, and which cannot be read either."""
     number = world.open()
     world.settle()
     world.github.fail("PUT", r"/merge$", 502)
     at_the_merge(world, lambda: world.github.fail("GET", rf"/pulls/{number}$", 502, times=1000))
     world.decide()
     world.settle()
+    return number
+
+
+def test_a_release_waits_without_a_call_while_a_merge_of_ours_is_unknown(world: World) -> None:
+    begin(world)
+    push(world)
+    pull = asked(world)
+    number = merge_with_unknown_end(world)
     assert world.row(number).state is State.MERGING
     push(world, "Another")
     world.settle()
@@ -964,12 +970,7 @@ def test_the_list_of_a_release_waits_for_a_merge_that_is_out_without_a_call(worl
     begin(world)
     push(world)
     pull = release(world)
-    number = world.open()
-    world.settle()
-    world.github.fail("PUT", r"/merge$", 502)
-    at_the_merge(world, lambda: world.github.fail("GET", rf"/pulls/{number}$", 502, times=1000))
-    world.decide()
-    world.settle()
+    number = merge_with_unknown_end(world)
     world.github.merge_as("kim", pull.number)
     world.settle()
     assert (world.row(number).state, world.row(pull.number).state) == (State.MERGING, State.MERGED)

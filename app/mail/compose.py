@@ -171,7 +171,9 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         "preheader": _preheader(request),
         "name": request.reviewer.name,
         "opening": _opening(pull) if request.snapshot.release is None else _opening_of_release(pull),
-        "helper": "a developer" if pull.author_is_bot or request.snapshot.release else _author(pull),
+        "helper": "a developer"
+        if pull.author_is_bot or request.snapshot.release
+        else text.person(pull.author),
         "cautions": request.cautions,
         "notes": list(_notes(request)),
         "try_host": text.host_of(request.try_url or ""),
@@ -209,7 +211,7 @@ def _own_words(pull: PullRequest, length: int) -> dict[str, Any]:
     how, rest = text.parted(pull.body)
     how_length = min(length, LONGEST_HOW)
     return {
-        "words_heading": f"What {_author(pull)} wrote",
+        "words_heading": f"What {text.person(pull.author)} wrote",
         "words_html": text.markdown_html(rest, length),
         "words_text": text.markdown_text(rest, length),
         "how_html": text.markdown_html(how, how_length),
@@ -235,10 +237,10 @@ def _preheader(request: Request) -> str:
     if release:
         return _preheader_of(release)
     if request.is_again:
-        return f"The code changed since you last looked. By {_author(pull)}, into {pull.base}."
+        return f"The code changed since you last looked. By {text.person(pull.author)}, into {pull.base}."
     if request.same_code_but:
-        return f"It is asked about again: {text.plain(request.same_code_but)}. By {_author(pull)}."
-    return f"{_author(pull)} asks you to check it before it goes into {pull.base}."
+        return f"It is asked about again: {text.plain(request.same_code_but)}. By {text.person(pull.author)}."
+    return f"{text.person(pull.author)} asks you to check it before it goes into {pull.base}."
 
 
 def _preheader_of(release: Release) -> str:
@@ -259,17 +261,11 @@ def _previous_who(request: Request) -> str:
     )
 
 
-def _author(pull: PullRequest) -> str:
-    return text.plain(pull.author).removesuffix("[bot]")
-
-
 def _opening(pull: PullRequest) -> str:
     """Return who asks, and what for."""
     if pull.author_is_bot:
-        return (
-            f"a program, {_author(pull)}, made this change. Please check it before it goes into {pull.base}."
-        )
-    return f"{_author(pull)} asks you to check this change before it goes into {pull.base}."
+        return f"a program, {text.person(pull.author)}, made this change. Please check it before it goes into {pull.base}."
+    return f"{text.person(pull.author)} asks you to check this change before it goes into {pull.base}."
 
 
 def _opening_of_release(pull: PullRequest) -> str:

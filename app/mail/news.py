@@ -87,7 +87,7 @@ def compose_bypass(
 ) -> Mail:
     """Return the letter that says that `merged_by` (a login) merged it without a reviewer's yes."""
     title = text.plain(row.title, LONGEST_TITLE) or UNTITLED
-    somebody = _person(merged_by) or "Somebody"
+    somebody = text.person(merged_by, LONGEST_NAME) or "Somebody"
     values: dict[str, Any] = {
         "subject": subject_of(row, title),
         "preheader": f"Merged without your yes: {somebody} merged it past this gate.",
@@ -124,7 +124,11 @@ def _helper(row: Review, is_release: bool) -> str:
     """Return who can be talked to about a change; a release is nobody's own, and the gate may have opened it."""
     if is_release:
         return "the developers"
-    return "a developer" if row.author.endswith("[bot]") else _person(row.author) or "a developer"
+    return (
+        "a developer"
+        if row.author.endswith("[bot]")
+        else text.person(row.author, LONGEST_NAME) or "a developer"
+    )
 
 
 def _letter(reviewer: Reviewer, name: str, values: dict[str, Any], thread: str | None) -> Mail:
@@ -139,7 +143,7 @@ def _letter(reviewer: Reviewer, name: str, values: dict[str, Any], thread: str |
 
 def _line(item: DigestItem, now: datetime, timezone: ZoneInfo) -> dict[str, str]:
     """Return what the list says about one question."""
-    author = _person(item.author)
+    author = text.person(item.author, LONGEST_NAME)
     return {
         "title": text.plain(item.title, LONGEST_LISTED_TITLE) or UNTITLED,
         "by": f"a program, {author}" if item.author_is_bot else author,
@@ -152,8 +156,3 @@ def _line(item: DigestItem, now: datetime, timezone: ZoneInfo) -> dict[str, str]
         "reject_url": item.reject_url,
         "code_url": item.url,
     }
-
-
-def _person(login: str) -> str:
-    """Return a login as people say it."""
-    return text.plain(login, LONGEST_NAME).removesuffix("[bot]")

@@ -101,7 +101,7 @@ def _unseen(item: Unseen) -> dict[str, str]:
     return {
         "sha": item.sha[:SHORT_SHA],
         "title": text.plain(item.title, LONGEST_TITLE) or "A change without a title",
-        "author": _person(item.author),
+        "author": text.person(item.author, LONGEST_NAME),
         "how": brought(item),
     }
 
@@ -110,12 +110,8 @@ def _passed(item: Passed) -> dict[str, Any]:
     return {
         "number": item.number,
         "title": text.plain(item.title, LONGEST_TITLE) or "A change without a title",
-        "author": _person(item.author),
+        "author": text.person(item.author, LONGEST_NAME),
         "reviewer": text.plain(item.reviewer, LONGEST_NAME),
         "at": item.at,
         "note": text.plain(item.note, LONGEST_NOTE),
     }
-
-
-def _person(name: str) -> str:
-    return text.plain(name, LONGEST_NAME).removesuffix("[bot]")

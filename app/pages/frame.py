@@ -53,7 +53,7 @@ def dress(pages: Blueprint) -> None:
     pages.add_app_template_filter(text.plain, "line")
     pages.add_app_template_filter(text.clean, "lines")
     pages.add_app_template_filter(text.why_not, "plainly")
-    pages.add_app_template_filter(_person, "person")
+    pages.add_app_template_filter(text.person, "person")
     pages.add_app_template_filter(_helper, "helper")
     pages.add_app_template_test(text.unusual, "unusual")
     pages.add_app_template_filter(text.markdown_html, "markdown")
@@ -80,11 +80,6 @@ def show(gate: Gate, template: str, now: datetime, status: int = 200, **facts: A
 def signpost(kind: str, status: int) -> Response:
     """Render a signpost that is about no change in particular; needs no database."""
     return make_response(render_template("pages/signpost.html", kind=kind), status)
-
-
-def _person(login: str) -> str:
-    """Return a login as people say it."""
-    return text.plain(login).removesuffix("[bot]")
 
 
 def _helper(login: str) -> str:

@@ -129,10 +129,7 @@ class Reviews:
 
     def round_before(self, review_id: int, round_: int) -> Round | None:
         """Return what was asked last before this round, or None when this is the first question."""
-        earlier = select(rounds).where(rounds.c.review_id == review_id, rounds.c.round < round_)
-        with self._database.read() as connection:
-            row = connection.execute(earlier.order_by(rounds.c.round.desc()).limit(1)).first()
-            return _round_from(row) if row else None
+        return self._last_round(review_id, round_)
 
     def known_before(self, review_id: int, round_: int) -> Round | None:
         """Return the last question before this round that anybody was mailed or decided on, None where there is none."""
@@ -141,8 +138,10 @@ class Reviews:
             history.c.round == rounds.c.round,
             history.c.what.in_(DECISIONS.values()),
         )
-        known = or_(rounds.c.was_mailed, decided.exists())
-        earlier = select(rounds).where(rounds.c.review_id == review_id, rounds.c.round < round_, known)
+        return self._last_round(review_id, round_, or_(rounds.c.was_mailed, decided.exists()))
+
+    def _last_round(self, review_id: int, before: int, *which: Any) -> Round | None:
+        earlier = select(rounds).where(rounds.c.review_id == review_id, rounds.c.round < before, *which)
         with self._database.read() as connection:
             row = connection.execute(earlier.order_by(rounds.c.round.desc()).limit(1)).first()
             return _round_from(row) if row else None

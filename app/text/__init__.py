@@ -8,7 +8,7 @@ Nothing here raises for any text it is given.
 from __future__ import annotations
 
 from app.text.cells import BOM, csv_line
-from app.text.clean import clean, disarmed, plain, quote, shortened, unusual
+from app.text.clean import clean, disarmed, person, plain, quote, shortened, unusual
 from app.text.diff import diff_blocks
 from app.text.how_to_test import parted
 from app.text.markdown import markdown_html, markdown_text
@@ -29,6 +29,7 @@ __all__ = [
     "markdown_html",
     "markdown_text",
     "parted",
+    "person",
     "plain",
     "quote",
     "shortened",

@@ -56,6 +56,11 @@ def plain(value: str, limit: int | None = None) -> str:
     return line if limit is None else shortened(line, limit)
 
 
+def person(login: str, limit: int | None = None) -> str:
+    """Return a login at GitHub as people say it: one clean line, without the "[bot]" of a program's."""
+    return plain(login, limit).removesuffix("[bot]")
+
+
 def shortened(text: str, limit: int) -> str:
     """Return at most so many characters, the last one a "…" where something is missing."""
     return text if len(text) <= limit else cut(text, limit - 1).rstrip() + "…"

@@ -1,7 +1,8 @@
 """The daily digest: on working days at DIGEST_AT, what waits for each reviewer, in one letter.
 
 A timer makes the letters. It may come late, but never on another day, and the letter's key is the reviewer and the
-day: there are never two, not even beside the list of day one. It runs at the worker's start too, so that a new DIGEST_AT counts from then on.
+day: there are never two, not even beside the list of day one. It runs at the worker's start too, so that a new
+DIGEST_AT counts from then on.
 """
 
 from __future__ import annotations
