@@ -135,8 +135,8 @@ def test_what_cannot_be_seen_is_said_first_and_an_empty_file_is_not(world: World
     )
     world.settle()
     for part in seen(world):
-        assert "What changed inside one file cannot be shown (logo.png)" in part
-        assert "how machines build and check the code (.github/workflows/ci.yml)" in part
+        assert "What changed inside one file can’t be shown (logo.png)" in part
+        assert "how the code is built and tested (.github/workflows/ci.yml)" in part
         assert part.index("Good to know first") < part.index("Customers asked for them.")
 
 
@@ -273,9 +273,9 @@ def test_checks_are_said_where_they_were_seen_before(world_on_both: World) -> No
     world.settle()
     assert checks_of(world) == []
     for branch, status, conclusion, words in (
-        ("two", "completed", "failure", "Red: build"),
+        ("two", "completed", "failure", "Failing: build"),
         ("three", "in_progress", None, "Still running: build"),
-        ("four", "completed", "success", "All green"),
+        ("four", "completed", "success", "All passed"),
     ):
         world.github.set_check(None, world.commit(branch), "build", status, conclusion)
         world.github.open_pull_request(SHOP, branch)
@@ -308,7 +308,7 @@ def test_where_they_are_waited_for_they_are_read_once(
     world.github.set_check(None, world.commit("gift-cards"), "build")
     world.github.open_pull_request(SHOP, "gift-cards")
     world.settle()
-    assert "Automatic checks:  All green" in world.inbox.mails[-1].text
+    assert "Automatic checks:  All passed" in world.inbox.mails[-1].text
     assert len(checks_of(world)) == 1
     world.stop()
 

@@ -220,7 +220,7 @@ def test_question_shows_what_she_must_know(desk: Desk) -> None:
         "acme/shop #12",
         "gift-cards",
         "development",
-        "A small change: 12 lines in 1 file",
+        "Small: 12 lines in 1 file",
         "shop/cards.py",
         "today at 13:00",
         "See the code",

@@ -489,15 +489,15 @@ def test_today_begins_at_the_readers_midnight() -> None:
 @pytest.mark.parametrize(
     "additions,deletions,changed_files,words",
     [
-        (10, 2, 2, "A small change: 12 lines in 2 files"),
-        (1, 0, 1, "A small change: 1 line in 1 file"),
-        (50, 0, 5, "A small change: 50 lines in 5 files"),
-        (51, 0, 5, "A medium-sized change: 51 lines in 5 files"),
-        (6, 0, 6, "A medium-sized change: 6 lines in 6 files"),
-        (1204, 0, 3, "A large change: 1,204 lines in 3 files"),
-        (1501, 0, 3, "A very large change: 1,501 lines in 3 files"),
-        (9, 0, 101, "A very large change: 9 lines in 101 files"),
-        (0, 0, 2, "A small change: 2 files, no lines of text"),
+        (10, 2, 2, "Small: 12 lines in 2 files"),
+        (1, 0, 1, "Small: 1 line in 1 file"),
+        (50, 0, 5, "Small: 50 lines in 5 files"),
+        (51, 0, 5, "Medium: 51 lines in 5 files"),
+        (6, 0, 6, "Medium: 6 lines in 6 files"),
+        (1204, 0, 3, "Large: 1,204 lines in 3 files"),
+        (1501, 0, 3, "Very large: 1,501 lines in 3 files"),
+        (9, 0, 101, "Very large: 9 lines in 101 files"),
+        (0, 0, 2, "Small: 2 files, no lines of text"),
         (0, 0, 0, "No files changed"),
     ],
 )
@@ -520,10 +520,10 @@ def test_count_knows_one_from_many() -> None:
     "state, names, words",
     [
         ("none", (), ""),
-        ("green", (), "All green"),
+        ("green", (), "All passed"),
         ("pending", ("build",), "Still running: build"),
-        ("red", ("build", "lint", "e2e"), "Red: build, lint, e2e"),
-        ("red", ("a", "b", "c", "d", "e"), "Red: a, b, c and 2 more"),
+        ("red", ("build", "lint", "e2e"), "Failing: build, lint, e2e"),
+        ("red", ("a", "b", "c", "d", "e"), "Failing: a, b, c and 2 more"),
     ],
 )
 def test_checks_are_said_in_a_line(state: str, names: tuple[str, ...], words: str) -> None:

@@ -30,7 +30,7 @@ _OF_GITHUB = re.compile(
 # So many checks are named.
 MOST_CHECKS = 3
 # Up to so many lines, in up to so many files, a change is called so.
-_SIZES = ((50, 5, "A small change"), (300, 20, "A medium-sized change"), (1500, 100, "A large change"))
+_SIZES = ((50, 5, "Small"), (300, 20, "Medium"), (1500, 100, "Large"))
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
@@ -39,11 +39,11 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def checks_words(state: str, names: Sequence[str]) -> str:
-    """Return what automatic checks say: "All green", "Red: build, lint, e2e and 2 more"; '' where there are none."""
+    """Return what automatic checks say: "All passed", "Failing: build, lint, e2e and 2 more"; '' where there are none."""
     if state in ("pending", "red"):
         more = f" and {len(names) - MOST_CHECKS} more" if len(names) > MOST_CHECKS else ""
-        return f"{'Red' if state == 'red' else 'Still running'}: {', '.join(names[:MOST_CHECKS])}{more}"
-    return "All green" if state == "green" else ""
+        return f"{'Failing' if state == 'red' else 'Still running'}: {', '.join(names[:MOST_CHECKS])}{more}"
+    return "All passed" if state == "green" else ""
 
 
 def why_not(hold: str | None) -> str:
@@ -84,11 +84,11 @@ def _date(day: date, with_year: bool) -> str:
 
 
 def size_words(*, additions: int, deletions: int, changed_files: int) -> str:
-    """Return how large a change is: "A small change: 12 lines in 2 files". Named, since three numbers mix up."""
+    """Return how large a change is: "Small: 12 lines in 2 files". Named, since three numbers mix up."""
     lines = additions + deletions
     if not changed_files:
         return "No files changed"
     fitting = (name for most, files, name in _SIZES if lines <= most and changed_files <= files)
-    size = next(fitting, "A very large change")
+    size = next(fitting, "Very large")
     where = count(changed_files, "file")
     return f"{size}: {count(lines, 'line')} in {where}" if lines else f"{size}: {where}, no lines of text"
