@@ -23,7 +23,7 @@ log = logging.getLogger("qa-gate.webhook")
 LARGEST = 25 * 1024 * 1024
 TOO_LARGE = "The body is larger than 25 MB, which no webhook of GitHub's is."
 _DELIVERY = re.compile(r"[!-~]{1,64}")
-_EVENT = re.compile(r"[a-z_]{1,64}")
+_EVENT = re.compile(r"[a-z0-9_]{1,64}")
 
 
 class _Bad(Exception):

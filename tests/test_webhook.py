@@ -7,6 +7,7 @@ import hmac
 import io
 import json
 import logging
+import lzma
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,6 +37,13 @@ def sign(body: bytes) -> str:
 
 def real(name: str) -> bytes:
     return (PAYLOADS / f"{name}.json").read_bytes()
+
+
+def every_example() -> Iterator[tuple[str, bytes]]:
+    """Event and body of each example payload that octokit publishes."""
+    packed = (PAYLOADS / "webhooks-examples.json.xz").read_bytes()
+    for event, examples in json.loads(lzma.decompress(packed)):
+        yield from ((event, json.dumps(example).encode()) for example in examples)
 
 
 def changed(name: str = "pull_request.opened", **changes: Any) -> bytes:
@@ -87,6 +95,26 @@ def post(store: Store) -> Post:
 
 def outcome(answer: TestResponse) -> tuple[int, str]:
     return answer.status_code, (answer.json or {})["outcome"]
+
+
+def test_every_example_payload_of_github_is_answered_with_success(post: Post) -> None:
+    answers = [
+        (event, post(body, event, f"d-{number}").status_code)
+        for number, (event, body) in enumerate(every_example())
+    ]
+    assert len(answers) == 329
+    assert [answer for answer in answers if not 200 <= answer[1] < 300] == []
+
+
+@pytest.mark.parametrize("event", ["projects_v2_item", "x1", "2fa_enforced", "a" * 64])
+def test_an_event_may_have_any_name_that_github_could_give(post: Post, event: str) -> None:
+    answer = post(b'{"action": "v2_edited"}', event)
+    assert outcome(answer) == (202, "not needed")
+
+
+@pytest.mark.parametrize("event", ["", "a b", "a\tb", "a" * 65, "pull_request;", "é"])
+def test_what_is_no_events_name_is_refused(post: Post, event: str) -> None:
+    assert post(b"{}", event).status_code == 400
 
 
 def refusal(answer: TestResponse) -> tuple[int, str]:

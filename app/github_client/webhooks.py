@@ -34,7 +34,7 @@ from app.github_client.fields import (
 from app.review import Seen, words_digest
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
-_ACTION = re.compile(r"[a-z_]{1,64}")
+_ACTION = re.compile(r"[a-z0-9_]{1,64}")
 # Of a deployment that can be tried one day.
 _RUNNING = ("queued", "pending", "in_progress", "waiting")
 _HEADS = "refs/heads/"
