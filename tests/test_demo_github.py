@@ -1645,3 +1645,106 @@ def test_it_is_quick(github: PretendGitHub, repo: Repo, raw: Ask) -> None:
         github.commit(repo, letter, {letter: "x\n"})
     assert min(took(lambda letter=letter: github.open_pull_request(repo, letter)) for letter in "abc") < 0.05  # type: ignore[misc]
     assert min(took(lambda: raw("GET", PULL)) for _ in range(5)) < 0.02
+
+
+# --- What GitHub does by itself, and what it refuses for good -------------------------------------------------
+
+
+def test_histories_that_share_nothing_cannot_be_compared_opened_or_merged(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    other = github.commit(repo, "other", {"other.py": "other\n"}, start_from="")
+    with pytest.raises(Refusal, match="no history in common"):
+        github.open_pull_request(repo, "other")
+    github.force_push(repo, "coupons", other)
+    assert ask("GET", f"/repos/acme/shop/compare/development...{other}").status == 404
+    ask("GET", PULL)
+    assert ask("GET", PULL).body["mergeable_state"] == "dirty"
+
+
+@pytest.mark.parametrize("method, signed", [("merge", True), ("squash", True), ("rebase", False)])
+def test_github_signs_the_merges_that_it_makes_and_no_rebase(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask, method: str, signed: bool
+) -> None:
+    made = ask("GET", f"/repos/acme/shop/commits/{github.merge_as('kim', number, method=method)}").body
+    assert made["commit"]["verification"]["verified"] is signed
+    assert (made["committer"]["login"] == "web-flow") is signed
+    by_hand = github.commit(repo, "development", {"by_hand.py": "by hand\n"})
+    unsigned = ask("GET", f"/repos/acme/shop/commits/{by_hand}").body
+    assert not unsigned["commit"]["verification"]["verified"]
+
+
+def test_a_pull_request_is_merged_by_itself_in_the_name_of_whoever_wished_it(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    with pytest.raises(Refusal, match="clean status"):
+        github.enable_auto_merge(number, by="kim")
+    github.protect(repo, "development", [GATE])
+    github.enable_auto_merge(number, by="kim", method="squash")
+    assert ask("GET", PULL).body["auto_merge"]["merge_method"] == "squash"
+    said = {"state": "success", "context": GATE}
+    ask("POST", f"/repos/acme/shop/statuses/{github.pull(number).head_sha}", said)
+    merged = ask("GET", PULL).body
+    assert (merged["merged"], merged["merged_by"]["login"]) == (True, "kim")
+
+
+def test_a_merge_queue_and_an_archive_refuse_in_githubs_words(
+    github: PretendGitHub, repo: Repo, number: int, ask: Ask
+) -> None:
+    github.protect(repo, "development", queue=True)
+    refused = ask("PUT", f"{PULL}/merge", {})
+    assert (refused.status, refused.message) == (405, "Changes must be made through the merge queue")
+    repo.archived = True
+    refused = ask("POST", "/repos/acme/shop/issues/1/comments", {"body": "Hello"})
+    assert (refused.status, refused.message) == (403, "Repository was archived so is read-only.")
+    assert ask("GET", "/repos/acme/shop").body["archived"] is True
+
+
+def test_what_is_based_on_a_branch_that_was_merged_and_deleted_is_retargeted(
+    github: PretendGitHub, repo: Repo, number: int
+) -> None:
+    github.commit(repo, "upper", {"upper.py": "upper\n"}, start_from="coupons")
+    upper = github.open_pull_request(repo, "upper", "coupons")
+    repo.delete_branch_on_merge = True
+    github.merge_as("kim", number)
+    assert (github.pull(upper).base, github.pull(upper).state) == ("development", "open")
+    (edited,) = (one for one in github.deliveries if one.action == "edited")
+    assert edited.payload["changes"]["base"]["ref"] == {"from": "coupons"}
+
+
+# --- Faults that last ----------------------------------------------------------------------------------------
+
+
+def test_a_fault_may_last_until_it_is_lifted(github: PretendGitHub, number: int, raw: Ask) -> None:
+    fault = github.fail("GET", "/pulls/1$", 404, times=None)
+    assert [raw("GET", PULL).status for _ in range(3)] == [404] * 3
+    fault.lift()
+    assert raw("GET", PULL).status == 200
+    assert fault.met == 3
+
+
+def test_silence_lasts_until_it_is_lifted_and_stops_nobody_else(
+    github: PretendGitHub, number: int, raw: Ask
+) -> None:
+    fault = github.silence("GET", "/pulls/1$")
+    with pytest.raises(requests.Timeout):
+        requests.get(f"{github.url}{PULL}", headers={"Authorization": f"token {TOKEN}"}, timeout=0.2)
+    assert raw("GET", "/repos/acme/shop/pulls").status == 200
+    fault.lift()
+    assert raw("GET", PULL).status == 200
+
+
+def test_a_slow_answer_is_the_true_one(github: PretendGitHub, number: int, raw: Ask) -> None:
+    github.slow("GET", "/pulls/1$", 0.2)
+    began = time.monotonic()
+    assert raw("GET", PULL).body["number"] == 1
+    assert time.monotonic() - began >= 0.2
+
+
+def test_an_answer_may_break_off_after_its_work_was_done(
+    github: PretendGitHub, number: int, raw: Ask
+) -> None:
+    github.cut("PUT", "/merge$")
+    with pytest.raises(requests.RequestException):
+        raw("PUT", f"{PULL}/merge", {})
+    assert github.pull(number).merged

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -221,3 +223,49 @@ def test_mail_without_html_shows_its_text(inbox: PretendInbox) -> None:
     mail: Mail = inbox.mails[0]
     assert (mail.preview, mail.links) == ("Only words", [])
     assert "Only\n\nwords" in get(inbox, "/mails/1")
+
+
+# --- Faults of other kinds -----------------------------------------------------------------------------------
+
+
+def test_a_fault_may_last_until_it_is_lifted(inbox: PretendInbox) -> None:
+    fault = inbox.fail(
+        302, headers={"Location": "http://127.0.0.1:9/"}, message="<p>Sign in.</p>", times=None
+    )
+    for _ in range(3):
+        with pytest.raises(urllib.error.URLError):
+            post(inbox, request())
+    fault.lift()
+    assert post(inbox, request())[0] == 200
+    assert (fault.met, len(inbox.mails)) == (3, 1)
+
+
+def test_silence_lasts_until_it_is_lifted_and_may_come_after_the_mail_was_taken(inbox: PretendInbox) -> None:
+    fault = inbox.silence(after=True)
+    with pytest.raises(TimeoutError):
+        urllib.request.urlopen(
+            urllib.request.Request(
+                f"{inbox.url}/v2/email/outbound-emails",
+                json.dumps(request()).encode(),
+                {"Authorization": SIGNED},
+                method="POST",
+            ),
+            timeout=0.2,
+        )
+    fault.lift()
+    assert post(inbox, request())[0] == 200
+    assert len(inbox.mails) == 2
+
+
+def test_a_slow_answer_is_the_true_one(inbox: PretendInbox) -> None:
+    inbox.slow(0.2)
+    began = monotonic()
+    assert post(inbox, request())[0] == 200
+    assert monotonic() - began >= 0.2
+
+
+def test_an_answer_may_break_off_after_the_mail_was_taken(inbox: PretendInbox) -> None:
+    inbox.cut()
+    with pytest.raises((http.client.IncompleteRead, ValueError)):
+        post(inbox, request())
+    assert len(inbox.mails) == 1

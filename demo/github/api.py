@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from flask import Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from demo.github import marks, pull_shapes, rules, shapes
+from demo.github import marks, merging, pull_shapes, rules, shapes
 from demo.github.front import Front, find_repository, need
 from demo.github.shapes import Json
 from demo.github.state import Protection, Refusal, Repo
@@ -40,7 +40,12 @@ class Routes:
                 repo = find_repository(self.world, owner, name, repository_id)
                 for right in rights:
                     need(self.world, right)
-                return as_response(view(repo, **rest))
+                if repo.archived and method != "GET":
+                    raise Refusal(403, "Repository was archived so is read-only.")
+                answer = as_response(view(repo, **rest))
+                if method != "GET":
+                    merging.merge_what_is_ready(self.world, repo)
+                return answer
 
         for start in ("/repos/<owner>/<name>", "/repositories/<int:repository_id>"):
             self.front.app.add_url_rule(start + rule, f"{method} {start}{rule}", answer, methods=[method])

@@ -19,6 +19,7 @@ import jwt
 from flask import Flask, Response, g, request
 from werkzeug.http import http_date
 
+from demo.faults import Fault
 from demo.github.state import Person, Refusal, Repo
 from demo.github.world import World
 
@@ -39,17 +40,14 @@ class Call:
     at: datetime
 
 
-@dataclass(eq=False)
-class Failure:
-    """An answer on order: for the next `times` requests that fit."""
+@dataclass(eq=False, kw_only=True)
+class Failure(Fault):
+    """An answer on order for the requests that fit."""
 
     method: str
     path: re.Pattern[str]
-    status: int | None
     body: Any
     headers: dict[str, str]
-    times: int
-    after: bool
 
 
 @dataclass(eq=False)
@@ -59,7 +57,8 @@ class Front:
     user: Person
     on_call: OnCall | None = None
     calls: list[Call] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)  # those that are not over
+    ordered: list[Failure] = field(default_factory=list)  # all there ever were
     installation_tokens: dict[str, datetime] = field(default_factory=dict)
     used: int = 0  # of this hour's requests
 
@@ -80,7 +79,9 @@ class Front:
         g.failure = self._take_failure()
         self._phase("before")
         if g.failure and not g.failure.after:
-            return self._as_ordered(g.failure)
+            g.failure.wait()
+            if not g.failure.true:
+                return self._as_ordered(g.failure)
         with self.world.lock:
             self.used += 1
             self._authenticate()
@@ -94,11 +95,10 @@ class Front:
 
     def _take_failure(self) -> Failure | None:
         with self.world.lock:
+            self.failures = [failure for failure in self.failures if not failure.is_over]
             for failure in self.failures:
                 if failure.method in ("*", request.method) and failure.path.search(request.path):
-                    failure.times -= 1
-                    if failure.times <= 0:
-                        self.failures.remove(failure)
+                    failure.take()
                     return failure
         return None
 
@@ -110,6 +110,12 @@ class Front:
         text = body if isinstance(body, str) else json.dumps(body)
         kind = "text/html" if isinstance(body, str) else "application/json; charset=utf-8"
         return Response(text, failure.status or 500, failure.headers, content_type=kind)
+
+    def _cut(self, response: Response) -> None:
+        """Promise the whole body and send half of it; the server hangs up after every answer."""
+        whole = response.data
+        response.data = whole[: len(whole) // 2]
+        response.headers["Content-Length"] = str(len(whole))
 
     def _authenticate(self) -> None:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
@@ -168,9 +174,12 @@ class Front:
             return response
         failure = g.get("failure")
         if failure and failure.after:
-            response = self._as_ordered(failure)
+            failure.wait()
+            response = response if failure.true or failure.cut else self._as_ordered(failure)
         lost = g.get("lost", False)
         self._dress(response)
+        if failure and failure.cut:
+            self._cut(response)
         with self.world.lock:
             body = request.get_json(silent=True) if request.data else None
             status, query = None if lost else response.status_code, request.query_string.decode()

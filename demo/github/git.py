@@ -101,7 +101,7 @@ class Git:
         return self._changes(old, new)
 
     def merge(self, ours: str, theirs: str) -> str | None:
-        """Return the tree of a merge of two commits, None when they clash."""
+        """Return the tree of a merge of two commits, None when they clash or share no history."""
         return self._merge(ours, theirs)
 
     def base(self, one: str, two: str) -> str | None:
@@ -200,6 +200,8 @@ class Git:
         return tuple(_files(raw.decode(errors="replace").split("\0")[:-1], patches))
 
     def _merge(self, ours: str, theirs: str) -> str | None:
+        if self.base(ours, theirs) is None:
+            return None
         answer = _run(self.path, "merge-tree", "--write-tree", ours, theirs)
         if answer.returncode > 1:
             raise RuntimeError(answer.stderr.decode())

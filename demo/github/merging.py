@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from demo.github import pulls, rules
-from demo.github.git import Signature
-from demo.github.state import METHODS, Person, Pull, Refusal
+from demo.github import events, pulls, rules
+from demo.github.state import METHODS, AutoMerge, Person, Pull, Refusal, Repo
 from demo.github.world import World
 
 _SWITCHED_OFF = {
@@ -35,6 +34,8 @@ def merge(
 ) -> str:
     """Merge a pull request; return the new commit. around: as an admin, past the branch's protection."""
     _refuse_if_not_possible(pull, sha, method)
+    if rules.protection_of(pull).queue and not around:
+        raise Refusal(405, "Changes must be made through the merge queue")
     if not around or rules.protection_of(pull).enforce_admins:
         _refuse_if_protected(pull)
     if not workflows and any(one.path.startswith(".github/workflows/") for one in rules.files_of(pull)):
@@ -43,8 +44,35 @@ def merge(
     after = _MAKE[method](_Wish(world, pull, who, title, message))
     if after is None:
         raise Refusal(405, "Pull Request is not mergeable")
+    if method != "rebase":
+        _sign(world, after)
     pulls.merged_into_base(world, pull, before, after, who)
     return after
+
+
+def _sign(world: World, sha: str) -> None:
+    """Sign a commit that GitHub has made itself; those of a rebase it signs not."""
+    if world.signs:
+        world.signed.add(sha)
+
+
+def enable_auto_merge(world: World, pull: Pull, who: Person, method: str) -> None:
+    """Let a pull request be merged by itself, in this person's name, once its base's rules are kept.
+
+    https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/incorporating-changes-from-a-pull-request/automatically-merging-a-pull-request
+    """
+    if rules.mergeable_state(pull) == "clean":
+        raise Refusal(422, "Pull request is in clean status")
+    pull.auto_merge, pull.updated_at = AutoMerge(who, method), world.now()
+    events.pull_request(world, pull, "auto_merge_enabled", who)
+
+
+def merge_what_is_ready(world: World, repo: Repo) -> None:
+    """Merge every pull request that was to be merged by itself, and now can be."""
+    for pull in list(repo.pulls.values()):
+        wish = pull.auto_merge
+        if pull.open and wish and rules.mergeable_state(pull) in ("clean", "unstable"):
+            merge(world, pull, wish.by, method=wish.method)
 
 
 def _refuse_if_not_possible(pull: Pull, sha: str | None, method: str) -> None:
@@ -121,7 +149,7 @@ def _rebase(wish: _Wish) -> str | None:
         tree = _picked(world, pull, tip, sha)
         if tree is None:
             return None
-        committer = Signature("GitHub", "noreply@github.com", world.now())
+        committer = world.signature(wish.who)
         tip = git.write("refs/rebase", (tip,), tree, data.message, data.author, committer)
     git.move(pull.base, tip)
     return tip
@@ -162,4 +190,5 @@ def update_branch(world: World, pull: Pull, expected: str | None, who: Person) -
     after = git.write(
         f"refs/heads/{pull.head}", parents, tree, text, world.signature(who), world.github_signature()
     )
+    _sign(world, after)
     pulls.moved(world, pull.head_repo, pull.head, before, after, who)

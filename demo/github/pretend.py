@@ -219,6 +219,13 @@ class PretendGitHub(Served):
             who, pull = self.world.person(login), self.pull(number, repo)
             return merging.merge(self.world, pull, who, method=method, around=admin)
 
+    def enable_auto_merge(
+        self, number: int, by: str = "sam", method: str = "merge", *, repo: Repo | str | None = None
+    ) -> None:
+        """Let GitHub merge by itself, in a person's name, as soon as the base's rules are kept."""
+        with self.world.lock:
+            merging.enable_auto_merge(self.world, self.pull(number, repo), self.world.person(by), method)
+
     def review_as(
         self,
         login: str,
@@ -232,6 +239,7 @@ class PretendGitHub(Served):
         with self.world.lock:
             who, pull = self.world.person(login), self.pull(number, repo)
             marks.add_review(self.world, pull, who, event, body, None)
+            merging.merge_what_is_ready(self.world, pull.repo)
 
     def load_payload(self, payload: dict[str, Any], base: str | None = None) -> tuple[int, dict[str, Any]]:
         """Make the pull request of a real webhook payload; return its number and the payload with our SHAs."""
@@ -252,6 +260,7 @@ class PretendGitHub(Served):
         with self.world.lock:
             home, done = self.repo(repo), conclusion if status == "completed" else None
             marks.set_check(self.world, home, sha, name, status, done, home.owner)
+            merging.merge_what_is_ready(self.world, home)
 
     def set_status(
         self, repo: Repo | str | None, sha: str, state: str, context: str = "ci", by: str = "sam", **more: str
@@ -260,6 +269,7 @@ class PretendGitHub(Served):
         with self.world.lock:
             said = {"state": state, "context": context, **more}
             marks.set_status(self.world, self.repo(repo), sha, said, self.world.person(by))
+            merging.merge_what_is_ready(self.world, self.repo(repo))
 
     def protect(
         self,
@@ -270,14 +280,15 @@ class PretendGitHub(Served):
         approvals: int = 0,
         app_id: int | None = None,
         enforce_admins: bool = False,
+        queue: bool = False,
     ) -> None:
         """Protect a branch; app_id: the contexts count only when this App set them.
 
-        enforce_admins: nobody merges around it, not even an admin.
+        enforce_admins: nobody merges around it, not even an admin. queue: it has a merge queue, which alone merges.
         """
         with self.world.lock:
             checks: dict[str, int | None] = dict.fromkeys(required_contexts, app_id)
-            self.repo(repo).protections[branch] = Protection(checks, strict, approvals, enforce_admins)
+            self.repo(repo).protections[branch] = Protection(checks, strict, approvals, enforce_admins, queue)
 
     def add_deployment(
         self, repo: Repo | str | None, sha: str, environment: str, url: str, state: str = "success"

@@ -95,9 +95,17 @@ def pull_simple(world: World, pull: Pull) -> Json:
         "base": _side(world, pull.repo.owner, pull.repo, pull.base, pull.base_sha),
         "_links": {name: {"href": url} for name, url in links.items()},
         "author_association": pull.association,
-        "auto_merge": None,
+        "auto_merge": _auto_merge(world, pull),
         "active_lock_reason": None,
     }
+
+
+def _auto_merge(world: World, pull: Pull) -> Json | None:
+    wish = pull.auto_merge
+    if wish is None:
+        return None
+    named = {"commit_title": pull.title, "commit_message": pull.body or ""}
+    return {"enabled_by": person(world, wish.by), "merge_method": wish.method, **named}
 
 
 def _merge_commit(pull: Pull) -> str | None:

@@ -63,6 +63,8 @@ def open_pull(
         raise invalid("PullRequest", "head")
     if repo.git.contains(tip, sha):
         raise _custom(f"No commits between {base} and {head}")
+    if repo.git.base(tip, sha) is None:
+        raise _custom(f"The {head} branch has no history in common with {base}")
     _refuse_second(repo, head_repo, head, base)
     number = number or repo.next_number
     repo.next_number = max(repo.next_number, number + 1)
@@ -234,11 +236,27 @@ def _head_moved(world: World, pull: Pull, after: str | None, who: Person) -> Non
 
 def _base_moved(world: World, pull: Pull, before: str | None, after: str | None, who: Person) -> None:
     if after is None:
-        close(world, pull, who)
+        _base_deleted(world, pull, who)
     elif pull.repo.git.contains(after, pull.head_sha):
         merged(
             world, pull, after, before or pull.base_sha, who
         )  # its commits are in the base now, by whatever way
+
+
+def _base_deleted(world: World, pull: Pull, who: Person) -> None:
+    """Retarget what was based on a branch that was merged and then deleted, to where that went; close what cannot be.
+
+    https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/proposing-changes-to-your-work-with-pull-requests/about-branches#working-with-branches
+    """
+    ways = [
+        other
+        for other in pull.repo.pulls.values()
+        if other.merged and other.head_repo is pull.repo and other.head == pull.base
+    ]
+    try:
+        retarget(world, pull, ways[-1].base if ways else "", who)
+    except Refusal:
+        close(world, pull, who)
 
 
 def merged(world: World, pull: Pull, sha: str, base_before: str, who: Person) -> None:

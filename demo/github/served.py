@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Any, Self
 
+from demo.faults import lift_all
 from demo.github.api import RepositoryApi, Routes
 from demo.github.app_api import AppApi
 from demo.github.front import LIMIT, Call, Failure, Front, OnCall
@@ -58,6 +60,7 @@ class Served:
 
     def stop(self) -> None:
         """Stop serving and sending; what is known stays, and `start` serves it again."""
+        lift_all(self.front.ordered)
         server, self._server = self._server, None
         if server is not None:
             server.stop()
@@ -94,16 +97,51 @@ class Served:
         status: int | None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-        times: int = 1,
+        times: int | None = 1,
         after: bool = False,
-    ) -> None:
+    ) -> Failure:
         """Answer the next calls that fit (method or "*", regex searched in the path) with this status.
 
-        status None closes the connection without an answer. after: the work is done first.
+        status None closes the connection without an answer. after: the work is done first. times None: until the
+        failure, which is returned, is lifted.
         """
-        failure = Failure(method, re.compile(path), status, body, dict(headers or {}), times, after)
+        given = dict(headers or {})
+        return self._order(
+            Failure(status, times, after, method=method, path=re.compile(path), body=body, headers=given)
+        )
+
+    def slow(self, method: str, path: str, seconds: float, times: int | None = None) -> Failure:
+        """Give the true answer to calls that fit so many seconds late, until lifted."""
+        return self._order(
+            Failure(
+                None,
+                times,
+                delay=seconds,
+                true=True,
+                method=method,
+                path=re.compile(path),
+                body=None,
+                headers={},
+            )
+        )
+
+    def silence(self, method: str, path: str, times: int | None = None, after: bool = False) -> Failure:
+        """Take calls that fit and never answer them, until lifted; after: their work is done."""
+        return self._order(
+            Failure(None, times, after, inf, method=method, path=re.compile(path), body=None, headers={})
+        )
+
+    def cut(self, method: str, path: str, times: int | None = 1) -> Failure:
+        """Do the work of calls that fit, and break off in the midst of their true answer."""
+        return self._order(
+            Failure(200, times, True, cut=True, method=method, path=re.compile(path), body=None, headers={})
+        )
+
+    def _order(self, failure: Failure) -> Failure:
         with self.world.lock:
             self.front.failures.append(failure)
+            self.front.ordered.append(failure)
+        return failure
 
     def use_up_rate_limit(self, left: int = 0) -> None:
         """Leave so many of this hour's 5,000 requests."""

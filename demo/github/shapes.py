@@ -133,7 +133,7 @@ def repository(world: World, repo: Repo) -> Json:
     """Write a "repository", as pull requests and webhooks carry it."""
     html = repo_html(world, repo)
     has = "has_issues has_projects has_downloads has_wiki".split()
-    lacks = "has_pages has_discussions archived disabled is_template web_commit_signoff_required".split()
+    lacks = "has_pages has_discussions disabled is_template web_commit_signoff_required".split()
     open_pulls = sum(pull.open for pull in repo.pulls.values())
     return {
         **minimal_repository(world, repo),
@@ -146,6 +146,7 @@ def repository(world: World, repo: Repo) -> Json:
         **dict.fromkeys(["open_issues", "open_issues_count"], open_pulls),
         **dict.fromkeys(has, True),
         **dict.fromkeys(lacks, False),
+        "archived": repo.archived,
         "allow_forking": True,
         "topics": [],
         "visibility": "private" if repo.private else "public",
@@ -169,7 +170,7 @@ def full_repository(world: World, repo: Repo, rights: set[str]) -> Json:
         "allow_merge_commit": "merge" in repo.methods,
         "allow_squash_merge": "squash" in repo.methods,
         "allow_rebase_merge": "rebase" in repo.methods,
-        "allow_auto_merge": False,
+        "allow_auto_merge": True,
         "allow_update_branch": False,
         "delete_branch_on_merge": repo.delete_branch_on_merge,
         "temp_clone_token": None,
@@ -183,7 +184,20 @@ def _git_user(who: Signature) -> Json:
     return {"name": who.name, "email": who.email, "date": time(who.at)}
 
 
-_UNSIGNED = dict.fromkeys(["signature", "payload", "verified_at"])
+def _verification(world: World, sha: str, data: CommitData) -> Json:
+    if sha not in world.signed:
+        return {
+            "verified": False,
+            "reason": "unsigned",
+            **dict.fromkeys(["signature", "payload", "verified_at"]),
+        }
+    return {
+        "verified": True,
+        "reason": "valid",
+        "signature": "-----BEGIN PGP SIGNATURE-----\n\nwsFc\n-----END PGP SIGNATURE-----\n",
+        "payload": f"tree {data.tree}\n",
+        "verified_at": time(data.committer.at),
+    }
 
 
 def _parents(world: World, repo: Repo, data: CommitData, kind: str) -> list[Json]:
@@ -206,7 +220,7 @@ def git_commit(world: World, repo: Repo, sha: str) -> Json:
         "message": data.message,
         "tree": {"sha": data.tree, "url": f"{api}/git/trees/{data.tree}"},
         "parents": _parents(world, repo, data, "git/commits"),
-        "verification": {"verified": False, "reason": "unsigned", **_UNSIGNED},
+        "verification": _verification(world, sha, data),
     }
 
 

@@ -121,6 +121,15 @@ class Protection:
     strict: bool = False
     approvals: int = 0
     enforce_admins: bool = False
+    queue: bool = False  # merges go through a merge queue only
+
+
+@dataclass(eq=False)
+class AutoMerge:
+    """The wish that GitHub merges by itself once nothing is in the way."""
+
+    by: Person
+    method: str
 
 
 @dataclass(eq=False)
@@ -149,6 +158,7 @@ class Pull:
     requested: list[Person] = field(default_factory=list)
     events: list[IssueEvent] = field(default_factory=list)  # oldest first
     labels: list[str] = field(default_factory=list)
+    auto_merge: AutoMerge | None = None
     maintainer_can_modify: bool = True  # of a fork: may the repository's people push to its branch
     asked_about: tuple[str, str, str] | None = None  # base, its tip, head: what `mergeable` was last read for
     test_merges: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -178,6 +188,7 @@ class Repo:
     pushed_at: datetime
     fork_of: Repo | None = None
     deleted: bool = False
+    archived: bool = False  # read-only for everybody
     default_branch: str = "master"
     methods: set[str] = field(default_factory=lambda: set(METHODS))  # those switched on
     delete_branch_on_merge: bool = False

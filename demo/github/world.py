@@ -38,6 +38,8 @@ class World:
     app_key: str | None = None  # the public key, PEM
     app_slug: str = "qa-gate"
     installation_id: int = 1001
+    signs: bool = True  # False: an Enterprise Server that signs nothing
+    signed: set[str] = field(default_factory=set)  # the commits that GitHub made and signed itself
     instant: bool = False  # True: `mergeable` is known at the first read
     rights: set[str] = field(default_factory=lambda: set(RIGHTS))
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -66,6 +68,9 @@ class World:
         return person
 
     def by_email(self, email: str) -> Person | None:
+        """Return whose address this is; GitHub's own belongs to the account web-flow."""
+        if email == self.github_signature().email:
+            return self.person("web-flow")
         return next((person for person in self.people.values() if person.email == email), None)
 
     def add_repository(

@@ -10,27 +10,35 @@ import re
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from demo.faults import Fault, lift_all
 from demo.inbox.mail import Mail
 from demo.inbox.ses import SEND_EMAIL, Refusal, checked_request
 
 
-@dataclass
-class _Failure:
-    """An answer to give instead of the true one; without a status, the connection just ends."""
+@dataclass(eq=False, kw_only=True)
+class Failure(Fault):
+    """An answer to give instead of the true one."""
 
-    status: int | None
-    error_type: str
-    message: str
-    times: int
-    after: bool
+    error_type: str = ""
+    message: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Answered(Exception):
+    """An answer on order, which is none of SES's errors: HTML, a redirect, or half of the true one."""
+
+    def __init__(self, failure: Failure, message_id: str | None) -> None:
+        super().__init__(failure.message)
+        self.failure, self.message_id = failure, message_id
 
 
 class PretendInbox:
@@ -40,7 +48,8 @@ class PretendInbox:
         self.mails: list[Mail] = []
         self.calls = 0
         self._clock = clock
-        self.failures: list[_Failure] = []
+        self.failures: list[Failure] = []  # those that are not over
+        self._ordered: list[Failure] = []
         self._changed = threading.Condition()
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
@@ -54,6 +63,7 @@ class PretendInbox:
 
     def stop(self) -> None:
         """Stop serving; what came stays in `mails`."""
+        lift_all(self._ordered)
         if self._server and self._thread:
             self._server.shutdown()
             self._thread.join()
@@ -67,14 +77,41 @@ class PretendInbox:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def fail(
-        self, status: int | None, error_type: str = "", message: str = "", times: int = 1, after: bool = False
-    ) -> None:
+        self,
+        status: int | None,
+        error_type: str = "",
+        message: str = "",
+        times: int | None = 1,
+        after: bool = False,
+        headers: dict[str, str] | None = None,
+    ) -> Failure:
         """Answer the next calls with this error; None ends the connection without an answer.
 
-        With `after` the mail is taken all the same: its answer is what gets lost.
+        With `after` the mail is taken all the same: its answer is what gets lost. times None: until the failure,
+        which is returned, is lifted. A message that begins with "<" is sent as a page.
         """
+        told = dict(headers or {})
+        return self._order(
+            Failure(status, times, after, error_type=error_type, message=message, headers=told)
+        )
+
+    def slow(self, seconds: float, times: int | None = None) -> Failure:
+        """Give the true answer so many seconds late, until lifted."""
+        return self._order(Failure(None, times, delay=seconds, true=True))
+
+    def silence(self, times: int | None = None, after: bool = False) -> Failure:
+        """Take calls and never answer them, until lifted; after: their mails are taken."""
+        return self._order(Failure(None, times, after, inf))
+
+    def cut(self, times: int | None = 1) -> Failure:
+        """Take the mail, and break off in the midst of the answer."""
+        return self._order(Failure(200, times, True, cut=True))
+
+    def _order(self, failure: Failure) -> Failure:
         with self._changed:
-            self.failures.append(_Failure(status, error_type, message, times, after))
+            self.failures.append(failure)
+            self._ordered.append(failure)
+        return failure
 
     def wait_for(self, wanted: str | Callable[[Mail], bool], timeout: float = 10.0) -> Mail:
         """Return the newest mail that is wanted, waiting for it if need be; a string is looked for in address and subject.
@@ -93,13 +130,17 @@ class PretendInbox:
         with self._changed:
             self.calls += 1
             failure = self._next_failure()
-            if failure is None or failure.after:
-                message_id = self._accept(body, authorization)
-            if failure is None:
-                return message_id
+        if failure is None:
+            return self._accept(body, authorization)
+        message_id = self._accept(body, authorization) if failure.after else None
+        failure.wait()
+        if failure.true:
+            return self._accept(body, authorization)
         if failure.status is None:
             return None
-        raise Refusal(failure.status, failure.error_type, failure.message)
+        if failure.error_type:
+            raise Refusal(failure.status, failure.error_type, failure.message)
+        raise Answered(failure, message_id)
 
     def threads(self) -> list[list[Mail]]:
         """Return the conversations, the newest first, each with its newest mail first."""
@@ -108,20 +149,24 @@ class PretendInbox:
             found.setdefault(mail.thread, []).append(mail)
         return list(found.values())
 
-    def _next_failure(self) -> _Failure | None:
-        if not self.failures:
-            return None
-        failure = self.failures[0]
-        failure.times -= 1
-        if failure.times <= 0:
-            self.failures.pop(0)
-        return failure
+    def _next_failure(self) -> Failure | None:
+        self.failures = [failure for failure in self.failures if not failure.is_over]
+        for failure in self.failures:
+            failure.take()
+            return failure
+        return None
 
     def _accept(self, body: bytes, authorization: str) -> str:
         request = checked_request(body, authorization)
         message_id = f"0107{secrets.token_hex(6)}-{secrets.token_hex(4)}-000000"
         simple = request["Content"]["Simple"]
         headers = {header["Name"]: header["Value"] for header in simple.get("Headers", [])}
+        with self._changed:
+            self._keep(message_id, request, headers)
+        return message_id
+
+    def _keep(self, message_id: str, request: dict[str, Any], headers: dict[str, str]) -> None:
+        simple = request["Content"]["Simple"]
         mail = Mail(
             id=len(self.mails) + 1,
             to=", ".join(request["Destination"]["ToAddresses"]),
@@ -136,7 +181,6 @@ class PretendInbox:
         )
         self.mails.append(mail)
         self._changed.notify_all()
-        return message_id
 
 
 def _matcher(words: str) -> Callable[[Mail], bool]:
@@ -190,6 +234,9 @@ class _Handler(BaseHTTPRequestHandler):
         except Refusal as refusal:
             self._refuse(refusal)
             return
+        except Answered as answered:
+            self._as_ordered(answered)
+            return
         if message_id:
             self._answer(200, "application/json", json.dumps({"MessageId": message_id}))
 
@@ -214,13 +261,24 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"x-amzn-ErrorType": refusal.error_type} if refusal.error_type else {}
         self._answer(refusal.status, "application/json", json.dumps({"message": refusal.message}), headers)
 
+    def _as_ordered(self, answered: Answered) -> None:
+        failure = answered.failure
+        kind = "text/html" if failure.message.startswith("<") else "application/json"
+        body = failure.message if kind == "text/html" else json.dumps({"message": failure.message})
+        if failure.cut:
+            whole = json.dumps({"MessageId": answered.message_id})
+            self._answer(
+                200, "application/json", whole[: len(whole) // 2], {"Content-Length": str(len(whole))}
+            )
+        else:
+            self._answer(failure.status or 500, kind, body, failure.headers)
+
     def _answer(self, status: int, kind: str, body: str, headers: dict[str, str] | None = None) -> None:
         data = body.encode()
         self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
-        self.send_header("Content-Length", str(len(data)))
         self.send_header("Referrer-Policy", "no-referrer")
-        for name, value in (headers or {}).items():
+        for name, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
