@@ -48,7 +48,7 @@ from app.github_client.answers import meaning_of, quote
 from app.github_client.checks import read_checks
 from app.github_client.fields import Odd
 from app.github_client.reading import etag_of, read_change, read_listed, read_pull_request, read_tree
-from app.review import Checks, Choice, Seen, Status, words_digest
+from app.review import Checks, Choice, PullRequest, Seen, Status, words_digest
 from demo.github import PretendGitHub
 from tests.builders import NOON, Clock
 
@@ -519,6 +519,44 @@ def test_the_rest_is_for_trying_again(error: BaseException, seconds: int | None)
     assert isinstance(meant, TryAgain)
     assert meant.after == (None if seconds is None else timedelta(seconds=seconds))
     assert "pw@" not in meant.reason
+
+
+class Buggy(GitHub):
+    """GitHub with a bug of ours in the middle of a call."""
+
+    def __init__(self, url: str, bug: Exception) -> None:
+        super().__init__(url, token="t")
+        self._bug = bug
+
+    def pull_request(self, repository: str, number: int) -> PullRequest:
+        with self._repository(repository) as found:
+            found.get_pull(number)
+            raise self._bug
+
+
+BUGS = [AttributeError("no"), KeyError("no"), TypeError("no"), ValueError("no"), AssertionError("no")]
+
+
+@pytest.mark.parametrize("bug", [*BUGS, RuntimeError("no"), OSError("no")], ids=repr)
+def test_a_bug_of_ours_inside_a_call_stays_a_bug(pretend: PretendGitHub, bug: Exception) -> None:
+    with pytest.raises(type(bug), match="no"):
+        Buggy(pretend.url, bug).pull_request("acme/shop", 1)
+
+
+@pytest.mark.parametrize("body", ["[", "null", "[1]", "7", '"x"', '{"number": "one"}'])
+def test_an_answer_that_breaks_pygithub_is_githubs_trouble(
+    pretend: PretendGitHub, github: GitHub, body: str
+) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: github.pull_request("acme/shop", 1),
+        lambda: github.change("acme/shop", "a" * 40, "b" * 40),
+        lambda: github.find_comment("acme/shop", 1, "x"),
+        lambda: github.say_status("acme/shop", Status("pending", "x", "a" * 40, "qa-gate/development")),
+    ]
+    for call in calls:
+        pretend.fail("*", ".*", 200, body)
+        with pytest.raises(TryAgain):
+            call()
 
 
 def test_the_wait_is_counted_on_githubs_clock() -> None:

@@ -19,7 +19,6 @@ from app.mail import (
     DigestItem,
     Mail,
     Mailer,
-    MailError,
     MailLater,
     MailRefused,
     Request,
@@ -791,10 +790,10 @@ def test_unknown_profile_is_refused(aws: pytest.MonkeyPatch) -> None:
         Mailer(SENDER)
 
 
-def test_error_keeps_nothing_of_the_letter(inbox: PretendInbox) -> None:
+def test_a_letter_of_the_wrong_form_is_a_bug_and_nothing_of_it_is_quoted(inbox: PretendInbox) -> None:
     """botocore quotes what it was given when that has the wrong type; a log of ours must not."""
     wrong: Any = [APPROVE]
-    with pytest.raises(MailError) as error:
+    with pytest.raises(TypeError) as error:
         Mailer(SENDER).send(Mail("lily@example.com", "Subject", wrong, "", None))
     assert APPROVE not in str(error.value)
     assert error.value.__suppress_context__

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
 
 from app.review import Choice, Event, Review, Seen, Signpost, State, next_move
 from app.store import LEASE, Claim, Happening, NewLetter, Overtaken, Recorded, Store, Unavailable
@@ -498,6 +499,17 @@ def test_a_database_that_is_away_is_unavailable(tmp_path: Path) -> None:
     folder.mkdir()
     with pytest.raises(Unavailable):
         Store(f"sqlite:///{folder}").create()
+
+
+@pytest.mark.parametrize(
+    "wrong", ["SELECT x FROM nowhere", "SELEC 1", "INSERT INTO deliveries (id) VALUES ('d')"]
+)
+def test_a_wrong_statement_is_a_bug_and_not_a_database_that_is_away(database_url: str, wrong: str) -> None:
+    store = Store(database_url)
+    store.create()
+    with pytest.raises(DBAPIError), store.database.write() as connection:
+        connection.execute(text(wrong))
+    store.close()
 
 
 def test_a_full_disk_loses_nothing_that_was_acknowledged(sqlite_url: str, clock: Clock) -> None:

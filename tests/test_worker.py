@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from app.review import State
+from app.github_client import GitHub
+from app.review import PullRequest, State
 from app.worker import Worker, backoff, work_once
-from tests.world import World, wait_until
+from tests.world import TOKEN, World, wait_until
 
 
 def test_waits_double_up_to_a_quarter_of_an_hour() -> None:
@@ -75,6 +78,34 @@ def test_what_nobody_expected_is_logged_shown_and_tried_again(
     with world.store.database.write() as connection:
         connection.execute(text("UPDATE reviews SET state = 'waiting'"))
     assert "unexpected" in (world.row().problem or "")
+
+
+class Buggy(GitHub):
+    """GitHub with a bug of ours in the middle of a call."""
+
+    def pull_request(self, repository: str, number: int) -> PullRequest:
+        with self._repository(repository) as found:
+            found.get_pull(number)
+            nothing: Any = None
+            answer: PullRequest = nothing.as_it_should_be
+            return answer
+
+
+def test_a_bug_inside_a_call_to_github_is_logged_with_its_traceback_and_called_one(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.open()
+    world.github.settle()
+    buggy = Buggy(world.github.url, token=TOKEN, clock=world.clock)
+    with caplog.at_level(logging.WARNING):
+        while work_once(replace(world.gate, github=buggy)):
+            pass
+    assert "as_it_should_be" in caplog.text
+    assert "Traceback" in caplog.text
+    assert "did not answer" not in caplog.text
+    assert "unexpected" in (world.row().problem or "")
+    world.pass_(minutes=1)
+    assert world.row().state is State.WAITING
 
 
 def test_the_database_being_away_stops_no_thread(

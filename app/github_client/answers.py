@@ -16,11 +16,12 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from traceback import walk_tb
 from typing import Any, Literal
 
 import jwt
 import requests
-from github import BadAttributeException, GithubException
+from github import BadAttributeException, GithubException, IncompletableObject
 
 from app.github_client.fields import Odd, one_line
 
@@ -40,21 +41,8 @@ Kind = Literal[
     "other",
 ]
 
-# Everything that PyGithub and what is beneath it raise when a call fails or its answer is strange.
-FAILURES = (
-    GithubException,
-    BadAttributeException,
-    requests.RequestException,
-    jwt.PyJWTError,
-    Odd,
-    OSError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
+# What says by its class that GitHub, or the way to it, failed.
+FAILURES = (GithubException, BadAttributeException, requests.RequestException, jwt.PyJWTError, Odd)
 
 # A state that passes by itself in seconds.
 SOON = timedelta(seconds=5)
@@ -63,6 +51,7 @@ SLOW_DOWN = timedelta(seconds=60)
 # GitHub's limits are by the hour; nothing longer can be meant.
 LONGEST_WAIT = timedelta(hours=1)
 LONGEST_QUOTE = 200
+ODD_ANSWER = "GitHub did not answer in a way that can be understood."
 
 _LIMIT = re.compile(r"rate limit|abuse detection|request again later|wait a few minutes", re.I)
 _SECRET = re.compile(r"gh[a-z]_\w|github_pat_|://[^/\s]*@|bearer\s|token=", re.I)
@@ -131,9 +120,23 @@ class Moved(GitHubError):
     """The head is another commit by now."""
 
 
+def is_githubs(error: BaseException) -> bool:
+    """Tell whether GitHub, or the way to it, failed; everything else is a bug of ours.
+
+    On an answer of another shape than it expects PyGithub raises whatever Python does (AttributeError, TypeError, ...):
+    then it is among the frames of the traceback. It never calls back into our code.
+    """
+    if isinstance(error, FAILURES):
+        return True
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    return any(module.partition(".")[0] == "github" for module in modules)
+
+
 def meaning_of(error: BaseException, now: datetime) -> GitHubError:
-    """Return what one of FAILURES means; `now` serves where the answer has no Date of its own."""
+    """Return what a failure of GitHub's means; `now` serves where the answer has no Date of its own."""
     match error:
+        case IncompletableObject():  # PyGithub's own, with a made-up status
+            return TryAgain(ODD_ANSWER)
         case GithubException():
             return _by_status(error, now)
         case requests.exceptions.InvalidHeader() | UnicodeEncodeError():
@@ -147,7 +150,7 @@ def meaning_of(error: BaseException, now: datetime) -> GitHubError:
         case Odd():
             return TryAgain(f"GitHub did not answer as it should: {error}.")
         case _:
-            return TryAgain("GitHub did not answer in a way that can be understood.")
+            return TryAgain(ODD_ANSWER)
 
 
 def quote(data: Any) -> str:

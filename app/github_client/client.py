@@ -22,7 +22,7 @@ from app.github_client.branches import Branches
 from app.github_client.checks import OWN_PREFIX, read_checks
 from app.github_client.connection import Answer, call, insist
 from app.github_client.deployments import read_deployments, read_try_url
-from app.github_client.fields import MOST_ID, integer, items
+from app.github_client.fields import MOST_ID, integer, items, words
 from app.github_client.reading import (
     Listing,
     etag_of,
@@ -204,8 +204,8 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/issues/comments#list-issue-comments
         """
         with self._repository(repository) as found:
-            comments = found.get_issue(number).get_comments()
-            return next((said.id for said in comments if _holds(said.body, markers)), None)
+            comments = _each(found, f"/issues/{number}/comments")
+            return next((integer(one, "id", 1, MOST_ID) for one in comments if _holds(one, markers)), None)
 
     def comments_after(self, repository: str, number: int, heard: int) -> list[Comment]:
         """Return the comments on a pull request that came after one, oldest first: one GET for each 100 comments.
@@ -230,9 +230,9 @@ class GitHub(Branches):
         GitHub gives both lists oldest first only; asking for the last page would cost a call more.
         """
         with self._repository(repository) as found:
-            reviews, comments = found.get_pull(number).get_reviews(), found.get_issue(number).get_comments()
-            bodies = chain((said.body for said in reviews), (said.body for said in comments))
-            return any(_holds(body, markers) for body in bodies)
+            reviews = _each(found, f"/pulls/{number}/reviews")
+            comments = _each(found, f"/issues/{number}/comments")
+            return any(_holds(one, markers) for one in chain(reviews, comments))
 
     def merge(
         self,
@@ -270,8 +270,9 @@ class GitHub(Branches):
             call(found, "PUT", path, wanted=(202,), body=wish)
 
 
-def _holds(body: str | None, markers: tuple[str, ...]) -> bool:
-    return any(marker in (body or "") for marker in markers)
+def _holds(said: Any, markers: tuple[str, ...]) -> bool:
+    body = words(said, "body")
+    return any(marker in body for marker in markers)
 
 
 def _ask_for_page(found: Repository, query: dict[str, str | int], etag: str | None) -> Answer:

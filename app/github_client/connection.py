@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import github
 from github.Repository import Repository
 
-from app.github_client.answers import FAILURES, Limited, Refused, TryAgain, meaning_of
+from app.github_client.answers import GitHubError, Limited, Refused, TryAgain, is_githubs, meaning_of
 from app.github_client.fields import text
 
 log = logging.getLogger("qa-gate.github")
@@ -99,13 +99,17 @@ class Connection:
 
     @contextmanager
     def _repository(self, repository: str) -> Iterator[Repository]:
-        """Give the repository, unread, and map whatever fails while it is used."""
+        """Give the repository, unread, and map what fails of GitHub while it is used; a bug of ours stays what it is."""
         installation = None
         try:
             installation = self._installation(repository)
             self._keep_off(installation)
             yield self._client(installation).get_repo(repository)
-        except FAILURES as error:
+        except GitHubError:
+            raise
+        except Exception as error:
+            if not is_githubs(error):
+                raise
             told = meaning_of(error, self._clock())
             log.warning("%s: %s (%s)", repository, told.reason, type(error).__name__)
             if isinstance(told, Limited) and told.after:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, ParamValidationError
 
 from app.mail.compose import Mail
 from app.mail.errors import NO_ANSWER, MailLater, explain
@@ -55,6 +55,9 @@ class Mailer:
         """
         try:
             answer = self._client.send_email(**self._request(mail))
+        except ParamValidationError:
+            # A bug of ours; its message quotes the letter, too.
+            raise TypeError("The request to Amazon SES is not of the form that it takes.") from None
         except (BotoCoreError, ClientError) as error:
             # `from None`: the original may quote the letter, and a log would then hold its links.
             raise explain(error) from None

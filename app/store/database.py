@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from sqlite3 import OperationalError
+from sqlite3 import SQLITE_ERROR, OperationalError
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.sql.schema import Table
 
@@ -29,6 +29,8 @@ from app.store.tables import metadata
 BUSY_TIMEOUT = 10_000
 # Any constant numbers: what must not be done twice at once, creating the tables and counting letters.
 SCHEMA_LOCK, LETTERS_LOCK = 704_117, 704_118
+# What a database says of a statement that it will never take.
+_BUGS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 
 class Unavailable(Exception):
@@ -103,8 +105,19 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeout) as error:
+        if _is_a_bug(error):
+            raise
         # The cause stays in the log; parameters are hidden by the engine.
         raise Unavailable("The database cannot be used right now.") from error
+
+
+def _is_a_bug(error: Exception) -> bool:
+    """Tell whether a statement of ours is wrong, rather than the database away.
+
+    SQLite calls a missing table or column an OperationalError, too, but with a code of its own.
+    """
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return isinstance(error, _BUGS) or code == SQLITE_ERROR
 
 
 def _postgres_engine(url: str) -> Engine:
