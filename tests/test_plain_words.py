@@ -209,8 +209,8 @@ def test_an_old_link_to_something_merged_says_who_said_yes_and_when(desk: Desk) 
 def test_no_dead_end_is_without_a_way_on(desk: Desk, event: Event) -> None:
     link = desk.link(desk.ask())
     desk.follow(12, event)
-    assert 'class="button" href="/"' in desk.client.get(link).text
-    assert 'class="button" href="/"' in desk.client.get(f"{link}/fresh").text
+    assert 'class="btn" href="/"' in desk.client.get(link).text
+    assert 'class="btn" href="/"' in desk.client.get(f"{link}/fresh").text
 
 
 # --- Signing in and out -------------------------------------------------------------------------------------

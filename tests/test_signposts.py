@@ -84,7 +84,9 @@ def test_a_form_of_an_earlier_session_changes_nothing(
 ) -> None:
     page = open_page(375, storage_state=gallery.session(browser))
     page.goto(gallery.world.url)
-    page.locator("input[name=csrf]").first.evaluate("(field) => { field.value = 'of another session' }")
+    page.locator("input[name=csrf]").evaluate_all(
+        "(fields) => fields.forEach((field) => { field.value = 'of another session' })"
+    )
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Please try that again")
     page.get_by_role("link", name=LIST).click()

@@ -7,14 +7,12 @@ POST made by a person's click does. Nothing here ever calls GitHub or sends a ma
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from flask import Blueprint
 
-from app.pages import away, decide, frame, health, history, pending, review, sign_in
+from app.pages import assets, away, decide, frame, health, history, pending, review, sign_in
 from app.workflow import Gate
 
-_STATIC = Path(__file__).parent.parent.parent / "templates" / "static"
 _LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
 
 _ROUTES = (
@@ -41,9 +39,9 @@ _ROUTES = (
 
 def blueprint(gate: Gate) -> Blueprint:
     """Return the blueprint "pages". It also dresses every answer and every error of the whole application."""
-    # Not /static: that address belongs to the application's own folder, should it have one.
-    pages = Blueprint("pages", __name__, static_folder=str(_STATIC), static_url_path="/assets")
+    pages = Blueprint("pages", __name__)
     for method, rule, name, view in _ROUTES:
         pages.add_url_rule(rule, name, partial(view, gate), methods=[method])
+    assets.serve(pages)
     frame.dress(pages)
     return pages

@@ -10,8 +10,8 @@ from datetime import date
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as Redirect
 
-from app.pages import pending
-from app.pages.sign_in import check_form, signed_in
+from app.pages import frame, pending
+from app.pages.sign_in import check_form
 from app.workflow import Gate, come_back, go_away
 
 NO_DAY = "Please choose the day when you are back. Nothing was changed."
@@ -21,7 +21,7 @@ WRONG_DAY = "Please choose a day from tomorrow on, at most a year from now. Noth
 def begin(gate: Gate) -> Response | Redirect:
     """Answer `POST /away` with `until`, the first day back as YYYY-MM-DD."""
     check_form()
-    reviewer, until = signed_in(gate), _day(request.form.get("until", ""))
+    reviewer, until = frame.signed_in(gate), _day(request.form.get("until", ""))
     if reviewer:
         if until is None:
             return pending.show(gate, 422, NO_DAY)
@@ -35,7 +35,7 @@ def begin(gate: Gate) -> Response | Redirect:
 def end(gate: Gate) -> Redirect:
     """Answer `POST /back`."""
     check_form()
-    reviewer = signed_in(gate)
+    reviewer = frame.signed_in(gate)
     if reviewer:
         come_back(gate, reviewer)
     return redirect(url_for("pages.pending"), 303)

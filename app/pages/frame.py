@@ -12,10 +12,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request, session
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import text
+from app.pages import assets
+from app.review import Reviewer
 from app.store import Unavailable
 from app.workflow import Gate
 
@@ -64,8 +66,11 @@ def dress(pages: Blueprint) -> None:
 
 
 def show(gate: Gate, template: str, now: datetime, status: int = 200, **facts: Any) -> Response:
-    """Render a page of templates/pages; in it, `when` and `ago` say a time in words."""
+    """Render a page of templates/pages; in it, `when` and `ago` say a time in words, `account` is who is signed in."""
+    account = signed_in(gate)
     words = {
+        "account": account,
+        "waiting_count": gate.store.reviews.count_waiting(account) if account else 0,
         "when": partial(text.when, timezone=gate.timezone, now=now),
         "ago": partial(text.ago, now=now),
         "count": text.count,
@@ -80,6 +85,11 @@ def show(gate: Gate, template: str, now: datetime, status: int = 200, **facts: A
 def signpost(kind: str, status: int) -> Response:
     """Render a signpost that is about no change in particular; needs no database."""
     return make_response(render_template("pages/signpost.html", kind=kind), status)
+
+
+def signed_in(gate: Gate) -> Reviewer | None:
+    """Return who is signed in, if still named in QA_REVIEWERS."""
+    return gate.policy.reviewer(session.get("reviewer")) if "csrf" in session else None
 
 
 def _helper(login: str) -> str:
@@ -105,7 +115,7 @@ def _refuse_foreign_forms() -> Response | None:
 
 def _add_headers(response: Response) -> Response:
     response.headers.update(_HEADERS)
-    if request.endpoint != "pages.static":
+    if request.endpoint != assets.ENDPOINT:
         response.headers["Cache-Control"] = "no-store"
     return response
 

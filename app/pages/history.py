@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as Redirect
 
 from app import text
 from app.pages import frame
-from app.pages.sign_in import signed_in, way_in
+from app.pages.sign_in import way_in
 from app.store import Entry, Search
 from app.workflow import Gate
 
@@ -30,7 +30,7 @@ HEADINGS = "who what repository number title author branch into commit version w
 
 def show(gate: Gate) -> Response | Redirect:
     """Answer `GET /history`, with `format=csv` as a file of all that was found."""
-    reviewer = signed_in(gate)
+    reviewer = frame.signed_in(gate)
     if reviewer is None:
         return way_in()
     asked = {name: text.plain(request.args.get(name, ""), LONGEST_WORDS) for name in FIELDS}

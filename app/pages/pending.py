@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as Redirect
 from app import text
 from app.links import DecideLink
 from app.pages import frame
-from app.pages.sign_in import signed_in, way_in
+from app.pages.sign_in import way_in
 from app.review import Choice, Review, Reviewer, State
 from app.workflow import Gate, first_there, nobody_is_there, who_is_away
 
@@ -32,7 +32,7 @@ LONGEST_AWAY = timedelta(days=365)
 
 def show(gate: Gate, status: int = 200, mistake: str | None = None) -> Response | Redirect:
     """Answer `GET /`; who is not signed in is led to the way in. `mistake` is in the form for being away."""
-    reviewer = signed_in(gate)
+    reviewer = frame.signed_in(gate)
     if reviewer is None:
         return way_in()
     rows, now = gate.store.reviews.pending(), gate.store.now()

@@ -17,7 +17,7 @@ from app.links import BadLink
 from app.pages import frame
 from app.pages.decide import merged_by
 from app.pages.pending import decide_url
-from app.pages.sign_in import signed_in, way_in
+from app.pages.sign_in import way_in
 from app.review import Review
 from app.store import DECISIONS, HistoryRow
 from app.workflow import Gate, asked_again, cautions_of, where_to_try
@@ -34,7 +34,7 @@ class Version:
 
 def show(gate: Gate, review_id: int) -> Response | Redirect:
     """Answer `GET /reviews/<id>`; who is not signed in is led to the way in, and then back here."""
-    reviewer = signed_in(gate)
+    reviewer = frame.signed_in(gate)
     if reviewer is None:
         return way_in()
     now, row = gate.store.now(), _row(gate, review_id)

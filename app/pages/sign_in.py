@@ -22,11 +22,6 @@ LONGEST_QUERY = 1_000  # a browser keeps no cookie over 4,096 bytes
 LONGEST_ADDRESS = 254  # https://www.rfc-editor.org/errata/eid1690
 
 
-def signed_in(gate: Gate) -> Reviewer | None:
-    """Return who is signed in, if still named in QA_REVIEWERS."""
-    return gate.policy.reviewer(session.get("reviewer")) if "csrf" in session else None
-
-
 def way_in() -> Redirect:
     """Lead to the way in, and after that back to the page that was asked for, with its search."""
     query = request.query_string.decode("utf-8", "replace")
@@ -38,7 +33,7 @@ def way_in() -> Redirect:
 
 def ask(gate: Gate) -> Response | Redirect:
     """Answer `GET /sign-in`: the form for an address."""
-    if signed_in(gate):
+    if frame.signed_in(gate):
         return redirect(url_for("pages.pending"), 303)
     return frame.show(gate, "sign_in.html", gate.store.now())
 

@@ -177,9 +177,11 @@ class Reviews:
             last = {(number, sha): what for number, sha, what in found}
         return sorted({number for (number, _), what in last.items() if what == DECISIONS[Choice.REJECT]})
 
-    def others_waiting(self, row: Review, reviewer: Reviewer) -> int:
-        """Count the other reviews that wait for this reviewer."""
-        waits = (reviews.c.state == State.WAITING, reviews.c.reviewer == reviewer.id, reviews.c.id != row.id)
+    def count_waiting(self, reviewer: Reviewer, besides: Review | None = None) -> int:
+        """Count the reviews that wait for this reviewer, besides one of them."""
+        waits = [reviews.c.state == State.WAITING, reviews.c.reviewer == reviewer.id]
+        if besides:
+            waits.append(reviews.c.id != besides.id)
         with self._database.read() as connection:
             return connection.execute(select(func.count()).where(*waits)).scalar_one()
 

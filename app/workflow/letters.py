@@ -103,7 +103,7 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         pending_url=f"{gate.public_url}/",
         try_url=where_to_try(gate, row),
         cautions=tuple(cautions_of(gate, row, asked, is_new=letter.kind == "ask")),
-        others=gate.store.reviews.others_waiting(row, reviewer),
+        others=gate.store.reviews.count_waiting(reviewer, besides=row),
         is_fresh=letter.kind == "fresh",
         instead_of=_who_is_away(gate, row) if letter.kind == "instead" else None,
         previous_note=last.detail if last and last.what == "rejected" else None,
