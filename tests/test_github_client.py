@@ -846,8 +846,11 @@ def status(state: str, context: str = "ci") -> dict[str, Any]:
     return {"state": state, "context": context}
 
 
-def run(status: str, conclusion: str | None = None, name: str = "test") -> dict[str, Any]:
-    return {"status": status, "conclusion": conclusion, "name": name}
+def run(
+    status: str, conclusion: str | None = None, name: str = "test", number: int = 1, app: int | None = 1
+) -> dict[str, Any]:
+    about = {"id": app} if app else None
+    return {"id": number, "status": status, "conclusion": conclusion, "name": name, "app": about}
 
 
 @pytest.mark.parametrize(
@@ -876,7 +879,35 @@ def run(status: str, conclusion: str | None = None, name: str = "test") -> dict[
 def test_checks_say_one_word_together(
     statuses: list[Any], runs: list[Any], state: Any, names: tuple[str, ...]
 ) -> None:
-    assert read_checks(statuses, runs, "qa-gate/") == Checks(state, names)
+    assert read_checks(statuses, runs) == Checks(state, names)
+
+
+@pytest.mark.parametrize(
+    "runs, state",
+    [
+        ([run("completed", "cancelled", number=1), run("completed", "success", number=2)], "green"),
+        ([run("completed", "success", number=2), run("completed", "cancelled", number=1)], "green"),
+        ([run("completed", "success", number=1), run("queued", number=2)], "pending"),
+        ([run("completed", "success", number=1), run("completed", "stale", number=2)], "red"),
+        ([run("completed", "failure", number=1), run("completed", "skipped", number=2)], "green"),
+        ([run("completed", "failure", number=1), run("completed", "success", number=2, app=2)], "red"),
+        ([run("completed", "failure", number=1), run("completed", "success", number=2, app=None)], "red"),
+        ([run("completed", "failure", number=1), run("completed", "success", "Test", number=2)], "red"),
+    ],
+)
+def test_of_several_runs_of_one_name_and_app_the_newest_counts(runs: list[Any], state: str) -> None:
+    assert read_checks([], runs).state == state
+
+
+def test_a_status_and_a_run_of_one_name_both_count() -> None:
+    assert read_checks([status("failure", "build")], [run("completed", "success", "build")]).state == "red"
+    assert read_checks([status("success", "build")], [run("completed", "failure", "build")]).state == "red"
+
+
+def test_what_is_ignored_by_name_does_not_count() -> None:
+    statuses, runs = [status("failure", "codecov/patch")], [run("queued", name="Lint\u200b (3.11)")]
+    assert read_checks(statuses, runs, ["Codecov/Patch", "lint (3.11)"]) == Checks("none", ())
+    assert read_checks(statuses, runs, ["codecov", "lint"]).names == ("codecov/patch",)
 
 
 @pytest.mark.parametrize(
@@ -889,16 +920,16 @@ def test_checks_say_one_word_together(
     ],
 )
 def test_the_name_of_a_check_is_one_plain_line(name: str, shown: str) -> None:
-    assert read_checks([status("failure", name)], [], "qa-gate/").names == (shown,)
-    assert read_checks([], [run("queued", name=name)], "qa-gate/").names == (shown,)
+    assert read_checks([status("failure", name)], []).names == (shown,)
+    assert read_checks([], [run("queued", name=name)]).names == (shown,)
 
 
-@given(value=_anything, key=st.sampled_from(["state", "context", "status", "conclusion", "name"]))
+@given(value=_anything, key=st.sampled_from("state context status conclusion name id app".split()))
 def test_any_check_is_read_or_odd(value: Any, key: str) -> None:
     whole = status("success") | run("completed", "success") | {key: value}
     for statuses, runs in (([whole], []), ([], [whole]), ([value], []), ([], [value])):
         with suppress(Odd):
-            checks = read_checks(statuses, runs, "qa-gate/")
+            checks = read_checks(statuses, runs)
             "".join(checks.names).encode()
 
 

@@ -171,6 +171,51 @@ def test_with_wait_for_checks_lily_is_asked_when_they_are_green(make_world: Make
     assert world.row().state is State.WAITING
 
 
+def test_a_check_that_was_cancelled_and_is_green_now_keeps_nobody_waiting(make_world: MakeWorld) -> None:
+    world = make_world(WAIT_FOR_CHECKS="true")
+    head = world.github.pull(world.open()).head_sha
+    world.github.set_check(SHOP, head, "build", conclusion="cancelled")
+    world.settle()
+    assert "red now: build" in said(world)
+    world.github.set_check(SHOP, head, "build", "queued", again=True)
+    world.pass_(minutes=10)
+    assert "running now: build" in said(world)
+    world.github.set_check(SHOP, head, "build")
+    world.settle()
+    assert world.row().state is State.WAITING
+
+
+def test_checks_that_are_ignored_keep_nobody_waiting(make_world: MakeWorld) -> None:
+    world = make_world(WAIT_FOR_CHECKS="true", IGNORE_CHECKS='codecov/patch, "e2e (slow, nightly)"')
+    head = world.github.pull(world.open()).head_sha
+    world.github.set_status(SHOP, head, "failure", context="codecov/patch")
+    world.github.set_check(SHOP, head, "e2e (slow, nightly)", "in_progress", None)
+    world.github.set_check(SHOP, head, "build", "in_progress", None)
+    world.settle()
+    assert said(world).endswith("running now: build.")
+    world.github.set_check(SHOP, head, "build")
+    world.settle()
+    assert world.row().state is State.WAITING
+
+
+def test_an_approval_waits_for_a_check_that_runs_again_and_nobody_is_told_that_it_is_red(
+    world: World,
+) -> None:
+    world.github.protect(SHOP, "development", ["qa-gate/development", "build"])
+    number = world.open()
+    head = world.github.pull(number).head_sha
+    world.github.set_check(SHOP, head, "build", conclusion="cancelled")
+    world.github.set_check(SHOP, head, "build", "in_progress", again=True)
+    world.settle()
+    world.decide()
+    world.settle()
+    assert (world.row().state, "red" in said(world)) == (State.TO_MERGE, False)
+    assert not [one for one in world.github.repo().comments.values() if "red" in one.body]
+    world.github.set_check(SHOP, head, "build")
+    world.settle()
+    assert world.row().state is State.MERGED
+
+
 def test_no_check_within_two_minutes_counts_as_green(make_world: MakeWorld) -> None:
     world = make_world(WAIT_FOR_CHECKS="true")
     world.open()

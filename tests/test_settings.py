@@ -252,6 +252,9 @@ GOOD: list[tuple[str, str, Any]] = [
     ("WAIT_FOR_CHECKS", "on", True),
     ("WAIT_FOR_CHECKS", "no", False),
     ("WAIT_FOR_CHECKS", "0", False),
+    ("IGNORE_CHECKS", "", ()),
+    ("IGNORE_CHECKS", "lint,codecov/patch", ("lint", "codecov/patch")),
+    ("IGNORE_CHECKS", 'lint, "test (3.11, linux)"', ("lint", "test (3.11, linux)")),
     ("PREVIEW_URL", "https://pr-{number}.example.com/", "https://pr-{number}.example.com/"),
     (
         "PREVIEW_URL",
@@ -379,6 +382,7 @@ BAD: dict[str, list[str]] = {
     "LINK_DAYS": ["0", "366"],
     "LOOK_MINUTES": ["0", "1441"],
     "WAIT_FOR_CHECKS": ["maybe", "2"],
+    "IGNORE_CHECKS": [",", "lint,", "lint,,build", '"test (3.11'],
     "PREVIEW_URL": [
         "pr-{number}.example.com",
         "https://{branch}.example.com/",

@@ -7,7 +7,7 @@ definite one counts as success: a redirect or an empty answer to a write raises 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain, count, takewhile
@@ -19,7 +19,7 @@ from github.Repository import Repository
 
 from app.github_client.answers import Refused, meaning_of
 from app.github_client.branches import Branches
-from app.github_client.checks import OWN_PREFIX, read_checks
+from app.github_client.checks import read_checks
 from app.github_client.connection import Answer, call, insist
 from app.github_client.deployments import read_deployments, read_try_url
 from app.github_client.fields import MOST_ID, integer, items, words
@@ -114,16 +114,17 @@ class GitHub(Branches):
             on_page()
             etag = None  # further pages are read whole
 
-    def checks(self, repository: str, sha: str, own_prefix: str = OWN_PREFIX) -> Checks:
-        """Read what the automatic checks of a commit say, the gate's own left out: two GETs, more past 100 of either.
+    def checks(self, repository: str, sha: str, ignored: Collection[str] = ()) -> Checks:
+        """Read what the automatic checks of a commit say, without the gate's own and the `ignored`.
 
+        Two GETs, more past 100 of either.
         Without the right to read checks only statuses count: fine-grained personal tokens cannot have it.
         https://docs.github.com/en/rest/commits/statuses#get-the-combined-status-for-a-specific-reference
         https://docs.github.com/en/rest/checks/runs#list-check-runs-for-a-git-reference
         """
         with self._repository(repository) as found:
             statuses = _all(found, f"/commits/{sha}/status", "statuses")
-            return read_checks(statuses, self._check_runs(found, sha), own_prefix)
+            return read_checks(statuses, self._check_runs(found, sha), ignored)
 
     def _check_runs(self, found: Repository, sha: str) -> list[Any]:
         try:

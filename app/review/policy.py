@@ -37,6 +37,7 @@ class Policy:
     merge_method: str = "merge"
     quiet: timedelta = timedelta(minutes=10)
     wait_for_checks: bool = False
+    ignore_checks: tuple[str, ...] = ()
     look: timedelta = timedelta(minutes=5)
 
     def gates(self, base: str) -> bool:

@@ -119,6 +119,11 @@ class Settings(BaseSettings):
     wait_for_checks: Annotated[bool, BeforeValidator(values.yes_or_no)] = _default(
         "false", "Whether to ask only when the automatic checks are green."
     )
+    ignore_checks: Annotated[tuple[str, ...], BeforeValidator(values.check_names)] = _default(
+        "",
+        "The checks that nobody waits for, by the names that GitHub shows, with commas between them; a name with "
+        'a comma stands in quotation marks: lint, "test (3.11, linux)".',
+    )
     preview_url: Annotated[str, BeforeValidator(values.preview_address)] | None = _default(
         None,
         "Where a change can be tried; may hold {number}, {sha} and, in its path, {branch}, which shows nothing for "

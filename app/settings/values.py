@@ -6,6 +6,7 @@ setting's name ("must be ...") and say how to mend it; it must never hold the va
 
 from __future__ import annotations
 
+import csv
 import ipaddress
 import re
 from datetime import time
@@ -37,6 +38,20 @@ def comma_separated(value: str) -> tuple[str, ...]:
     if not all(entries):
         raise ValueError("has an empty entry: remove the stray comma.")
     return entries
+
+
+def check_names(value: str) -> tuple[str, ...]:
+    """Split at commas that are not within quotation marks: the name of a check may hold one; '' names none."""
+    if not value:
+        return ()
+    try:
+        (entries,) = csv.reader([value], skipinitialspace=True, strict=True)
+    except csv.Error:
+        raise ValueError('must look like: lint, "test (3.11, linux)". Close each quotation mark.') from None
+    names = tuple(entry.strip() for entry in entries)
+    if not all(names):
+        raise ValueError("has an empty entry: remove the stray comma.")
+    return names
 
 
 def secret_keys(value: str) -> tuple[str, ...]:

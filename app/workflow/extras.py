@@ -19,7 +19,8 @@ def read_extras(work: Work) -> dict[str, Any]:
     customs = work.gate.store.arrivals.customs(work.row.repository_id)
     if work.checks is None and customs.has_checks:
         with suppress(Refused):
-            work.checks = work.gate.github.checks(work.row.repository, work.row.head_sha)
+            ignored = work.gate.policy.ignore_checks
+            work.checks = work.gate.github.checks(work.row.repository, work.row.head_sha, ignored)
         work.keep()
     return _deployed(work) if customs.has_deployments and work.gate.preview_url is None else {}
 

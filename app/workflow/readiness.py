@@ -38,7 +38,8 @@ def why_not_ready(work: Work) -> Unready | None:
 
 def unchecked(work: Work) -> Unready | None:
     """Return what the automatic checks still lack; where none has shown up for two minutes, there is none."""
-    checks = work.checks = work.gate.github.checks(work.row.repository, work.row.head_sha)
+    ignored = work.gate.policy.ignore_checks
+    checks = work.checks = work.gate.github.checks(work.row.repository, work.row.head_sha, ignored)
     names = ", ".join(checks.names)
     if checks.state == "red":
         return Unready(f"QA is asked when its automatic checks are green; red now: {names}.")

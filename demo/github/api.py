@@ -281,13 +281,13 @@ class RepositoryApi:
         return page(newest_first, lambda one: pull_shapes.status(self.world, repo, sha, one))
 
     def check_runs(self, repo: Repo, ref: str) -> Response:
-        found = list(repo.checks.get(resolve(repo, ref), {}).values())
-        return page(found, lambda one: pull_shapes.check_run(self.world, repo, one), "check_runs")
+        newest_first = repo.checks.get(resolve(repo, ref), [])[::-1]
+        return page(newest_first, lambda one: pull_shapes.check_run(self.world, repo, one), "check_runs")
 
     def check_suites(self, repo: Repo, ref: str) -> Response:
         sha = resolve(repo, ref)
-        found = [sha] if repo.checks.get(sha) else []
-        return page(found, lambda one: pull_shapes.check_suite(self.world, repo, one), "check_suites")
+        found = sorted({one.suite for one in repo.checks.get(sha, [])})
+        return page(found, lambda one: pull_shapes.check_suite(self.world, repo, sha, one), "check_suites")
 
     def pulls_of_commit(self, repo: Repo, ref: str) -> Response:
         sha = resolve(repo, ref)

@@ -143,7 +143,7 @@ def check(world: World, repo: Repo, one: Check, sender: Person) -> None:
         _tell(world, "check_run", "created", repo, sender, {"check_run": run})
         return
     _tell(world, "check_run", "completed", repo, sender, {"check_run": run})
-    suite = pull_shapes.check_suite(world, repo, one.sha)
+    suite = pull_shapes.check_suite(world, repo, one.sha, one.suite)
     if suite["status"] == "completed":
         _tell(world, "check_suite", "completed", repo, sender, {"check_suite": suite})
 

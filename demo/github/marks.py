@@ -64,18 +64,38 @@ def set_status(
 
 
 def set_check(
-    world: World, repo: Repo, sha: str, name: str, status: str, conclusion: str | None, sender: Person
+    world: World,
+    repo: Repo,
+    sha: str,
+    name: str,
+    status: str,
+    conclusion: str | None,
+    sender: Person,
+    app: str = "github-actions",
+    again: bool = False,
 ) -> Check:
-    """Report a check run of a commit; the same name again replaces it."""
+    """Report a check run of a commit; the same name of the same app goes on with its newest run.
+
+    again: it is another run beside the earlier ones, in another suite, as a workflow that is started once more makes it.
+    """
     if repo.git.resolve_object(sha) != "commit":
         raise Refusal(422, f"No commit found for SHA: {sha}")
-    now, known = world.now(), repo.checks.setdefault(sha, {}).get(name)
+    now, known = world.now(), None if again else _newest_check(repo, sha, name, app)
     done = now if status == "completed" else None
     began = known.started_at if known else now
-    check = Check(known.id if known else next(world.ids), sha, name, status, conclusion, began, done)
-    repo.checks[sha][name] = check
+    number = known.id if known else next(world.ids)
+    suites = [one.suite for one in repo.checks.get(sha, []) if one.app == app and not again]
+    suite = known.suite if known else suites[-1] if suites else next(world.ids)
+    check = Check(number, sha, name, status, conclusion, began, done, app, suite)
+    others = [one for one in repo.checks.get(sha, []) if one is not known]
+    repo.checks[sha] = sorted([*others, check], key=lambda one: one.id)
     events.check(world, repo, check, sender)
     return check
+
+
+def _newest_check(repo: Repo, sha: str, name: str, app: str) -> Check | None:
+    found = [one for one in repo.checks.get(sha, []) if (one.name, one.app) == (name, app)]
+    return found[-1] if found else None
 
 
 def set_deployment_status(

@@ -255,11 +255,17 @@ class PretendGitHub(Served):
         name: str,
         status: str = "completed",
         conclusion: str | None = "success",
+        *,
+        app: str = "github-actions",
+        again: bool = False,
     ) -> None:
-        """Report a check run; status: queued, in_progress (conclusion None) or completed."""
+        """Report a check run; status: queued, in_progress (conclusion None) or completed.
+
+        again: another run of that name, beside the earlier ones.
+        """
         with self.world.lock:
             home, done = self.repo(repo), conclusion if status == "completed" else None
-            marks.set_check(self.world, home, sha, name, status, done, home.owner)
+            marks.set_check(self.world, home, sha, name, status, done, home.owner, app, again)
             merging.merge_what_is_ready(self.world, home)
 
     def set_status(

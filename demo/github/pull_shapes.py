@@ -7,6 +7,7 @@ Called by the routes and by the webhooks, like `shapes`. A pull request read by 
 from __future__ import annotations
 
 from typing import Any
+from zlib import crc32
 
 from demo.github import rules
 from demo.github.shapes import (
@@ -300,27 +301,23 @@ def check_run(world: World, repo: Repo, check: Check) -> Json:
         "started_at": time(check.started_at),
         "completed_at": maybe_time(check.completed_at),
         "output": {**empty, "annotations_count": 0, "annotations_url": f"{api}/annotations"},
-        "check_suite": {"id": suite_id(repo, check.sha)},
-        "app": _checks_app(world, repo),
+        "check_suite": {"id": check.suite},
+        "app": _checks_app(world, repo, check.app),
         "pull_requests": _pulls_of_check(world, repo, check.sha),
     }
 
 
-def _checks_app(world: World, repo: Repo) -> Json:
-    return integration(world, 15368, "github-actions", repo.owner, {"checks": "write", "metadata": "read"})
+def _checks_app(world: World, repo: Repo, slug: str) -> Json:
+    number = 15368 if slug == "github-actions" else crc32(slug.encode())
+    return integration(world, number, slug, repo.owner, {"checks": "write", "metadata": "read"})
 
 
-def suite_id(repo: Repo, sha: str) -> int:
-    """Return the number of the one suite that holds all checks of a commit."""
-    return min(check.id for check in repo.checks[sha].values()) + 500_000
-
-
-def check_suite(world: World, repo: Repo, sha: str) -> Json:
-    """Write the "check-suite" of a commit that has checks."""
-    checks = list(repo.checks[sha].values())
+def check_suite(world: World, repo: Repo, sha: str, number: int) -> Json:
+    """Write one "check-suite" of a commit: the checks that one app ran together."""
+    checks = [one for one in repo.checks[sha] if one.suite == number]
     done = all(check.status == "completed" for check in checks)
     bad = [check.conclusion for check in checks if check.conclusion not in ("success", "neutral", "skipped")]
-    data, api, number = repo.git.commit(sha), repo_api(world, repo), suite_id(repo, sha)
+    data, api = repo.git.commit(sha), repo_api(world, repo)
     heads = [pull.head for pull in repo.pulls.values() if pull.head_sha == sha]
     people = {
         who: {"name": getattr(data, who).name, "email": getattr(data, who).email}
@@ -337,7 +334,7 @@ def check_suite(world: World, repo: Repo, sha: str) -> Json:
         "before": None,
         "after": sha,
         "pull_requests": _pulls_of_check(world, repo, sha),
-        "app": _checks_app(world, repo),
+        "app": _checks_app(world, repo, checks[0].app),
         "created_at": time(checks[0].started_at),
         "updated_at": time(checks[-1].completed_at or checks[-1].started_at),
         "latest_check_runs_count": len(checks),

@@ -92,7 +92,7 @@ def is_behind(pull: Pull) -> bool:
 def marks(repo: Repo, sha: str) -> dict[str, str]:
     """Return the newest word of each status and check of a commit, by casefolded context."""
     said = {status.context.casefold(): status.state for status in repo.statuses.get(sha, [])}
-    for check in repo.checks.get(sha, {}).values():
+    for check in repo.checks.get(sha, []):
         running = "in progress" if check.status == "in_progress" else "pending"
         said[check.name.casefold()] = check.conclusion or running
     return said

@@ -62,6 +62,8 @@ class Check:
     conclusion: str | None
     started_at: datetime
     completed_at: datetime | None
+    app: str
+    suite: int
 
 
 @dataclass(eq=False)
@@ -196,7 +198,7 @@ class Repo:
     next_number: int = 1
     pulls: dict[int, Pull] = field(default_factory=dict)
     statuses: dict[str, list[Status]] = field(default_factory=dict)  # by SHA, oldest first
-    checks: dict[str, dict[str, Check]] = field(default_factory=dict)  # by SHA, then by name
+    checks: dict[str, list[Check]] = field(default_factory=dict)  # by SHA, oldest first
     comments: dict[int, Comment] = field(default_factory=dict)
     protections: dict[str, Protection] = field(default_factory=dict)
     deployments: list[Deployment] = field(default_factory=list)

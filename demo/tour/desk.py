@@ -139,8 +139,8 @@ class Desk:
 
     def tests_of(self, pull: Pull) -> str | None:
         """Return how the tests of a head ended, None where none ran."""
-        check = self.repo.checks.get(pull.head_sha, {}).get(TESTS)
-        return check.conclusion if check else None
+        found = [one for one in self.repo.checks.get(pull.head_sha, []) if one.name == TESTS]
+        return found[-1].conclusion if found else None
 
     def merge(self, number: int) -> None:
         """Press GitHub's own merge button, as the author would, without waiting for Lily."""
