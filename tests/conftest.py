@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.chromium import arguments, find_or_fetch
+from tests.outside import Outside
 from tests.world import World
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
@@ -128,6 +129,28 @@ def make_world(
 def world(make_world: Callable[..., World]) -> World:
     """A gate with the usual settings."""
     return make_world()
+
+
+@pytest.fixture
+def make_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Outside]]:
+    """Makes a gate that is only seen from outside, on a database of its own; takes settings that are not the usual ones."""
+    worlds: list[World] = []
+
+    def make(database_url: str = "", **settings: str) -> Outside:
+        number = len(worlds)
+        url = database_url or f"sqlite:///{tmp_path / f'outside{number}.db'}"
+        worlds.append(World(tmp_path / f"outside{number}", url, monkeypatch, **settings))
+        return Outside(worlds[-1], settings)
+
+    yield make
+    for world in worlds:
+        world.stop()
+
+
+@pytest.fixture
+def outside(make_outside: Callable[..., Outside]) -> Outside:
+    """The same with the usual settings."""
+    return make_outside()
 
 
 @pytest.fixture

@@ -106,27 +106,36 @@ class World:
         self.github.start()
         self.github.create_repository(SHOP)
         self.github.add_person("sam")
-        self.store = Store(database_url, self.clock)
-        self.store.create()
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.database_url = database_url
+        self.url = f"http://127.0.0.1:{free_port()}"
         self.github.webhook_url = f"{self.url}/webhook"
         self.settings = Settings.load(environment(self.github, self.url, **settings))
+        self.start_gate()
+
+    def start_gate(self) -> None:
+        """Start the gate, as its process does; the worker's steps still run only when a test says so."""
+        self.store = Store(self.database_url, self.clock)
+        self.store.create()
         self.gate = create_gate(self.settings, self.store)
         app = compiled_once(create_app(self.settings, self.gate))
         self.browser = Client(app)
+        port = int(self.url.rpartition(":")[2])
         self._server = make_server("127.0.0.1", port, app, threaded=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End the servers."""
+    def stop_gate(self) -> None:
+        """Stop the gate; what is in its database stays."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        self.store.close()
+
+    def stop(self) -> None:
+        """End the servers."""
+        self.stop_gate()
         self.github.stop()
         self.inbox.stop()
-        self.store.close()
 
     # --- The developer --------------------------------------------------------------------------------------
 

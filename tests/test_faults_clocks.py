@@ -1,0 +1,82 @@
+"""Clocks that are wrong, or jump: nothing is lost and nothing is parked for days."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.outside import Outside, falls, given
+
+
+@falls("26: a clock three minutes fast loses a review request (DESIGN 5.2, 6: GitHub's times are GitHub's)")
+def test_a_clock_that_is_three_minutes_fast_loses_no_review_request(outside: Outside) -> None:
+    clock = outside.world.clock
+    outside.github.world.clock = lambda: clock() - timedelta(minutes=3)
+    number = outside.asked("cards")
+    outside.pass_(minutes=30)
+    outside.choose("reject", "The total is wrong.")
+    outside.settle()
+    given(outside.status(number) == "failure", "not rejected")
+    mails = len(outside.mails)
+    outside.pass_(minutes=1)
+    outside.github.request_review(number, "kim", by="sam")
+    outside.settle()
+    outside.pass_(minutes=20, step=60)
+    assert len(outside.told("Change cards", mails)) == 1
+
+
+def jump(outside: Outside, **time: float) -> None:
+    """Put the clock forward for a minute, and back."""
+    outside.world.clock.pass_(**time)
+    outside.settle()
+    outside.pass_(minutes=1, step=20)
+    outside.world.clock.now -= timedelta(**time)
+
+
+@falls("26: +3 days for a minute parks the look for days (DESIGN 6: what is due further ahead is due now)")
+def test_a_clock_that_was_three_days_ahead_for_a_minute_parks_no_look(outside: Outside) -> None:
+    outside.start()
+    jump(outside, days=3)
+    outside.github.webhooks_paused = True
+    outside.open("cards")
+    outside.pass_(hours=1, minutes=5, step=300)
+    assert len(outside.told("Change cards")) == 1
+
+
+@falls("26: +3 days for a minute parks a row that waits for its next try (DESIGN 6)")
+def test_a_clock_that_was_three_days_ahead_for_a_minute_parks_no_approval(outside: Outside) -> None:
+    number = outside.asked("cards")
+    outside.github.webhooks_paused = True
+    fault = outside.github.fail("*", ".*", 503, times=None)
+    outside.choose()
+    jump(outside, days=3)
+    fault.lift()
+    outside.pass_(hours=1, minutes=5, step=300)
+    assert outside.is_merged(number)
+
+
+@falls(
+    "26: +3 days for a minute keeps a remembered limit for days (DESIGN 7.2: limits end at their own time)"
+)
+def test_a_limit_that_was_met_while_the_clock_was_ahead_ends_at_its_own_time(outside: Outside) -> None:
+    number = outside.asked("cards")
+    outside.github.fail("*", ".*", 429, {"message": "Slow down."}, {"Retry-After": "60"})
+    outside.world.clock.pass_(days=3)
+    outside.choose()
+    outside.settle()
+    outside.world.clock.now -= timedelta(days=3)
+    outside.commit("cards", more_py="more\n")
+    before = len(outside.calls())
+    outside.settle()
+    outside.pass_(hours=1, minutes=5, step=300)
+    assert len(outside.calls()) > before
+    assert len(outside.told("Change cards", 1)) == 1
+    given(not outside.is_merged(number), "merged")
+
+
+@falls("26: -2 h keeps a dead worker alive on /readyz (DESIGN 6: durations from a monotonic clock)")
+def test_a_worker_that_died_before_the_clock_went_back_is_not_alive(outside: Outside) -> None:
+    with outside.at_work():
+        given(outside.comes(lambda: outside.readyz()[0] == 200), "never ready")
+    outside.world.clock.now -= timedelta(hours=2)
+    outside.world.clock.pass_(minutes=5)
+    assert outside.readyz()[0] == 503
