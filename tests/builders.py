@@ -113,6 +113,7 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "said_review": 0,
         "said_hold": None,
         "saying": 0,
+        "merge_base": None,
         "merge_commit": None,
         "merge_sent": None,
         "merged_onto": None,

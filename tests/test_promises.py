@@ -63,7 +63,7 @@ CLICKS = {
     (State.TO_MERGE, "take_back"): State.WAITING,
 }
 # The lines of a history after which a yes stands no longer.
-ENDS = {"rejected", "taken_back", "round", "draft", "closed", "to_ask"}
+ENDS = {"rejected", "taken_back", "round", "again", "draft", "closed", "to_ask"}
 SAID = {
     State.DRAFT: "pending",
     State.TO_ASK: "pending",
@@ -735,7 +735,9 @@ def standing_yes(world: World, row: Review) -> tuple[str, str] | None:
             if line.what == "same_change" and (line.base, line.head_sha) == (pull.base, pull.head_sha):
                 shown = asked.snapshot.pull
                 now = change(world, base_tip(pull), pull.head_sha)
-                assert change(world, shown.base_sha, shown.head_sha) == now, f"not the same: {line}"
+                assert change(world, asked.snapshot.change.base_sha, shown.head_sha) == now, (
+                    f"not the same: {line}"
+                )
     return (stands.base, stands.head_sha) if stands else None
 
 

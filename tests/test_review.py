@@ -47,6 +47,7 @@ ASKED               -         waiting   -         -         -         -         
 APPROVE             -         to_merge  to_merge  to_merge  -         -         -         -
 REJECT              -         rejected  rejected  -         -         -         -         -
 TAKE_BACK           -         -         -         waiting   waiting   -         -         -
+BASE_REWRITTEN      -         -         -         -         to_ask+   -         -         -
 MERGE_SENT          -         -         -         -         merging   -         -         -
 STILL_OPEN          -         -         -         -         -         to_merge  -         -
 """

@@ -6,7 +6,7 @@ Read first `webhooks`, then `client`, then `answers`.
 
 from __future__ import annotations
 
-from app.github_client.answers import GitHubError, Moved, Refused, TryAgain
+from app.github_client.answers import GitHubError, Limited, Moved, Refused, TryAgain
 from app.github_client.client import GitHub
 from app.github_client.reading import Brought, ListedPull, Listing, Standing, Step, Steps
 from app.github_client.webhooks import (
@@ -30,6 +30,7 @@ __all__ = [
     "Deployed",
     "GitHub",
     "GitHubError",
+    "Limited",
     "ListedPull",
     "Listing",
     "Moved",

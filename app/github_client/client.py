@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import chain, count, takewhile
 from typing import Any, Literal
+from urllib.parse import quote
 
 from github import GithubException
 from github.GithubObject import NotSet
@@ -22,10 +23,11 @@ from app.github_client.branches import Branches
 from app.github_client.checks import read_checks
 from app.github_client.connection import Answer, call, insist
 from app.github_client.deployments import read_deployments, read_try_url
-from app.github_client.fields import MOST_ID, integer, items, words
+from app.github_client.fields import MOST_ID, integer, items, sha, words
 from app.github_client.reading import (
     Listing,
     etag_of,
+    meets_once,
     read_change,
     read_comment,
     read_listed,
@@ -59,14 +61,28 @@ class GitHub(Branches):
         with self._repository(repository) as found:
             return read_pull_request(found.get_pull(number).raw_data)
 
-    def change(self, repository: str, base_sha: str, head_sha: str) -> Change:
-        """Compare two commits: one GET, so at most 250 commits and 300 files.
+    def change(self, repository: str, base: str, head_sha: str) -> Change:
+        """Compare a branch, as it stands now, with a commit: one GET, so at most 250 commits and 300 files.
+
+        Where merges among them leave open whether there is one best common ancestor, another GET counts what comes
+        after the one that GitHub names: after any other it would be more than after the branch.
+        https://docs.github.com/en/rest/commits/commits#compare-two-commits
+        """
+        with self._repository(repository) as found:
+            compared = _compare(found, base, head_sha, MOST_COMMITS)
+            change, total = read_change(compared), integer(compared, "total_commits")
+            if meets_once(compared):
+                return change
+            since = _compare(found, change.merge_base, head_sha, 1)
+            return replace(change, is_unique=integer(since, "total_commits") == total)
+
+    def merge_base(self, repository: str, base: str, head_sha: str) -> str:
+        """Return where a commit branched off from a branch, as that stands now, or from a commit: one GET.
 
         https://docs.github.com/en/rest/commits/commits#compare-two-commits
         """
         with self._repository(repository) as found:
-            compared = found.compare(base_sha, head_sha, comparison_commits_per_page=MOST_COMMITS)
-            return read_change(compared.raw_data)
+            return sha(_compare(found, base, head_sha, 1), "merge_base_commit.sha")
 
     def tree(self, repository: str, sha: str) -> Tree | None:
         """Read every file of a commit as (path, mode, blob), submodules too: one GET.
@@ -269,6 +285,10 @@ class GitHub(Branches):
             path, wish = f"/pulls/{number}/update-branch", {"expected_head_sha": expected_head_sha}
             # PyGithub's own update_branch says only False, whatever the reason.
             call(found, "PUT", path, wanted=(202,), body=wish)
+
+
+def _compare(found: Repository, base: str, head_sha: str, most: int) -> Any:
+    return call(found, "GET", f"/compare/{quote(base)}...{head_sha}", query={"per_page": most}).data
 
 
 def _holds(said: Any, markers: tuple[str, ...]) -> bool:

@@ -155,7 +155,22 @@ def read_change(data: Any) -> Change:
         merge_base=sha(data, "merge_base_commit.sha"),
         commits=tuple(_commit(item) for item in items(data, "commits")),
         files=tuple(_files(items(data, "files"))),
+        base_sha=sha(data, "base_commit.sha"),
     )
+
+
+def meets_once(data: Any) -> bool:
+    """Tell whether a comparison shows by itself that its merge base is the only best common ancestor. Raises Odd.
+
+    It is where base is an ancestor of head, and where the commits of head hang on nothing else; False: perhaps.
+    """
+    merge_base = sha(data, "merge_base_commit.sha")
+    steps = [read_step(item) for item in items(data, "commits")]
+    if merge_base == sha(data, "base_commit.sha"):
+        return True
+    shas = {step.sha for step in steps}
+    hangs_on = {parent for step in steps for parent in step.parents} - shas
+    return integer(data, "total_commits") == len(steps) and hangs_on <= {merge_base}
 
 
 def read_step(data: Any) -> Step:

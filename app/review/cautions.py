@@ -31,6 +31,7 @@ class Kind(StrEnum):
 
     EDITED = "edited"
     REJECTED = "rejected"
+    UNDOES = "undoes"
     OUTSIDE = "outside"
     WORKFLOWS = "workflows"
     HIDDEN = "hidden"
@@ -62,6 +63,7 @@ def cautions(
     about[Kind.REJECTED] = tuple(f"#{number}" for number in sorted(rejected_in))
     is_so = {
         Kind.EDITED: is_edited,
+        Kind.UNDOES: not snapshot.change.is_unique,
         Kind.OUTSIDE: snapshot.pull.is_from_outside,
         Kind.MORE: _is_more(snapshot),
     }

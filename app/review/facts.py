@@ -138,11 +138,17 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One comparison base...head, pinned to both SHAs; GitHub gives at most 250 commits and 300 files."""
+    """One comparison of a base branch, where it stood just then, with a head; at most 250 commits and 300 files.
+
+    `base_sha` is where the branch stood. `is_unique`: there is no other best common ancestor than `merge_base`; else
+    what the head undoes of the others does not show in `files`.
+    """
 
     merge_base: str
     commits: tuple[Commit, ...]
     files: tuple[ChangedFile, ...]
+    base_sha: str = ""
+    is_unique: bool = True
 
 
 # Every file of a commit as (path, mode, blob); None when GitHub could not give all of them.
@@ -186,6 +192,8 @@ class Snapshot:
             pull=PullRequest(**{**data["pull"], **times}),
             change=Change(
                 merge_base=change["merge_base"],
+                base_sha=change.get("base_sha", ""),
+                is_unique=change.get("is_unique", True),
                 commits=tuple(Commit(**commit) for commit in change["commits"]),
                 files=tuple(ChangedFile(**file) for file in change["files"]),
             ),
@@ -232,6 +240,7 @@ class Review:
     what GitHub said at that look.
     `words` is the digest of title and text. `try_url` is where `head_sha` was deployed to; GitHub said so many times
     (`deployments_told`) that something was deployed, of which so many (`deployments_seen`) are read.
+    `merge_base` is where `head_sha` branched off when it was asked about, or carried over; None where that is not known.
     `merge_sent` is the head for which a merge was sent last, `merged_onto` where the base stood when a rebase of several
     commits was; `merged_by_gate`: our merge did it.
     `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is
@@ -275,6 +284,7 @@ class Review:
     said_review: int
     said_hold: str | None
     saying: int
+    merge_base: str | None
     merge_commit: str | None
     merge_sent: str | None
     merged_onto: str | None

@@ -36,6 +36,7 @@ class Event(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     TAKE_BACK = "take back"
+    BASE_REWRITTEN = "history of the base rewritten"
     MERGE_SENT = "merge sent"
     STILL_OPEN = "still open"
 
@@ -134,6 +135,7 @@ TABLE: dict[State, dict[Event, Move]] = {
         E.NEW_HEAD: _NEW,
         E.SAME_CHANGE: _same(S.TO_MERGE),
         E.READY: _AGAIN,
+        E.BASE_REWRITTEN: Move(S.TO_ASK, "the history beneath it was changed", new_round=True),
         E.TAKE_BACK: Move(S.WAITING, "the approval was taken back"),
         E.MERGE_SENT: Move(S.MERGING, "the merge was sent to GitHub"),
     },
@@ -285,6 +287,7 @@ def consequences(row: Review, move: Move, now: datetime) -> dict[str, object]:
     changes: dict[str, object] = {"state": move.to}
     if move.new_round:
         changes["round"] = row.round + 1
+        changes["merge_base"] = None
         if row.state is not S.TO_ASK:
             changes["restless_since"] = now
     if move.to not in DECIDED:

@@ -107,6 +107,7 @@ reviews = Table(
     Column("said_review", Integer, nullable=False, default=0),
     Column("said_hold", Text),
     Column("saying", Integer, nullable=False, default=0),
+    Column("merge_base", String(64)),
     Column("merge_commit", String(64), index=True),
     Column("merge_sent", String(64)),
     Column("merged_onto", String(64)),

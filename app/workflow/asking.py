@@ -33,7 +33,7 @@ from app.workflow.away import asked_then, first_there, who_is_away
 from app.workflow.extras import read_extras
 from app.workflow.gate import Rest, Work
 from app.workflow.readiness import Unready, why_not_ready
-from app.workflow.sameness import is_same_change
+from app.workflow.sameness import same_change
 
 # So many first letters about one author's changes go out alone in an hour.
 AN_HOUR, MOST_LETTERS = timedelta(hours=1), 10
@@ -86,9 +86,11 @@ def settle(work: Work) -> None:
 def take_in(work: Work, facts: PullRequest) -> None:
     """Write what was read into the row, and the move that follows from it."""
     row = work.row
-    is_same = is_same_change(work, facts)
-    move = follow(row, facts, work.gate.policy, is_same)
+    same = same_change(work, facts)
+    move = follow(row, facts, work.gate.policy, same is not None)
     changes: dict[str, Any] = {name: getattr(facts, name) for name in _COPIED}
+    if same:
+        changes["merge_base"] = same.merge_base
     if move and move.to is State.MERGED:
         changes["merge_commit"] = facts.merge_commit
         changes["merged_by_gate"] = covers(row, facts) and is_our_merge(work, facts)
@@ -104,7 +106,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
         changes["try_url"] = None
     words = _edited(work, facts) if row.state in ASKED and facts.words != row.words else None
     is_news = changes.get("bypassed", False) and not row.bypassed
-    happened = _happened(row, facts, move, "bypassed" if is_news else "same_change" if is_same else None)
+    happened = _happened(row, facts, move, "bypassed" if is_news else "same_change" if same else None)
     if words:
         happened.append(Happening("edited", "GitHub"))
         changes["edited"] = words
@@ -165,7 +167,8 @@ def bypass_letters(work: Work) -> list[NewLetter]:
 def ask(work: Work) -> Rest:
     """Ask the reviewer about a change that is ready: snapshot, letter and `waiting` in one transaction.
 
-    The change is read pinned to the SHAs of the same read, so a letter never mixes two versions.
+    The change is read pinned to the head of the same read, so a letter never mixes two versions; and against the base
+    as it stands: what GitHub calls the pull request's own base stands still while the branch moves.
     """
     gate, row = work.gate, work.row
     if row.state is not State.TO_ASK:
@@ -193,6 +196,7 @@ def ask(work: Work) -> Rest:
     work.keep(
         move=next_move(State.TO_ASK, Event.ASKED),
         asked=asked,
+        merge_base=asked.change.merge_base,
         letter=letter,
         to_list=letter.kind == "digest",
         reviewer=reviewer.id,
@@ -224,12 +228,14 @@ def keep_list(work: Work) -> Rest:
 def snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
     """Return what is asked about; None while what a release holds cannot be said yet."""
     gate, row = work.gate, work.row
-    change = gate.github.change(row.repository, facts.base_sha, facts.head_sha)
+    # Once it is merged the branch has all of it, and only where it stood before tells what came.
+    base = facts.base_sha if facts.merged else facts.base
+    change = gate.github.change(row.repository, base, facts.head_sha)
     if not gate.policy.is_release(facts):
         return Snapshot(facts, change, work.checks)
     work.keep()
     place = place_of(work)
-    ahead = gate.github.steps(row.repository, facts.base_sha, facts.head_sha, on_page=work.keep)
+    ahead = gate.github.steps(row.repository, change.base_sha, facts.head_sha, on_page=work.keep)
     work.keep()
     if not account(place, ahead):
         return None

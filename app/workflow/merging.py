@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app.github_client import Moved, Refused, TryAgain
+from app.github_client import GitHubError, Limited, Moved, Refused, TryAgain
 from app.review import Event, PullRequest, State, context_of, next_move, statuses_to_say
 from app.store import Happening, outcome_letter
+from app.workflow.again import SAME_CODE
 from app.workflow.asking import AT_ONCE, settle, take_in
 from app.workflow.gate import HOURLY, SOON, Rest, Work
+from app.workflow.sameness import is_base_rewritten
 from app.workflow.saying import say, say_hold
 
 # GitHub updates a branch in its own time, and says so by a webhook.
@@ -30,6 +32,8 @@ KEPT = (
     "branches” in the repository's settings."
 )
 BEHIND = "It must be brought up to date with {} first: the developer must do that."
+UNCOMPARED = "GitHub cannot compare it with {} right now. The gate keeps trying."
+REWRITTEN = "the history of {} was changed, and more might come with it"
 STAYS = "GitHub says that the code changed, but shows no change. The gate keeps trying."
 NOT_COUNTED = (
     "GitHub does not count the gate's own word: the required check belongs to another app. "
@@ -67,6 +71,11 @@ def merge(work: Work) -> Rest:
         return hold(work, CONFLICT, for_developer=True)
     if would_lose_a_branch(work, facts):
         return hold(work, KEPT.format(facts.head), for_developer=True)
+    try:
+        if is_base_rewritten(work, facts):
+            return ask_anew(work)
+    except GitHubError as error:
+        return uncompared(work, error)
     method, onto = work.gate.policy.method_for(facts), None
     if method == "rebase" and facts.commits > 1:
         # It lands several commits, and GitHub names only the last: where they begin must be known (`accounting`).
@@ -93,6 +102,22 @@ def merge(work: Work) -> Rest:
     )
     say(work)
     return Rest()
+
+
+def ask_anew(work: Work) -> Rest:
+    """End an approval whose base was rewritten: what would be merged is not what the reviewer was shown."""
+    why = REWRITTEN.format(work.row.base)
+    move = next_move(State.TO_MERGE, Event.BASE_REWRITTEN)
+    work.keep(move=move, happened=[Happening(SAME_CODE, "GitHub", why)])
+    say(work)
+    return Rest(wait=AT_ONCE)
+
+
+def uncompared(work: Work, error: GitHubError) -> Rest:
+    """Try again soon, and then with a word, when it cannot be told whether the base is what it was."""
+    if isinstance(error, Limited) or work.claim.attempts < PATIENCE:
+        return Rest(getattr(error, "after", None), error.reason, failed=True)
+    return hold(work, UNCOMPARED.format(work.row.base))
 
 
 def would_lose_a_branch(work: Work, facts: PullRequest) -> bool:

@@ -1,29 +1,53 @@
-"""Whether a new head is the same change on a newer base, so that Lily need not be asked again.
+"""Whether a new head is the same change on a newer base, and an old one still meets its base where it did.
 
 A developer who updates a branch, or the gate who does it, moves the head and changes nothing that Lily looked at.
 Told from the git trees of merge base and head: the list of changed files is not enough, for it shows no modes,
-and a merge that quietly undoes a fix on the base looks the same in it.
+and a merge that quietly undoes a fix on the base looks the same in it. Nor do the trees tell where head and base
+meet in more than one place: what the head undoes of the other place is not in its difference to the one.
 """
 
 from __future__ import annotations
 
+from app.github_client import Refused
 from app.review import Change, PullRequest, Snapshot, Tree, delta, may_be_carried
 from app.workflow.gate import Work
 
 
-def is_same_change(work: Work, facts: PullRequest) -> bool:
-    """Tell whether the new head holds just what the reviewer was asked about in this round.
+def same_change(work: Work, facts: PullRequest) -> Change | None:
+    """Return the comparison of a new head that holds just what the reviewer was asked about in this round, else None.
 
-    One read of the comparison, and only if that agrees, at most four of trees; a tree that GitHub cuts short counts as
-    different.
+    One read of the comparison, and only if that agrees, at most four of trees. What GitHub cuts short or does not
+    give counts as different.
     """
     row, gate = work.row, work.gate
     asked = gate.store.reviews.round(row.id, row.round)
     if asked is None or not may_be_carried(row, facts, gate.policy):
+        return None
+    try:
+        now = gate.github.change(facts.repository, facts.base, facts.head_sha)
+        work.keep()
+        is_like = now.is_unique and _outline(asked.snapshot.change) == _outline(now)
+        return now if is_like and _same_trees(work, asked.snapshot, now, facts) else None
+    except Refused:
+        return None
+
+
+def is_base_rewritten(work: Work, facts: PullRequest) -> bool:
+    """Tell whether the head meets its base elsewhere than when it was asked about, and not just further on.
+
+    Then history was dropped from the base, and a merge would bring back what the reviewer was not shown. Further on is
+    fine: less of what she saw is still to come. One GET, and another where the place is not the same.
+    """
+    known = work.row.merge_base
+    if known is None:
         return False
-    now = gate.github.change(row.repository, facts.base_sha, facts.head_sha)
+    now = work.gate.github.merge_base(facts.repository, facts.base, facts.head_sha)
     work.keep()
-    return _outline(asked.snapshot.change) == _outline(now) and _same_trees(work, asked.snapshot, now, facts)
+    if now == known:
+        return False
+    before = work.gate.github.merge_base(facts.repository, known, now)
+    work.keep()
+    return before != known
 
 
 def _same_trees(work: Work, asked: Snapshot, now: Change, facts: PullRequest) -> bool:

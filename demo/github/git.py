@@ -201,7 +201,7 @@ class Git:
 
     def _merge(self, ours: str, theirs: str) -> str | None:
         if self.base(ours, theirs) is None:
-            return None
+            return None  # git refuses to merge histories that share nothing
         answer = _run(self.path, "merge-tree", "--write-tree", ours, theirs)
         if answer.returncode > 1:
             raise RuntimeError(answer.stderr.decode())
