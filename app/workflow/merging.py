@@ -71,11 +71,8 @@ def merge(work: Work) -> Rest:
         return hold(work, CONFLICT, for_developer=True)
     if would_lose_a_branch(work, facts):
         return hold(work, KEPT.format(facts.head), for_developer=True)
-    try:
-        if is_base_rewritten(work, facts):
-            return ask_anew(work)
-    except GitHubError as error:
-        return uncompared(work, error)
+    if (rest := compare_again(work, facts)) is not None:
+        return rest
     method, onto = work.gate.policy.method_for(facts), None
     if method == "rebase" and facts.commits > 1:
         # It lands several commits, and GitHub names only the last: where they begin must be known (`accounting`).
@@ -104,20 +101,24 @@ def merge(work: Work) -> Rest:
     return Rest()
 
 
-def ask_anew(work: Work) -> Rest:
-    """End an approval whose base was rewritten: what would be merged is not what the reviewer was shown."""
+def compare_again(work: Work, facts: PullRequest) -> Rest | None:
+    """Return None when the base is what it was, and otherwise how the step ends.
+
+    Where its history was rewritten the approval ends: what would be merged is not what the reviewer was shown. Where
+    that cannot be told it is tried again, soon, and after a while with a word.
+    """
+    try:
+        if not is_base_rewritten(work, facts):
+            return None
+    except GitHubError as error:
+        if isinstance(error, Limited) or work.claim.attempts < PATIENCE:
+            return Rest(getattr(error, "after", None), error.reason, failed=True)
+        return hold(work, UNCOMPARED.format(work.row.base))
     why = REWRITTEN.format(work.row.base)
     move = next_move(State.TO_MERGE, Event.BASE_REWRITTEN)
     work.keep(move=move, happened=[Happening(SAME_CODE, "GitHub", why)])
     say(work)
     return Rest(wait=AT_ONCE)
-
-
-def uncompared(work: Work, error: GitHubError) -> Rest:
-    """Try again soon, and then with a word, when it cannot be told whether the base is what it was."""
-    if isinstance(error, Limited) or work.claim.attempts < PATIENCE:
-        return Rest(getattr(error, "after", None), error.reason, failed=True)
-    return hold(work, UNCOMPARED.format(work.row.base))
 
 
 def would_lose_a_branch(work: Work, facts: PullRequest) -> bool:
