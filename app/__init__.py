@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from flask.sessions import SecureCookieSessionInterface
 
 from app import pages, webhook
@@ -31,6 +32,12 @@ class _Sessions(SecureCookieSessionInterface):
     digest_method = staticmethod(hashlib.sha256)
 
 
+class _Flask(Flask):
+    def log_exception(self, exc_info: Any) -> None:
+        """Log that a request failed; Flask's own line would show the path, which may be the authority to decide."""
+        self.logger.error("%s failed", request.endpoint, exc_info=exc_info)
+
+
 def create_app(settings: Settings | None = None, gate: Gate | None = None) -> Flask:
     """Return the web application; settings come from the environment unless given.
 
@@ -38,7 +45,7 @@ def create_app(settings: Settings | None = None, gate: Gate | None = None) -> Fl
     """
     settings = settings or Settings.load()
     gate = gate or create_gate(settings)
-    app = Flask(__name__, template_folder=str(TEMPLATES), static_folder=None)
+    app = _Flask("app", template_folder=str(TEMPLATES), static_folder=None)
     app.session_interface = _Sessions()
     app.url_map.merge_slashes = False  # else "//" redirects to whatever host the request names
     app.config.update(session_config(settings))

@@ -6,13 +6,16 @@ WORKER=none. Called by operators only. It must never start with a missing or ins
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import logging.config
 import os
 import signal
+import socket
 import sys
 import threading
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +34,8 @@ from app.workflow import set_looks
 
 THREADS = 16  # requests answered at once, so that a few slow ones do not keep out the rest
 GRACE = 25.0  # seconds that a step under way gets to finish when the gate is stopped
+REQUEST_GRACE = 2.0  # seconds that requests get to finish then: whoever sends slowly must not hold up a stop
+FREED = 5.0  # seconds in which a gate that was killed frees its port
 
 cli = AppGroup(help="qa-gate: an e-mail review gate for a development branch.")
 
@@ -53,6 +58,7 @@ class JsonLines(logging.Formatter):
 
 def main() -> None:
     """Run the command line; mistakes of the operator end with a sentence each and exit code 2."""
+    os.umask(0o077)  # whatever is written is for the gate's own user
     try:
         cli.main(prog_name="qa-gate", standalone_mode=True)
     except SettingsError as error:
@@ -72,6 +78,7 @@ def serve() -> None:
     settings = Settings.load()
     create_gate(settings).store.close()  # says now, once, what would stop the server process later
     host, port = settings.listen
+    _require_free(host, port)
     Granian(
         target="app.cli:serving",
         factory=True,
@@ -135,11 +142,17 @@ def serving() -> Flask:
     """Return the application inside Granian's server process, with the worker beside it."""
     settings = Settings.load()
     logging.config.dictConfig(log_config(settings.log_format))
+    for warning in settings.warnings:
+        logging.getLogger("qa-gate").warning(warning)
     app = create_app(settings)
     working = Worker(app.extensions["qa-gate"]) if settings.worker == "embedded" else None
     if working:
         working.start()
-    threading.Thread(target=_mind_the_parent, args=(os.getppid(), working), name="parent").start()
+    ending, told = socket.socketpair()
+    told.setblocking(False)
+    # Python writes each signal's number there, whoever handles it: Granian sets its own handlers after this.
+    signal.set_wakeup_fd(told.fileno())
+    threading.Thread(target=_mind_the_end, args=(os.getppid(), working, ending, told), name="end").start()
     return app
 
 
@@ -165,19 +178,57 @@ def log_config(log_format: str) -> dict[str, Any]:
     }
 
 
-def _mind_the_parent(parent: int, working: Worker | None) -> None:
-    """End the worker when the server ends, and this process when its parent was killed.
+def _mind_the_end(parent: int, working: Worker | None, ending: socket.socket, _told: socket.socket) -> None:
+    """End the worker when the server is told to stop, and this process when its parent was killed.
 
-    `kill -9` of Granian's main process leaves this one serving on the same port, beside the restarted gate.
+    `kill -9` of Granian's main process leaves this one serving on the same port, beside the restarted gate. And
+    Granian waits for every request that has begun, however slowly it is sent.
     """
-    main_thread = threading.main_thread()
+    log, main_thread = logging.getLogger("qa-gate"), threading.main_thread()
+    ending.settimeout(1.0)
     while main_thread.is_alive():
-        main_thread.join(1.0)
+        try:
+            if {*ending.recv(64)} & {signal.SIGTERM, signal.SIGINT}:
+                break
+        except TimeoutError:
+            pass
         if os.getppid() != parent:
-            logging.getLogger("qa-gate").error("The main process is gone; stopping.")
+            log.error("The main process is gone; stopping.")
             os._exit(1)
+    requests_end = time.monotonic() + REQUEST_GRACE
     if working:
         working.stop(GRACE)
+    main_thread.join(max(0.0, requests_end - time.monotonic()))
+    if main_thread.is_alive():
+        log.warning("Stopped; a request that had begun was not finished.")
+        os._exit(0)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Stop with a sentence when nobody can listen there: Granian would share the port, or end with a traceback.
+
+    Whoever was just killed may hold it for a moment.
+    """
+    give_up = time.monotonic() + FREED
+    while why := _why_not_free(host, port):
+        if why != os.strerror(errno.EADDRINUSE) or time.monotonic() > give_up:
+            _stop("qa-gate cannot start:", f"Nothing can listen at LISTEN ({host}:{port}): {why}.")
+        time.sleep(0.1)
+
+
+def _why_not_free(host: str, port: int) -> str | None:
+    try:
+        (family, kind, protocol, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with socket.socket(family, kind, protocol) as probe:
+            # What was closed a moment ago is free; Granian's SO_REUSEPORT is left out on purpose.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except socket.gaierror as error:
+        return error.strerror
+    except OSError as error:
+        return os.strerror(error.errno or 0)
+    return None
 
 
 def _aws_problems() -> list[str]:

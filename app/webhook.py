@@ -7,12 +7,16 @@ parsed of a body whose signature does not fit, and nothing else is called: GitHu
 from __future__ import annotations
 
 import logging
+import mmap
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Protocol
 
 from flask import Blueprint, Request, Response, jsonify, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from app.github_client import BadPayload, Checked, Commented, Deployed, Other, Pushed, Said, parse, verify
 from app.store import Store, Unavailable
@@ -21,8 +25,11 @@ log = logging.getLogger("qa-gate.webhook")
 
 # https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap
 LARGEST = 25 * 1024 * 1024
+# So much of bodies is held at once before their signatures are checked; GitHub's own are a few KB.
+MOST_UNPROVEN = 64 * 1024 * 1024
+AT_ONCE = 64 * 1024  # read at a time
 TOO_LARGE = "The body is larger than 25 MB, which no webhook of GitHub's is."
-_DELIVERY = re.compile(r"[!-~]{1,64}")
+_DELIVERY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _EVENT = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -32,6 +39,35 @@ class _Bad(Exception):
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
+
+
+class _Full(Exception):
+    """So much is being read that this body has to wait."""
+
+
+class Unproven:
+    """Counts the bytes that are set aside for bodies whose signature was not checked yet."""
+
+    def __init__(self, most: int = MOST_UNPROVEN) -> None:
+        self._left = most
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def room(self, size: int) -> Iterator[mmap.mmap]:
+        """Give so much memory, which goes back to the system afterwards. Raises _Full when there is not enough.
+
+        A mapping of its own: what malloc gets back of such sizes it keeps for later.
+        """
+        with self._lock:
+            if size > self._left:
+                raise _Full
+            self._left -= size
+        try:
+            with mmap.mmap(-1, size) as memory:
+                yield memory
+        finally:
+            with self._lock:
+                self._left += size
 
 
 class Rules(Protocol):
@@ -53,13 +89,13 @@ class Rules(Protocol):
 
 def blueprint(secret: str, store: Store, rules: Rules) -> Blueprint:
     """Return the blueprint with `POST /webhook`."""
-    room = Blueprint("webhook", __name__)
+    room, unproven = Blueprint("webhook", __name__), Unproven()
 
     @room.post("/webhook")
     def receive() -> tuple[Response, int]:
         delivery = _header(request, "X-GitHub-Delivery", _DELIVERY)
         try:
-            body = _verified_body(request, secret)
+            body = _verified_body(request, secret, unproven)
             event = _header(request, "X-GitHub-Event", _EVENT)
             said = _said(delivery, event, request.content_type or "", body)
             status, outcome = _take(said, delivery or "", store, rules)
@@ -72,24 +108,43 @@ def blueprint(secret: str, store: Store, rules: Rules) -> Blueprint:
     return room
 
 
-def _verified_body(asked: Request, secret: str) -> bytes:
+def _verified_body(asked: Request, secret: str, unproven: Unproven) -> bytes:
     signature = asked.headers.get("X-Hub-Signature-256")
     if signature is None:
         raise _Bad(401, "There is no signature: set the webhook's secret at GitHub to GITHUB_WEBHOOK_SECRET.")
-    # One byte more: of a body whose length was not said, Werkzeug gives what fits and raises nothing.
+    length = asked.content_length if asked.headers.get("Content-Length") else None
+    if length is not None and length > LARGEST:
+        raise _Bad(413, TOO_LARGE)
+    # Of a body whose length is not said, one byte more shows that it is too large.
+    most = LARGEST + 1 if length is None else max(length, 1)
     asked.max_content_length = LARGEST + 1
     try:
-        body = asked.get_data(cache=False)
+        with unproven.room(most) as memory:
+            while piece := asked.stream.read(min(AT_ONCE, most - memory.tell())):
+                memory.write(piece)
+            body = _proven(memory, secret, signature)
+    except _Full:
+        while asked.stream.read(AT_ONCE):  # whoever is still sending would not hear the answer
+            pass
+        raise _Bad(503, "Too many large bodies at once. Please send it again in a minute.") from None
     except RequestEntityTooLarge:
         raise _Bad(413, TOO_LARGE) from None
-    if len(body) > LARGEST:
-        raise _Bad(413, TOO_LARGE)
-    if not verify(secret, body, signature):
+    except ClientDisconnected:
+        raise _Bad(400, "The body ended early.") from None
+    if body is None:
         raise _Bad(
             401,
             "The signature does not fit: compare the webhook's secret at GitHub with GITHUB_WEBHOOK_SECRET.",
         )
     return body
+
+
+def _proven(memory: mmap.mmap, secret: str, signature: str) -> bytes | None:
+    """Return what was read, if the signature fits. Raises _Bad (413) when it is too large."""
+    if memory.tell() > LARGEST:
+        raise _Bad(413, TOO_LARGE)
+    with memoryview(memory)[: memory.tell()] as body:  # released, else the memory cannot be given back
+        return bytes(body) if verify(secret, body, signature) else None
 
 
 def _said(delivery: str | None, event: str | None, content_type: str, body: bytes) -> Said:

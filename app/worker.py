@@ -11,6 +11,7 @@ import random
 import secrets
 import socket
 import threading
+import time
 from datetime import timedelta
 
 from app.store import Claim, Overtaken, Unavailable
@@ -86,9 +87,10 @@ class Worker:
         self.join(timeout)
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for the threads to end."""
+        """Wait for the threads to end, at most so many seconds in all."""
+        end = None if timeout is None else time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(None if end is None else max(0.0, end - time.monotonic()))
 
     def _run(self) -> None:
         made = self._gate.store.work_made

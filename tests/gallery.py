@@ -85,7 +85,7 @@ class Gallery:
         return next(mail.html for mail in reversed(self.world.inbox.mails) if "for you" in mail.subject)
 
     def _way_in_by_mail(self, reviewer: Reviewer) -> str:
-        self.world.clock.pass_(minutes=1)  # there is one a minute
+        self.world.clock.pass_(minutes=1)
         self.world.browser.post("/sign-in", data={"address": reviewer.address})
         self.world.settle()
         found = re.search(r"/sign-in/\S+", self.world.inbox.mails[-1].text)
@@ -145,7 +145,7 @@ class Gallery:
             "missing": "/nothing-here",
             "pending": "/",
             "way in, used": self._way_in(999),
-            "way in, too old": self._way_in(999, timedelta(hours=1)),
+            "way in, too old": self._way_in(999, timedelta(hours=2)),
             "not a reviewer": self._url(DecideLink(1, 1, "0" * 12, Choice.APPROVE)),
             "forgotten": self._url(DecideLink(999, 1, self.lily.id, Choice.APPROVE)),
             "details: tampered": "/status/not-a-link",

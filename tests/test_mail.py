@@ -564,7 +564,7 @@ def test_sign_in_letter_has_its_address_in_both_parts_and_says_how_long_it_works
     assert mail.html.count(APPROVE) == 3
     assert APPROVE in mail.text.splitlines()
     for part in (words(mail.html), mail.text):
-        assert "It works once, within 15 minutes." in part
+        assert "It works once, within 60 minutes." in part
     assert mail.to == "Lily <lily@example.com>"
 
 

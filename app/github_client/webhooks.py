@@ -149,7 +149,7 @@ class Other:
     action: str
 
 
-def verify(secret: str, body: bytes, signature: str | None) -> bool:
+def verify(secret: str, body: bytes | memoryview, signature: str | None) -> bool:
     """Tell whether `X-Hub-Signature-256` is the HMAC-SHA256 of the raw body; never with an empty secret.
 
     https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries

@@ -7,10 +7,12 @@ POST made by a person's click does. Nothing here ever calls GitHub or sends a ma
 from __future__ import annotations
 
 from functools import partial
+from typing import cast
 
-from flask import Blueprint
+from flask import Blueprint, Flask
 
 from app.pages import assets, away, decide, frame, health, history, pending, review, sign_in
+from app.pages.guard import Guard
 from app.workflow import Gate
 
 _LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
@@ -38,10 +40,18 @@ _ROUTES = (
 
 
 def blueprint(gate: Gate) -> Blueprint:
-    """Return the blueprint "pages". It also dresses every answer and every error of the whole application."""
+    """Return the blueprint "pages". It also guards the whole application, and dresses its errors."""
     pages = Blueprint("pages", __name__)
     for method, rule, name, view in _ROUTES:
         pages.add_url_rule(rule, name, partial(view, gate), methods=[method])
     assets.serve(pages)
     frame.dress(pages)
+    pages.record_once(lambda state: _guard(cast(Flask, state.app), gate))
     return pages
+
+
+def _guard(app: Flask, gate: Gate) -> None:
+    bare = app.jinja_env.get_template("pages/bare.html")
+    answers = {status: bare.render(status=status) for status in (400, 500)}
+    is_https = gate.public_url.startswith("https://")
+    app.wsgi_app = Guard(app.wsgi_app, answers, is_https=is_https)  # type: ignore[method-assign]

@@ -174,6 +174,8 @@ def _dead_end(case: Case) -> str | None:
 
 
 def _signpost(gate: Gate, case: Case, kind: str, status: int = 200, note: str = "") -> Response:
+    if case.is_expired:
+        frame.log.warning("%s %s refused: expired", request.method, request.endpoint)
     facts = {
         "kind": kind,
         "note": note,

@@ -1,4 +1,4 @@
-"""What all pages share: times in words, headers, kind pages for errors, and who may send us a form.
+"""What all pages share: times in words, kind pages for errors, and who may send us a form.
 
 Used by every module of this package. A page of an error never needs the database, and never shows what failed.
 
@@ -13,10 +13,9 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request, session
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from app import text
-from app.pages import assets
 from app.review import Reviewer
 from app.store import Unavailable
 from app.workflow import Gate
@@ -26,16 +25,6 @@ log = logging.getLogger("qa-gate.pages")
 # More than 4,000 characters need, however they are encoded.
 LARGEST_FORM = 128 * 1024
 
-# Everything comes from here, and nothing may frame or script it.
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
-        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",  # the address is the authority: it goes nowhere
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex, nofollow",
-}
 _KINDS = {404: "missing", 405: "wrong_way", 413: "too_large", 500: "failed", 503: "away"}
 
 
@@ -49,9 +38,8 @@ class DeadEnd(Exception):
 
 
 def dress(pages: Blueprint) -> None:
-    """Put headers on every answer, and kind words on every error."""
+    """Give templates their filters, every error kind words, and refuse other sites' forms."""
     pages.before_request(_refuse_foreign_forms)
-    pages.after_app_request(_add_headers)
     pages.add_app_template_filter(text.plain, "line")
     pages.add_app_template_filter(text.clean, "lines")
     pages.add_app_template_filter(text.why_not, "plainly")
@@ -109,18 +97,13 @@ def is_from_elsewhere() -> bool:
 def _refuse_foreign_forms() -> Response | None:
     request.max_content_length = LARGEST_FORM
     if request.method == "POST" and is_from_elsewhere():
+        log.warning("%s %s refused: elsewhere", request.method, request.endpoint)
         return signpost("elsewhere", 403)
     return None
 
 
-def _add_headers(response: Response) -> Response:
-    response.headers.update(_HEADERS)
-    if request.endpoint != assets.ENDPOINT:
-        response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 def _dead_end(end: DeadEnd) -> Response:
+    log.warning("%s %s refused: %s", request.method, request.endpoint, end.kind)
     return signpost(end.kind, end.status)
 
 
@@ -129,6 +112,8 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
     if request.blueprint not in (None, "pages"):
         return error
     status = error.code or 500
+    if isinstance(error, RequestEntityTooLarge):
+        log.warning("%s %s refused: too_large", request.method, request.endpoint)
     response = signpost(_KINDS.get(status, "refused" if status < 500 else "failed"), status)
     if isinstance(error, MethodNotAllowed):
         response.allow.update(error.valid_methods or ())

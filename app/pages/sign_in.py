@@ -7,6 +7,7 @@ is asked at every request. Whether an address is known is never told, neither by
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 from datetime import datetime
 
@@ -17,6 +18,8 @@ from app.links import BadLink, ExpiredLink, SignInLink
 from app.pages import frame
 from app.review import Reviewer
 from app.workflow import Gate, request_sign_in
+
+log = logging.getLogger("qa-gate.pages")
 
 LONGEST_QUERY = 1_000  # a browser keeps no cookie over 4,096 bytes
 LONGEST_ADDRESS = 254  # https://www.rfc-editor.org/errata/eid1690
@@ -69,13 +72,16 @@ def enter(gate: Gate, token: str) -> Redirect:
     session.permanent = True
     session["reviewer"] = reviewer.id
     session["csrf"] = secrets.token_urlsafe(16)
+    log.info("%s signed in.", reviewer.name)
     return redirect(back or url_for("pages.pending"), 303)
 
 
-def leave(_gate: Gate) -> Redirect:
+def leave(gate: Gate) -> Redirect:
     """Answer `POST /sign-out`: end the session of this device."""
     check_form()
+    reviewer = frame.signed_in(gate)
     session.clear()
+    log.info("%s signed out.", reviewer.name if reviewer else "Somebody who is no reviewer any more")
     session["left"] = True  # so that the page says so
     return redirect(url_for("pages.sign_in"), 303)
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Set
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
@@ -151,6 +152,14 @@ class Settings(BaseSettings):
         if value == info.data.get("development_branch"):
             raise ValueError("must differ from DEVELOPMENT_BRANCH; leave it empty for no release gate.")
         return value
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return, a sentence each, what is allowed but should not stay so."""
+        is_http = self.public_url.startswith("http://")
+        if is_http and values.is_public(urlsplit(self.public_url).hostname or ""):
+            return (values.PLAIN_HTTP,)
+        return ()
 
     @classmethod
     def settings_customise_sources(

@@ -17,6 +17,10 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator
 
 MAKE_SECRET = "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+PLAIN_HTTP = (
+    "PUBLIC_URL is http: whoever sees the traffic can read the links and decide. "
+    "Put an HTTPS proxy before the gate, and change PUBLIC_URL to https."
+)
 SHORTEST_KEY = 32
 SHORTEST_WEBHOOK_SECRET = 16
 
@@ -105,6 +109,21 @@ def web_address(value: str, path: bool = False) -> str:
     ):
         raise wrong
     return f"{url.scheme}://{url.netloc.lower()}{url.path.rstrip('/')}"
+
+
+def is_public(host: str) -> bool:
+    """Tell whether a host can be reached from the internet, as far as its name or address says.
+
+    Names that never are: https://www.rfc-editor.org/rfc/rfc6761, rfc6762 (local), rfc8375 (home.arpa), and
+    `internal`, which ICANN reserved in 2024. A name of one word is one of the own network.
+    """
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        name = host.rstrip(".").lower()
+    return "." in name and not re.search(
+        r"\.(?:local|localhost|internal|home\.arpa|lan|test|invalid)\Z", name
+    )
 
 
 def api_address(value: str) -> str:

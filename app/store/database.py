@@ -7,10 +7,13 @@ it sees `Unavailable`.
 
 from __future__ import annotations
 
+import logging
+import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import SQLITE_ERROR, OperationalError
@@ -24,6 +27,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.sql.schema import Table
 
 from app.store.tables import metadata
+
+log = logging.getLogger("qa-gate.store")
 
 # So long SQLite waits for another process, in milliseconds.
 BUSY_TIMEOUT = 10_000
@@ -124,12 +129,35 @@ def _postgres_engine(url: str) -> Engine:
     return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=20)
 
 
-def _sqlite_engine(url: str, begin: str) -> Engine:
-    folder = Path(make_url(url).database or "").parent
+def _keep_private(file: Path) -> None:
+    """Make the folder and the file if they are missing, and let only their owner read them, SQLite's other files too.
+
+    SQLite gives `-wal` and `-shm` the mode of the file itself: https://www.sqlite.org/src/file?name=src/os_unix.c
+    (findCreateFileMode). Raises Unavailable.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Never opened when it is there: closing it would end the locks that this process holds on it.
+        with suppress(FileExistsError):
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except OSError as error:
-        raise Unavailable("The folder of the database cannot be made.") from error
+        raise Unavailable("The folder of the database cannot be made, or not written to.") from error
+    for name in (file.name, f"{file.name}-wal", f"{file.name}-shm", f"{file.name}-journal"):
+        with suppress(FileNotFoundError):
+            _take_from_others(file.with_name(name))
+
+
+def _take_from_others(file: Path) -> None:
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & 0o077:
+        try:
+            file.chmod(mode & 0o700)
+        except PermissionError:  # another user's: it still works
+            log.warning("Others can read a file of the database, and only its owner can end that: chmod 600.")
+
+
+def _sqlite_engine(url: str, begin: str) -> Engine:
+    _keep_private(Path(make_url(url).database or ""))
     engine = create_engine(url, hide_parameters=True, connect_args={"check_same_thread": False}, pool_size=20)
 
     @event.listens_for(engine, "connect")

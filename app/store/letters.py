@@ -1,7 +1,7 @@
 """Letters: every mail is a row first, so that it survives a crash and one cause never makes two.
 
-A letter names what it is about; its words and links are composed when it is sent. Sign-in letters are counted
-here: one a minute and five an hour for an address.
+A letter names what it is about; its words and links are composed when it is sent. What people may ask for is
+counted here.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from app.store.tables import letters, reviews, rounds
 
 # How many letters that somebody asked for one address may get, by kind: (in this time, at most so many).
 ALLOWANCES: dict[str, tuple[tuple[timedelta, int], ...]] = {
-    "sign_in": ((timedelta(minutes=1), 1), (timedelta(hours=1), 5), (timedelta(days=1), 20)),
-    "fresh": ((timedelta(minutes=1), 1), (timedelta(days=1), 5)),
+    # Anybody may ask for these: the newest link must last as long as nothing more is sent (links.SIGN_IN_LASTS).
+    "sign_in": ((timedelta(hours=1), 5),),
+    "fresh": ((timedelta(minutes=1), 1), (timedelta(hours=1), 5)),
 }
 
 

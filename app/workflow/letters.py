@@ -6,6 +6,7 @@ lies in the database.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from app.review import Caution, Choice, Commit, Review, Reviewer, Snapshot, Stat
 from app.store import A_DAY, Claim, HistoryRow, Letter, NewLetter, Round, outcome_letter
 from app.workflow.again import asked_again
 from app.workflow.gate import Gate, Rest
+
+log = logging.getLogger("qa-gate.letters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ def request_sign_in(gate: Gate, address: str) -> None:
     """Queue a sign-in letter if the address is a reviewer's and had not its share; say nothing either way."""
     reviewer = gate.policy.reviewer_at(address)
     letter = NewLetter(f"sign_in {secrets.token_hex(8)}", "sign_in", reviewer.id if reviewer else "nobody")
-    gate.store.letters.request(letter, is_known=reviewer is not None)
+    is_queued = gate.store.letters.request(letter, is_known=reviewer is not None)
+    _log_request("a sign-in link", reviewer, is_queued=is_queued)
 
 
 def request_fresh_link(gate: Gate, review_id: int, reviewer: Reviewer) -> None:
@@ -54,7 +58,17 @@ def request_fresh_link(gate: Gate, review_id: int, reviewer: Reviewer) -> None:
     row = gate.store.reviews.get(review_id)
     if row:
         key = f"fresh {secrets.token_hex(8)}"
-        gate.store.letters.request(NewLetter(key, "fresh", reviewer.id, row.id, row.round))
+        is_queued = gate.store.letters.request(NewLetter(key, "fresh", reviewer.id, row.id, row.round))
+        _log_request("a fresh link", reviewer, is_queued=is_queued)
+
+
+def _log_request(for_what: str, reviewer: Reviewer | None, *, is_queued: bool) -> None:
+    if reviewer is None:
+        log.warning("Somebody who is no reviewer asked for %s.", for_what)
+    elif is_queued:
+        log.info("%s asked for %s.", reviewer.name, for_what)
+    else:
+        log.warning("%s asked for %s: not sent, the share of this hour is used up.", reviewer.name, for_what)
 
 
 def _preview(gate: Gate, row: Review) -> str | None:
