@@ -39,6 +39,24 @@ def test_one_odd_answer_of_ses_costs_no_hour(outside: Outside, status: int, erro
     assert len(outside.told("Change cards")) == 1
 
 
+@pytest.mark.parametrize("kind", ["reset", "cut", "page", "redirect"])
+def test_one_broken_answer_of_github_costs_seconds(outside: Outside, kind: str) -> None:
+    number = outside.asked("cards")
+    match kind:
+        case "reset":
+            outside.github.fail("GET", "/pulls/1$", None)
+        case "cut":
+            outside.github.cut("GET", "/pulls/1$")
+        case "page":
+            outside.github.fail("GET", "/pulls/1$", 200, "<html>Unicorn!</html>")
+        case "redirect":
+            outside.github.fail("GET", "/pulls/1$", 302, headers={"Location": f"{outside.github.url}/odd"})
+    outside.choose()
+    outside.settle()
+    outside.pass_(minutes=1, step=10)
+    assert outside.is_merged(number)
+
+
 def waiting_for_a_right(outside: Outside, how_many: int = 4) -> list[int]:
     """Approve changes that the token may not merge."""
     outside.start()
@@ -87,7 +105,7 @@ def test_mail_that_is_stuck_delays_no_merge(outside: Outside) -> None:
             given(outside.comes(lambda: fault.met >= 1), "no mail got stuck")
             outside.comes(lambda: fault.met >= 2, seconds=1)
             outside.choose(path=link)
-            is_merged = outside.comes(lambda: outside.is_merged(number), seconds=3)
+            is_merged = outside.comes(lambda: outside.is_merged(number), seconds=6)
             fault.lift()
     finally:
         fault.lift()
@@ -109,7 +127,7 @@ def test_comparisons_that_hang_delay_no_merge(outside: Outside) -> None:
         with outside.at_work():
             given(outside.comes(lambda: fault.met >= 2), "no comparison hangs")
             outside.choose(path=link)
-            is_merged = outside.comes(lambda: outside.is_merged(number), seconds=3)
+            is_merged = outside.comes(lambda: outside.is_merged(number), seconds=6)
             fault.lift()
     finally:
         fault.lift()

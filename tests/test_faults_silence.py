@@ -87,7 +87,7 @@ def test_a_lasting_problem_is_on_lilys_page(make_outside: MakeOutside, name: str
 def test_whoever_runs_the_gate_gets_one_mail_when_a_problem_begins_and_one_when_it_ends(
     make_outside: MakeOutside,
 ) -> None:
-    outside = make_outside(OPERATOR="Olga <olga@example.com>")
+    outside = make_outside(OPERATOR="olga@example.com")
     outside.start()
     fault = token_expired(outside)
     outside.pass_(hours=2, step=300)
@@ -95,3 +95,19 @@ def test_whoever_runs_the_gate_gets_one_mail_when_a_problem_begins_and_one_when_
     fault.lift()
     outside.pass_(minutes=65, step=300)
     assert [mail.address for mail in outside.mails] == ["olga@example.com"] * 2
+
+
+@pytest.mark.parametrize("more", [{}, {"RELEASE_BRANCH": ""}], ids=["release", "no release"])
+@falls(
+    "22: a mistyped DEVELOPMENT_BRANCH and nobody is told (DESIGN 7.5: a gated branch that does not exist)"
+)
+def test_a_gated_branch_that_never_existed_is_a_problem(
+    make_outside: MakeOutside, more: dict[str, str]
+) -> None:
+    outside, healthy = make_outside(DEVELOPMENT_BRANCH="developmnet", **more), make_outside(**more)
+    for one in (outside, healthy):
+        one.start()
+        one.open("cards")
+        one.pass_(hours=1, step=600)
+    assert outside.readyz()[1].get("problems")
+    assert not healthy.readyz()[1].get("problems")
