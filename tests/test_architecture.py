@@ -51,7 +51,8 @@ LIVES_IN: dict[str, frozenset[str]] = {
     "requests": frozenset({"github_client"}),  # PyGithub lets its exceptions through
     "jwt": frozenset({"github_client"}),  # so does PyJWT's, which signs for an App
     "itsdangerous": frozenset({"links"}),
-    "markdown_it": frozenset({"text"}),
+    "cmarkgfm": frozenset({"text"}),
+    "emoji": frozenset({"text"}),
     "nh3": frozenset({"text"}),
     "markupsafe": frozenset({"text", "mail", "pages"}),
     "pydantic": frozenset({"settings"}),

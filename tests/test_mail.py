@@ -349,8 +349,13 @@ HOSTILE = '<script>alert(1)</script><a href="https://evil.example">Approve</a>\u
 def test_hostile_words_stay_words(field: str) -> None:
     mail = ask(**{field: HOSTILE})
     assert "<script" not in mail.html
-    assert 'href="https://evil.example"' not in mail.html
     assert "{{ 7*7 }}" in mail.html
+    # A description may hold links, as at GitHub; each says where it leads.
+    assert (
+        mail.html.count('href="https://evil.example"')
+        == mail.html.count(">Approve</a> (evil.example)")
+        == (field == "body")
+    )
     for part in (mail.html, mail.text, mail.subject):
         assert not set(part) & set("\u202e\u200b\x00")
     assert re.fullmatch(r"[a-z0-9-]+", mail.thread or "")

@@ -46,7 +46,11 @@ def test_a_question_becomes_a_comment_and_decides_nothing(world: World) -> None:
 def test_the_answer_comes_by_mail_with_both_links(world: World) -> None:
     number = ask(world)
     world.pass_(minutes=5)
-    world.github.comment(number, "No, I will\n\nforbid <b>that</b>.", by="sam")
+    world.github.comment(
+        number,
+        "No, I will\n\n~~allow~~ forbid <b>that</b>, see [the rules](https://example.com/r).\n\n| a | b |\n|---|---|\n| 1 | 2 |",
+        by="sam",
+    )
     world.settle()
     world.github.comment(number, "Done.", by="sam")
     world.settle()
@@ -56,7 +60,10 @@ def test_the_answer_comes_by_mail_with_both_links(world: World) -> None:
     assert mail.subject == world.inbox.mails[0].subject
     for words in ("There is an answer to your question.", "You asked:", QUESTION, "sam answered:", "> Done."):
         assert words in mail.text
-    assert "forbid &lt;b&gt;that&lt;/b&gt;." in mail.html
+    assert "> ~~allow~~ forbid that, see the rules (https://example.com/r)." in mail.text
+    for html in (mail.html, world.see()):
+        assert 'forbid <strong>that</strong>, see <a href="https://example.com/r"' in html
+        assert "<td" in html
     assert "Done." in world.see()
     world.decide(path=world.link())
     world.settle()
@@ -183,7 +190,7 @@ def test_a_long_answer_is_cut_where_it_can_be_seen(world: World) -> None:
     world.github.comment(number, "long " * 2_000, by="sam")
     world.settle()
     world.pass_(minutes=2)
-    assert "long…" in world.inbox.mails[-1].text
+    assert "long\n>\n> The text goes on; only its beginning is shown here." in world.inbox.mails[-1].text
     assert "long…" in world.see()
 
 

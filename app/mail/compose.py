@@ -208,15 +208,14 @@ def _first_line(commit: Commit) -> str:
 
 def _own_words(pull: PullRequest, length: int) -> dict[str, Any]:
     """Return the developer's own text, at most so many characters of it, for both parts of the letter."""
-    how, rest = text.parted(pull.body)
-    how_length = min(length, LONGEST_HOW)
+    how, rest = text.parted(pull.body, min(length, LONGEST_HOW), length)
     return {
         "words_heading": f"What {text.person(pull.author)} wrote",
-        "words_html": text.markdown_html(rest, length),
-        "words_text": text.markdown_text(rest, length),
-        "how_html": text.markdown_html(how, how_length),
-        "how_text": text.markdown_text(how, how_length),
-        "is_short": len(rest) <= SHORT_TEXT and rest.count("\n") <= SHORT_LINES,
+        "words_html": rest.mail,
+        "words_text": rest.text,
+        "how_html": how.mail,
+        "how_text": how.text,
+        "is_short": len(rest.text) <= SHORT_TEXT and rest.text.count("\n") <= SHORT_LINES,
     }
 
 
@@ -321,9 +320,12 @@ def _talk(request: Request, length: int) -> list[dict[str, str]]:
 
 def _line(line: Line, reader: Reviewer, length: int) -> dict[str, str]:
     who = "You" if line.is_question and line.name == reader.name else text.plain(line.name, LONGEST_LOGIN)
+    answer = text.rendered(line.words, length)
     return {
         "who": f"{who} {'asked' if line.is_question else 'answered'}",
-        "words": text.shortened(line.words, length),
+        # A question is her own plain text; an answer is a comment at GitHub.
+        "words": text.shortened(line.words, length) if line.is_question else answer.text,
+        "html": "" if line.is_question else answer.mail,
     }
 
 

@@ -46,7 +46,6 @@ def dress(pages: Blueprint) -> None:
     pages.add_app_template_filter(text.person, "person")
     pages.add_app_template_filter(_helper, "helper")
     pages.add_app_template_test(text.unusual, "unusual")
-    pages.add_app_template_filter(text.markdown_html, "markdown")
     pages.add_app_template_filter(text.diff_blocks, "blocks")
     pages.register_error_handler(DeadEnd, _dead_end)
     for error, answer in ((HTTPException, _http_error), (Unavailable, _away), (Exception, _unexpected)):
@@ -66,6 +65,7 @@ def show(gate: Gate, template: str, now: datetime, status: int = 200, **facts: A
         "checks_words": text.checks_words,
         "host_of": text.host_of,
         "parted": text.parted,
+        "rendered": text.rendered,
     }
     return make_response(render_template(f"pages/{template}", **words, **facts), status)
 

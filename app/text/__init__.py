@@ -11,12 +11,12 @@ from app.text.cells import BOM, csv_line
 from app.text.clean import clean, disarmed, person, plain, quote, shortened, unusual
 from app.text.diff import diff_blocks
 from app.text.how_to_test import parted
-from app.text.markdown import markdown_html, markdown_text
-from app.text.tame import host_of
+from app.text.markdown import Rendered, host_of, rendered
 from app.text.words import ago, checks_words, count, day, size_words, when, why_not
 
 __all__ = [
     "BOM",
+    "Rendered",
     "ago",
     "checks_words",
     "clean",
@@ -26,12 +26,11 @@ __all__ = [
     "diff_blocks",
     "disarmed",
     "host_of",
-    "markdown_html",
-    "markdown_text",
     "parted",
     "person",
     "plain",
     "quote",
+    "rendered",
     "shortened",
     "size_words",
     "unusual",

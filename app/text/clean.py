@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
+# So long a line nobody reads; of a longer one the end is left out before anything else is done with it.
+LONGEST_LINE = 4_000
+MOST_MARKS = 30
+
 _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 # Control characters but tab and newline; all format characters (category Cf) that have no shape of their own; lone
 # surrogates, which no encoder takes; fillers that are letters by category but look like nothing; variation selectors.
@@ -31,8 +35,29 @@ def clean(text: str) -> str:
 
 
 def unseen_dropped(text: str) -> str:
-    """Return the text without what cannot be seen, and nothing else changed."""
-    return _EMOJI.sub(_emoji, _UNSEEN.sub("", text))
+    """Return the text without what cannot be seen, and with at most 30 marks on a letter; nothing else is changed.
+
+    Composing letters takes a time that grows with the square of such a run: 65,536 marks took 5 s.
+    https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format
+    """
+    return (
+        text
+        if text.isascii() and text.isprintable()
+        else _marks_dropped(_EMOJI.sub(_emoji, _UNSEEN.sub("", text)))
+    )
+
+
+def _marks_dropped(text: str) -> str:
+    if text.isascii():
+        return text
+    kept: list[str] = []
+    marks = 0
+    for char in text:
+        # The category, not the combining class: that of U+0F73 is 0, yet it is two marks.
+        marks = marks + 1 if char > "\u02ff" and unicodedata.category(char)[0] == "M" else 0
+        if marks <= MOST_MARKS:
+            kept.append(char)
+    return "".join(kept)
 
 
 def _emoji(found: re.Match[str]) -> str:
@@ -52,7 +77,9 @@ def cut(text: str, limit: int) -> str:
 
 def plain(value: str, limit: int | None = None) -> str:
     """Return one clean line, at most `limit` characters with the "…" that says something is missing."""
-    line = " ".join(clean(value).split())
+    line = " ".join(clean(value[:LONGEST_LINE]).split())
+    if len(value) > LONGEST_LINE:
+        line += "…"
     return line if limit is None else shortened(line, limit)
 
 

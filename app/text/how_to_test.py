@@ -1,7 +1,7 @@
-"""Find the "How to test" part of a description, so that it can stand where a reader needs it. Pure.
+"""Find the part of a description that says how to try the change, so that it can stand where a reader needs it. Pure.
 
-Called by mail and pages. Told from markdown-it's tokens: what stands in a code block, a quote or a list is no heading.
-It must never lose a line: what is not in the one part is in the other.
+Called by mail and pages. Headings are told from GitHub's own reading of the text: what stands in code, a quote or a
+list is no heading. It must never lose anything: what is not in the one part is in the other.
 """
 
 from __future__ import annotations
@@ -10,92 +10,214 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import takewhile
+from itertools import pairwise
 
-from markdown_it.token import Token
+from app.text.gfm import LIMIT, Token, Tokens, blocks, parse, plain_words
+from app.text.markdown import Rendered, rendered, write
 
-from app.text.clean import clean
-from app.text.markdown import beginning, markdown_text
-from app.text.tame import Parser
-
-_DO = r"(?:test|try|verify|check|qa|review)"
-_THIS = r"(?: (?:it|this|that|(?:the|this) (?:pr|pull request|change|changes|feature|branch|fix))(?: out)?)?"
-_TITLE = re.compile(
-    rf"how (?:to|do i|can i|you can) {_DO}{_THIS}|steps (?:to|for) (?:{_DO}|testing|reproduce)(?: (?:and|or) {_DO})?{_THIS}"
-    r"|(?:manual )?testing(?: (?:steps|instructions|notes|plan|guide))?"
-    r"|(?:test|qa|verification|try it)(?: (?:plan|steps|instructions|notes|guide))|qa|try it(?: out)?"
+# What people do to a change, and what they call it.
+_DOING = r"(?:re)?test(?:s|ed|ing|ers?|able)?|try(?:ing)?|tried|qa(?:ing|ed)?|uat|tophat(?:ted|ting)?|demo|verif(?:y|ied|ying|ication)|validat(?:e|ed|ing|ion)|(?:sanity|smoke|manual) checks?"
+_VERB = r"(?:re)?test(?:s|ed|ing)?|try|tried|qa(?:ed)?|verify|verified|validated?|check(?:ed)?|review(?:ed)?|tophat(?:ted)?|demo"
+# What may stand between "how", "steps" or "what" and the doing.
+_BETWEEN = (
+    r"(?:to|for|do|does|did|can|could|should|shall|must|will|would|might|may|has|have|had|been|be|was|were|is|are|i|we|you|"
+    r"one|qa|reviewers?|testers?|this|these|that|it|the|a|an|my|your|pr|pull|request|changes?|feature|fix|branch|code|manually|"
+    r"locally|best|needs?|required|steps?|taken|please|reproduce|repro|run|use|build|setup|set|up|install|reviewing|or|and)"
 )
-# What a template leaves behind when nobody filled it in.
-_LEFT = frozenset("n a na none nothing todo tbd x step steps".split())
+_INSTRUCTION = re.compile(
+    rf"(?:how|what|where|when|steps?|instructions?|guide|guidelines|guidance|ways?|things?|procedure|notes?|tips|hints)"
+    rf"(?: {_BETWEEN}){{0,8}} (?:{_VERB}|testing|verifying|validating|verification|validation)\b(?! ?(?:works?|fails?|failed|changed|was added)\b).*"
+    rf"|(?:to|please) (?:{_VERB})\b.*"
+    rf"|(?:(?:manual|manually|local|locally|acceptance|user|functional|exploratory|regression|smoke|visual) )?"
+    rf"(?:testing|test|qa|uat|verification|validation|verifying|tophat|tophatting) (?:steps?|instructions?|plan|guide|procedure)\b.*"
+    rf"|try (?:it|this|the (?:change|changes|pr|branch|feature))\b.*"
+)
+_COMPANIONS = (
+    "how what where steps step instructions instruction plan plans notes note guide guidelines guidance checklist list "
+    "cases case scenarios scenario procedure process strategy approach method methods methodology details info information "
+    "result results evidence proof performed done completed conducted script walkthrough matrix tips hints section summary "
+    "overview status report to for of on in at by with and or the a an this these that it its pr pull request change changes "
+    "branch feature fix code my your our i we you me us please manual manually local locally end e2e functional regression "
+    "smoke acceptance user visual exploratory hand additional extra required optional quick environment staging out yourself here "
+    "screenshots screenshot recordings recording video videos gif gifs images reproduce reproduction repro reviewer reviewers review "
+    "reviewing tester testers team was were is are be been has have had did do does can could should need needs must suggested proposed "
+    "considerations data url link links preview browser browsers device devices mobile desktop criteria impact scope areas area"
+).split()
+_NOUN = re.compile(
+    rf"(?:(?:{'|'.join(_COMPANIONS)}) )*(?:{_DOING})(?: (?:{'|'.join(_COMPANIONS)}|{_DOING}))*"
+)
+_PLACE = re.compile(
+    r"(?:manual )?(?:testing|tested|verified|verification) (?:on|in|with|against|via|using|for|by|at) .*"
+)
+_FOR_REVIEWERS = re.compile(
+    r"(?:how to review|(?:reviewers?|review|reviewing|testers?)(?: s)? (?:instructions?|notes?|guide|guidance|steps|tips|hints|walkthrough)"
+    r"|(?:instructions?|notes?|guide|guidance|steps|tips|hints|info|information)?(?: ?(?:for|to) (?:the )?(?:reviewers?|testers?|reviewing)))\b.*"
+)
+_BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
 _SIGNS = re.compile(r"[\W_]+")
+_NUMBER = re.compile(r"^(?:(?:step |part |section )?[0-9]{1,3}[a-z]?|[ivx]{1,4}|[a-h]) (?=.)")
+_HAT = re.compile("\N{TOP HAT}|:tophat:")
+# Most headings have nothing of it, and need no closer look.
+_HINT = re.compile("test|try|tri|q&?a|uat|hat|demo|verif|valid|review|check|\N{TOP HAT}", re.IGNORECASE)
+_SHORTCODE = re.compile(r":[a-z0-9_+-]+:")
+_LONGEST_TITLE = 120
+# What a template leaves behind when nobody filled it in.
+_LEFT = frozenset("n a na no none nothing todo tbd x step steps test b c".split())
 # How strong a mark is: a heading as many as its signs; a bold line or a rule; a paragraph.
 _LINE, _PARAGRAPH = 7, 8
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
-    """What may begin or end a part: its line, the line where what it heads begins, how strong it is, its words."""
+class _Piece:
+    """A top-level block. `title` is what it announces, `inside` what stands under that within the block itself."""
 
-    line: int
-    after: int
-    level: int
-    title: str
+    tokens: Tokens
+    level: int = 9
+    title: str = ""
+    inside: Tokens = ()
+    is_closed: bool = False  # what it announces ends with it
 
 
 @lru_cache(maxsize=32)
-def parted(source: str) -> tuple[str, str]:
-    """Return the "How to test" part of a Markdown text, without its heading, and all the rest; '' where there is none.
+def parted(source: str, how_limit: int = LIMIT, rest_limit: int = LIMIT) -> tuple[Rendered, Rendered]:
+    """Return the part that says how to try it, without its heading, and all the rest; the first is '' where there is none.
 
     The part of a heading goes on to the next one that is not below it, that of a bold line or of "How to test:" to
-    the next heading or bold line. A part without a word counts as none.
+    the next heading or bold line; that of a folded block is the block. A part without a word counts as none. Of
+    several, the first that gives instructions is taken ("How to test"), else the first that is about testing ("Tests").
     """
-    text = clean(source)
-    lines = text.split("\n")
-    marks = list(_marks(Parser().parse(beginning(text))))
-    for place, mark in enumerate(marks):
-        if _TITLE.fullmatch(mark.title):
-            later = (other.line for other in marks[place + 1 :] if other.level <= mark.level)
-            end = next(later, len(lines))
-            part = "\n".join(lines[mark.after : end]).strip("\n")
-            if _says_something(part):
-                return part, "\n".join([*lines[: mark.line], "", *lines[end:]]).strip("\n")
-    return "", source
+    tokens, is_cut = parse(source)
+    pieces = list(_pieces(tokens))
+    for fits in (says_how, is_about_testing):
+        for place, piece in enumerate(pieces):
+            if piece.title and fits(piece.title):
+                end = place + 1 if piece.is_closed else _end(pieces, place)
+                part = (*piece.inside, *_joined(pieces[place + 1 : end]))
+                if _says_something(part):
+                    rest = (*_joined(pieces[:place]), *_joined(pieces[end:]))
+                    return write(part, how_limit), write(rest, rest_limit, is_cut=is_cut)
+    return write((), how_limit), rendered(source, rest_limit)
 
 
-def _marks(tokens: Sequence[Token]) -> Iterator[_Mark]:
-    for token, inline in zip(tokens, [*tokens[1:], None], strict=False):
-        if token.level or token.map is None:
-            continue
-        start, end = token.map
-        if token.type == "hr":
-            yield _Mark(start, end, _LINE, "")
-        elif token.type == "heading_open" and inline:
-            yield _Mark(start, end, int(token.tag[1]), _title(inline.children or []))
-        elif token.type == "paragraph_open" and inline:
-            yield _paragraph(start, inline.children or [])
+def says_how(title: str) -> bool:
+    """Tell whether a heading announces how to try a change: "3. How to test (QA)", "Steps to verify", "Test plan"."""
+    return any(_INSTRUCTION.fullmatch(words) or _FOR_REVIEWERS.fullmatch(words) for words in _readings(title))
 
 
-def _paragraph(start: int, words: Sequence[Token]) -> _Mark:
-    """Return a bold first line, "How to test:" on a line of its own, "How to test: like this", or any other text."""
-    first = list(takewhile(lambda word: word.type not in ("softbreak", "hardbreak"), words))
-    bold = [number for number, word in enumerate(first) if word.type in ("strong_close", "em_close")]
-    is_bold = bool(bold) and not first[0].content and first[-1].content.strip() in ("", ":")
-    if is_bold and len(bold) == 1:
-        return _Mark(start, start + 1, _LINE, _title(first))
-    label, colon, rest = "".join(word.content for word in first).partition(":")
-    title = _plain(label) if colon else ""
-    if title and not rest.strip():
-        return _Mark(start, start + 1, _LINE if _TITLE.fullmatch(title) else _PARAGRAPH, title)
-    return _Mark(start, start, _PARAGRAPH, title)
+def is_about_testing(title: str) -> bool:
+    """Tell whether a heading is about trying a change in any way: "QA", "Tests", "Demo", "Testing performed"."""
+    return any(_NOUN.fullmatch(words) or _PLACE.fullmatch(words) for words in _readings(title))
 
 
-def _title(words: Sequence[Token]) -> str:
-    return _plain("".join(word.content for word in words))
+def _readings(title: str) -> Iterator[str]:
+    """Give a heading's plain words, without what stands in brackets, and with it."""
+    if len(title) > _LONGEST_TITLE or not _HINT.search(title):
+        return
+    title = _SHORTCODE.sub(" ", _HAT.sub(" tophat ", title))
+    for words in dict.fromkeys((_BRACKETED.sub(" ", title), title)):
+        plain = _plain(words.replace("'", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", ""))
+        while found := _NUMBER.match(plain):
+            plain = plain[found.end() :]
+        yield plain.replace("top hat", "tophat").replace("q a", "qa")
+
+
+def _end(pieces: Sequence[_Piece], start: int) -> int:
+    later = range(start + 1, len(pieces))
+    return next((place for place in later if pieces[place].level <= pieces[start].level), len(pieces))
+
+
+def _joined(pieces: Sequence[_Piece]) -> Tokens:
+    return tuple(token for piece in pieces for token in piece.tokens)
+
+
+def _pieces(tokens: Tokens) -> Iterator[_Piece]:
+    for block in blocks(tokens):
+        name = block[0].name
+        if name == "p":
+            yield from _paragraph(block)
+        elif name in ("h1", "h2", "h3", "h4", "h5", "h6"):
+            yield _Piece(block, int(name[1]), plain_words(block))
+        elif name == "details":
+            yield _folded(block)
+        elif name == "hr" or any(token.name == "hr" for token in block):
+            yield _Piece(block, _LINE)
+        else:
+            yield _Piece(block)
+
+
+def _folded(block: Tokens) -> _Piece:
+    """Return a <details> with its summary as its title; its inside is shown unfolded."""
+    names = [(token.kind, token.name) for token in block]
+    if ("open", "summary") not in names or ("close", "summary") not in names:
+        return _Piece(block)
+    start, end = names.index(("open", "summary")), names.index(("close", "summary"))
+    return _Piece(block, _PARAGRAPH, plain_words(block[start:end]), block[end + 1 : -1], is_closed=True)
+
+
+def _paragraph(block: Tokens) -> Iterator[_Piece]:
+    """Give a paragraph whole, or in pieces where one of its lines announces how to try the change."""
+    lines = _lines(block[1:-1])
+    announced = [_announced(line) for line in lines]
+    if not any(title and _is_wanted(title) for title, _, _ in announced):
+        # Whatever its first line announces ends the part before.
+        yield _Piece(block, announced[0][1])
+        return
+    starts = [0, *(number for number, (title, _, _) in enumerate(announced) if title and number), len(lines)]
+    for start, end in pairwise(starts):
+        title, level, is_alone = announced[start]
+        inside = lines[start + is_alone : end]
+        yield _Piece(_as_paragraph(block, lines[start:end]), level, title, _as_paragraph(block, inside))
+
+
+def _is_wanted(title: str) -> bool:
+    return says_how(title) or is_about_testing(title)
+
+
+def _lines(tokens: Tokens) -> list[Tokens]:
+    lines: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens:
+        depth += (token.kind == "open" and token.name not in ("br", "img", "input")) - (token.kind == "close")
+        if token.name == "br" and not depth:
+            lines.append([])
+        else:
+            lines[-1].append(token)
+    return [tuple(line) for line in lines]
+
+
+def _as_paragraph(block: Tokens, lines: Sequence[Tokens]) -> Tokens:
+    if not lines:
+        return ()
+    line_end = Token("open", "br", {}, "")
+    inner = [token for line in lines for token in (*line, line_end)][:-1]
+    return (block[0], *inner, block[-1])
+
+
+def _announced(line: Tokens) -> tuple[str, int, bool]:
+    """Return what a line announces, how strongly, and whether it says nothing else: "**QA**", "How to test: so"."""
+    words = plain_words(line)
+    bold = [
+        place for place, token in enumerate(line) if token.kind == "close" and token.name in ("strong", "em")
+    ]
+    seen = [token for token in line if token.kind != "text" or token.text.strip()]
+    if bold and seen and seen[0].name in ("strong", "em"):
+        label = plain_words(line[: bold[-1] + 1])
+        after = plain_words(line[bold[-1] + 1 :])
+        if after in ("", ":"):
+            return label, _LINE, True
+    label, colon, rest = words.partition(":")
+    if colon and label and not rest.strip():
+        return label, _LINE if _is_wanted(label) else _PARAGRAPH, True
+    return (label if colon else ""), _PARAGRAPH, False
 
 
 def _plain(words: str) -> str:
     return _SIGNS.sub(" ", words.casefold()).strip()
 
 
-def _says_something(part: str) -> bool:
-    return not all(word in _LEFT or word.isdigit() for word in _plain(markdown_text(part)).split())
+def _says_something(part: Tokens) -> bool:
+    texts = (_plain(token.text) for token in part if token.text.strip())
+    pictured = any(token.name == "img" and token.kind == "open" for token in part)
+    return pictured or any(
+        word not in _LEFT and not word.isdigit() for text in texts for word in text.split()
+    )

@@ -1,95 +1,334 @@
-"""A stranger's Markdown as safe HTML, and the same as plain text for the text part of a mail.
+"""A stranger's Markdown for a page, for a mail and as plain text, all written in one walk over its safe tokens. Pure.
 
-Called by mail and pages. The tokens come tamed; nh3 has the last word on the HTML. It must never let a
-reader's browser or mail program load anything, nor hide where a link leads.
+Called by mail and pages. It must never let a reader's browser or mail program load anything, nor hide where a link
+leads: a picture becomes a link, and the host stands after each link.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import unquote, urlsplit
 
-import nh3
-from markdown_it.token import Token
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from app.text.clean import clean, cut, unseen_dropped
-from app.text.tame import SCHEMES, Parser, host_of
+from app.text.clean import cut
+from app.text.gfm import LIMIT, SCHEMES, Token, Tokens, parse
+from app.text.plain_text import PlainText
 
-LIMIT = 20_000  # characters: 64 KB of "- a" keep the parser busy for seconds, these for a fifth of one
-# Each "[" is looked for its end: 10,000 of them keep it busy for a second, these for a sixteenth of one.
-MOST_BRACKETS = 1_000
+LONGEST_URL = 2_000
 CUT = "The text goes on; only its beginning is shown here."
 
-_SANITIZER = nh3.Cleaner(
-    tags={*"p br hr h3 h4 h5 h6 ul ol li blockquote pre code em strong s a".split()},
-    attributes={"a": {"href"}, "ol": {"start"}},
-    url_schemes=SCHEMES,
-    url_relative="deny",
-    link_rel="nofollow noreferrer noopener",
-)
+_REL = 'rel="nofollow noreferrer noopener"'
+_BLOCKS = frozenset("p div h1 h2 h3 h4 h5 h6 blockquote pre ul ol table details summary section hr".split())
+_HEADINGS = frozenset("h1 h2 h3 h4 h5 h6".split())
+# Where a mail program takes no style sheet. Colours of dark mode are the letter's own.
+_BELOW = "margin:0 0 12px;"
+_CELL = "padding:4px 10px;border:1px solid #dbe3e4;text-align:left;vertical-align:top;"
+_MONO = "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:15px;"
+_STYLES = {
+    **dict.fromkeys(["h3", "h4", "h5", "h6"], "font-size:17px;line-height:1.4;margin:18px 0 6px;"),
+    **dict.fromkeys(["p", "table"], _BELOW),
+    **dict.fromkeys(["ul", "ol"], f"{_BELOW}padding-left:24px;"),
+    **dict.fromkeys(["td", "th"], _CELL),
+    "table": f"{_BELOW}border-collapse:collapse;",
+    "blockquote": f"{_BELOW}padding-left:12px;border-left:3px solid #dbe3e4;",
+    "code": _MONO,
+    "pre": f"{_BELOW}{_MONO}white-space:pre-wrap;padding:10px 12px;background-color:#f3f6f6;border-radius:6px;",
+    "hr": "border:0;border-top:1px solid #dbe3e4;",
+    "a": "color:#0b5c6b;",
+}
+# Mail programs do not fold: a summary is a line above what it would show.
+_IN_MAIL = {"summary": "p", "details": "div"}
+_ALERT = re.compile(r"\s*\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\]\s*", re.IGNORECASE)
+_SHORTCODE = re.compile(r":[a-z0-9_+-]{1,40}:")
+_HOST = re.compile(r"[a-z0-9._:-]+")
+_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9.-]+")
 
 
-@lru_cache(maxsize=32)  # a page asks for the same text again and again, and anybody may ask for a page
-def markdown_html(source: str, limit: int = LIMIT) -> Markup:
-    """Return safe HTML: headings from h3 down, the host after each link, "[picture: ...]" for images."""
-    parser = Parser()
-    start = beginning(source, limit)
-    tokens = parser.tamed(clean(start), host_of)
-    rough = parser.renderer.render(tokens, parser.options, {})
-    # Again: "&#x202e;" is a harmless word until the parser has read it.
-    safe = unseen_dropped(_SANITIZER.clean(rough)).strip()
-    more = f"\n<p><em>{CUT}</em></p>" if len(start) < len(source) else ""
-    return Markup(safe + more)  # noqa: S704 - nh3 made it safe
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One text three times: safe HTML for a page, the same with inline styles for a mail, and plain text."""
+
+    html: Markup
+    mail: Markup
+    text: str
 
 
-def markdown_text(source: str, limit: int = LIMIT) -> str:
-    """Return the same as plain text: "words (url)" for links, "> " before quotes; no line is wrapped."""
-    start = beginning(source, limit)
-    tokens = Parser().tamed(clean(start), lambda url: url.removeprefix("mailto:"))
-    words = unseen_dropped("".join(_blocks(tokens))).strip("\n")
-    return f"{words}\n\n{CUT}" if len(start) < len(source) else words
+@lru_cache(maxsize=32)
+def rendered(source: str, limit: int = LIMIT) -> Rendered:
+    """Return a Markdown text as GitHub shows it, at most so many characters of it; headings from h3 down."""
+    tokens, is_cut = parse(source)
+    return write(tokens, limit, is_cut=is_cut)
 
 
-def beginning(source: str, limit: int = LIMIT) -> str:
-    """Return as much of a Markdown text as is parsed."""
-    start = cut(source, limit)
-    brackets = start.split("[", MOST_BRACKETS + 1)
-    return "[".join(brackets[:-1]) if len(brackets) > MOST_BRACKETS + 1 else start
+def host_of(url: str) -> str:
+    """Return the host of a web address, or whom a mail would go to."""
+    parts = urlsplit(url)
+    return parts.hostname or parts.path
 
 
-def _blocks(tokens: Sequence[Token]) -> Iterator[str]:
-    """Give each block with its margin: quote marks, and a bullet on the first line of an item only."""
-    margins: list[str] = []
-    was_tight = is_tight = False
-    for token in tokens:
-        if token.type == "blockquote_open":
-            margins.append("> ")
-        elif token.type == "list_item_open":
-            margins.append(f"{token.info}. " if token.info else "- ")
-        elif token.type in ("blockquote_close", "list_item_close"):
-            margins.pop()
-        elif block := _block(token):
-            first = "".join(margins)
-            margins = [margin if margin == "> " else " " * len(margin) for margin in margins]
-            yield "\n" if was_tight and is_tight else "\n\n"
-            yield first + block.replace("\n", "\n" + "".join(margins))
-            was_tight = is_tight
-        is_tight = token.hidden  # markdown-it hides the paragraphs of a list without blank lines
+def write(tokens: Tokens, limit: int = LIMIT, *, is_cut: bool = False) -> Rendered:
+    """Return balanced tokens as HTML and text, at most so many characters; `is_cut`: more followed already."""
+    writer = _Writer(limit)
+    for place, token in enumerate(tokens):
+        if token.kind == "text":
+            writer.words(token.text, tokens[place + 1 : place + 2])
+        elif token.kind == "open":
+            writer.open(token)
+        else:
+            writer.close(token.name)
+    page, mail, text = "".join(writer.page).strip(), "".join(writer.mail).strip(), writer.plain.text()
+    if is_cut or writer.is_full:
+        page, mail = f"{page}\n<p><em>{CUT}</em></p>", f'{mail}\n<p style="{_BELOW}"><em>{CUT}</em></p>'
+        text = f"{text}\n\n{CUT}".lstrip("\n")
+    return Rendered(Markup(page), Markup(mail), text)  # noqa: S704 - only known tags and escaped text were written
 
 
-def _block(token: Token) -> str:
-    match token.type:
-        case "inline":
-            return "".join(_word(child) for child in token.children or [])
-        case "fence" | "code_block":
-            return "    " + token.content.rstrip("\n").replace("\n", "\n    ")
-        case "html_block":
-            return token.content.strip()
-        case "hr":
-            return "---"
-    return ""
+class _Writer:
+    """Writes the page's HTML, the mail's and the text side by side."""
+
+    def __init__(self, limit: int) -> None:
+        self.page: list[str] = []
+        self.mail: list[str] = []
+        self.plain = PlainText()
+        self.is_full = False
+        self._left = limit
+        self._elements_left = limit // 8 + 20  # without a word, elements still make a mail long
+        self._unopened = 0
+        self._path: list[str] = []  # the names of open elements, as the page has them
+        self._above: list[int] = []  # the levels of the headings that this one is below
+        self._numbers: list[int | None] = []  # the next number of each open list
+        self._link: str | None = None  # where the open link leads, "" where nobody may follow it
+        self._is_hidden = False  # in the arrow that leads back from a footnote
+        self._link_words: list[str] = []
+        self._cells = 0
+
+    def words(self, words: str, after: Tokens) -> None:
+        """Write text; `after` is what comes next."""
+        if self.is_full or self._is_hidden:
+            return
+        if self._is_alert(words, after):
+            kind = words.strip(" []!\n").capitalize()
+            self._both(f"<strong>{kind}</strong>")
+            self.plain.add(f"{kind}:")
+            return
+        if "code" not in self._path and "pre" not in self._path:
+            words = _emoji(words)
+        if words.strip() and len(words) > self._left:
+            words, self.is_full = cut(words, self._left), True
+        self._left -= len(words.strip())
+        self._link_words.append(words)
+        self._both(escape(words))
+        self.plain.add(words)
+
+    def _is_alert(self, words: str, after: Tokens) -> bool:
+        """Tell whether a quote begins with the mark of an alert, alone on its line.
+
+        https://docs.github.com/en/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#alerts
+        """
+        begins = self._path[-2:] == ["blockquote", "p"] and self.page[-1] == "<p>"
+        return begins and after[:1] != () and after[0].name in ("br", "p") and bool(_ALERT.fullmatch(words))
+
+    def open(self, token: Token) -> None:
+        self._elements_left -= 1
+        self.is_full = self.is_full or self._elements_left < 0
+        if self.is_full:
+            self._unopened += token.name not in ("br", "hr", "img", "input")
+            return
+        name, values = token.name, token.attributes
+        self._gap(name)
+        match name:
+            case "br":
+                self._both("<br>")
+                self.plain.line_break()
+            case "hr":
+                self._rule()
+            case "img":
+                self._picture(values)
+            case "input":
+                self._box(values)
+            case "a":
+                self._open_link(values)
+            case "li":
+                self._item()
+            case _:
+                self._element(name, values)
+
+    def _element(self, name: str, values: dict[str, str]) -> None:
+        if name == "section" and "data-footnotes" in values:
+            self._rule()
+        if name in _HEADINGS:
+            name = self._heading(name)
+        self._path.append(name)
+        start = values.get("start", "")
+        number = int(start) if start.isdigit() and len(start) < 10 else 1
+        more = f' start="{number}"' if name == "ol" and number != 1 else ""
+        self._both(f"<{name}{more}>", mail=f"<{_IN_MAIL.get(name, name)}{more}{_style(name)}>")
+        match name:
+            case "ul" | "ol":
+                self._numbers.append(number if name == "ol" else None)
+            case "blockquote":
+                self.plain.enter("> ")
+            case "pre":
+                self.plain.is_code = True
+            case "tr":
+                self.plain.gap(1)
+                self._cells = 0
+            case "td" | "th":
+                self.plain.add(" | " if self._cells else "")
+                self._cells += 1
+            case "del" | "s":
+                self.plain.add("~~")
+            case "sup":
+                self.plain.add("[" if values.get("class") == "footnote-ref" else "^")
+                self._path[-1] = "sup]" if values.get("class") == "footnote-ref" else "sup"
+            case "summary":
+                self._both("", mail="<strong>")
+
+    def close(self, name: str) -> None:
+        if self._unopened:
+            self._unopened -= 1
+            return
+        if name == "a":
+            self._close_link()
+            return
+        name = self._path.pop()
+        match name:
+            case "li" | "blockquote":
+                self.plain.leave()
+                self.plain.gap(1 if name == "li" else 2)
+            case "ul" | "ol":
+                self._numbers.pop()
+            case "pre":
+                self.plain.is_code = False
+            case "del" | "s":
+                self.plain.add("~~")
+            case "sup]":
+                self.plain.add("]")
+            case "summary":
+                self._both("", mail="</strong>")
+        self._gap(name)
+        tag = name.rstrip("]")
+        if tag == "p" and self.page[-1] == "<p>":
+            self.page.pop()
+            self.mail.pop()
+        else:
+            self._both(f"</{tag}>", mail=f"</{_IN_MAIL.get(tag, tag)}>")
+
+    def _both(self, page: str, mail: str | None = None) -> None:
+        self.page.append(page)
+        self.mail.append(page if mail is None else mail)
+
+    def _gap(self, name: str) -> None:
+        """Keep a block apart from what is around it."""
+        if name not in _BLOCKS:
+            return
+        if "td" in self._path or "th" in self._path:
+            self.plain.add(" ")
+        else:
+            self.plain.gap(1 if name in ("ul", "ol") and "li" in self._path else 2)
+
+    def _rule(self) -> None:
+        self._both("<hr>\n", mail=f"<hr{_style('hr')}>\n")
+        self.plain.gap(2)
+        self.plain.add("---")
+        self.plain.gap(2)
+
+    def _heading(self, name: str) -> str:
+        """Return h3 or below, since a page itself has h1 and h2, and leave no level out: it is a screen reader's map."""
+        level = int(name[1])
+        self._above = [*(above for above in self._above if above < level), level]
+        return f"h{min(2 + len(self._above), 6)}"
+
+    def _item(self) -> None:
+        self.plain.gap(1)
+        bullet = "- "
+        if self._numbers and self._numbers[-1] is not None:
+            bullet = f"{self._numbers[-1]}. "
+            self._numbers[-1] += 1
+        self.plain.enter(bullet)
+        self._path.append("li")
+        self._both("<li>")
+
+    def _box(self, values: dict[str, str]) -> None:
+        if values.get("type") == "checkbox":
+            is_ticked = "checked" in values
+            self._both("☑" if is_ticked else "☐")
+            self.plain.add("[x]" if is_ticked else "[ ]")
+
+    def _picture(self, values: dict[str, str]) -> None:
+        alt = " ".join(values.get("alt", "").split())
+        words = f"[picture: {alt}]" if alt else "[picture]"
+        url = followable(values.get("src", "")) if self._link is None else ""
+        if url:
+            self._open_link({"href": url})
+        self._link_words.append(words)
+        self._both(escape(words))
+        self.plain.add(words)
+        self._left -= len(words)
+        if url:
+            self._close_link()
+
+    def _open_link(self, values: dict[str, str]) -> None:
+        self._is_hidden = "data-footnote-backref" in values
+        self._link = followable(values.get("href", ""))
+        self._link_words = []
+        if self._link:
+            self._both(
+                f'<a href="{escape(self._link)}" {_REL}>',
+                mail=f'<a href="{escape(self._link)}" {_REL} target="_blank"{_style("a")}>',
+            )
+
+    def _close_link(self) -> None:
+        """End a link with the host that it leads to, unless its words say that themselves."""
+        url, words = self._link, "".join(self._link_words).strip()
+        self._link, self._is_hidden = None, False
+        if not url:
+            return
+        host, address = host_of(url), url.removeprefix("mailto:")
+        if not words:
+            self._both(f"{escape(host)}</a>")
+            self.plain.add(address)
+        # Other letters may look like the host's own: then the host is named as it really is.
+        elif words.isascii() and words in (address, address.removeprefix("http://")):
+            self._both("</a>")
+        else:
+            self._both(f"</a> ({escape(host)})")
+            self.plain.add(f" ({address})")
 
 
-def _word(token: Token) -> str:
-    return "\n" if token.type in ("softbreak", "hardbreak") else token.content
+@lru_cache(maxsize=1024)
+def followable(url: str) -> str:
+    """Return a web or mail address if it leads where it says, as a browser reads it; '' for any other."""
+    try:
+        parts = urlsplit(url)
+        host = unquote(parts.hostname or "")
+        port = f":{parts.port}" if parts.port else ""
+        plain_host = host if host.isascii() else host[:253].encode("idna").decode()
+    except ValueError:
+        return ""
+    if len(url) > LONGEST_URL or parts.scheme not in SCHEMES:
+        return ""
+    if parts.scheme == "mailto":
+        return f"mailto:{parts.path}" if _MAILBOX.fullmatch(parts.path) else ""
+    # A user name before the host is for looking like another host.
+    if not _HOST.fullmatch(plain_host) or "@" in parts.netloc:
+        return ""
+    return url if parts.hostname == plain_host else parts._replace(netloc=f"{plain_host}{port}").geturl()
+
+
+def _emoji(words: str) -> str:
+    return _SHORTCODE.sub(lambda found: _emoji_of(found[0]), words) if ":" in words else words
+
+
+@lru_cache(maxsize=256)
+def _emoji_of(shortcode: str) -> str:
+    import emoji  # noqa: PLC0415 - its table takes 8 MB, and few texts need it
+
+    return emoji.emojize(shortcode, language="alias")
+
+
+def _style(name: str) -> str:
+    return f' style="{_STYLES[name]}"' if name in _STYLES else ""
