@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+from tests import once
 from tests.chromium import arguments, find_or_fetch
 from tests.outside import Outside
 from tests.world import World
@@ -23,6 +24,9 @@ IN_CI = os.environ.get("CI", "").lower() == "true"
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if IN_CI else "default")
+
+
+once.install()
 
 
 # --- A skipped test in CI is a failed one -------------------------------------------------------------------

@@ -19,7 +19,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
-from sqlalchemy import select
+from sqlalchemy import event, select
 from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
 
@@ -89,6 +89,11 @@ def aws(inbox: PretendInbox) -> dict[str, str]:
     }
 
 
+def _without_waiting_for_the_disk(connection: Any, _record: object) -> None:
+    """No machine loses its power during these tests; test_kill.py and the like keep the gate's own setting."""
+    connection.execute("PRAGMA synchronous=OFF")
+
+
 class World:
     """Everything that one story needs; `stop()` ends what it started."""
 
@@ -115,6 +120,9 @@ class World:
     def start_gate(self) -> None:
         """Start the gate, as its process does; the worker's steps still run only when a test says so."""
         self.store = Store(self.database_url, self.clock)
+        if self.store.database.is_sqlite:
+            for engine in self.store.database.engines:
+                event.listen(engine, "connect", _without_waiting_for_the_disk)
         self.store.create()
         self.gate = create_gate(self.settings, self.store)
         app = compiled_once(create_app(self.settings, self.gate))
