@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from app.review.release import Release
+from app.review.written import by_people
 
 # Who may write to a repository: https://docs.github.com/en/graphql/reference/enums#commentauthorassociation
 INSIDERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
@@ -40,8 +41,11 @@ class Choice(StrEnum):
 
 
 def words_digest(title: str, body: str) -> str:
-    """Return 16 hex digits that tell whether a title or a text was edited; line ends do not count."""
-    lines = "\n".join([title, *body.strip().splitlines()])
+    """Return 16 hex digits that tell whether people edited a title or a text.
+
+    A program's summary, a ticked box and white space at a line's ends do not count.
+    """
+    lines = "\n".join([title, *by_people(body)])
     return hashlib.blake2b(lines.encode(), digest_size=8).hexdigest()
 
 
