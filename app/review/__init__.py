@@ -57,10 +57,12 @@ from app.review.wanted import (
     success_key,
     wants_review,
 )
+from app.review.weeks import Answer, Week, by_week, first_week, median_wait
 
 __all__ = [
     "INSIDERS",
     "TABLE",
+    "Answer",
     "Caution",
     "Change",
     "ChangedFile",
@@ -86,7 +88,9 @@ __all__ = [
     "Tree",
     "Unseen",
     "Verdict",
+    "Week",
     "ask_at",
+    "by_week",
     "cautions",
     "consequences",
     "context_of",
@@ -96,11 +100,13 @@ __all__ = [
     "delta",
     "digest_on",
     "event_of",
+    "first_week",
     "follow",
     "is_dead_end",
     "mark_of",
     "may_ask",
     "may_be_carried",
+    "median_wait",
     "next_digest",
     "next_move",
     "said",

@@ -13,9 +13,11 @@ from typing import Any
 
 from sqlalchemy import Row, Select, Text, cast, func, or_, select
 
+from app.review import Answer
 from app.store.database import Database
+from app.store.reviews import DECISIONS
 from app.store.rows import HistoryRow, history_from
-from app.store.tables import history, reviews
+from app.store.tables import history, reviews, rounds
 
 PAGE = 50
 # So many rows of an export are read at once: no transaction stays open while somebody's browser is slow.
@@ -88,6 +90,15 @@ class Audit:
         while batch := self._find(search, BATCH):
             yield from batch
             search = replace(search, before=batch[-1].id)
+
+    def answers_since(self, moment: datetime) -> list[Answer]:
+        """Return every decision since then, oldest first, with when its round was asked about."""
+        line = (history.c.review_id, history.c.round, history.c.what, history.c.at)
+        same = (rounds.c.review_id == history.c.review_id) & (rounds.c.round == history.c.round)
+        made = select(*line, rounds.c.asked_at).join_from(history, rounds, same)
+        made = made.where(history.c.at >= moment, history.c.what.in_(DECISIONS.values()))
+        with self._database.read() as connection:
+            return [Answer(*row) for row in connection.execute(made.order_by(history.c.id))]
 
     def _find(self, search: Search, most: int) -> list[Entry]:
         order = history.c.id if search.after is not None else history.c.id.desc()

@@ -235,6 +235,7 @@ history = Table(
     Column("head_sha", String(64), nullable=False),
     Column("round", Integer, nullable=False),
     Column("detail", Text, nullable=False, default=""),
+    Index("history_at", "at"),
 )
 
 deliveries = Table(

@@ -12,7 +12,7 @@ from app.text.clean import clean, disarmed, person, plain, quote, shortened, unu
 from app.text.diff import diff_blocks
 from app.text.how_to_test import parted
 from app.text.markdown import Rendered, host_of, rendered
-from app.text.words import ago, checks_words, count, day, size_words, when, why_not
+from app.text.words import ago, checks_words, count, day, size_words, span, span_words, when, why_not
 
 __all__ = [
     "BOM",
@@ -33,6 +33,8 @@ __all__ = [
     "rendered",
     "shortened",
     "size_words",
+    "span",
+    "span_words",
     "unusual",
     "when",
     "why_not",

@@ -19,6 +19,8 @@ _UNITS = (
     (timedelta(hours=1), "hour"),
     (timedelta(minutes=1), "minute"),
 )
+# Below so many of them a span is said in this unit.
+MINUTES_SAID, HOURS_SAID = 60, 48
 NOT_NOW = (
     "Something between this gate and GitHub, where the code lives, does not work right now. We keep trying."
 )
@@ -63,6 +65,25 @@ def ago(then: datetime, now: datetime) -> str:
         if passed >= unit:
             return f"{count(passed // unit, name)} ago"
     return "just now"
+
+
+def span(passed: timedelta) -> str:
+    """Return how long something took, rounded to one unit: "12 min", "3 h", "2 days"."""
+    return _span(passed, "min", "h")
+
+
+def span_words(passed: timedelta) -> str:
+    """Return the same for who hears it: "12 minutes", "3 hours", "2 days"."""
+    return _span(passed, "minute", "hour")
+
+
+def _span(passed: timedelta, minute: str, hour: str) -> str:
+    minutes, hours, days = (
+        int(passed / unit + 0.5) for unit in (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1))
+    )
+    if minutes < MINUTES_SAID:
+        return count(max(minutes, 1), minute, minute if minute == "min" else None)
+    return count(hours, hour, hour if hour == "h" else None) if hours < HOURS_SAID else count(days, "day")
 
 
 def when(moment: datetime, timezone: tzinfo, now: datetime) -> str:
