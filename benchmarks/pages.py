@@ -7,7 +7,7 @@ wait, whatever their number, and all others are merged.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any
 
@@ -51,8 +51,8 @@ def fill(store: Store, count: int) -> None:
         for start in range(1, count + 1, BATCH):
             ids = range(start, min(start + BATCH, count + 1))
             connection.execute(insert(reviews), [_review(number, count) for number in ids])
-            connection.execute(insert(rounds), [_round(number) for number in ids])
-            connection.execute(insert(history), [line for number in ids for line in _lines(number)])
+            connection.execute(insert(rounds), [_round(number, count) for number in ids])
+            connection.execute(insert(history), [line for number in ids for line in _lines(number, count)])
 
 
 def sign_in(world: World) -> None:
@@ -84,12 +84,18 @@ def _review(number: int, count: int) -> dict[str, Any]:
     return columns_from({name: getattr(made, name) for name in made.__slots__})
 
 
-def _round(number: int) -> dict[str, Any]:
-    return {"review_id": number, "round": 1, "asked_at": NOON, "snapshot": snapshot(number=number).to_json()}
+def _at(number: int, count: int) -> datetime:
+    """Return when it was asked about: eight a day, the last one just now."""
+    return NOON - (count - number) * timedelta(hours=3)
 
 
-def _lines(number: int) -> list[dict[str, Any]]:
+def _round(number: int, count: int) -> dict[str, Any]:
+    asked_at, asked = _at(number, count), snapshot(number=number).to_json()
+    return {"review_id": number, "round": 1, "asked_at": asked_at, "snapshot": asked}
+
+
+def _lines(number: int, count: int) -> list[dict[str, Any]]:
     facts = {"review_id": number, "who": LILY.name, "base": "development", "head_sha": "b" * 40, "round": 1}
-    at = NOON + timedelta(minutes=number)
+    at = _at(number, count)
     words = f"It is fine, as far as part {number} goes."
     return [{**facts, "at": at, "what": what, "detail": words} for what in HAPPENED]

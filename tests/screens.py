@@ -94,10 +94,10 @@ def _take_away(gallery: Gallery, browser: Browser, width: int, scheme: str) -> N
     page = _open(browser, width, scheme, gallery.session(browser, gallery.max))
     page.goto(gallery.world.url)
     page.get_by_label("Your first day back").fill("2026-12-01")
-    page.get_by_role("button", name="I am away until then").click()
-    expect(page.get_by_role("button", name="I am back")).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("button", name="I’m back")).to_be_visible()
     _take(page, "away", width, scheme)
-    page.get_by_role("button", name="I am back").click()
+    page.get_by_role("button", name="I’m back").click()
     page.context.close()
 
 

@@ -62,13 +62,13 @@ def test_the_same_code_is_never_called_changed(world: World, happen: Happen, why
     for part in (soon, then, page, mail.text, mail.html):
         assert "code changed" not in part
         assert "newer version" not in part
-    assert f"The code is the same as in this e-mail, but {why}." in soon
+    assert f"The code is the same as in your email, but {why}." in soon
     assert "This question is over" in soon
-    assert "See what waits for you" in soon
-    assert f"The code is the same as in this e-mail, but {why}. It waits for a new answer." in then
-    assert "You were asked again" in then
-    assert "Mail me the new link" in then
-    assert f"It is to be asked about: {why}" in page
+    assert "See everything that’s waiting" in soon
+    assert f"The code is the same as in your email, but {why}." in then
+    assert "You’ve been asked again" in then
+    assert "The email about it is already in your inbox." in then
+    assert f"To be approved again {why}" in page
     assert "again" in what(world)
     assert "round" not in what(world)
     assert "The same code was asked about before" in mail.text
@@ -80,8 +80,8 @@ def test_a_new_version_is_still_called_one(world: World) -> None:
     world.commit("gift-cards", "Mend it", cards_py="mended\n")
     world.settle()
     world.pass_(minutes=10)
-    assert "The code changed since this e-mail. The new version waits for an answer." in words(world, old)
-    assert "A new version came" in words(world, world.link())
+    assert "The email about the new version is already in your inbox." in words(world, old)
+    assert "New version" in words(world, world.link())
 
 
 def test_a_push_to_a_draft_is_new_code_when_it_is_ready(world: World) -> None:
@@ -91,11 +91,11 @@ def test_a_push_to_a_draft_is_new_code_when_it_is_ready(world: World) -> None:
     world.settle()
     world.commit("gift-cards", "Mend it", cards_py="mended\n")
     world.settle()
-    assert "The code changed since this e-mail. It is still being worked on" in words(world, old)
+    assert "It’s being worked on. You’ll be asked again when it’s ready." in words(world, old)
     world.github.ready(number)
     world.settle()
     world.pass_(minutes=10)
-    assert "The code changed since this e-mail. The new version waits" in words(world, old)
+    assert "The email about the new version is already in your inbox." in words(world, old)
     assert "The code changed since you last looked." in world.inbox.mails[-1].text
 
 
@@ -133,8 +133,8 @@ def test_a_branch_that_needs_no_answer_is_not_called_closed(world: World) -> Non
     world.github.retarget(number, "feature")
     world.settle()
     page = words(world, world.link())
-    assert "This change needs no answer from you now" in page
-    assert "It goes into feature now, where it needs no answer from you." in page
+    assert "This change doesn’t need your approval now" in page
+    assert "It goes into “feature” now, where your approval isn’t needed." in page
     assert what(world)[-1] == "ungated"
     assert "closed" not in page
 
@@ -147,7 +147,7 @@ def test_what_was_changed_and_changed_back_is_said_so(world: World) -> None:
     world.github.force_push(SHOP, "gift-cards", head, "sam")
     world.settle()
     world.pass_(minutes=10)
-    assert "The code is the same as in this e-mail, but it was changed and changed back." in words(world, old)
+    assert "The code is the same as in your email, but it was changed and changed back." in words(world, old)
     assert "now it was changed and changed back" in " ".join(world.inbox.mails[-1].text.split())
 
 

@@ -211,7 +211,7 @@ def test_she_is_back_by_herself_when_the_day_begins(world: World, lily: Person) 
     lily.goes("2026-11-30")
     world.pass_(days=5, hours=9, minutes=59)  # Sunday, 22:59 in Berlin
     asked(world)
-    assert (holder(world), "You are away until Mon 30 Nov" in lily.sees()) == ("Max", True)
+    assert (holder(world), "You’re away until Mon 30 Nov" in lily.sees()) == ("Max", True)
     world.pass_(hours=1, minutes=1)  # Monday, 00:00 in Berlin
     asked(world, branch="second")
     assert (holder(world, 2), "Away for a while?" in lily.sees()) == ("Lily", True)
@@ -236,14 +236,14 @@ def test_only_a_day_from_tomorrow_on_for_a_year_is_taken(
     world: World, lily: Person, until: str, is_taken: bool
 ) -> None:
     assert lily.goes(until) == (303 if is_taken else 422)
-    assert ("You are away" in lily.sees()) is is_taken
+    assert ("You’re away" in lily.sees()) is is_taken
     assert bool(world.store.absences.all()) is is_taken
 
 
 def test_a_day_that_is_not_taken_is_said_kindly(world: World, lily: Person) -> None:
     (csrf, *_) = re.findall(r'name="csrf" value="([^"]+)"', lily.browser.get("/").text)
     page = lily.browser.post("/away", data={"csrf": csrf, "until": "2026-11-01"}).text
-    assert "Please choose a day from tomorrow on, at most a year from now. Nothing was changed." in page
+    assert "Please choose a day from tomorrow on, at most a year from now. Nothing has changed." in page
     assert 'aria-invalid="true"' in page
     assert world.store.absences.all() == {}
 
@@ -462,8 +462,8 @@ def test_one_click_on_her_page_and_back_by_herself(
         page.goto(re.findall(r"http\S+/sign-in/\S+", world.inbox.mails.pop().text)[0])
         page.get_by_role("button", name="Sign in").click()
         page.get_by_label("Your first day back").fill("2026-11-30")
-        page.get_by_role("button", name="I am away until then").click()
-        expect(page.get_by_role("heading", name="You are away until Mon 30 Nov")).to_be_visible()
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("heading", name="You’re away until Mon 30 Nov")).to_be_visible()
         world.settle()
         assert [mail.to for mail in world.inbox.mails] == [LILY, MAX]
         world.pass_(days=6)

@@ -437,7 +437,7 @@ def test_an_old_round_authorises_nothing(desk: Desk, choice: str) -> None:
     row = desk.ask_again()
     answer = desk.post(old, choice, "my words")
     assert answer.status_code == 409
-    assert "The code changed since this e-mail." in said(answer)
+    assert "This link was for the old version and can’t be used now." in said(answer)
     assert "my words" in answer.text
     assert desk.row(12) == row
 
@@ -475,7 +475,7 @@ def test_a_failing_step_is_named_and_tried_again(desk: Desk) -> None:
     assert NOT_NOW in words
     assert "502" not in words
     details = desk.gate.links.details_url(row.id).removeprefix("http://localhost")
-    assert "We will keep trying: GitHub did not answer properly: error 502." in desk.see(details)
+    assert "It isn’t in yet: GitHub did not answer properly: error 502." in desk.see(details)
 
 
 def test_a_merge_around_the_gate_is_named(desk: Desk) -> None:
@@ -527,9 +527,9 @@ def _new_version_rejected(desk: Desk) -> None:
 ENDS = [
     (_closed, "This change was closed", False),
     (_drafted, "still being worked on", False),
-    (_new_version, "as soon as it has been still", False),
-    (_new_version_asked, "The new version waits for an answer", True),
-    (_new_version_drafted, "It is still being worked on", False),
+    (_new_version, "once it hasn’t changed for a while", False),
+    (_new_version_asked, "An email about the new version is on its way to you.", True),
+    (_new_version_drafted, "It’s being worked on", False),
     (_new_version_approved, "The new version was approved by Max, today at 13:00", False),
     (_new_version_rejected, "The new version was rejected by Max, today at 13:00", False),
 ]
@@ -544,7 +544,7 @@ def test_an_overtaken_link_says_what_happened(
     page = desk.client.get(link)
     assert page.status_code == 200
     assert words in said(page)
-    assert ("Mail me the new link" in said(page)) is can_mail
+    assert ("Email me a new link" in said(page)) is can_mail
     assert 'name="choice"' not in page.text
     before = desk.tables()
     answer = desk.post(link, "approve", "my words")
@@ -563,7 +563,7 @@ def test_a_damaged_link_leads_to_the_list(small_desk: Desk, token: str) -> None:
     for path in (f"/decide/{token}", f"/sign-in/{token}"):
         for answer in (small_desk.client.get(path), small_desk.client.post(path)):
             assert answer.status_code == 404
-            assert "This link does not work" in said(answer)
+            assert "This link doesn’t work" in said(answer)
             assert 'href="/"' in answer.text
 
 
@@ -583,14 +583,16 @@ def test_an_expired_link_decides_nothing_and_offers_a_fresh_one(desk: Desk) -> N
     page = desk.client.get(link)
     assert page.status_code == 410
     assert "This link is too old" in said(page)
-    assert "Mail me a fresh link" in said(page)
+    assert "Email me a new link" in said(page)
     answer = desk.post(link, "reject", "my words")
     assert answer.status_code == 410
     assert "my words" in answer.text
     assert desk.row(12) == row
 
 
-@pytest.mark.parametrize("happen, words", [(_closed, "was closed"), (_new_version, "See what waits for you")])
+@pytest.mark.parametrize(
+    "happen, words", [(_closed, "was closed"), (_new_version, "See everything that’s waiting")]
+)
 def test_an_expired_link_offers_no_mail_where_nothing_waits(
     small_desk: Desk, happen: Callable[[Desk], None], words: str
 ) -> None:
@@ -598,7 +600,7 @@ def test_an_expired_link_offers_no_mail_where_nothing_waits(
     happen(small_desk)
     small_desk.clock.pass_(days=31)
     assert words in small_desk.see(link)
-    assert "Mail me" not in small_desk.see(link)
+    assert "Email me" not in small_desk.see(link)
 
 
 @pytest.mark.parametrize("days", [0, 31])
@@ -610,7 +612,7 @@ def test_a_fresh_link_goes_to_her_own_address_only(desk: Desk, days: int) -> Non
     answer = desk.client.post(f"{link}/fresh")
     assert answer.status_code == 303
     words = desk.see(answer.headers["Location"])
-    assert "If the change still waits for an answer" in words
+    assert "If the change is still waiting" in words
     letter = desk.tables()["letters"][-1]
     assert (letter["kind"], letter["reviewer"], letter["round"]) == ("fresh", MAX.id, row.round)
     assert desk.row(12) == row
@@ -626,7 +628,7 @@ def test_who_is_no_reviewer_any_more_decides_and_gets_nothing(desk: Desk) -> Non
         removed.post(f"{link}/fresh"),
     ):
         assert answer.status_code == 403
-        assert "not on the list of reviewers" in said(answer)
+        assert "isn’t on the list of reviewers" in said(answer)
         assert "gift cards" not in said(answer)
     assert desk.tables() == before
 
@@ -635,7 +637,7 @@ def test_a_link_about_nothing_known_says_so(desk: Desk) -> None:
     row = desk.ask()
     path = desk.gate.links.decide_url(DecideLink(row.id + 99, 1, LILY.id, Choice.APPROVE), desk.clock())
     answer = desk.client.get(path.removeprefix("http://localhost"))
-    assert (answer.status_code, "not known here" in said(answer)) == (404, True)
+    assert (answer.status_code, "isn’t known here" in said(answer)) == (404, True)
 
 
 def test_every_signpost_of_the_rules_has_words_of_its_own(small_desk: Desk) -> None:
@@ -682,7 +684,7 @@ def test_a_fault_of_ours_shows_and_logs_no_link(small_desk: Desk, caplog: pytest
     small_desk.store.database.read = raising(Broken("secret words"))  # type: ignore[method-assign]
     answer = small_desk.client.get(link)
     assert answer.status_code == 500
-    assert "Something went wrong here" in said(answer)
+    assert "Something went wrong" in said(answer)
     assert "secret words" not in answer.text
     assert "pages.question failed" in caplog.text
     assert link.rpartition("/")[2] not in caplog.text
@@ -691,11 +693,11 @@ def test_a_fault_of_ours_shows_and_logs_no_link(small_desk: Desk, caplog: pytest
 @pytest.mark.parametrize(
     "method, path, status, words",
     [
-        ("GET", "/nowhere", 404, "There is no such page"),
-        ("PUT", "/sign-in", 405, "cannot be used like that"),
-        ("GET", "/sign-out", 405, "cannot be used like that"),
-        ("GET", "/assets/x/../layout.html", 404, "There is no such page"),
-        ("GET", "/assets/x/layout.html", 404, "There is no such page"),
+        ("GET", "/nowhere", 404, "There’s no such page"),
+        ("PUT", "/sign-in", 405, "can’t be used like that"),
+        ("GET", "/sign-out", 405, "can’t be used like that"),
+        ("GET", "/assets/x/../layout.html", 404, "There’s no such page"),
+        ("GET", "/assets/x/layout.html", 404, "There’s no such page"),
     ],
 )
 def test_errors_are_kind_pages(small_desk: Desk, method: str, path: str, status: int, words: str) -> None:
@@ -818,7 +820,7 @@ def test_known_and_unknown_addresses_get_the_same_words(desk: Desk) -> None:
         for address in (" LILY@example.com ", "mallory@example.com", "", "x" * 10_000, "lily@example.com\n\0")
     ]
     assert len({(answer.status_code, answer.text) for answer in answers}) == 1
-    assert "Please look in your inbox" in said(answers[0])
+    assert "Check your inbox" in said(answers[0])
     letters = [(letter["kind"], letter["reviewer"]) for letter in desk.tables()["letters"]]
     assert letters == [("sign_in", LILY.id)]
 
@@ -829,11 +831,11 @@ def test_a_way_in_is_opened_by_a_button_and_works_once(desk: Desk) -> None:
     assert "Hello Lily" in desk.see(link)
     answer = desk.client.post(link)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
-    assert "Nothing waits for you" in desk.see("/")
+    assert "You’re all caught up" in desk.see("/")
     second = desk.app.test_client()
     for again in (second.get(link), second.post(link)):
         assert again.status_code == 410
-        assert "used already" in said(again)
+        assert "has been used" in said(again)
         assert 'name="address"' in again.text
     assert second.get("/").status_code == 303
 
@@ -864,7 +866,7 @@ def test_a_session_ends_when_its_reviewer_is_not_named_any_more(desk: Desk) -> N
     removed.set_cookie("session", cookie.value)
     answer = removed.get("/")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
-    assert "Your e-mail address" in said(removed.get("/sign-in"))
+    assert "Your email address" in said(removed.get("/sign-in"))
 
 
 def test_signing_in_starts_a_session_of_its_own(small_desk: Desk) -> None:
@@ -911,7 +913,7 @@ def test_what_waits_longest_comes_first_and_is_one_click_away(desk: Desk) -> Non
     desk.sign_in()
     page = desk.client.get("/")
     assert "<title>(3) Waiting for you" in page.text
-    assert "3 changes wait for you" in said(page)
+    assert "3 changes are waiting for you" in said(page)
     assert re.findall(r"Oldest|Middle|Newest", said(page)) == ["Oldest", "Middle", "Newest"]
     links = re.findall(r'href="http://localhost(/decide/[^"]+)"', page.text)
     assert "Oldest" in desk.see(links[0])
@@ -932,13 +934,13 @@ def test_the_list_shows_whose_turn_the_rest_is(desk: Desk) -> None:
     desk.sign_in()
     words = desk.see("/")
     for part in (
-        "Nothing waits for you",
-        "Waiting for others You may answer these, too. Asked of Max",
+        "You’re all caught up",
+        "Waiting for someone else Asked of Max",
         "Max was asked",
         "It clashes with another change.",
-        "Rejected by you, today at 13:00 Too slow",
-        "A draft: still being worked on.",
-        "You are asked when its code has been still for a while.",
+        "Changes requested sam · by you, today at 13:00 Too slow",
+        "Unfinished Draft",
+        "You’ll be asked once it hasn’t changed for a while.",
     ):
         assert part in words
 
@@ -1066,17 +1068,17 @@ def test_no_page_scrolls_sideways_on_a_phone_and_every_target_is_large(
         phone.goto(url + path)
         assert phone.evaluate("document.documentElement.scrollWidth") <= 375, name
         small = phone.evaluate(
-            """[...document.querySelectorAll("button, .btn, summary, input:not([type=hidden]), select, textarea, .top a, h3 a")]
+            """[...document.querySelectorAll("button, .btn, summary, input:not([type=hidden]), select, textarea, .top a, .card, .event")]
             .filter(one => one.getBoundingClientRect().height < 44).map(one => one.outerHTML)"""
         )
         assert small == [], name
 
 
 def test_time_of_the_list_is_in_the_readers_zone(small_desk: Desk) -> None:
-    small_desk.ask()
+    small_desk.ask(head="development", base="master", release=Release((), ()))
     small_desk.clock.now += timedelta(hours=2)
     small_desk.sign_in()
-    assert "Since today at 13:00 (2 hours ago)" in small_desk.see("/")
+    assert "since today at 13:00" in small_desk.see("/")
 
 
 def luminance(colour: str) -> float:

@@ -108,10 +108,10 @@ def test_what_cannot_be_shown_of_a_file_is_said(desk: Desk, file: ChangedFile, w
 def test_a_waiting_one_leads_to_its_decision(desk: Desk) -> None:
     row = ask(desk, ChangedFile("a.py", "added", 1, 0), title="Add gift cards")
     page = page_of(desk, row)
-    assert "Lily was asked today at 13:02" in see(desk, row)
+    assert "You were asked today at 13:02" in see(desk, row)
     link = re.findall(r'href="http://localhost(/decide/[^"]+)">Approve or reject', page)[0]
     assert desk.post(link, "approve").status_code == 303
-    assert "See how it goes on, or take it back" in see(desk, row)
+    assert "See how it’s going, or withdraw" in see(desk, row)
 
 
 def _approved(desk: Desk, row: Review) -> None:
@@ -153,14 +153,18 @@ def _pushed(desk: Desk, row: Review) -> None:
 @pytest.mark.parametrize(
     "happen, words, leads_on",
     [
-        (_approved, "Approved by Lily, today at 13:02 It is being merged into development . Lovely", True),
-        (_held, "Not merged yet: It clashes with another change.", True),
-        (_merged, "Approved by Lily, today at 13:02 Merged into development", False),
-        (_bypassed, "Merged without waiting for a yes mallory merged it", False),
-        (_rejected, "Rejected by Lily, today at 13:02 It waits for a new version by sam. Too slow", True),
-        (_closed, "Closed It was closed without being merged", False),
-        (_drafted, "A draft It is still being worked on.", False),
-        (_pushed, "There is a newer version, about which nobody was asked yet.", False),
+        (_approved, "Lily approved it today at 13:02. It’s going in now. Lovely", True),
+        (_held, "It isn’t in yet: It clashes with another change.", True),
+        (_merged, "Approved by Lily, today at 13:02. It’s in.", False),
+        (
+            _bypassed,
+            "Not approved sam · #12 Add gift cards mallory merged it into development on GitHub without asking you.",
+            False,
+        ),
+        (_rejected, "Lily requested changes today at 13:02. Too slow", True),
+        (_closed, "It was closed without going in.", False),
+        (_drafted, "It’s still being worked on.", False),
+        (_pushed, "There’s a newer version; nobody has been asked about it yet.", False),
     ],
 )
 def test_every_state_is_said_and_only_an_open_one_leads_on(
@@ -175,7 +179,7 @@ def test_every_state_is_said_and_only_an_open_one_leads_on(
 def test_one_that_was_never_asked_about_is_shown_with_what_is_known(desk: Desk) -> None:
     words = see(desk, desk.new())
     assert "Add gift cards" in words
-    assert "QA is asked when its code has been still for a while." in words
+    assert "QA will be asked once it hasn’t changed for a while." in words
 
 
 def test_earlier_versions_are_named_with_their_answers(desk: Desk) -> None:
@@ -186,8 +190,8 @@ def test_earlier_versions_are_named_with_their_answers(desk: Desk) -> None:
     desk.follow(12, Event.NEW_HEAD)
     desk.ask_again()
     assert (
-        "Asked before Asked yesterday at 13:02: Lily asked for changes, yesterday at 13:02 "
-        "Asked today at 13:02: nobody answered"
+        "Earlier versions Yesterday at 13:02: Lily rejected, yesterday at 13:02 "
+        "Today at 13:02: replaced by a newer version"
     ) in see(desk, ask_again)
 
 
@@ -196,7 +200,7 @@ def test_a_title_that_was_changed_after_she_was_asked_is_said(desk: Desk) -> Non
     desk.change(12, None, title="Something else")
     words = see(desk, row)
     assert "Something else" in words
-    assert "The title was another when this was asked: Add gift cards" in words
+    assert "It had another title when this was asked: Add gift cards" in words
 
 
 def test_hostile_text_of_a_change_stays_text(desk: Desk) -> None:
@@ -243,10 +247,11 @@ def test_an_unknown_one_is_a_signpost(desk: Desk, number: str) -> None:
 
 
 def test_the_list_leads_to_each(desk: Desk) -> None:
-    row, unread = ask(desk), desk.new(13)
-    page = desk.client.get("/").text
-    assert f'href="/reviews/{row.id}">Details</a>' in page
-    assert f'id="title-{unread.id}"><a href="/reviews/{unread.id}">' in page
+    ask(desk)
+    unread = desk.new(13)
+    links = re.findall(r'<li class="card">\s*<h3 dir="auto"><a href="([^"]+)">', desk.client.get("/").text)
+    assert links[0].startswith("http://localhost/decide/")
+    assert links[1:] == [f"/reviews/{unread.id}"]
 
 
 # --- In a real browser --------------------------------------------------------------------------------------
@@ -312,10 +317,10 @@ def test_everything_is_searched_by_keyboard_without_scripts(
     page = signed_in(desk, url, open_page(375, javascript=False))
     page.goto(url)
     page.get_by_role("link", name="History").click()
-    page.get_by_label("Search", exact=True).fill("TOTALS")
+    page.get_by_label("Search for a title, a message or a number").fill("TOTALS")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=3)).to_have_text(["Round the totals"])
-    page.get_by_text("Search by person, place or day").click()
+    expect(page.locator(".event a")).to_have_text(["Round the totals"])
+    page.get_by_text("Narrow by person or day").click()
     page.get_by_label("From").fill("2026-11-25")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_text("Nothing was found.")).to_be_visible()

@@ -145,7 +145,7 @@ def test_a_question_about_an_old_version_is_kept_for_copying(world: World) -> No
     world.settle()
     page = world.decide("question", QUESTION)
     assert page.status_code == 409
-    assert "There is a newer version" in page.text
+    assert "There’s a newer version" in page.text
     assert QUESTION in page.text
     assert comments(world) == []
 

@@ -105,7 +105,7 @@ def test_a_push_after_the_mail_asks_again_and_the_old_link_is_powerless(world: W
     assert (world.row().state, world.row().round) == (State.TO_ASK, 2)
     answer = world.decide(path=old)
     assert world.row().decision is None
-    assert "The code changed since this e-mail" in world.see(old)
+    assert "There’s a newer version" in world.see(old)
     assert answer.status_code in (303, 409)
     world.clock.pass_(minutes=10)
     world.settle()

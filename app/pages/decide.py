@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as Redirect
 
 from app.links import BadLink, DecideLink, ExpiredLink
 from app.pages import frame
+from app.pages.signposts import ways_on
 from app.review import Choice, Decision, Review, Reviewer, Signpost, State, stale_successes, wants_review
 from app.store import HistoryRow
 from app.text import clean
@@ -181,12 +182,13 @@ def _signpost(gate: Gate, case: Case, kind: str, status: int = 200, note: str = 
         "note": note,
         "again": asked_again(gate, case.row, case.link.round) if kind == "old_round" else None,
         "holder": gate.policy.reviewer(case.row.reviewer),
+        **ways_on(gate, case.row, case.link, case.now),
     }
     return _page(gate, case, "signpost.html", 410 if case.is_expired else status, facts)
 
 
 def _page(gate: Gate, case: Case, template: str, status: int, facts: dict[str, Any]) -> Response:
-    known = {
+    known: dict[str, Any] = {
         "row": case.row,
         "reviewer": case.reviewer,
         "token": case.token,

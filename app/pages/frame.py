@@ -8,8 +8,10 @@ Used by every module of this package. A page of an error never needs the databas
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, tzinfo
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request, session
@@ -17,7 +19,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 
 from app import text
 from app.review import Reviewer
-from app.store import Unavailable
+from app.store import Entry, HistoryRow, Unavailable
 from app.workflow import Gate
 
 log = logging.getLogger("qa-gate.pages")
@@ -25,7 +27,15 @@ log = logging.getLogger("qa-gate.pages")
 # More than 4,000 characters need, however they are encoded.
 LARGEST_FORM = 128 * 1024
 
-_KINDS = {404: "missing", 405: "wrong_way", 413: "too_large", 500: "failed", 503: "away"}
+_KINDS = {
+    403: "forbidden",
+    404: "missing",
+    405: "wrong_way",
+    413: "too_large",
+    429: "too_many",
+    500: "failed",
+    503: "away",
+}
 
 
 class DeadEnd(Exception):
@@ -52,15 +62,24 @@ def dress(pages: Blueprint) -> None:
         pages.app_errorhandler(error)(answer)
 
 
-def show(gate: Gate, template: str, now: datetime, status: int = 200, **facts: Any) -> Response:
-    """Render a page of templates/pages; in it, `when` and `ago` say a time in words, `account` is who is signed in."""
-    account = signed_in(gate)
-    words = {
+def show(
+    gate: Gate, template: str, now: datetime, status: int = 200, *, zone: tzinfo | None = None, **facts: Any
+) -> Response:
+    """Render a page of templates/pages; in it, `when` and `ago` say a time in words, `account` is who is signed in.
+
+    Times are in TIMEZONE unless `zone` is given. `several`: there are several repositories, so each is named.
+    """
+    account, zone = signed_in(gate), zone or gate.timezone
+    words: dict[str, Any] = {
         "account": account,
         "waiting_count": gate.store.reviews.count_waiting(account) if account else 0,
-        "when": partial(text.when, timezone=gate.timezone, now=now),
+        "several": len(gate.policy.repositories) > 1,
+        "when": partial(text.when, timezone=zone, now=now),
+        "clock": lambda moment: f"{moment.astimezone(zone):%H:%M}",
+        "by_day": partial(_by_day, zone=zone, now=now),
         "ago": partial(text.ago, now=now),
         "count": text.count,
+        "size_in_short": text.size_in_short,
         "size_words": text.size_words,
         "checks_words": text.checks_words,
         "host_of": text.host_of,
@@ -68,6 +87,15 @@ def show(gate: Gate, template: str, now: datetime, status: int = 200, **facts: A
         "rendered": text.rendered,
     }
     return make_response(render_template(f"pages/{template}", **words, **facts), status)
+
+
+def _by_day(
+    happened: Iterable[HistoryRow | Entry], zone: tzinfo, now: datetime
+) -> Iterator[tuple[str, list[HistoryRow | Entry]]]:
+    """Give the lines of each day under its heading, in their order."""
+    today = now.astimezone(zone).date()
+    for day, lines in groupby(happened, lambda line: line.at.astimezone(zone).date()):
+        yield text.day_heading(day, today), list(lines)
 
 
 def signpost(kind: str, status: int) -> Response:

@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response as Redirect
 from app import text
 from app.pages import frame
 from app.pages.sign_in import way_in
+from app.review import Week, by_week, day_begins, first_week, median_wait
 from app.store import Entry, Search
 from app.workflow import Gate
 
@@ -46,10 +47,23 @@ def show(gate: Gate) -> Response | Redirect:
         "given": {name: value for name, value in asked.items() if value},
         "wrong": wrong,
         "page": None if wrong else gate.store.audit.page(search),
+        "weeks": None if request.args else _twelve_weeks(gate, now),
+        "median_wait": median_wait,
+        "day_of_month": text.day_of_month,
+        "span": text.span,
+        "span_words": text.span_words,
         "repositories": _offered(policy.repositories, asked["repository"]),
         "branches": _offered((policy.development_branch, policy.release_branch), asked["branch"]),
     }
     return frame.show(gate, "history.html", now, 422 if wrong else 200, **facts)
+
+
+def _twelve_weeks(gate: Gate, now: datetime) -> list[Week] | None:
+    """Return what was decided in each of the last twelve weeks; None where nothing was."""
+    first = first_week(now.astimezone(gate.timezone).date())
+    answers = gate.store.audit.answers_since(day_begins(first, gate.timezone))
+    weeks = by_week(answers, first, gate.timezone)
+    return weeks if any(week.count for week in weeks) else None
 
 
 def _search(asked: dict[str, str], days: dict[str, date | None], timezone: ZoneInfo) -> Search:

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as Redirect
 from app import text
 from app.links import DecideLink
 from app.pages import frame
+from app.pages.cards import Card, card
 from app.pages.sign_in import way_in
 from app.review import Choice, Review, Reviewer, State
 from app.workflow import Gate, first_there, nobody_is_there, who_is_away
@@ -36,15 +37,15 @@ def show(gate: Gate, status: int = 200, mistake: str | None = None) -> Response 
     if reviewer is None:
         return way_in()
     rows, now = gate.store.reviews.pending(), gate.store.now()
-    waiting = _in(rows, WAITING)
+    waiting = _cards(gate, _in(rows, WAITING), now)
     return frame.show(
         gate,
         "pending.html",
         now,
         status,
         reviewer=reviewer,
-        waiting=[row for row in waiting if row.reviewer == reviewer.id],
-        others=[row for row in waiting if row.reviewer != reviewer.id],
+        waiting=[one for one in waiting if one.row.reviewer == reviewer.id],
+        others=[one for one in waiting if one.row.reviewer != reviewer.id],
         approved=_in(rows, APPROVED),
         developers=_in(rows, DEVELOPERS),
         **_absence(gate, reviewer, now.astimezone(gate.timezone).date()),
@@ -80,6 +81,11 @@ def decide_url(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> st
     if row.state not in _OPEN:
         return None
     return gate.links.decide_url(DecideLink(row.id, row.round, reviewer.id, Choice.APPROVE), now)
+
+
+def _cards(gate: Gate, rows: list[Review], now: datetime) -> list[Card]:
+    asked, history = gate.store.lists.asked(rows), gate.store.lists.history(rows)
+    return [card(row, asked[row.id], history[row.id], now) for row in rows]
 
 
 def _in(rows: list[Review], states: tuple[State, ...]) -> list[Review]:

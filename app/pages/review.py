@@ -7,19 +7,20 @@ developers to: it needs no sign-in, decides nothing, and repeats no reviewer's w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response
 from werkzeug.wrappers import Response as Redirect
 
+from app import text
 from app.links import BadLink
 from app.pages import frame
 from app.pages.decide import merged_by
 from app.pages.pending import decide_url
 from app.pages.sign_in import way_in
 from app.review import Review
-from app.store import DECISIONS, HistoryRow
+from app.store import DECISIONS, HistoryRow, open_talk
 from app.workflow import Gate, asked_again, cautions_of, where_to_try
 
 
@@ -59,7 +60,15 @@ def details(gate: Gate, token: str) -> Response:
         row = _row(gate, gate.links.read_details(token))
     except BadLink:
         raise frame.DeadEnd("bad_details", 404) from None
-    return frame.show(gate, "status.html", gate.store.now(), with_notes=row.private, **_facts(gate, row))
+    facts = _facts(gate, row)
+    return frame.show(
+        gate, "status.html", gate.store.now(), zone=UTC, with_notes=row.private, quiet=_quiet(gate), **facts
+    )
+
+
+def _quiet(gate: Gate) -> str:
+    """Return how long a change is left alone before somebody is asked, in words."""
+    return text.count(int(gate.policy.quiet.total_seconds()) // 60, "minute")
 
 
 def _row(gate: Gate, review_id: int) -> Review:
@@ -84,6 +93,7 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
         and asked_again(gate, row, asked.round).is_new_code,
         "asked_name": _asked_name(gate, row),
         "history": history,
+        "talk": open_talk(history),
         "earlier": [one for one in _versions(gate, row, history) if one.number != row.round],
         "merged_by": merged_by(history),
     }

@@ -1,7 +1,7 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
 `Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.talk`, `.letters`, `.landings`, `.timers`,
-`.absences`, `.queue`, `.audit`. It keeps what was acknowledged and decides nothing; the rules are in `review`.
+`.absences`, `.queue`, `.audit`, `.lists`. It keeps what was acknowledged and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
     Overtaken    the row moved on while somebody worked on it
@@ -19,10 +19,11 @@ from app.store.audit import Audit, Entry, Page, Search
 from app.store.database import Database, Unavailable
 from app.store.landings import Landing, Landings
 from app.store.letters import A_DAY, Letter, Letters, NewLetter, outcome_letter
+from app.store.lists import Asked, Lists
 from app.store.queue import LEASE, Claim, Overtaken, Queue
 from app.store.reviews import DECISIONS, Reviews, Round
 from app.store.rows import Happening, HistoryRow
-from app.store.talk import Talk
+from app.store.talk import Talk, open_talk
 from app.store.timers import RELEASE, Timer, Timers
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "RELEASE",
     "Absences",
     "Arrivals",
+    "Asked",
     "Audit",
     "Claim",
     "Customs",
@@ -41,6 +43,7 @@ __all__ = [
     "Landing",
     "Letter",
     "Letters",
+    "Lists",
     "NewLetter",
     "Overtaken",
     "Page",
@@ -53,6 +56,7 @@ __all__ = [
     "Talk",
     "Timer",
     "Unavailable",
+    "open_talk",
     "outcome_letter",
 ]
 
@@ -76,6 +80,7 @@ class Store:
         self.absences = Absences(self.database, self.work_made)
         self.queue = Queue(self.database)
         self.audit = Audit(self.database)
+        self.lists = Lists(self.database)
 
     def create(self) -> None:
         """Create the tables that are not there yet. Raises Unavailable."""

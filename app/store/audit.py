@@ -55,6 +55,11 @@ class Entry:
     author: str
     head: str
 
+    @property
+    def at(self) -> datetime:
+        """Return when it happened."""
+        return self.line.at
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

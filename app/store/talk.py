@@ -7,6 +7,7 @@ sees which GitHub was not told yet. A question never changes whose turn it is.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Select, select, update
@@ -63,10 +64,15 @@ class Talk:
         """Return the last question and what was answered since; empty when nobody asked, or somebody decided since."""
         with self._database.read() as connection:
             found = connection.execute(_lines(review_id, *DECISIONS.values()).order_by(history.c.id))
-            lines = [history_from(row) for row in found]
-        starts = [number for number, line in enumerate(lines) if line.what != ANSWER]
-        is_open = bool(starts) and lines[starts[-1]].what == QUESTION
-        return lines[starts[-1] :] if is_open else []
+            return open_talk([history_from(row) for row in found])
+
+
+def open_talk(lines: Sequence[HistoryRow]) -> list[HistoryRow]:
+    """Return the last question of a timeline and its answers; empty when nobody asked, or somebody decided since."""
+    said = [line for line in lines if line.what in (QUESTION, ANSWER, *DECISIONS.values())]
+    starts = [number for number, line in enumerate(said) if line.what != ANSWER]
+    is_open = bool(starts) and said[starts[-1]].what == QUESTION
+    return said[starts[-1] :] if is_open else []
 
 
 def _lines(review_id: int, *more: str) -> Select[Any]:

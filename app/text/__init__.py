@@ -12,7 +12,20 @@ from app.text.clean import clean, disarmed, person, plain, quote, shortened, unu
 from app.text.diff import diff_blocks
 from app.text.how_to_test import parted
 from app.text.markdown import Rendered, host_of, rendered
-from app.text.words import ago, checks_words, count, day, size_words, span, span_words, when, why_not
+from app.text.words import (
+    ago,
+    checks_words,
+    count,
+    day,
+    day_heading,
+    day_of_month,
+    size_in_short,
+    size_words,
+    span,
+    span_words,
+    when,
+    why_not,
+)
 
 __all__ = [
     "BOM",
@@ -23,6 +36,8 @@ __all__ = [
     "count",
     "csv_line",
     "day",
+    "day_heading",
+    "day_of_month",
     "diff_blocks",
     "disarmed",
     "host_of",
@@ -32,6 +47,7 @@ __all__ = [
     "quote",
     "rendered",
     "shortened",
+    "size_in_short",
     "size_words",
     "span",
     "span_words",

@@ -10,8 +10,12 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTH_NAMES = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_DAYS, _MONTHS = (tuple(name[:3] for name in names) for names in (_DAY_NAMES, _MONTH_NAMES))
 _UNITS = (
     (timedelta(days=365), "year"),
     (timedelta(days=30), "month"),
@@ -99,6 +103,18 @@ def day(date_: date, today: date) -> str:
     return _date(date_, with_year=date_.year != today.year)
 
 
+def day_heading(date_: date, today: date) -> str:
+    """Return a day as a heading: "Today, Thursday 26 November", with the year if that is another."""
+    near = {0: "Today, ", -1: "Yesterday, "}.get((date_ - today).days, "")
+    year = f" {date_.year}" if date_.year != today.year else ""
+    return f"{near}{_DAY_NAMES[date_.weekday()]} {day_of_month(date_)}{year}"
+
+
+def day_of_month(date_: date, *, is_short: bool = False) -> str:
+    """Return a day without its weekday: "31 August", or "31 Aug"."""
+    return f"{date_.day} {(_MONTHS if is_short else _MONTH_NAMES)[date_.month - 1]}"
+
+
 def _date(day: date, with_year: bool) -> str:
     words = f"{_DAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
     return f"{words} {day.year}" if with_year else words
@@ -109,7 +125,18 @@ def size_words(*, additions: int, deletions: int, changed_files: int) -> str:
     lines = additions + deletions
     if not changed_files:
         return "No files changed"
-    fitting = (name for most, files, name in _SIZES if lines <= most and changed_files <= files)
-    size = next(fitting, "Very large")
     where = count(changed_files, "file")
+    size = _size(lines, changed_files)
     return f"{size}: {count(lines, 'line')} in {where}" if lines else f"{size}: {where}, no lines of text"
+
+
+def size_in_short(*, additions: int, deletions: int, changed_files: int) -> str:
+    """Return how large a change is, within a line: "small, 2 files"."""
+    if not changed_files:
+        return "no files"
+    return f"{_size(additions + deletions, changed_files).lower()}, {count(changed_files, 'file')}"
+
+
+def _size(lines: int, changed_files: int) -> str:
+    fitting = (name for most, files, name in _SIZES if lines <= most and changed_files <= files)
+    return next(fitting, "Very large")

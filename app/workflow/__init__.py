@@ -13,7 +13,7 @@ from app.github_client import GitHubError, Refused
 from app.mail import MailError, MailRefused
 from app.review import State
 from app.store import RELEASE, Claim
-from app.workflow.again import asked_again
+from app.workflow.again import asked_again, why_again
 from app.workflow.asking import ask, keep_list, look
 from app.workflow.away import (
     come_back,
@@ -29,6 +29,7 @@ from app.workflow.extras import find_try_url
 from app.workflow.gate import HOURLY, Gate, Rest, Work
 from app.workflow.letters import (
     cautions_of,
+    new_commits,
     request_fresh_link,
     request_sign_in,
     send_letter,
@@ -51,6 +52,7 @@ __all__ = [
     "first_there",
     "go_away",
     "hand_over_unheld",
+    "new_commits",
     "nobody_is_there",
     "request_fresh_link",
     "request_sign_in",
@@ -60,6 +62,7 @@ __all__ = [
     "what_is_new",
     "where_to_try",
     "who_is_away",
+    "why_again",
 ]
 
 

@@ -157,7 +157,7 @@ def what_is_new(
     return {
         **news,
         "is_again": True,
-        "new_commits": _new_commits(before, now),
+        "new_commits": new_commits(before, now),
         "compare_url": f"{code}/compare/{before.pull.head_sha}...{now.pull.head_sha}",
     }
 
@@ -174,7 +174,7 @@ def _daily(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     return _list(gate, reviewer, gate.store.reviews.waiting_for(reviewer.id)) if days[0] == days[1] else None
 
 
-def _new_commits(before: Snapshot, now: Snapshot) -> tuple[Commit, ...]:
+def new_commits(before: Snapshot, now: Snapshot) -> tuple[Commit, ...]:
     """Return the commits that came; of a release what it holds more of, each as one."""
     if now.release and before.release:
         more = now.release.since(before.release)
