@@ -226,50 +226,6 @@ def test_no_check_within_two_minutes_counts_as_green(make_world: MakeWorld) -> N
     assert world.row().state is State.WAITING
 
 
-def test_ten_first_letters_an_hour_for_one_author_and_the_rest_in_one_list(world: World) -> None:
-    for number in range(13):
-        world.open(f"bump-{number}", title=f"Bump {number}")
-    world.settle()
-    assert len(world.inbox.mails) == 10
-    world.pass_(minutes=59)
-    assert len(world.inbox.mails) == 10
-    world.pass_(minutes=1)
-    assert len(world.inbox.mails) == 11
-    assert all(f"Bump {number}" in world.inbox.mails[-1].text for number in (10, 11, 12))
-    world.decide("approve", path=world.link())
-    world.settle()
-    assert world.row(11).state is State.MERGED
-    assert all(row.state in (State.WAITING, State.MERGED) for row in world.all_rows())
-
-
-def test_what_is_too_many_in_an_hour_comes_in_one_list_however_it_trickles_in(world: World) -> None:
-    world.look()
-    for number in range(16):
-        world.open(f"bump-{number}", title=f"Bump {number:02}")
-        world.settle()
-        world.pass_(minutes=2)
-    world.pass_(minutes=27)  # the first of the ten is 59 minutes old
-    assert len(world.inbox.mails) == 10
-    world.pass_(minutes=1)
-    (*_, listed) = world.inbox.mails
-    assert len(world.inbox.mails) == 11
-    assert [f"Bump {number:02}" in listed.text for number in range(16)] == [False] * 10 + [True] * 6
-    world.open("bump-last", title="The last")
-    world.settle()
-    assert "The last" in world.inbox.mails[-1].subject
-
-
-def test_only_first_letters_count_for_the_ten_of_an_hour(make_world: MakeWorld) -> None:
-    world = make_world(QUIET_MINUTES="1")
-    asked(world)
-    for number in range(10):
-        world.commit("gift-cards", f"More {number}", **{f"more{number}_py": "more\n"})
-        world.settle()
-        world.pass_(minutes=1)
-    asked(world, branch="second", title="The second")
-    assert "The second" in world.inbox.mails[-1].subject
-
-
 # --- The same change on a newer base ------------------------------------------------------------------------
 
 

@@ -49,6 +49,7 @@ class DigestItem:
     changed_files: int
     approve_url: str
     reject_url: str
+    answered_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ def _line(item: DigestItem, now: datetime, timezone: ZoneInfo) -> dict[str, str]
         "title": text.plain(item.title, LONGEST_LISTED_TITLE) or UNTITLED,
         "by": f"a program, {author}" if item.author_is_bot else author,
         "place": f"{text.plain(item.repository, LONGEST_NAME)} #{item.number}",
+        "answered_by": text.person(item.answered_by, LONGEST_NAME) if item.answered_by else "",
         "since": waiting_since(item.asked_at, now, timezone),
         "size": text.size_words(
             additions=item.additions, deletions=item.deletions, changed_files=item.changed_files

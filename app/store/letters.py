@@ -25,8 +25,12 @@ ALLOWANCES: dict[str, tuple[tuple[timedelta, int], ...]] = {
 }
 
 
-# What comes together in this time goes into one digest.
-DIGEST_DELAY = timedelta(minutes=1)
+# The letters that ask a reader something, and how many of them one reader gets alone in an hour, of them about one
+# author's changes. What comes beyond goes into one digest, so long after its first item.
+QUESTIONS = ("ask", "answer", "instead")
+AN_HOUR = timedelta(hours=1)
+MOST_QUESTIONS, MOST_OF_ONE_AUTHOR = 10, 5
+DIGEST_DELAY = timedelta(minutes=10)
 # Whatever holds a yes for so long, who said it is told.
 A_DAY = timedelta(days=1)
 
@@ -105,10 +109,10 @@ class Letters:
             for letter in letters_:
                 put_letter(connection, self._database, letter, now)
 
-    def digest(self, reviewer: str, delay: timedelta = DIGEST_DELAY) -> NewLetter:
+    def digest(self, reviewer: str) -> NewLetter:
         """Return the digest letter that this reviewer gets next; until it is sent, it is always the same one."""
         with self._database.read() as connection:
-            return _digest(connection, reviewer, delay)
+            return _digest(connection, reviewer)
 
     def is_listed(self, reviewer: str, since: datetime) -> bool:
         """Tell whether this reviewer got a digest letter since then, or is about to get one."""
@@ -126,20 +130,6 @@ class Letters:
         with self._database.read() as connection:
             number = connection.execute(select(func.count()).where(*told, is_out)).scalar_one()
         return NewLetter(f"answer {row.id} {number}", "answer", reviewer, row.id, row.round, delay=delay)
-
-    def firsts(self, author: str, span: timedelta) -> list[datetime]:
-        """Return when each of this author's changes got its first letter, if in this time, the oldest first."""
-        first = select(func.min(rounds.c.round)).where(rounds.c.review_id == reviews.c.id).scalar_subquery()
-        with self._database.read() as connection:
-            since = self._database.now(connection) - span
-            asked = select(letters.c.created_at).where(
-                letters.c.kind == "ask",
-                letters.c.created_at > since,
-                letters.c.round == first,
-                letters.c.review_id == reviews.c.id,
-                reviews.c.author == author,
-            )
-            return list(connection.scalars(asked.order_by(letters.c.created_at)))
 
     def use(self, letter_id: int) -> bool:
         """Mark a letter's link as used; True only for the first time."""
@@ -183,6 +173,42 @@ def put_letter(connection: Connection, database: Database, letter: NewLetter, no
     )
 
 
+def goes_alone(authors: Sequence[str], author: str) -> bool:
+    """Tell whether one more question about this author's change goes alone; `authors` are those of the last hour's."""
+    return len(authors) < MOST_QUESTIONS and authors.count(author) < MOST_OF_ONE_AUTHOR
+
+
+def alone_or_listed(
+    connection: Connection, database: Database, letter: NewLetter, row: Review, now: datetime
+) -> NewLetter:
+    """Return the letter about this review, or the digest in its place when its reader had their share of questions.
+
+    An answer is then listed for who holds the review.
+    """
+    if letter.kind not in QUESTIONS:
+        return letter
+    database.lock(connection, LETTERS_LOCK)  # else many at once would each count none
+    if connection.execute(select(letters.c.id).where(letters.c.key == letter.key)).first():
+        return letter
+    if goes_alone(_asked_about(connection, letter.reviewer, now - AN_HOUR), row.author):
+        return letter
+    holder = row.reviewer if letter.kind == "answer" else None
+    return _digest(connection, holder or letter.reviewer)
+
+
+def _asked_about(connection: Connection, reviewer: str, since: datetime) -> list[str]:
+    """Return the author of each question that this reader was sent since then, or is about to be sent."""
+    is_out = or_(letters.c.sent_at > since, and_(letters.c.sent_at.is_(None), letters.c.due_at.is_not(None)))
+    asked = select(reviews.c.author).where(
+        letters.c.review_id == reviews.c.id,
+        letters.c.reviewer == reviewer,
+        letters.c.kind.in_((*QUESTIONS, "fresh")),
+        letters.c.created_at > since - A_DAY,  # what the index finds; none waits longer
+        is_out,
+    )
+    return list(connection.scalars(asked))
+
+
 def _note_mailed(connection: Connection, letter: Row[Any], listed: Sequence[int]) -> None:
     """Note which questions were mailed: the letter's own, and of each review in a list the last one."""
     own = (rounds.c.review_id == letter.review_id, rounds.c.round == letter.round)
@@ -199,12 +225,12 @@ def outcome_letter(row: Review, decision: Decision, delay: timedelta = A_DAY) ->
     return NewLetter(key, "outcome", decision.reviewer, row.id, row.round, delay)
 
 
-def _digest(connection: Connection, reviewer: str, delay: timedelta = timedelta(0)) -> NewLetter:
+def _digest(connection: Connection, reviewer: str) -> NewLetter:
     # One that had nothing to say any more was never sent, and is over as well.
     is_over = or_(letters.c.sent_at.is_not(None), letters.c.due_at.is_(None))
     sent = (letters.c.reviewer == reviewer, letters.c.kind == "digest", is_over)
     number = connection.execute(select(func.count()).where(*sent)).scalar_one()
-    return NewLetter(f"digest {reviewer} {number}", "digest", reviewer, delay=delay)
+    return NewLetter(f"digest {reviewer} {number}", "digest", reviewer, delay=DIGEST_DELAY)
 
 
 def _letter_from(row: Row[Any]) -> Letter:

@@ -20,7 +20,7 @@ from sqlalchemy.sql.schema import Table
 
 from app.review import Move, Review, Snapshot, consequences
 from app.store.database import Database
-from app.store.letters import NewLetter, put_letter
+from app.store.letters import NewLetter, alone_or_listed, put_letter
 from app.store.rows import Happening, columns_from, note_history, review_from
 from app.store.tables import asked_commits, letters, reviews, rounds, timers, workers
 
@@ -77,13 +77,15 @@ class Queue:
         edited: tuple[str, str] | None = None,
         letter: NewLetter | None = None,
         news: Sequence[NewLetter] = (),
+        at_once: bool = False,
         **changes: Any,
     ) -> Review:
         """Write what is now true of a review, all in one transaction, and renew the lease.
 
         `changes` are fields of `Review`. `asked` is kept as the snapshot of the round, for which `letter`
-        goes out; `edited` are the title and text that it has now; `news` are letters that ask nothing. Raises Overtaken when
-        the lease, state or round are not what `row` says.
+        goes out; `edited` are the title and text that it has now; `news` are other letters. What goes
+        beyond its reader's ceiling comes in a list instead, unless `at_once`. Raises Overtaken when the lease,
+        state or round are not what `row` says.
         """
         with self._database.write() as connection:
             now = self._database.now(connection)
@@ -91,9 +93,11 @@ class Queue:
             if "head_sha" in changes and (changes["head_sha"], changes["base"]) != (row.head_sha, row.base):
                 values["changed_at"] = now
             if letter:
-                put_letter(connection, self._database, letter, now)
                 values["asked_at"] = now
-            for told in news:
+            for wanted in (letter, *news) if letter else news:
+                told = wanted if at_once else alone_or_listed(connection, self._database, wanted, row, now)
+                if told.kind == "digest":
+                    values["to_list"] = True
                 put_letter(connection, self._database, told, now)
             fresh = self._fenced(connection, claim, row, {**values, "due_at": now + LEASE})
             if asked:

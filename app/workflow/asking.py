@@ -35,8 +35,6 @@ from app.workflow.gate import Rest, Work
 from app.workflow.readiness import Unready, why_not_ready
 from app.workflow.sameness import same_change
 
-# So many first letters about one author's changes go out alone in an hour.
-AN_HOUR, MOST_LETTERS = timedelta(hours=1), 10
 AT_ONCE = timedelta(0)
 # The fields of a row that are simply what GitHub said.
 _COPIED = (
@@ -198,7 +196,7 @@ def ask(work: Work) -> Rest:
         asked=asked,
         merge_base=asked.change.merge_base,
         letter=letter,
-        to_list=letter.kind == "digest",
+        to_list=False,
         reviewer=reviewer.id,
         happened=[Happening("asked", reviewer.name)],
         **tried,
@@ -254,16 +252,10 @@ def place_of(work: Work) -> Place:
 
 
 def letter_about(work: Work, reviewer: Reviewer) -> NewLetter:
-    """Return the letter that asks: its own, or a digest on day one and when one author sends very many.
-
-    What is too many comes in one digest, when the author's hour is over.
-    """
-    row, letters = work.row, work.gate.store.letters
+    """Return the letter that asks: its own, or a digest on day one."""
+    row = work.row
     if row.asked_at is None and row.adopted:
-        return letters.digest(reviewer.id)
-    firsts = letters.firsts(row.author, AN_HOUR) if row.asked_at is None else []
-    if len(firsts) >= MOST_LETTERS:
-        return letters.digest(reviewer.id, firsts[-MOST_LETTERS] + AN_HOUR - work.gate.store.now())
+        return work.gate.store.letters.digest(reviewer.id)
     return NewLetter(f"ask {row.id} {row.round} {reviewer.id}", "ask", reviewer.id, row.id, row.round)
 
 

@@ -65,7 +65,8 @@ class Work:
 
     def keep(self, **changes: Any) -> None:
         """Write a checkpoint; see `Queue.checkpoint`. Raises Overtaken."""
-        self.row = self.gate.store.queue.checkpoint(self.claim, self.row, **changes)
+        at_once = self.gate.policy.is_release(self.row)
+        self.row = self.gate.store.queue.checkpoint(self.claim, self.row, at_once=at_once, **changes)
 
     def read(self) -> PullRequest:
         """Read the pull request from GitHub, once a call."""

@@ -217,7 +217,14 @@ def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> mail.Di
         changed_files=pull.changed_files,
         approve_url=approve,
         reject_url=reject,
+        answered_by=_answered_by(gate, row),
     )
+
+
+def _answered_by(gate: Gate, row: Review) -> str | None:
+    """Return who had the last word after a question that was asked since the last decision."""
+    lines = gate.store.talk.last(row.id)
+    return lines[-1].who if lines and lines[-1].what == "answered" else None
 
 
 def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
