@@ -941,10 +941,10 @@ def test_day_one_is_one_list_and_no_letter_each(world: World) -> None:
         world.open(f"branch-{number}", title=f"Change {number}")
     world.clock.pass_(hours=1)
     world.look()
-    world.pass_(minutes=2)
+    world.pass_(minutes=10)
     (mail,) = world.inbox.mails
     assert all(f"Change {number}" in mail.text for number in range(3))
-    assert sorted(row.number for row in world.all_rows()) == [2, 3, 4]
+    assert sorted(row.number for row in world.all_rows() if row.base == "development") == [2, 3, 4]
 
 
 def test_day_one_misses_none_at_the_border_of_two_pages(world: World) -> None:
