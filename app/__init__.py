@@ -105,7 +105,7 @@ def session_config(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_SECURE": is_https,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        # Else whoever has a copy of the cookie would stay signed in for as long as they come back.
+        # `pages` renews it, once a day.
         "SESSION_REFRESH_EACH_REQUEST": False,
         "PERMANENT_SESSION_LIFETIME": timedelta(days=SESSION_DAYS),
     }

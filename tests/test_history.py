@@ -199,6 +199,54 @@ def test_a_line_without_a_review_is_shown_too(desk: Desk) -> None:
     assert table(desk)[1][3:6] == ["", "", ""]
 
 
+# --- Twelve weeks at a glance -------------------------------------------------------------------------------
+
+
+def answered(desk: Desk, number: int, choice: str, hours: int) -> None:
+    """One change that was answered so many hours after the question."""
+    desk.ask(number)
+    desk.clock.pass_(hours=hours)
+    desk.post(desk.link(desk.row(number)), choice, "Because")
+
+
+def test_twelve_weeks_are_shown_as_bars_and_as_the_same_numbers(desk: Desk) -> None:
+    answered(desk, 1, "approve", 1)
+    answered(desk, 2, "reject", 3)
+    desk.clock.pass_(days=7)
+    answered(desk, 3, "approve", 5)
+    page = desk.client.get("/history")
+    words = said(page)
+    assert "Approved 2 Changes requested 1 Median wait 3 h" in words
+    assert "Twelve weeks: 2 approved, 1 with changes requested. Most in the week of 23 November (2)," in words
+    assert "fewest in the week of 14 September (0). The numbers of each week follow." in words
+    assert "between 2 hours and 5 hours; longest in the week of 30 November." in page.text
+    rows = re.findall(r'<th scope="row">([^<]+)</th><td>(.*?)</td><td>(.*?)</td><td>(.*?)</td>', page.text)
+    assert rows[:3] == [("30 Nov", "1", "0", "5 h"), ("23 Nov", "1", "1", "2 h"), ("16 Nov", "0", "0", "–")]
+    assert (len(rows), len(re.findall("<rect", page.text))) == (12, 2 + 3 + 2)
+    for path in ("/history?text=gift", "/history?before=2"):
+        assert "twelve weeks" not in desk.see(path)
+
+
+def test_without_an_answer_there_are_no_weeks_to_show(desk: Desk) -> None:
+    desk.ask()
+    assert "twelve weeks" not in desk.see("/history")
+
+
+def test_lines_are_grouped_by_the_day_in_the_readers_zone(desk: Desk) -> None:
+    desk.clock.pass_(hours=10, minutes=57)
+    desk.ask(1, title="Before midnight")  # 23:59 in Berlin
+    desk.clock.pass_(minutes=1)
+    desk.ask(2, title="After midnight")
+    words = desk.see("/history")
+    order = [
+        "Today, Wednesday 25 November",
+        "After midnight",
+        "Yesterday, Tuesday 24 November",
+        "Before midn",
+    ]
+    assert sorted(order, key=words.index) == order
+
+
 # --- As a table ---------------------------------------------------------------------------------------------
 
 

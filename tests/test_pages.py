@@ -874,17 +874,33 @@ def test_signing_in_starts_a_session_of_its_own(small_desk: Desk) -> None:
         session["csrf"], session["planted"] = "known to somebody else", "yes"
     small_desk.sign_in()
     with small_desk.client.session_transaction() as session:
-        assert set(session) == {"_permanent", "reviewer", "csrf"}
+        assert set(session) == {"_permanent", "reviewer", "csrf", "since", "seen"}
         assert session["csrf"] != "known to somebody else"
 
 
-def test_a_session_is_not_prolonged_by_using_it(world: World) -> None:
+def test_a_session_is_renewed_once_a_day_by_using_it_but_not_for_ever(world: World) -> None:
     world.browser.post("/sign-in", data={"address": "lily@example.com"})
     world.settle()
-    entered = world.browser.post(re.findall(r"/sign-in/\S+", world.inbox.mails[-1].text)[0])
+    world.browser.post(re.findall(r"/sign-in/\S+", world.inbox.mails[-1].text)[0])
+    renewed = []
+    for hours in (1, 22, 1, 24 * 148, 1, 24 * 2):
+        world.clock.pass_(hours=hours)
+        answer = world.browser.get("/")
+        assert answer.status_code == 200
+        renewed.append("Expires=" in answer.headers.get("Set-Cookie", ""))
+    assert renewed == [False, False, True, True, False, False]
+
+
+def test_a_sign_in_link_leads_on_to_her_page_in_any_browser(world: World) -> None:
+    own, mail_program = world.browser, Client(world.browser.application)
+    own.get("/history?text=gift")
+    own.post("/sign-in", data={"address": "lily@example.com"})
+    world.settle()
+    link = re.findall(r"/sign-in/\S+", world.inbox.mails[-1].text)[0]
+    assert mail_program.get(link).status_code == 200
+    entered = mail_program.post(link)
+    assert (entered.status_code, entered.headers["Location"]) == (303, "/history?text=gift")
     assert "Expires=" in entered.headers["Set-Cookie"]
-    seen = world.browser.get("/")
-    assert (seen.status_code, seen.headers.get("Set-Cookie")) == (200, None)
 
 
 def test_who_is_signed_in_needs_no_form(small_desk: Desk) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -19,13 +19,15 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 
 from app import text
 from app.review import Reviewer
-from app.store import Entry, HistoryRow, Unavailable
+from app.store import A_DAY, Entry, HistoryRow, Unavailable
 from app.workflow import Gate
 
 log = logging.getLogger("qa-gate.pages")
 
 # More than 4,000 characters need, however they are encoded.
 LARGEST_FORM = 128 * 1024
+# So long a session is renewed by being used; after that it ends with the cookie.
+RENEWED_FOR = timedelta(days=150)
 
 _KINDS = {
     403: "forbidden",
@@ -70,6 +72,8 @@ def show(
     Times are in TIMEZONE unless `zone` is given. `several`: there are several repositories, so each is named.
     """
     account, zone = signed_in(gate), zone or gate.timezone
+    if account:
+        _keep_signed_in(now)
     words: dict[str, Any] = {
         "account": account,
         "waiting_count": gate.store.reviews.count_waiting(account) if account else 0,
@@ -106,6 +110,17 @@ def signpost(kind: str, status: int) -> Response:
 def signed_in(gate: Gate) -> Reviewer | None:
     """Return who is signed in, if still named in QA_REVIEWERS."""
     return gate.policy.reviewer(session.get("reviewer")) if "csrf" in session else None
+
+
+def _keep_signed_in(now: datetime) -> None:
+    """Renew the session's cookie once a day, so that who comes back stays signed in; not without an end.
+
+    Else whoever has a copy of the cookie would stay signed in for as long as they come back.
+    """
+    moment = int(now.timestamp())
+    is_young = moment - session.get("since", 0) < RENEWED_FOR.total_seconds()
+    if is_young and moment - session.get("seen", moment) >= A_DAY.total_seconds():
+        session["seen"] = moment
 
 
 def _helper(login: str) -> str:

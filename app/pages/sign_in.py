@@ -43,7 +43,7 @@ def ask(gate: Gate) -> Response | Redirect:
 
 def send(gate: Gate) -> Redirect:
     """Answer `POST /sign-in` with `address`: queue a mail if it is a reviewer's, and say the same either way."""
-    request_sign_in(gate, request.form.get("address", "")[:LONGEST_ADDRESS])
+    request_sign_in(gate, request.form.get("address", "")[:LONGEST_ADDRESS], session.get("back"))
     return redirect(url_for("pages.way_in_sent"), 303)
 
 
@@ -64,14 +64,18 @@ def show(gate: Gate, token: str) -> Response:
 
 def enter(gate: Gate, token: str) -> Redirect:
     """Answer `POST /sign-in/<token>`: sign in, once for a link."""
-    link, reviewer = _read(gate, token, gate.store.now())
-    if not gate.store.letters.use(link.letter):
+    now = gate.store.now()
+    link, reviewer = _read(gate, token, now)
+    letter = gate.store.letters.get(link.letter)
+    if letter is None or not gate.store.letters.use(link.letter):
         raise frame.DeadEnd("sign_in_used", 410)
-    back = session.get("back")
+    # A mail program may open the link in a browser of its own, which does not know what she wanted to see.
+    back = letter.back or session.get("back")
     session.clear()  # nothing that somebody put into it before may go on
     session.permanent = True
     session["reviewer"] = reviewer.id
     session["csrf"] = secrets.token_urlsafe(16)
+    session["since"] = session["seen"] = int(now.timestamp())
     log.info("%s signed in.", reviewer.name)
     return redirect(back or url_for("pages.pending"), 303)
 

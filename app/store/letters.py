@@ -37,7 +37,10 @@ A_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class NewLetter:
-    """A letter to be sent. `key` says what it is for; a second one with the same key is the same letter."""
+    """A letter to be sent. `key` says what it is for; a second one with the same key is the same letter.
+
+    `back` is the page of ours that a sign-in leads on to, None for the list.
+    """
 
     key: str
     kind: str
@@ -45,6 +48,7 @@ class NewLetter:
     review_id: int | None = None
     round: int | None = None
     delay: timedelta = timedelta(0)
+    back: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Letter:
     sent_at: datetime | None
     used_at: datetime | None
     problem: str | None
+    back: str | None
 
 
 class Letters:
@@ -162,6 +167,7 @@ def put_letter(connection: Connection, database: Database, letter: NewLetter, no
         "reviewer": letter.reviewer,
         "review_id": letter.review_id,
         "round": letter.round,
+        "back": letter.back,
         "created_at": now,
         "due_at": now + letter.delay,
     }

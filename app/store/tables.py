@@ -197,6 +197,8 @@ letters = Table(
     Column("sent_at", UtcTime),
     Column("message_id", Text),
     Column("used_at", UtcTime),
+    # Which page a sign-in leads on to, in whatever browser its link is opened.
+    Column("back", Text),
     *_work(),
     Index("letters_due", "due_at"),
     Index("letters_reviewer", "reviewer", "kind", "created_at"),

@@ -45,10 +45,15 @@ def send_letter(gate: Gate, claim: Claim) -> Rest:
     return Rest()
 
 
-def request_sign_in(gate: Gate, address: str) -> None:
-    """Queue a sign-in letter if the address is a reviewer's and had not its share; say nothing either way."""
+def request_sign_in(gate: Gate, address: str, back: str | None = None) -> None:
+    """Queue a sign-in letter if the address is a reviewer's and had not its share; say nothing either way.
+
+    `back` is the page of ours to which it leads.
+    """
     reviewer = gate.policy.reviewer_at(address)
-    letter = NewLetter(f"sign_in {secrets.token_hex(8)}", "sign_in", reviewer.id if reviewer else "nobody")
+    letter = NewLetter(
+        f"sign_in {secrets.token_hex(8)}", "sign_in", reviewer.id if reviewer else "nobody", back=back
+    )
     is_queued = gate.store.letters.request(letter, is_known=reviewer is not None)
     _log_request("a sign-in link", reviewer, is_queued=is_queued)
 

@@ -1,0 +1,144 @@
+"""The list: one card a change, one link a card, and chips that say what is special about it; old links lead to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.review import Event, Passed, Release, Unseen
+from app.store import Happening
+from tests.builders import LILY, NOON
+from tests.test_pages import MAX, Desk, said
+
+
+@pytest.fixture
+def desk(database_url: str) -> Iterator[Desk]:
+    desk = Desk(database_url)
+    desk.sign_in()
+    yield desk
+    desk.store.close()
+
+
+def cards(desk: Desk) -> dict[str, str]:
+    """What each card of the page says beside its title, by title."""
+    page = desk.client.get("/").text
+    found = re.findall(r'<li class="card">(.*?)</li>', page, flags=re.DOTALL)
+    texts = [" ".join(re.sub(r"<[^>]+>", " ", card).split()) for card in found]
+    titles = [re.sub(r"<[^>]+>", "", re.findall(r"<a [^>]+>(.*?)</a>", card)[0]) for card in found]
+    assert all(card.count("<a ") == 1 for card in found)
+    return {title: text.removeprefix(title).strip() for title, text in zip(titles, texts, strict=True)}
+
+
+def answer(desk: Desk, number: int, words: str) -> None:
+    row = desk.row(number)
+    assert desk.store.talk.ask(row.id, row.round, "Is it red?", LILY) is None
+    desk.change(number, None, happened=[Happening("answered", "sam", words)])
+
+
+def release(**facts: Any) -> dict[str, Any]:
+    passed = Passed(3, "Add a gift card", "sam", "Lily", NOON, "")
+    holds = Release((passed,), (Unseen("a" * 40, "Fix in haste", "kim", None),))
+    return {"head": "development", "base": "master", "release": holds, **facts}
+
+
+def test_a_first_question_is_new_and_says_whose_it_is_and_how_large(desk: Desk) -> None:
+    desk.ask(title="Cards", additions=900, changed_files=14)
+    assert cards(desk) == {"Cards": "New sam · large, 14 files"}
+
+
+def test_a_newer_version_than_she_was_asked_about_is_marked(desk: Desk) -> None:
+    desk.post(desk.link(desk.ask(title="Cards")), "reject", "Too slow")
+    desk.follow(12, Event.NEW_HEAD)
+    desk.ask_again(title="Cards")
+    assert cards(desk) == {"Cards": "New version sam · small, 1 file"}
+
+
+def test_the_same_code_asked_again_is_not_called_a_new_version(desk: Desk) -> None:
+    desk.post(desk.link(desk.ask(title="Cards")), "reject", "Too slow")
+    desk.follow(12, Event.READY, happened=[Happening("again", "sam", "the developer asks again")])
+    desk.ask_again(title="Cards")
+    assert cards(desk) == {"Cards": "Asked again sam · small, 1 file"}
+
+
+def test_a_version_that_nobody_was_mailed_about_makes_the_next_one_no_news(desk: Desk) -> None:
+    desk.ask(title="Cards")
+    desk.follow(12, Event.NEW_HEAD)
+    desk.ask_again(title="Cards")
+    assert cards(desk) == {"Cards": "New sam · small, 1 file"}
+
+
+def test_who_answered_her_question_is_named_until_she_decides(desk: Desk) -> None:
+    desk.ask(title="Cards")
+    answer(desk, 12, "No.")
+    assert cards(desk) == {"Cards": "sam answered sam · small, 1 file"}
+    row = desk.row(12)
+    assert desk.store.talk.ask(row.id, row.round, "Is it green?", LILY) is None
+    assert cards(desk) == {"Cards": "New sam · small, 1 file"}
+
+
+def test_what_waits_for_two_days_is_marked_with_its_days(desk: Desk) -> None:
+    desk.ask(1, title="Old")
+    desk.clock.pass_(hours=1)
+    desk.ask(2, title="Younger", **release())
+    desk.clock.pass_(hours=47)
+    assert cards(desk) == {
+        "Old": "Waiting 2 days sam · small, 1 file",
+        "Release of 2 changes": "Release since Tue 24 Nov at 14:02",
+    }
+    desk.clock.pass_(days=1)
+    assert [text.split(" sam")[0] for text in cards(desk).values()] == [
+        "Waiting 3 days",
+        "Release Waiting 2 days since Tue 24 Nov at 14:02",
+    ]
+
+
+def test_with_nothing_to_do_she_reads_that_she_is_caught_up(desk: Desk) -> None:
+    page = desk.client.get("/")
+    assert "You’re all caught up You’ll get an email when there’s something to look at." in said(page)
+    assert "<title>Waiting for you" in page.text
+
+
+@pytest.mark.parametrize("days", [0, 31])
+def test_signed_in_an_old_link_opens_what_waits_at_once(desk: Desk, days: int) -> None:
+    old = desk.link(desk.ask())
+    desk.follow(12, Event.NEW_HEAD)
+    row = desk.ask_again(title="Cards")
+    desk.clock.pass_(days=days)
+    page = desk.client.get(old)
+    link = re.findall(r'<a class="btn strong" href="http://localhost(/decide/[^"]+)">([^<]+)<', page.text)
+    assert [words for _, words in link] == ["Open the change" if days else "Open the new version"]
+    assert "Email me" not in page.text
+    assert desk.post(link[0][0], "approve").status_code == 303
+    assert desk.row(12).round == row.round
+    assert desk.row(12).has_yes
+
+
+def test_signed_in_as_another_an_old_link_opens_a_question_of_ones_own(desk: Desk) -> None:
+    old = desk.link(desk.ask(), reader=MAX)
+    desk.follow(12, Event.NEW_HEAD)
+    desk.ask_again()
+    link = re.findall(r'href="http://localhost(/decide/[^"]+)"', desk.client.get(old).text)[0]
+    desk.post(link, "approve")
+    decision = desk.row(12).decision
+    assert decision is not None
+    assert decision.by == "Lily"
+
+
+def test_signed_out_an_old_link_says_where_the_newer_email_is(desk: Desk) -> None:
+    old = desk.link(desk.ask())
+    desk.follow(12, Event.NEW_HEAD)
+    desk.ask_again()
+    stranger = desk.app.test_client()
+    assert "An email about the new version is on its way to you." in said(stranger.get(old))
+    claim = next(claim for claim in iter(desk.store.queue.claim, None) if claim and claim.kind == "letter")
+    while claim.id != max(letter["id"] for letter in desk.tables()["letters"] if letter["kind"] == "ask"):
+        claim = next(
+            claim for claim in iter(desk.store.queue.claim, None) if claim and claim.kind == "letter"
+        )
+    desk.store.letters.note_sent(claim.id, "message")
+    page = stranger.get(old)
+    assert "The email about the new version is already in your inbox." in said(page)
+    assert "/decide/" not in page.text.replace(old, "")
