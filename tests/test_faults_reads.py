@@ -60,14 +60,12 @@ def test_no_page_takes_an_approval_for_a_head_that_was_pushed_over(outside: Outs
     assert not outside.may_approve(old)
 
 
-@falls(
-    "21: a merge base that was known and cannot be read now: hold and try again, without asking again (DESIGN 5.2)"
-)
+@pytest.mark.parametrize("status", REFUSALS)
 def test_a_comparison_that_fails_just_before_the_merge_holds_it_until_it_can_be_read(
-    outside: Outside,
+    outside: Outside, status: int
 ) -> None:
     number = outside.asked("cards")
-    fault = outside.github.fail("GET", OF_A_CHANGE, 500, REFUSALS[500], times=None)
+    fault = outside.github.fail("GET", OF_A_CHANGE, status, REFUSALS[status], times=None)
     outside.choose()
     outside.settle()
     assert not outside.is_merged(number)
