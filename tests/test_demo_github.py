@@ -238,6 +238,8 @@ READS = """
 /repos/acme/shop/pulls/1/files
 /repos/acme/shop/pulls/1/commits
 /repos/acme/shop/pulls/1/reviews
+/repos/acme/shop/pulls/1/comments
+/repos/acme/shop/collaborators/lea/permission
 /repos/acme/shop/issues/1/comments
 /repos/acme/shop/issues/1/events
 /repos/acme/shop/compare/development...coupons
@@ -264,6 +266,7 @@ def fill(github: PretendGitHub, repo: Repo, number: int) -> str:
     github.set_check(repo, sha, "tests")
     github.set_check(repo, sha, "lint", "in_progress")
     github.review_as("lea", number, "COMMENT", "Nice")
+    github.comment_on_code(number, "Why?", by="lea")
     github.add_deployment(repo, sha, "preview", "https://preview.example.com")
     github.request_review(number, "kim")
     github.label(number, "soon")
@@ -1285,7 +1288,9 @@ def test_everything_that_happens_is_told_in_githubs_shape(
     github.ready(number)
     github.request_review(number, "lea")
     github.label(number, "gift cards")
-    github.comment(number, "Have a look.")
+    github.edit_comment(github.comment(number, "Have a look."), "Have a close look.")
+    github.edit_review(number, github.review_as("kim", number, "APPROVE"), "Nice")
+    github.comment_on_code(number, "Because.", by="", edits=github.comment_on_code(number, "Why?", by="kim"))
     github.close(number)
     github.reopen(number)
     github.set_deployment_status(
@@ -1302,13 +1307,62 @@ def test_everything_that_happens_is_told_in_githubs_shape(
         listener.events()
         == """push pull_request.opened push pull_request.synchronize pull_request.edited pull_request.edited
         pull_request.edited pull_request.converted_to_draft pull_request.ready_for_review
-        pull_request.review_requested pull_request.labeled issue_comment.created pull_request.closed
+        pull_request.review_requested pull_request.labeled issue_comment.created issue_comment.edited
+        pull_request_review.submitted pull_request_review.edited pull_request_review.submitted
+        pull_request_review_comment.created pull_request_review_comment.edited pull_request.closed
         pull_request.reopened deployment_status.created deployment_status.created check_run.created
         check_run.completed check_suite.completed status pull_request.closed push push ping""".split()
     )
     for delivery in github.deliveries:
         assert delivery.status == 202
         hold_webhook_against_description(delivery.event, delivery.action, delivery.payload)
+
+
+@pytest.mark.parametrize(
+    "given, permission, role",
+    [
+        ({"association": "OWNER"}, "admin", "admin"),
+        ({}, "write", "write"),
+        ({"association": "CONTRIBUTOR"}, "read", "read"),
+        ({"association": "CONTRIBUTOR", "permission": "write"}, "write", "write"),
+        ({"permission": "maintain"}, "write", "maintain"),
+        ({"permission": "triage"}, "read", "triage"),
+        ({"permission": "none"}, "none", "none"),
+    ],
+)
+def test_who_may_do_what_is_told_in_two_words(
+    github: PretendGitHub, repo: Repo, ask: Ask, given: dict[str, str], permission: str, role: str
+) -> None:
+    person = github.add_person("eva", **given)
+    answer = ask("GET", "/repos/acme/shop/collaborators/Eva/permission").body
+    assert (answer["permission"], answer["role_name"], answer["user"]["id"]) == (permission, role, person.id)
+    assert ask("GET", "/repos/acme/shop/collaborators/nobody/permission").status == 404
+    github.rename_person("eva", "evelyn")
+    assert ask("GET", "/repos/acme/shop/collaborators/eva/permission").status == 404
+    assert ask("GET", "/repos/acme/shop/collaborators/evelyn/permission").body["user"]["id"] == person.id
+
+
+def test_of_a_private_repository_a_stranger_has_no_permission(
+    github: PretendGitHub, repo: Repo, ask: Ask
+) -> None:
+    repo.private = True
+    github.add_person("eva", association="NONE")
+    assert ask("GET", "/repos/acme/shop/collaborators/eva/permission").body["permission"] == "none"
+
+
+def test_a_check_may_run_again_beside_the_earlier_ones(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
+    sha = repo.git.branches["development"]
+    github.set_check(repo, sha, "build", conclusion="cancelled")
+    github.set_check(repo, sha, "build", "in_progress", again=True)
+    github.set_check(repo, sha, "build")
+    github.set_check(repo, sha, "build", conclusion="failure", app="other-ci")
+    runs = ask("GET", f"/repos/acme/shop/commits/{sha}/check-runs").body["check_runs"]
+    assert [(one["app"]["slug"], one["conclusion"]) for one in runs] == [
+        ("other-ci", "failure"),
+        ("github-actions", "success"),
+        ("github-actions", "cancelled"),
+    ]
+    assert len({one["check_suite"]["id"] for one in runs}) == 3
 
 
 def test_pull_request_of_a_webhook_is_that_of_a_read(github: PretendGitHub, number: int, ask: Ask) -> None:

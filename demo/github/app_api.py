@@ -1,4 +1,4 @@
-"""The REST calls about the asker itself, the GitHub App, and the protection of branches.
+"""The REST calls about the asker itself, who may do what, the GitHub App, and the protection of branches.
 
 Hung on the front by PretendGitHub through `api.Routes`.
 https://docs.github.com/en/rest/apps/apps and https://docs.github.com/en/rest/branches/branch-protection
@@ -29,6 +29,7 @@ class AppApi:
         routes.add_plain("POST", "/app/installations/<int:number>/access_tokens", self.new_token, "app")
         routes.add_plain("GET", "/installation/repositories", self.repositories, "installation")
         routes.add("GET", "/installation", self.installation_of)
+        routes.add("GET", "/collaborators/<login>/permission", self.permission, "metadata:read")
         routes.add("GET", "/branches/<path:branch>/protection", self.protection, "administration:read")
         routes.add("GET", _CHECKS, self.required_checks, "administration:read")
         routes.add("PATCH", _CHECKS, self.require_checks, "administration")
@@ -46,6 +47,16 @@ class AppApi:
             "used": self.front.used,
         }
         return {"resources": {"core": left, "search": left}, "rate": left}
+
+    def permission(self, repo: Repo, login: str) -> Json:
+        """Answer for anybody who has an account; in a private repository a stranger's is "none"."""
+        who = self.world.people.get(login.casefold())
+        if who is None:
+            raise Refusal(404, f"{login} is not a user")
+        answer = shapes.permission(self.world, who)
+        if repo.private and who.permission == "read" and who.given is None:
+            answer |= {"permission": "none", "role_name": "none"}
+        return answer
 
     # --- The App ---------------------------------------------------------------------------------------------
 

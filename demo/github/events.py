@@ -10,7 +10,18 @@ from typing import Any
 
 from demo.github import pull_shapes, shapes
 from demo.github.shapes import Json
-from demo.github.state import Check, Comment, Deployment, DeploymentStatus, Person, Pull, Repo, Status
+from demo.github.state import (
+    Check,
+    CodeComment,
+    Comment,
+    Deployment,
+    DeploymentStatus,
+    Person,
+    Pull,
+    Repo,
+    Review,
+    Status,
+)
 from demo.github.world import World
 
 NOTHING = "0" * 40
@@ -127,13 +138,36 @@ def status(world: World, repo: Repo, sha: str, one: Status) -> None:
     _tell(world, "status", None, repo, one.creator, about)
 
 
-def commented(world: World, pull: Pull, one: Comment) -> None:
-    """Tell of a comment under a pull request, which GitHub calls an issue here."""
+def commented(world: World, pull: Pull, one: Comment, action: str, **more: Any) -> None:
+    """Tell of a comment under a pull request, which GitHub calls an issue here; more: `changes`."""
     about = {
         "issue": pull_shapes.issue(world, pull),
         "comment": {**pull_shapes.comment(world, pull.repo, one), "reactions": pull_shapes.reactions(one.id)},
+        **more,
     }
-    _tell(world, "issue_comment", "created", pull.repo, one.user, about)
+    _tell(world, "issue_comment", action, pull.repo, one.user, about)
+
+
+def reviewed(world: World, pull: Pull, one: Review, action: str, **more: Any) -> None:
+    """Tell of a review; more: `changes`."""
+    written = pull_shapes.review(world, pull, one)
+    about = {
+        "pull_request": pull_shapes.pull_simple(world, pull),
+        # An event writes the state small, and no text as null.
+        "review": {**written, "state": one.state.lower(), "body": one.body or None},
+        **more,
+    }
+    _tell(world, "pull_request_review", action, pull.repo, one.user, about)
+
+
+def commented_on_code(world: World, pull: Pull, one: CodeComment, action: str, **more: Any) -> None:
+    """Tell of a comment on a line of the change; more: `changes`."""
+    about = {
+        "pull_request": pull_shapes.pull_simple(world, pull),
+        "comment": pull_shapes.code_comment(world, pull, one),
+        **more,
+    }
+    _tell(world, "pull_request_review_comment", action, pull.repo, one.user, about)
 
 
 def check(world: World, repo: Repo, one: Check, sender: Person) -> None:

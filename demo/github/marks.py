@@ -11,6 +11,7 @@ from typing import Any
 from demo.github import events, rules
 from demo.github.state import (
     Check,
+    CodeComment,
     Comment,
     Deployment,
     DeploymentStatus,
@@ -136,7 +137,41 @@ def add_review(
     pull.reviews.append(review)
     pull.requested = [who for who in pull.requested if who is not user]
     pull.updated_at = at
+    if state != "PENDING":
+        events.reviewed(world, pull, review, "submitted")
     return review
+
+
+def edit_review(world: World, pull: Pull, number: int, body: str) -> None:
+    """Write the text of a review anew."""
+    review = next(one for one in pull.reviews if one.id == number)
+    before, review.body, pull.updated_at = review.body, body, world.now()
+    events.reviewed(world, pull, review, "edited", changes={"body": {"from": before}})
+
+
+def add_code_comment(world: World, pull: Pull, user: Person, body: object, path: str) -> CodeComment:
+    """Comment on a line of the change: a review of its own, with no text but this.
+
+    https://docs.github.com/en/rest/pulls/comments#create-a-review-comment-for-a-pull-request
+    """
+    text, now = checked_body(body), world.now()
+    around = Review(next(world.ids), user, "", "COMMENTED", pull.head_sha, now)
+    pull.reviews.append(around)
+    comment = CodeComment(next(world.ids), around.id, user, text, path, pull.head_sha, now, now)
+    pull.code_comments.append(comment)
+    pull.updated_at = now
+    events.reviewed(world, pull, around, "submitted")
+    events.commented_on_code(world, pull, comment, "created")
+    return comment
+
+
+def edit_code_comment(world: World, pull: Pull, number: int, body: object) -> CodeComment:
+    """Write a comment on a line anew."""
+    comment = next(one for one in pull.code_comments if one.id == number)
+    before, comment.body = comment.body, checked_body(body)
+    comment.updated_at = pull.updated_at = world.now()
+    events.commented_on_code(world, pull, comment, "edited", changes={"body": {"from": before}})
+    return comment
 
 
 def _refuse_review(message: str) -> Refusal:
@@ -152,7 +187,7 @@ def add_comment(world: World, pull: Pull, user: Person, body: object) -> Comment
     comment = Comment(next(world.ids), pull.number, user, text, now, now)
     pull.repo.comments[comment.id] = comment
     pull.updated_at = now
-    events.commented(world, pull, comment)
+    events.commented(world, pull, comment, "created")
     return comment
 
 
@@ -161,8 +196,9 @@ def edit_comment(world: World, repo: Repo, number: int, body: object) -> Comment
     if number not in repo.comments:
         raise Refusal(404, "Not Found")
     comment = repo.comments[number]
-    comment.body, comment.updated_at = checked_body(body), world.now()
+    before, comment.body, comment.updated_at = comment.body, checked_body(body), world.now()
     repo.pulls[comment.number].updated_at = world.now()
+    events.commented(world, repo.pulls[comment.number], comment, "edited", changes={"body": {"from": before}})
     return comment
 
 

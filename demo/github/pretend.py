@@ -76,10 +76,30 @@ class PretendGitHub(Served):
         with self.world.lock:
             self.world.rename(self.repo(repo), new_name)
 
-    def add_person(self, login: str, type: str = "User", association: str = "MEMBER") -> Person:  # noqa: A002
-        """Make a person: 'User' or 'Bot'; association: OWNER, MEMBER, COLLABORATOR, CONTRIBUTOR, NONE, ..."""
+    def add_person(
+        self,
+        login: str,
+        type: str = "User",  # noqa: A002
+        association: str = "MEMBER",
+        permission: str | None = None,
+        name: str | None = None,
+    ) -> Person:
+        """Make a person: 'User' or 'Bot'; association: OWNER, MEMBER, COLLABORATOR, CONTRIBUTOR, NONE, ...
+
+        permission: admin, maintain, write, triage, read or none, where it is another than the association tells, as of
+        a colleague whose membership is private.
+        """
         with self.world.lock:
-            return self.world.add_person(login, type, association)
+            person = self.world.add_person(login, type, association)
+            person.given, person.name = permission, name
+            return person
+
+    def rename_person(self, login: str, new_login: str) -> None:
+        """Give a person another login; the old one is free for anybody."""
+        with self.world.lock:
+            person = self.world.people.pop(login.casefold())
+            person.login = new_login
+            self.world.people[new_login.casefold()] = person
 
     def make_ghost(self, number: int, repo: Repo | str | None = None) -> None:
         """Delete the account of a pull request's author."""
@@ -175,13 +195,12 @@ class PretendGitHub(Served):
 
     def comment(
         self, number: int, body: str, *, repo: Repo | str | None = None, by: str | None = None
-    ) -> None:
-        """Comment on a pull request; by its author unless said."""
-
-        def write(world: World, pull: Pull, who: Person | None) -> None:
-            marks.add_comment(world, pull, who or pull.repo.owner, body)
-
-        self._do(write, number, repo, by)
+    ) -> int:
+        """Comment on a pull request, by its author unless said; return the comment's id."""
+        with self.world.lock:
+            pull = self.pull(number, repo)
+            who = self.world.person(by) if by else pull.user or pull.repo.owner
+            return marks.add_comment(self.world, pull, who, body).id
 
     def label(self, number: int, name: str, *, repo: Repo | str | None = None, by: str | None = None) -> None:
         """Put a label on a pull request."""
@@ -234,12 +253,40 @@ class PretendGitHub(Served):
         body: str = "",
         *,
         repo: Repo | str | None = None,
-    ) -> None:
-        """Give a review as a person."""
+    ) -> int:
+        """Give a review as a person; return its id."""
         with self.world.lock:
             who, pull = self.world.person(login), self.pull(number, repo)
-            marks.add_review(self.world, pull, who, event, body, None)
+            review = marks.add_review(self.world, pull, who, event, body, None)
             merging.merge_what_is_ready(self.world, pull.repo)
+            return review.id
+
+    def edit_review(self, number: int, review: int, body: str, *, repo: Repo | str | None = None) -> None:
+        """Write the text of a review anew."""
+        with self.world.lock:
+            marks.edit_review(self.world, self.pull(number, repo), review, body)
+
+    def edit_comment(self, comment: int, body: str, *, repo: Repo | str | None = None) -> None:
+        """Write a comment anew, as who wrote it."""
+        with self.world.lock:
+            marks.edit_comment(self.world, self.repo(repo), comment, body)
+
+    def comment_on_code(
+        self,
+        number: int,
+        body: str,
+        *,
+        by: str,
+        path: str = "README.md",
+        edits: int | None = None,
+        repo: Repo | str | None = None,
+    ) -> int:
+        """Comment on a line of the change, or edit such a comment; return its id."""
+        with self.world.lock:
+            pull = self.pull(number, repo)
+            if edits is not None:
+                return marks.edit_code_comment(self.world, pull, edits, body).id
+            return marks.add_code_comment(self.world, pull, self.world.person(by), body, path).id
 
     def load_payload(self, payload: dict[str, Any], base: str | None = None) -> tuple[int, dict[str, Any]]:
         """Make the pull request of a real webhook payload; return its number and the payload with our SHAs."""

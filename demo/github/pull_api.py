@@ -31,6 +31,7 @@ class PullApi:
         add("GET", f"{_ONE}/commits", self.commits, _READ)
         add("GET", f"{_ONE}/reviews", self.reviews, _READ)
         add("POST", f"{_ONE}/reviews", self.review, _WRITE)
+        add("GET", f"{_ONE}/comments", self.code_comments, _READ)
         add("GET", f"{_ONE}/merge", self.is_merged, _READ)
         add("PUT", f"{_ONE}/merge", self.merge, "contents")
         add("PUT", f"{_ONE}/update-branch", self.update_branch, _WRITE)
@@ -122,6 +123,10 @@ class PullApi:
         return pull_shapes.review(
             self.world, pull, marks.add_review(self.world, pull, g.actor, event, text, commit)
         )
+
+    def code_comments(self, repo: Repo, number: int) -> Response:
+        pull = pulls.find(repo, number)
+        return page(pull.code_comments, lambda one: pull_shapes.code_comment(self.world, pull, one))
 
     def is_merged(self, repo: Repo, number: int) -> ResponseReturnValue:
         if not pulls.find(repo, number).merged:

@@ -26,6 +26,7 @@ from demo.github.shapes import (
 )
 from demo.github.state import (
     Check,
+    CodeComment,
     Comment,
     Deployment,
     DeploymentStatus,
@@ -195,6 +196,43 @@ def review(world: World, pull: Pull, one: Review) -> Json:
         "_links": {"html": {"href": html}, "pull_request": {"href": links["self"]}},
         "submitted_at": time(one.at),
         "commit_id": one.commit_id,
+    }
+
+
+def code_comment(world: World, pull: Pull, one: CodeComment) -> Json:
+    """Write a "pull-request-review-comment"."""
+    links = _pull_links(world, pull)
+    html, api = (
+        f"{links['html']}#discussion_r{one.id}",
+        f"{repo_api(world, pull.repo)}/pulls/comments/{one.id}",
+    )
+    places = ("position", "original_position", "line", "original_line")
+    return {
+        "url": api,
+        "id": one.id,
+        "node_id": node("PullRequestReviewComment", one.id),
+        "pull_request_review_id": one.review,
+        "diff_hunk": "@@ -1 +1 @@",
+        "path": one.path,
+        **dict.fromkeys(places, 1),
+        **dict.fromkeys(("start_line", "original_start_line", "start_side")),
+        "side": "RIGHT",
+        "subject_type": "line",
+        "commit_id": one.commit_id,
+        "original_commit_id": one.commit_id,
+        "user": person(world, one.user),
+        "body": one.body,
+        "created_at": time(one.created_at),
+        "updated_at": time(one.updated_at),
+        "html_url": html,
+        "pull_request_url": links["self"],
+        "author_association": one.user.association,
+        "_links": {
+            "self": {"href": api},
+            "html": {"href": html},
+            "pull_request": {"href": links["self"]},
+        },
+        "reactions": reactions(one.id),
     }
 
 

@@ -90,6 +90,21 @@ def person(world: World, who: Person) -> Json:
     }
 
 
+def permission(world: World, who: Person) -> Json:
+    """Write a "repository-collaborator-permission".
+
+    The old word knows four levels only: maintain counts as write, triage as read.
+    https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
+    """
+    role = who.permission
+    level = {"maintain": "write", "triage": "read"}.get(role, role)
+    least = {"admin": 5, "maintain": 4, "write": 3, "triage": 2, "read": 1}
+    may = {"admin": 5, "maintain": 4, "push": 3, "triage": 2, "pull": 1}
+    given = {name: least.get(role, 0) >= needed for name, needed in may.items()}
+    user = {**person(world, who), "permissions": given, "role_name": role, "user_view_type": "public"}
+    return {"permission": level, "role_name": role, "user": user}
+
+
 def maybe_person(world: World, who: Person | None) -> Json | None:
     return person(world, who) if who else None
 

@@ -35,6 +35,14 @@ class Person:
     id: int
     type: str = "User"  # or 'Bot', 'Organization'
     association: str = "MEMBER"
+    given: str | None = None  # the permission that was given: admin, maintain, write, triage, read, none
+    name: str | None = None
+
+    @property
+    def permission(self) -> str:
+        """Return the exact role in every repository; unless it was given, it follows from the association."""
+        inside = {"OWNER": "admin", "MEMBER": "write", "COLLABORATOR": "write"}
+        return self.given or inside.get(self.association, "read")
 
     @property
     def email(self) -> str:
@@ -74,6 +82,20 @@ class Review:
     state: str  # 'APPROVED', 'CHANGES_REQUESTED', 'COMMENTED', 'PENDING'
     commit_id: str
     at: datetime
+
+
+@dataclass(eq=False)
+class CodeComment:
+    """A comment on a line of the change."""
+
+    id: int
+    review: int | None
+    user: Person
+    body: str
+    path: str
+    commit_id: str
+    created_at: datetime
+    updated_at: datetime
 
 
 @dataclass(eq=False)
@@ -157,6 +179,7 @@ class Pull:
     merged_by: Person | None = None
     merge_commit_sha: str | None = None
     reviews: list[Review] = field(default_factory=list)
+    code_comments: list[CodeComment] = field(default_factory=list)
     requested: list[Person] = field(default_factory=list)
     events: list[IssueEvent] = field(default_factory=list)  # oldest first
     labels: list[str] = field(default_factory=list)
