@@ -194,7 +194,7 @@ def _hop(said: Said) -> str:
     if isinstance(said, Checked | Deployed):
         return f"{said.event} {said.name}"
     if isinstance(said, Commented):
-        return f"issue_comment {said.name}"
+        return f"{said.event} {said.name}"
     if isinstance(said, Pushed):
         return f"push {said.name}"
     return f"pull_request.{said.action} {said.name}"

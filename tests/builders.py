@@ -52,7 +52,7 @@ def pull(**facts: Any) -> PullRequest:
         "body": "Customers asked for them.",
         "author": "sam",
         "author_is_bot": False,
-        "author_association": "MEMBER",
+        "author_id": 5,
         "url": "https://github.com/acme/shop/pull/12",
         "open": True,
         "draft": False,
@@ -97,6 +97,7 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "title": "Add gift cards",
         "words": WORDS,
         "author": "sam",
+        "author_id": 5,
         "url": "https://github.com/acme/shop/pull/12",
         "private": False,
         "try_url": None,
@@ -134,7 +135,7 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "hint": None,
         "questions": 0,
         "said_question": 0,
-        "heard": 0,
+        "question_comment": 0,
         "created_at": NOON,
     }
     return Review(**{**known, **fields})

@@ -87,8 +87,8 @@ def test_submodules_are_told_and_talk_of_them_is_not() -> None:
 
 def test_an_author_from_outside_is_told() -> None:
     fork = {"head_repository": "eve/shop"}
-    assert found(file(), author_association="CONTRIBUTOR", **fork) == {Kind.OUTSIDE: ()}
-    assert found(file(), author_association="MEMBER", **fork) == {}
+    assert found(file(), belongs=False, **fork) == {Kind.OUTSIDE: ()}
+    assert found(file(), belongs=True, **fork) == {}
 
 
 def test_more_than_github_compares_is_told() -> None:

@@ -33,6 +33,7 @@ from hypothesis import strategies as st
 from app.github_client import (
     BadPayload,
     Checked,
+    Commented,
     GitHub,
     ListedPull,
     Listing,
@@ -48,7 +49,7 @@ from app.github_client.answers import meaning_of, quote
 from app.github_client.checks import read_checks
 from app.github_client.fields import Odd
 from app.github_client.reading import etag_of, read_change, read_listed, read_pull_request, read_tree
-from app.review import Checks, Choice, PullRequest, Seen, Status, words_digest
+from app.review import Checks, Choice, Person, PullRequest, Seen, Status, words_digest
 from demo.github import PretendGitHub
 from tests.builders import NOON, Clock
 
@@ -151,6 +152,7 @@ def test_a_real_payload_says_what_is_needed() -> None:
         closed_at=None,
         base_before=None,
         asked_by=None,
+        author_id=21031067,
     )
 
 
@@ -173,7 +175,7 @@ def test_an_edit_of_the_title_is_no_retarget() -> None:
 
 def test_who_asks_for_a_review_is_told() -> None:
     notice = parsed(real("pull_request.review_requested"))
-    assert (notice.asked_by, notice.author) == ("Codertocat", "Codertocat")
+    assert (notice.asked_by, notice.author) == (Person(21031067, "Codertocat"), "Codertocat")
 
 
 @pytest.mark.parametrize("action", ["opened", "review_request_removed", "synchronize"])
@@ -407,7 +409,7 @@ def test_any_value_in_any_field_ends_in_what_can_be_kept_or_a_sentence(path: str
     except BadPayload as bad:
         bad.reason.encode()
     else:
-        seen, people = notice.seen, [notice.author, notice.asked_by or ""]
+        seen, people = notice.seen, [notice.author, notice.asked_by.login if notice.asked_by else ""]
         kept = [notice.repository, seen.base, seen.title, notice.base_before or "", *people]
         assert "\x00" not in "".join(kept).encode().decode()
         assert notice.number.bit_length() < 32
@@ -807,13 +809,12 @@ def test_a_real_pull_request_of_a_list_is_read() -> None:
         seen=parsed(real()).seen,
         updated_at=datetime(2019, 5, 15, 15, 20, 33, tzinfo=UTC),
         closed_at=None,
-        is_from_outside=False,
+        author_id=21031067,
+        is_from_fork=False,
     )
     assert read_listed(data | {"merged_at": "2019-05-15T15:20:33Z"}).seen.merged
-    assert not read_listed(data | {"author_association": "NONE"}).is_from_outside
-    fork = data | {"head": data["head"] | {"repo": None}}
-    assert not read_listed(fork).is_from_outside
-    assert read_listed(fork | {"author_association": "NONE"}).is_from_outside
+    assert read_listed(data | {"head": data["head"] | {"repo": None}}).is_from_fork
+    assert read_listed(data | {"user": None}).author_id is None
 
 
 @pytest.mark.parametrize("key", ["number", "state", "draft", "merged_at", "base", "head", "updated_at"])
@@ -1242,6 +1243,54 @@ def test_writing_under_an_old_name_is_not_success(pretend: PretendGitHub, github
     assert not github.pull_request("acme/store", number).merged
 
 
+def test_a_permission_is_one_call_and_only_that_accounts(pretend: PretendGitHub, github: GitHub) -> None:
+    kim = pretend.add_person("kim", permission="maintain")
+    calls_of(pretend)
+    assert github.permission("acme/shop", Person(kim.id, "kim")) == "write"
+    assert calls_of(pretend) == ["GET /repos/acme/shop/collaborators/kim/permission"]
+    assert github.permission("acme/shop", Person(kim.id + 1, "kim")) == "none"
+    assert github.permission("acme/shop", Person(7, "no/../body")) == "none"
+    pretend.fail("GET", "/permission$", 200, {"permission": "admin", "user": None})
+    with pytest.raises(TryAgain):
+        github.permission("acme/shop", Person(kim.id, "kim"))
+
+
+def test_all_remarks_are_read_past_a_page_of_each_kind(
+    pretend: PretendGitHub, github: GitHub, ask: Ask
+) -> None:
+    number, _ = ask()
+    for place in range(101):
+        pretend.comment(number, f"comment {place}")
+        pretend.review_as("lea", number, "COMMENT", f"review {place}")
+        pretend.comment_on_code(number, f"line {place}", by="lea")
+    remarks = github.remarks("acme/shop", number)
+    assert len(remarks) == 303
+    assert {remark.place for remark in remarks} == {"comment", "review", "line"}
+    assert remarks[0].by == Person(pretend.world.person("sam").id, "sam")
+
+
+@pytest.mark.parametrize(
+    "event, action",
+    [
+        ("issue_comment", "created"),
+        ("issue_comment", "edited"),
+        ("pull_request_review", "submitted"),
+        ("pull_request_review", "edited"),
+        ("pull_request_review_comment", "created"),
+        ("pull_request_review_comment", "edited"),
+    ],
+)
+def test_every_way_to_write_about_a_pull_request_is_told(event: str, action: str) -> None:
+    about: dict[str, Any] = {"pull_request": {"number": 2}}
+    if event == "issue_comment":
+        about = {"issue": {"number": 2, "pull_request": {}}}
+    repository = {"id": 7, "full_name": "acme/shop"}
+    body = json.dumps({"action": action, "repository": repository, **about}).encode()
+    assert parse(event, JSON, body) == Commented(event, 7, "acme/shop", 2)
+    gone = json.dumps({"action": "deleted", "repository": repository, **about}).encode()
+    assert parse(event, JSON, gone) == Other(event, "deleted")
+
+
 def test_a_missing_pull_request_is_refused(github: GitHub) -> None:
     with pytest.raises(Refused) as refused:
         github.pull_request("acme/shop", 404)
@@ -1374,12 +1423,12 @@ def test_review_requests_are_one_call_for_each_hundred_events(
     for place in range(98):
         pretend.label(number, f"label-{place}")
     (first,) = github.review_requests("acme/shop", number)
-    assert (first[0], len(calls_of(pretend))) == ("lea", 1)
+    assert (first[0], len(calls_of(pretend))) == (Person(pretend.add_person("lea").id, "lea"), 1)
     assert first[1] == pretend.pull(number).events[0].at
     pretend.label(number, "one-more")
     pretend.make_ghost(number)
     pretend.request_review(number, "kim")
-    assert [by for by, _ in github.review_requests("acme/shop", number)] == ["lea", "ghost"]
+    assert [by.login for by, _ in github.review_requests("acme/shop", number)] == ["lea", "ghost"]
     assert len(calls_of(pretend)) == 2
 
 
@@ -1408,7 +1457,8 @@ def test_a_list_is_one_call_the_latest_updated_first(pretend: PretendGitHub, ask
         ),
         updated_at=NOW + timedelta(seconds=1),
         closed_at=None,
-        is_from_outside=False,
+        author_id=pretend.world.person("sam").id,
+        is_from_fork=False,
     )
     assert (listing.is_unchanged, look.announced) == (False, 0)
     assert listing.pulls[1].requests == ()

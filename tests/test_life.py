@@ -108,6 +108,70 @@ def test_an_outsiders_fork_waits_until_a_member_asks_for_a_review(world: World) 
     assert len(world.inbox.mails) == 1
 
 
+def from_a_fork(world: World, login: str, branch: str = "gift") -> int:
+    """A pull request from somebody's fork."""
+    fork = world.github.fork(SHOP, login)
+    world.github.commit(fork, branch, {"cards.py": "from a fork\n"}, "Gift", login)
+    return world.github.open_pull_request(SHOP, branch, title="Gift", author=login, from_fork=fork)
+
+
+def test_a_colleagues_fork_is_asked_about_whatever_github_writes_beside_the_name(world: World) -> None:
+    world.github.add_person("kim", association="CONTRIBUTOR", permission="maintain")
+    from_a_fork(world, "kim")
+    world.settle()
+    assert (len(world.inbox.mails), "outside" in world.inbox.mails[0].text) == (1, False)
+
+
+def test_a_member_who_may_only_read_is_a_stranger(world: World) -> None:
+    world.github.add_person("kim", association="MEMBER", permission="read")
+    from_a_fork(world, "kim")
+    world.settle()
+    assert (world.inbox.mails, "comes from outside" in said(world)) == ([], True)
+
+
+@pytest.mark.parametrize(
+    "who",
+    [{"type": "Bot", "permission": "write"}, {"permission": "triage"}, {"association": "NONE"}],
+    ids=["a program", "who may not write", "a stranger"],
+)
+def test_who_does_not_belong_here_vouches_for_nobody(world: World, who: dict[str, str]) -> None:
+    world.github.add_person("eve", association="NONE")
+    world.github.add_person("helper", **who)
+    number = from_a_fork(world, "eve")
+    world.settle()
+    world.github.request_review(number, "kim", by="helper")
+    world.settle()
+    world.pass_(minutes=30)
+    assert (world.inbox.mails, "comes from outside" in said(world)) == ([], True)
+    world.github.add_person("kim", association="CONTRIBUTOR", permission="write")
+    world.github.request_review(number, "sam", by="kim")
+    world.settle()
+    assert world.row().state is State.WAITING
+
+
+def test_a_fork_waits_while_github_does_not_say_who_belongs_here_and_it_is_a_problem(world: World) -> None:
+    world.github.add_person("kim", association="CONTRIBUTOR", permission="write")
+    world.github.fail("GET", "/permission$", 502, "<html>", times=2)
+    from_a_fork(world, "kim")
+    world.settle()
+    assert (world.inbox.mails, "has not said yet who may write" in said(world)) == ([], True)
+    assert "did not answer" in (world.row().problem or "")
+    for _ in range(3):
+        world.pass_(minutes=1)
+    assert (world.row().state, world.row().problem) == (State.WAITING, None)
+    calls = [call for call in world.github.calls if call.path.endswith("/permission")]
+    assert len(calls) == 3
+
+
+def test_without_the_right_to_ask_who_belongs_here_a_fork_waits_and_a_branch_does_not(world: World) -> None:
+    world.github.rights.discard("metadata")
+    from_a_fork(world, "sam")
+    world.open("other")
+    world.settle()
+    assert [row.state for row in world.all_rows()] == [State.TO_ASK, State.WAITING]
+    assert "let the gate do this" in (world.row(1).problem or "")
+
+
 def test_an_outsider_with_the_same_commits_stands_in_nobodys_way(world: World) -> None:
     number = world.open(draft=True)
     world.settle()

@@ -226,7 +226,7 @@ def everything() -> Mail:
         ChangedFile("a.psd", "modified", 1, 1, None, "@@\n+version https://git-lfs.github.com/spec/v1"),
         ChangedFile("lib", "modified", 1, 1, None, f"@@\n+Subproject commit {HEAD}"),
     )
-    outside = {"author_association": "NONE", "head_repository": "eve/shop"}
+    outside = {"head_repository": "eve/shop"}
     facts = pull(body=MARKDOWN, changed_files=4_000, head="gift\u202ecards", **outside)
     asked = Snapshot(facts, Change(BASE, (), files), Checks("red", ("build", "lint", "a", "b")))
     return ask(
@@ -345,6 +345,6 @@ def huge(**facts: Any) -> Iterator[Mail]:
 
 
 def test_however_large_the_change_gmail_shows_the_whole_letter() -> None:
-    for mail in huge(author_association="NONE", head_repository=f"eve/{'b' * 90}"):
+    for mail in huge(head_repository=f"eve/{'b' * 90}"):
         assert len(mail.html.encode()) <= LARGEST_HTML
         assert mail.html.rstrip().endswith("</html>")

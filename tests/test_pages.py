@@ -33,6 +33,7 @@ from app.review import (
     Event,
     Move,
     Passed,
+    Person,
     Policy,
     Release,
     Review,
@@ -66,9 +67,10 @@ class Notice:
     repository_id: int = 7
     repository: str = "acme/shop"
     author: str = "sam"
+    author_id: int | None = 5
     updated_at: datetime = NOON
     closed_at: datetime | None = None
-    requests: tuple[tuple[str, datetime], ...] = ()
+    requests: tuple[tuple[Person, datetime], ...] = ()
 
 
 class Desk:

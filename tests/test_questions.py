@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from app.review import Signpost, State, may_ask
 from app.store import Store
+from app.worker import work_once
 from tests.builders import LILY, row
 from tests.test_store import wake
 from tests.world import World
@@ -114,6 +115,213 @@ def test_who_answers_must_belong_here_or_have_written_it(world: World) -> None:
     world.pass_(minutes=2)
     assert len(world.inbox.mails) == 1
     assert "Buy my cards!" not in world.see()
+
+
+def answers(world: World) -> list[str]:
+    """What Lily was told as an answer, in order."""
+    return [line.detail for line in world.store.reviews.history(world.row().id) if line.what == "answered"]
+
+
+def test_a_colleague_whose_membership_is_private_is_heard(world: World) -> None:
+    world.github.add_person("kim", association="CONTRIBUTOR", permission="write")
+    number = ask(world)
+    world.github.comment(number, "No, that is forbidden.", by="kim")
+    world.settle()
+    world.pass_(minutes=1)
+    assert "kim answered:" in world.inbox.mails[-1].text
+    for words in ("One more thing.", "And another."):
+        world.github.comment(number, words, by="kim")
+        world.settle()
+    assert len(permissions_read(world)) == 1
+    world.pass_(days=1)
+    world.github.comment(number, "The day after.", by="kim")
+    world.settle()
+    assert len(permissions_read(world)) == 2
+
+
+def permissions_read(world: World) -> list[str]:
+    """Of whom GitHub was asked what they may do."""
+    paths = [call.path.split("/") for call in world.github.calls if call.path.endswith("/permission")]
+    return [path[-2] for path in paths]
+
+
+@pytest.mark.parametrize(
+    "permission, is_heard",
+    [
+        ("admin", True),
+        ("maintain", True),
+        ("write", True),
+        ("triage", False),
+        ("read", False),
+        ("none", False),
+    ],
+)
+def test_who_may_write_here_answers(world: World, permission: str, is_heard: bool) -> None:
+    world.github.add_person("kim", permission=permission)
+    number = ask(world)
+    world.github.comment(number, "No.", by="kim")
+    world.settle()
+    assert answers(world) == ["No."] * is_heard
+
+
+def test_a_login_that_is_somebody_elses_by_now_answers_nothing(world: World) -> None:
+    world.github.add_person("kim", association="NONE")
+    number = ask(world)
+    world.github.comment(number, "Yes, buy my cards.", by="kim")
+    world.github.rename_person("kim", "kim-the-old")
+    world.github.add_person("kim", permission="admin")
+    for comment in world.github.repo().comments.values():
+        if comment.user.login == "kim-the-old":  # as it was written, and may still be told
+            world.github.world.people["kim"].id, comment.user.id = comment.user.id + 1, comment.user.id
+    world.settle()
+    assert answers(world) == []
+
+
+def test_while_github_does_not_say_who_belongs_here_an_answer_waits_and_is_a_problem(world: World) -> None:
+    world.github.add_person("kim", association="CONTRIBUTOR", permission="write")
+    number = ask(world)
+    world.github.fail("GET", "/permission$", 502, "<html>", times=2)
+    world.github.comment(number, "No.", by="kim")
+    world.github.comment(number, "I agree.", by="sam")
+    world.settle()
+    assert answers(world) == ["I agree."]
+    assert "did not answer" in (world.row().problem or "")
+    world.pass_(minutes=1)
+    world.pass_(minutes=1)
+    assert answers(world) == ["I agree.", "No."]
+    assert world.row().problem is None
+
+
+def review(world: World, number: int, words: str) -> None:
+    world.github.review_as("kim", number, "COMMENT", words)
+
+
+def approval(world: World, number: int, words: str) -> None:
+    world.github.review_as("kim", number, "APPROVE", words)
+
+
+def on_a_line(world: World, number: int, words: str) -> None:
+    world.github.comment_on_code(number, words, by="kim")
+
+
+def quotation(world: World, number: int, words: str) -> None:
+    quoted = "\n".join(f"> {line}" for line in comments(world)[-1].splitlines())
+    world.github.comment(number, f"{quoted}\n\n{words}", by="kim")
+
+
+def quotation_beneath(world: World, number: int, words: str) -> None:
+    world.github.comment(number, f"{words}\n\n{comments(world)[-1]}", by="kim")
+
+
+def edited_question(world: World, number: int, words: str) -> None:
+    old = next(one for one in world.github.repo().comments.values() if one.body == "I look into it.")
+    world.github.edit_comment(old.id, words)
+
+
+DOORS = [review, approval, on_a_line, quotation, quotation_beneath, edited_question]
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["told", "looked for"])
+@pytest.mark.parametrize("door", DOORS)
+def test_an_answer_is_heard_once_whichever_way_it_comes(
+    world: World, door: Callable[[World, int, str], None], is_lost: bool
+) -> None:
+    world.look()
+    number = world.open()
+    world.settle()
+    world.github.comment(number, "I look into it.", by="kim")
+    world.decide("question", QUESTION)
+    world.settle()
+    assert answers(world) == []
+    world.github.webhooks_paused = is_lost
+    door(world, number, "No, that is forbidden.")
+    world.pass_(minutes=5 if is_lost else 1)
+    world.pass_(minutes=1)
+    (answer,) = answers(world)
+    assert "No, that is forbidden." in answer
+    assert "<!--" not in answer
+    assert len(world.inbox.mails) == 2
+    assert "No, that is forbidden." in world.inbox.mails[-1].text
+    world.github.webhooks_paused = False
+    world.github.edit(number, body="Another text.")
+    world.look()
+    world.pass_(hours=1)
+    assert (len(answers(world)), len(world.inbox.mails)) == (1, 2)
+
+
+def test_an_answer_that_is_edited_is_heard_again_with_its_new_words(world: World) -> None:
+    number = ask(world)
+    said = world.github.comment(number, "Let me look.", by="sam")
+    reviewed = world.github.review_as("kim", number, "COMMENT", "Hm.")
+    world.settle()
+    world.pass_(minutes=1)
+    world.github.edit_comment(said, "It is 4.90.")
+    world.github.edit_review(number, reviewed, "It is not.")
+    world.settle()
+    world.pass_(minutes=1)
+    assert answers(world) == ["Let me look.", "Hm.", "It is 4.90.", "It is not."]
+    assert len(world.inbox.mails) == 3
+    assert "It is 4.90." in world.inbox.mails[-1].text
+
+
+def test_a_second_question_loses_no_answer_to_the_first(world: World) -> None:
+    number = ask(world)
+    world.github.comment(number, "No.", by="sam")
+    world.decide("question", "And for 1 euro?")
+    world.settle()
+    assert answers(world) == ["No."]
+    world.github.comment(number, "Yes.", by="sam")
+    world.settle()
+    assert answers(world) == ["No.", "Yes."]
+
+
+def test_what_was_said_before_her_question_is_no_answer(world: World) -> None:
+    number = world.open()
+    world.settle()
+    world.github.comment(number, "Ready.", by="sam")
+    world.github.review_as("kim", number, "APPROVE", "Fine with me.")
+    world.github.comment_on_code(number, "Nice.", by="kim")
+    world.decide("question", QUESTION)
+    world.settle()
+    world.decide("reject", "Then say so.", path=world.link("reject"))
+    world.settle()
+    world.github.comment(number, "Now?", by="sam")
+    world.github.request_review(number, "kim", by="sam")
+    world.pass_(minutes=20)
+    world.decide("question", "Really?")
+    world.settle()
+    assert answers(world) == []
+
+
+def test_a_question_whose_answer_of_githubs_was_lost_still_hears_what_came_after_it(world: World) -> None:
+    world.open()
+    world.settle()
+    world.github.fail("POST", "/comments$", None, after=True)
+    world.decide("question", QUESTION)
+    while work_once(world.gate):
+        pass
+    world.github.comment(1, "No.", by="sam")
+    world.pass_(minutes=1)
+    assert answers(world) == ["No."]
+
+
+def test_the_gates_own_words_are_no_answer_whoever_shares_its_account(world: World) -> None:
+    world.github.front.user = world.github.world.person("sam")
+    number = ask(world)
+    world.github.comment(number, "No.", by="sam")
+    world.github.review_as("sam", number, "COMMENT", f"See above.\n\n{comments(world)[0]}")
+    world.settle()
+    assert answers(world)[0] == "No."
+    assert all("Lily asks" not in words for words in answers(world))
+
+
+def test_a_deleted_account_and_an_empty_review_answer_nothing(world: World) -> None:
+    number = ask(world)
+    world.github.make_ghost(number)
+    world.github.review_as("kim", number, "APPROVE", "")
+    world.github.comment(number, f"> {comments(world)[0].splitlines()[-1]}", by="kim")
+    world.settle()
+    assert [line for line in answers(world) if line.strip("> \n")] == []
 
 
 def test_an_answer_whose_webhook_was_lost_is_found_by_the_look(world: World) -> None:

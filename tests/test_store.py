@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
-from app.review import Choice, Event, Review, Seen, Signpost, State, next_move
+from app.review import Choice, Event, Person, Review, Seen, Signpost, State, next_move
 from app.store import LEASE, Claim, Happening, NewLetter, Overtaken, Recorded, Store, Unavailable
 from tests.builders import HEAD, LILY, NOON, OLD_HEAD, WORDS, Clock, snapshot
 
@@ -30,9 +30,10 @@ class Notice:
     repository: str = "acme/shop"
     number: int = 12
     author: str = "sam"
+    author_id: int | None = 5
     updated_at: datetime = NOON
     closed_at: datetime | None = None
-    requests: tuple[tuple[str, datetime], ...] = ()
+    requests: tuple[tuple[Person, datetime], ...] = ()
 
 
 @pytest.fixture

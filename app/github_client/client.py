@@ -29,13 +29,14 @@ from app.github_client.reading import (
     etag_of,
     meets_once,
     read_change,
-    read_comment,
     read_listed,
+    read_permission,
     read_pull_request,
+    read_remark,
     read_requests,
     read_tree,
 )
-from app.review import Change, Checks, Choice, Comment, PullRequest, Status, Tree
+from app.review import Change, Checks, Choice, Person, PullRequest, Remark, Status, Tree
 
 # https://docs.github.com/en/rest/commits/commits#compare-two-commits: more comes in further pages
 MOST_COMMITS = 250
@@ -224,16 +225,34 @@ class GitHub(Branches):
             comments = _each(found, f"/issues/{number}/comments")
             return next((integer(one, "id", 1, MOST_ID) for one in comments if _holds(one, markers)), None)
 
-    def comments_after(self, repository: str, number: int, heard: int) -> list[Comment]:
-        """Return the comments on a pull request that came after one, oldest first: one GET for each 100 comments.
+    def remarks(self, repository: str, number: int) -> list[Remark]:
+        """Return all that people wrote about a pull request, oldest first: three GETs, more past 100 of a kind.
 
         https://docs.github.com/en/rest/issues/comments#list-issue-comments
+        https://docs.github.com/en/rest/pulls/reviews#list-reviews-for-a-pull-request
+        https://docs.github.com/en/rest/pulls/comments#list-review-comments-on-a-pull-request
         """
         with self._repository(repository) as found:
-            said = [read_comment(item) for item in _each(found, f"/issues/{number}/comments")]
-        return [comment for comment in said if comment.id > heard]
+            said = [
+                *(read_remark(item, "comment") for item in _each(found, f"/issues/{number}/comments")),
+                *(read_remark(item, "review") for item in _each(found, f"/pulls/{number}/reviews")),
+                *(read_remark(item, "line") for item in _each(found, f"/pulls/{number}/comments")),
+            ]
+        return sorted((remark for remark in said if remark), key=lambda remark: (remark.at, remark.id))
 
-    def review_requests(self, repository: str, number: int) -> tuple[tuple[str, datetime], ...]:
+    def permission(self, repository: str, person: Person) -> str:
+        """Return what somebody may do in a repository (admin, maintain, write, read or none): one GET.
+
+        "none", too, where nobody has that login any more, and where it is another account's by now.
+        https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
+        """
+        with self._repository(repository) as found:
+            path = f"/collaborators/{quote(person.login, safe='')}/permission"
+            answer = call(found, "GET", path, wanted=(200, 404))
+            about, permission = (person.id, "none") if answer.status == 404 else read_permission(answer.data)
+            return permission if about == person.id else "none"
+
+    def review_requests(self, repository: str, number: int) -> tuple[tuple[Person, datetime], ...]:
         """Return who asked for a review of a pull request and when, oldest first: one GET for each 100 events.
 
         https://docs.github.com/en/rest/issues/events#list-issue-events

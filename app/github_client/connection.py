@@ -19,7 +19,8 @@ import github
 from github.Repository import Repository
 
 from app.github_client.answers import GitHubError, Limited, Refused, TryAgain, is_githubs, meaning_of
-from app.github_client.fields import text
+from app.github_client.fields import MOST_ID, integer, text
+from app.review import Person
 
 log = logging.getLogger("qa-gate.github")
 
@@ -65,6 +66,7 @@ class Connection:
         # A limit is that of a token or an installation, whichever row or thread has met it.
         self._not_before: dict[int | None, datetime] = {}
         self._login: str | None = None
+        self._account: int | None = None
         self._options: dict[str, Any] = {
             "base_url": api_url.rstrip("/"),
             "timeout": timeout,
@@ -90,6 +92,22 @@ class Connection:
             except Refused:
                 return None
         return self._login
+
+    def is_own(self, repository: str, person: Person) -> bool | None:
+        """Tell whether the gate itself acts under this account, None where it may not know: one GET, and only once.
+
+        An App's account is a program's, and no person's.
+        """
+        if self._app is not None:
+            return False
+        if self._account is None:
+            try:
+                with self._repository(repository) as found:
+                    _, told = found.requester.requestJsonAndCheck("GET", "/user")
+                    self._account = integer(told, "id", 1, MOST_ID)
+            except Refused:
+                return None
+        return self._account == person.id
 
     def _read_login(self, found: Repository) -> str:
         if self._app is None:

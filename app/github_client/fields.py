@@ -83,6 +83,11 @@ def integer(data: Any, path: str, least: int = 0, most: int = MOST_INTEGER) -> i
     return value
 
 
+def id_or_none(data: Any, path: str) -> int | None:
+    """Return the id of what stands at the path, None where nothing does. Raises Odd."""
+    return None if at_or_none(data, path) is None else integer(data, f"{path}.id", 1, MOST_ID)
+
+
 def flag(data: Any, path: str) -> bool:
     """Return true or false. Raises Odd."""
     value = at(data, path)

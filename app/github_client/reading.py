@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from app.github_client.fields import (
     MOST_ID,
@@ -18,6 +18,7 @@ from app.github_client.fields import (
     at,
     at_or_none,
     flag,
+    id_or_none,
     integer,
     items,
     moment,
@@ -28,7 +29,17 @@ from app.github_client.fields import (
     web_address,
     words,
 )
-from app.review import INSIDERS, Change, ChangedFile, Comment, Commit, PullRequest, Seen, Tree, words_digest
+from app.review import (
+    Change,
+    ChangedFile,
+    Commit,
+    Person,
+    PullRequest,
+    Remark,
+    Seen,
+    Tree,
+    words_digest,
+)
 
 # https://www.rfc-editor.org/rfc/rfc9110#name-etag
 _ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
@@ -53,11 +64,12 @@ class ListedPull:
     repository: str
     number: int
     author: str
+    author_id: int | None
     seen: Seen
     updated_at: datetime
     closed_at: datetime | None
-    is_from_outside: bool
-    requests: tuple[tuple[str, datetime], ...] = ()
+    is_from_fork: bool
+    requests: tuple[tuple[Person, datetime], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +135,7 @@ def read_pull_request(data: Any) -> PullRequest:
         body=words(data, "body"),
         author=text_or_none(data, "user.login") or "ghost",
         author_is_bot=at_or_none(data, "user.type") == "Bot",
-        author_association=text_or_none(data, "author_association") or "NONE",
+        author_id=id_or_none(data, "user"),
         url=web_address(data, "html_url"),
         open=text(data, "state") == "open",
         draft=flag(data, "draft"),
@@ -210,6 +222,7 @@ def read_listed(data: Any) -> ListedPull:
         repository=text(data, "base.repo.full_name"),
         number=integer(data, "number", 1),
         author=text_or_none(data, "user.login") or "ghost",
+        author_id=id_or_none(data, "user"),
         seen=Seen(
             head_sha=sha(data, "head.sha"),
             base=text(data, "base.ref"),
@@ -221,12 +234,27 @@ def read_listed(data: Any) -> ListedPull:
         ),
         updated_at=moment(data, "updated_at"),
         closed_at=moment_or_none(data, "closed_at"),
-        is_from_outside=at_or_none(data, "head.repo.id") != at(data, "base.repo.id")
-        and at_or_none(data, "author_association") not in INSIDERS,
+        is_from_fork=at_or_none(data, "head.repo.id") != at(data, "base.repo.id"),
     )
 
 
-def read_requests(data: list[Any]) -> list[tuple[str, datetime]]:
+def read_person(data: Any, path: str) -> Person | None:
+    """Return somebody, None for a deleted account. Raises Odd."""
+    number, login = id_or_none(data, path), text_or_none(data, f"{path}.login")
+    if number is None or not login:
+        return None
+    return Person(number, login, at_or_none(data, f"{path}.type") == "Bot")
+
+
+def read_permission(data: Any) -> tuple[int, str]:
+    """Return whom an answer is about, and what they may do: admin, maintain, write, read or none. Raises Odd.
+
+    https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
+    """
+    return integer(data, "user.id", 1, MOST_ID), text(data, "permission")
+
+
+def read_requests(data: list[Any]) -> list[tuple[Person, datetime]]:
     """Return who asked for a review, and when, from a pull request's events. Raises Odd.
 
     https://docs.github.com/en/rest/using-the-rest-api/issue-event-types#review_requested
@@ -235,22 +263,22 @@ def read_requests(data: list[Any]) -> list[tuple[str, datetime]]:
         (by, moment(event, "created_at"))
         for event in data
         # Whoever is gone vouches for nobody.
-        if text(event, "event") == "review_requested" and (by := text_or_none(event, "actor.login"))
+        if text(event, "event") == "review_requested" and (by := read_person(event, "actor"))
     ]
 
 
-def read_comment(data: Any) -> Comment:
-    """Return one comment on a pull request. Raises Odd.
+def read_remark(data: Any, place: Literal["comment", "review", "line"]) -> Remark | None:
+    """Return a comment, a review or a comment on a line; None where it has no text, or is not submitted. Raises Odd.
 
-    https://docs.github.com/en/rest/issues/comments#list-issue-comments
+    A review without a text is only there to hold comments on lines.
     """
-    return Comment(
-        id=integer(data, "id", 1, MOST_ID),
-        author=text_or_none(data, "user.login") or "ghost",
-        is_bot=at_or_none(data, "user.type") == "Bot",
-        is_insider=text_or_none(data, "author_association") in INSIDERS,
-        body=words(data, "body"),
+    body, at = (
+        words(data, "body"),
+        moment_or_none(data, "submitted_at" if place == "review" else "created_at"),
     )
+    if not body.strip() or at is None:
+        return None
+    return Remark(place, integer(data, "id", 1, MOST_ID), read_person(data, "user"), body, at)
 
 
 def read_tree(data: Any) -> Tree | None:

@@ -23,6 +23,7 @@ from app.github_client.fields import (
     Odd,
     at_or_none,
     flag,
+    id_or_none,
     integer,
     moment,
     moment_or_none,
@@ -31,13 +32,20 @@ from app.github_client.fields import (
     text_or_none,
     words,
 )
-from app.review import Seen, words_digest
+from app.github_client.reading import read_person
+from app.review import Person, Seen, words_digest
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
 _ACTION = re.compile(r"[a-z0-9_]{1,64}")
 # Of a deployment that can be tried one day.
 _RUNNING = ("queued", "pending", "in_progress", "waiting")
 _HEADS = "refs/heads/"
+# What is done to a text that may be an answer.
+_WRITTEN = {
+    "issue_comment": ("created", "edited"),
+    "pull_request_review": ("submitted", "edited"),
+    "pull_request_review_comment": ("created", "edited"),
+}
 
 
 class BadPayload(Exception):
@@ -52,7 +60,8 @@ class BadPayload(Exception):
 class Notice:
     """What a `pull_request` event says; `base_before` is the branch it went to before a retarget.
 
-    `asked_by` is who asked for a review just now, None when nobody did; `updated_at` has whole seconds.
+    `asked_by` is who asked for a review just now, None when nobody did; `author_id` is None for a deleted account;
+    `updated_at` has whole seconds.
     https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request
     """
 
@@ -61,11 +70,12 @@ class Notice:
     repository: str
     number: int
     author: str
+    author_id: int | None
     seen: Seen
     updated_at: datetime
     closed_at: datetime | None
     base_before: str | None
-    asked_by: str | None
+    asked_by: Person | None
 
     @property
     def name(self) -> str:
@@ -73,7 +83,7 @@ class Notice:
         return f"{self.repository}#{self.number}@{self.seen.head_sha[:7]}"
 
     @property
-    def requests(self) -> tuple[tuple[str, datetime], ...]:
+    def requests(self) -> tuple[tuple[Person, datetime], ...]:
         """Return who asked for a review, and when, as far as this event says."""
         return ((self.asked_by, self.updated_at),) if self.asked_by else ()
 
@@ -109,11 +119,14 @@ class Deployed(AboutCommit):
 
 @dataclass(frozen=True, slots=True)
 class Commented:
-    """Somebody commented on a pull request.
+    """Somebody wrote about a pull request, or wrote it anew: a comment, a review, a comment on a line.
 
     https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request_review
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request_review_comment
     """
 
+    event: str
     repository_id: int
     repository: str
     number: int
@@ -172,8 +185,10 @@ def parse(event: str, content_type: str, body: bytes) -> Said:
             return _notice(data)
         if _tells_of_checks(event, data):
             return Checked(event, *_commit(data, "sha" if event == "status" else f"{event}.head_sha"))
-        if event == "issue_comment" and data.get("action") == "created" and _is_on_a_pull(data):
-            return _commented(data)
+        if data.get("action") in _WRITTEN.get(event, ()) and (
+            event != "issue_comment" or _is_on_a_pull(data)
+        ):
+            return _commented(event, data)
         if event == "deployment_status" and text(data, "deployment_status.state") not in _RUNNING:
             return Deployed(event, *_commit(data, "deployment.sha"))
         if event == "push" and text(data, "ref").startswith(_HEADS):
@@ -217,11 +232,12 @@ def _notice(data: dict[str, Any]) -> Notice:
         repository=repository,
         number=integer(data, "pull_request.number", 1),
         author=text_or_none(data, "pull_request.user.login") or "ghost",
+        author_id=id_or_none(data, "pull_request.user"),
         seen=_seen(data),
         updated_at=moment(data, "pull_request.updated_at"),
         closed_at=moment_or_none(data, "pull_request.closed_at"),
         base_before=text_or_none(data, "changes.base.ref.from"),
-        asked_by=text_or_none(data, "sender.login") if action == "review_requested" else None,
+        asked_by=read_person(data, "sender") if action == "review_requested" else None,
     )
 
 
@@ -241,11 +257,12 @@ def _is_on_a_pull(data: dict[str, Any]) -> bool:
     return at_or_none(data, "issue.pull_request") is not None
 
 
-def _commented(data: dict[str, Any]) -> Commented:
+def _commented(event: str, data: dict[str, Any]) -> Commented:
     return Commented(
+        event=event,
         repository_id=integer(data, "repository.id", 1, MOST_ID),
         repository=_repository(data),
-        number=integer(data, "issue.number", 1),
+        number=integer(data, "issue.number" if event == "issue_comment" else "pull_request.number", 1),
     )
 
 

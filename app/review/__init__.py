@@ -10,15 +10,14 @@ from __future__ import annotations
 from app.review.cautions import Caution, Kind, cautions
 from app.review.days import day_begins, digest_on, next_digest
 from app.review.facts import (
-    INSIDERS,
     Change,
     ChangedFile,
     Checks,
     Choice,
-    Comment,
     Commit,
     Decision,
     PullRequest,
+    Remark,
     Review,
     Seen,
     Snapshot,
@@ -27,6 +26,7 @@ from app.review.facts import (
     Tree,
     words_digest,
 )
+from app.review.people import INSIDERS, Person
 from app.review.policy import Policy, Reviewer
 from app.review.release import Passed, Release, Unseen
 from app.review.rules import (
@@ -68,16 +68,17 @@ __all__ = [
     "ChangedFile",
     "Checks",
     "Choice",
-    "Comment",
     "Commit",
     "Decision",
     "Event",
     "Kind",
     "Move",
     "Passed",
+    "Person",
     "Policy",
     "PullRequest",
     "Release",
+    "Remark",
     "Review",
     "Reviewer",
     "Seen",

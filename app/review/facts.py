@@ -12,11 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from app.review.people import Person
 from app.review.release import Release
 from app.review.written import by_people
-
-# Who may write to a repository: https://docs.github.com/en/graphql/reference/enums#commentauthorassociation
-INSIDERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 
 
 class State(StrEnum):
@@ -53,8 +51,9 @@ def words_digest(title: str, body: str) -> str:
 class PullRequest:
     """What one read of a pull request says.
 
-    `body` is "" for GitHub's null; `author` is "ghost" for a deleted one; `head_repository` is None when the
-    fork was deleted; `merge_commit` means something only when `merged`; `mergeable` None: still computing.
+    `body` is "" for GitHub's null; `author` is "ghost", and `author_id` None, for a deleted one; `head_repository` is
+    None when the fork was deleted; `merge_commit` means something only when `merged`; `mergeable` None: still
+    computing. `belongs` tells whether a fork's author may write to the repository, None where that is not known.
     https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request
     """
 
@@ -66,7 +65,6 @@ class PullRequest:
     body: str
     author: str
     author_is_bot: bool
-    author_association: str
     url: str
     open: bool
     draft: bool
@@ -86,6 +84,13 @@ class PullRequest:
     commits: int
     created_at: datetime
     updated_at: datetime
+    author_id: int | None = None
+    belongs: bool | None = None
+
+    @property
+    def writer(self) -> Person | None:
+        """Return who opened it, None where the account is gone."""
+        return Person(self.author_id, self.author, self.author_is_bot) if self.author_id else None
 
     @property
     def words(self) -> str:
@@ -94,8 +99,8 @@ class PullRequest:
 
     @property
     def is_from_outside(self) -> bool:
-        """Tell whether it comes from a fork by somebody without the right to write."""
-        return self.is_from_fork and self.author_association not in INSIDERS
+        """Tell whether it comes from a fork by somebody who is not known to have the right to write."""
+        return self.is_from_fork and not self.belongs
 
     @property
     def is_from_fork(self) -> bool:
@@ -130,14 +135,19 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Comment:
-    """One comment on a pull request; `is_insider`: by somebody with the right to write."""
+class Remark:
+    """What somebody wrote about a pull request; `place` and `id` name it for good, `by` is None for who is gone."""
 
+    place: Literal["comment", "review", "line"]
     id: int
-    author: str
-    is_bot: bool
-    is_insider: bool
+    by: Person | None
     body: str
+    at: datetime
+
+    @property
+    def digest(self) -> str:
+        """Return 16 hex digits that tell whether it was edited."""
+        return words_digest("", self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +203,9 @@ class Snapshot:
         times = {field: datetime.fromisoformat(data["pull"][field]) for field in ("created_at", "updated_at")}
         change, checks = data["change"], data.get("checks")
         return cls(
-            pull=PullRequest(**{**data["pull"], **times}),
+            pull=PullRequest(
+                **{name: value for name, value in {**data["pull"], **times}.items() if name in _FIELDS}
+            ),
             change=Change(
                 merge_base=change["merge_base"],
                 base_sha=change.get("base_sha", ""),
@@ -204,6 +216,9 @@ class Snapshot:
             checks=Checks(checks["state"], tuple(checks["names"])) if checks else None,
             release=Release.from_json(data["release"]) if data.get("release") else None,
         )
+
+
+_FIELDS = PullRequest.__dataclass_fields__
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +264,8 @@ class Review:
     commits was; `merged_by_gate`: our merge did it.
     `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is
     not merged yet, and `stuck` that this does not end by itself; `problem` why the last step failed. `questions` counts
-    what reviewers asked without deciding, `said_question` how many of those GitHub was told, `heard` is the id of the
-    last comment that was read for answers. `rev` counts what happened, `seen_rev` how far we have looked; `hint` is
+    what reviewers asked without deciding, `said_question` how many of those GitHub was told, `question_comment` is the
+    id of the comment that holds the last one, 0 where there is none. `rev` counts what happened, `seen_rev` how far we have looked; `hint` is
     what the only webhook in between said.
     """
 
@@ -272,6 +287,7 @@ class Review:
     title: str
     words: str
     author: str
+    author_id: int | None
     url: str
     private: bool
     try_url: str | None
@@ -309,7 +325,7 @@ class Review:
     hint: Seen | None
     questions: int
     said_question: int
-    heard: int
+    question_comment: int
     created_at: datetime
 
     @property

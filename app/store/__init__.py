@@ -1,6 +1,6 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
-`Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.talk`, `.letters`, `.landings`, `.timers`,
+`Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.talk`, `.people`, `.letters`, `.landings`, `.timers`,
 `.absences`, `.queue`, `.audit`, `.lists`. It keeps what was acknowledged and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
@@ -20,6 +20,7 @@ from app.store.database import Database, Unavailable
 from app.store.landings import Landing, Landings
 from app.store.letters import A_DAY, Letter, Letters, NewLetter, outcome_letter
 from app.store.lists import Asked, Lists
+from app.store.people import People
 from app.store.queue import LEASE, Claim, Overtaken, Queue
 from app.store.reviews import DECISIONS, Reviews, Round
 from app.store.rows import Happening, HistoryRow
@@ -74,6 +75,7 @@ class Store:
         self.arrivals = Arrivals(self.database, self.work_made)
         self.reviews = Reviews(self.database, self.work_made)
         self.talk = Talk(self.database, self.work_made)
+        self.people = People(self.database)
         self.letters = Letters(self.database)
         self.landings = Landings(self.database)
         self.timers = Timers(self.database)

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, case, select, update
 
-from app.review import Seen, State, tells_nothing_new
+from app.review import Person, Seen, State, tells_nothing_new
 from app.store.database import Database
 from app.store.rows import review_from, woken
-from app.store.tables import deliveries, repositories, reviews, timers
+from app.store.tables import deliveries, repositories, requesters, reviews, timers
 from app.store.timers import RELEASE, put_timer
 
 # The clocks of GitHub and of the gate may differ by so much.
@@ -57,11 +57,13 @@ class Notice(Protocol):
     @property
     def author(self) -> str: ...
     @property
+    def author_id(self) -> int | None: ...
+    @property
     def updated_at(self) -> datetime: ...
     @property
     def closed_at(self) -> datetime | None: ...
     @property
-    def requests(self) -> Sequence[tuple[str, datetime]]: ...
+    def requests(self) -> Sequence[tuple[Person, datetime]]: ...
 
 
 class Arrivals:
@@ -150,13 +152,13 @@ class Arrivals:
             answer = self._wake(connection, found, notice, self._database.now(connection), adopt=adopt)
         return self._tell(answer)
 
-    def waits_for_a_request(self, notice: Notice, *, is_gated: bool, is_from_outside: bool) -> bool:
+    def waits_for_a_request(self, notice: Notice, *, is_gated: bool, is_from_fork: bool) -> bool:
         """Tell whether a request for a review would change something, so that GitHub must be asked for one."""
         with self._database.read() as connection:
             key = (reviews.c.repository_id == notice.repository_id, reviews.c.number == notice.number)
-            row = connection.execute(select(reviews.c.state, reviews.c.vouched).where(*key)).first()
+            row = connection.execute(select(reviews).where(*key)).first()
         is_rejected = row is not None and row.state == State.REJECTED
-        is_strange = is_from_outside and (not row.vouched if row else is_gated)
+        is_strange = review_from(row).is_strangers if row and row.head_sha else is_from_fork and is_gated
         return notice.seen.open and (is_rejected or is_strange)
 
     def problems(self) -> list[str]:
@@ -238,14 +240,26 @@ class Arrivals:
         is_settled = found is not None and found.lease is None and found.rev == found.seen_rev
         # A comment moves GitHub's `updated_at`: whoever waits for an answer looks whether it is there.
         is_settled = is_settled and not (found.questions and found.state == State.WAITING)
-        if is_settled and not asked and tells_nothing_new(review_from(found), notice.seen):
+        vouchers = _vouchers(found, notice)
+        is_old = not asked and not self._is_new(connection, found, vouchers)
+        if is_settled and is_old and tells_nothing_new(review_from(found), notice.seen):
             return Recorded.NOTHING_NEW
-        first = {"vouched": "vouched" in asked, "adopted": adopt}
+        first = {"adopted": adopt}
         changes = {"hint": _sticky_hint(found, notice), **asked}
         if found is not None and _is_interrupted(found, notice):
             changes["interrupted"] = True
-        self._upsert(connection, notice, first, changes, now)
+        review_id = self._upsert(connection, notice, first, changes, now)
+        for person in vouchers:
+            asking = {"review_id": review_id, "id": person.id, "login": person.login}
+            connection.execute(self._database.insert(requesters).values(asking).on_conflict_do_nothing())
         return Recorded.WOKEN
+
+    def _is_new(self, connection: Connection, found: Any, vouchers: Sequence[Person]) -> bool:
+        """Tell whether somebody among these was not yet known to have asked."""
+        if not vouchers or found is None:
+            return bool(vouchers)
+        known = select(requesters.c.id).where(requesters.c.review_id == found.id)
+        return not {person.id for person in vouchers} <= set(connection.scalars(known))
 
     def _upsert(
         self,
@@ -254,8 +268,8 @@ class Arrivals:
         first: dict[str, bool],
         changes: dict[str, Any],
         now: datetime,
-    ) -> None:
-        """Insert or wake; update-then-insert would lose racing first events on PostgreSQL."""
+    ) -> int:
+        """Insert or wake, and return the id; update-then-insert would lose racing first events on PostgreSQL."""
         new = self._database.insert(reviews).values(
             repository_id=notice.repository_id,
             repository=notice.repository,
@@ -275,7 +289,8 @@ class Arrivals:
             # A leased row stays with its holder, who sees the new `rev` at the end.
             "due_at": case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at),
         }
-        connection.execute(new.on_conflict_do_update(index_elements=["repository_id", "number"], set_=woken))
+        put = new.on_conflict_do_update(index_elements=["repository_id", "number"], set_=woken)
+        return int(connection.execute(put.returning(reviews.c.id)).scalar_one())
 
 
 def _find(connection: Connection, notice: Notice) -> Any:
@@ -292,22 +307,24 @@ def _is_history(connection: Connection, notice: Notice) -> bool:
 
 
 def _asked(found: Any, notice: Notice) -> dict[str, bool]:
-    """Return what a request for a review changes: it vouches for an outsider, and asks again after a rejection.
+    """Return what a request for a review changes: it asks again after a rejection.
 
-    Only people with the right to write can request one of somebody else's change. A late word, from before the
-    rejection, asks nothing; GitHub's times have whole seconds.
-    https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/proposing-changes-to-your-work-with-pull-requests/requesting-a-pull-request-review
+    A late word, from before the rejection, asks nothing; GitHub's times have whole seconds.
     """
-    if not notice.requests:
-        return {}
-    asked = {}
-    if any(by != notice.author for by, _ in notice.requests) and not (found and found.vouched):
-        asked["vouched"] = True
     decision = review_from(found).decision if found else None
-    newest = max(at for _, at in notice.requests)
-    if decision and found.state == State.REJECTED and newest + SLACK >= decision.at:
-        asked["asked_again"] = True
-    return asked
+    newest = max((at for _, at in notice.requests), default=None)
+    is_again = decision and newest and found.state == State.REJECTED and newest + SLACK >= decision.at
+    return {"asked_again": True} if is_again else {}
+
+
+def _vouchers(found: Any, notice: Notice) -> list[Person]:
+    """Return who asked for a review and may vouch for an outsider with it; whether they belong here, GitHub tells.
+
+    The author cannot, nor a program. Of a row that was not read yet nobody knows whether it needs somebody.
+    """
+    if found is not None and found.head_sha and not review_from(found).is_strangers:
+        return []
+    return [by for by, _ in notice.requests if not by.is_bot and by.id != notice.author_id]
 
 
 def _is_interrupted(found: Any, notice: Notice) -> bool:

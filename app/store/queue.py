@@ -18,11 +18,12 @@ from typing import Any
 from sqlalchemy import Connection, String, case, cast, func, insert, select, update
 from sqlalchemy.sql.schema import Table
 
-from app.review import Move, Review, Snapshot, consequences
+from app.review import Move, Remark, Review, Snapshot, consequences
 from app.store.database import Database
 from app.store.letters import NewLetter, alone_or_listed, put_letter
 from app.store.rows import Happening, columns_from, note_history, review_from
 from app.store.tables import asked_commits, letters, reviews, rounds, timers, workers
+from app.store.talk import note_heard
 
 # Longer than any step between two checkpoints takes; after it another worker takes over.
 LEASE = timedelta(seconds=120)
@@ -78,14 +79,15 @@ class Queue:
         letter: NewLetter | None = None,
         news: Sequence[NewLetter] = (),
         at_once: bool = False,
+        heard: Sequence[Remark] = (),
         **changes: Any,
     ) -> Review:
         """Write what is now true of a review, all in one transaction, and renew the lease.
 
         `changes` are fields of `Review`. `asked` is kept as the snapshot of the round, for which `letter`
         goes out; `edited` are the title and text that it has now; `news` are other letters. What goes
-        beyond its reader's ceiling comes in a list instead, unless `at_once`. Raises Overtaken when the lease,
-        state or round are not what `row` says.
+        beyond its reader's ceiling comes in a list instead, unless `at_once`. `heard` are remarks that need not be
+        looked at again. Raises Overtaken when the lease, state or round are not what `row` says.
         """
         with self._database.write() as connection:
             now = self._database.now(connection)
@@ -104,6 +106,8 @@ class Queue:
                 _keep_round(connection, fresh, asked, now)
             if edited:
                 _keep_words(connection, fresh, edited)
+            for remark in heard:
+                note_heard(connection, self._database, fresh.id, remark)
             note_history(connection, now, fresh, happened or [])
             return fresh
 

@@ -91,6 +91,7 @@ reviews = Table(
     Column("title", Text, nullable=False, default=""),
     Column("words", String(16), nullable=False, default=""),
     Column("author", Text, nullable=False, default=""),
+    Column("author_id", BigInteger),
     Column("url", Text, nullable=False, default=""),
     Column("private", Boolean, nullable=False, default=True),
     Column("try_url", Text),
@@ -122,7 +123,7 @@ reviews = Table(
     Column("hold", Text),
     Column("questions", Integer, nullable=False, default=0),
     Column("said_question", Integer, nullable=False, default=0),
-    Column("heard", BigInteger, nullable=False, default=0),
+    Column("question_comment", BigInteger, nullable=False, default=0),
     Column("stuck", Boolean, nullable=False, default=False),
     Column("created_at", UtcTime, nullable=False),
     Column("rev", Integer, nullable=False, default=1),
@@ -145,6 +146,37 @@ rounds = Table(
     Column("edited", JSON(none_as_null=True)),
     # Whether a letter about it went out to anybody, on its own or in a list.
     Column("was_mailed", Boolean, nullable=False, default=False),
+)
+
+# What GitHub says that people may do in a repository; `name` is theirs where GitHub told it.
+people = Table(
+    "people",
+    metadata,
+    Column("repository_id", BigInteger, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("login", Text, nullable=False),
+    Column("name", Text),
+    Column("permission", String(16), nullable=False),
+    Column("read_at", UtcTime, nullable=False),
+)
+
+# Who asked for a review of a pull request that needs somebody to vouch for it.
+requesters = Table(
+    "requesters",
+    metadata,
+    Column("review_id", Id, ForeignKey("reviews.id"), primary_key=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("login", Text, nullable=False),
+)
+
+# What people wrote about a pull request, as far as it was looked at while a question stood, and how it read then.
+heard = Table(
+    "heard",
+    metadata,
+    Column("review_id", Id, ForeignKey("reviews.id"), primary_key=True),
+    Column("place", String(16), primary_key=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("digest", String(16), nullable=False),
 )
 
 # Which commits each question was about, so that a rejected one is known wherever it turns up again.

@@ -10,13 +10,13 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Connection, Select, select, update
 
-from app.review import Reviewer, Signpost, may_ask
+from app.review import Remark, Reviewer, Signpost, may_ask
 from app.store.database import Database
 from app.store.reviews import DECISIONS
 from app.store.rows import Happening, HistoryRow, history_from, note_history, review_from, woken
-from app.store.tables import history, reviews
+from app.store.tables import heard, history, reviews
 
 QUESTION, ANSWER = "question", "answered"
 
@@ -60,6 +60,20 @@ class Talk:
             )
             return [history_from(row) for row in found]
 
+    def heard(self, review_id: int) -> dict[tuple[str, int], str]:
+        """Return the digest of each remark that was looked at, by its place and id."""
+        with self._database.read() as connection:
+            found = connection.execute(select(heard).where(heard.c.review_id == review_id))
+            return {(row.place, row.id): row.digest for row in found}
+
+    def is_open_before(self, review_id: int, number: int) -> bool:
+        """Tell whether an earlier question still stands, undecided, at question `number` (from 1)."""
+        with self._database.read() as connection:
+            found = connection.execute(_lines(review_id, *DECISIONS.values()).order_by(history.c.id))
+            turns = [row.what for row in found if row.what != ANSWER]
+        asked = [place for place, what in enumerate(turns) if what == QUESTION][number - 1]
+        return turns[asked - 1 : asked] == [QUESTION]
+
     def last(self, review_id: int) -> list[HistoryRow]:
         """Return the last question and what was answered since; empty when nobody asked, or somebody decided since."""
         with self._database.read() as connection:
@@ -73,6 +87,14 @@ def open_talk(lines: Sequence[HistoryRow]) -> list[HistoryRow]:
     starts = [number for number, line in enumerate(said) if line.what != ANSWER]
     is_open = bool(starts) and said[starts[-1]].what == QUESTION
     return said[starts[-1] :] if is_open else []
+
+
+def note_heard(connection: Connection, database: Database, review_id: int, remark: Remark) -> None:
+    """Remember a remark as it reads now, inside the transaction that takes it in."""
+    key = {"review_id": review_id, "place": remark.place, "id": remark.id}
+    now = {"digest": remark.digest}
+    noted = database.insert(heard).values(**key, **now)
+    connection.execute(noted.on_conflict_do_update(index_elements=list(key), set_=now))
 
 
 def _lines(review_id: int, *more: str) -> Select[Any]:

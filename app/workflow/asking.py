@@ -51,6 +51,7 @@ _COPIED = (
     "title",
     "words",
     "author",
+    "author_id",
     "url",
     "private",
     "updated_at",
@@ -89,6 +90,8 @@ def take_in(work: Work, facts: PullRequest) -> None:
     changes: dict[str, Any] = {name: getattr(facts, name) for name in _COPIED}
     if same:
         changes["merge_base"] = same.merge_base
+    if facts.belongs is None and row.was_read:
+        changes["is_from_outside"] = facts.is_from_fork and row.is_from_outside  # what was known last
     if move and move.to is State.MERGED:
         changes["merge_commit"] = facts.merge_commit
         changes["merged_by_gate"] = covers(row, facts) and is_our_merge(work, facts)
@@ -263,7 +266,7 @@ def wait(work: Work, unready: Unready) -> Rest:
     """Leave a change unasked, and say in its status why."""
     if work.row.hold != unready.why:
         work.keep(hold=unready.why, happened=[Happening("unready", "qa-gate", unready.why)])
-    return Rest(wait=unready.wait)
+    return Rest(wait=unready.wait, problem=unready.problem, failed=unready.problem is not None)
 
 
 def _happened(row: Review, facts: PullRequest, move: Move | None, what: str | None) -> list[Happening]:

@@ -5,16 +5,17 @@ Only this package uses `Work`; `create_app` builds the one `Gate`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.github_client import GitHub, Refused
+from app.github_client import GitHub, GitHubError, Refused
 from app.links import Links
 from app.mail import Mailer
-from app.review import Checks, Policy, PullRequest, Review
+from app.review import Checks, Person, Policy, PullRequest, Review
 from app.store import Claim, Store
+from app.workflow.people import belongs
 
 # GitHub reads may lag behind its own answers for a moment.
 SOON = timedelta(seconds=2)
@@ -52,7 +53,8 @@ class Rest:
 class Work:
     """One review in the hands of a worker: the lease, the row as last written, facts and checks as last read.
 
-    `read_rev` is the row's `rev` from before the facts were asked for: what came later may not be in them.
+    `read_rev` is the row's `rev` from before the facts were asked for: what came later may not be in them. `unanswered`
+    is why GitHub did not say who belongs here, where something depends on it.
     """
 
     def __init__(self, gate: Gate, claim: Claim, row: Review) -> None:
@@ -62,6 +64,7 @@ class Work:
         self.facts: PullRequest | None = None
         self.read_rev = row.rev
         self.checks: Checks | None = None
+        self.unanswered: GitHubError | None = None
 
     def keep(self, **changes: Any) -> None:
         """Write a checkpoint; see `Queue.checkpoint`. Raises Overtaken."""
@@ -74,4 +77,19 @@ class Work:
         self.facts = self.gate.github.pull_request(self.row.repository, self.row.number)
         if self.facts.repository_id != self.row.repository_id:
             raise Refused(f"Another repository now has the name {self.row.repository}.", "missing")
+        if self.facts.is_from_fork and self.facts.open and self.gate.policy.gates(self.facts.base):
+            # That GitHub does not tell stops nothing else.
+            self.facts = replace(self.facts, belongs=self.asked_whether_belongs(self.facts.writer))
         return self.facts
+
+    def asked_whether_belongs(self, person: Person | None) -> bool | None:
+        """Tell whether somebody may write to the repository; None, with `unanswered`, where GitHub does not say."""
+        try:
+            return self.belongs(person)
+        except GitHubError as error:
+            self.unanswered = error
+            return None
+
+    def belongs(self, person: Person | None) -> bool:
+        """Tell whether somebody may write to the repository. Raises GitHubError where GitHub does not say."""
+        return belongs(self.gate.github, self.gate.store, self.row.repository, self.row.repository_id, person)

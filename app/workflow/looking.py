@@ -71,8 +71,8 @@ def _wake(gate: Gate, claim: Claim, timer: Timer, pull: ListedPull) -> bool:
 
 def _with_requests(gate: Gate, claim: Claim, pull: ListedPull, is_gated: bool) -> ListedPull:
     """Add who asked for a review, where that would change something: a call more, for a webhook may be lost."""
-    arrivals, is_from_outside = gate.store.arrivals, pull.is_from_outside
-    if not arrivals.waits_for_a_request(pull, is_gated=is_gated, is_from_outside=is_from_outside):
+    arrivals, is_from_fork = gate.store.arrivals, pull.is_from_fork
+    if not arrivals.waits_for_a_request(pull, is_gated=is_gated, is_from_fork=is_from_fork):
         return pull
     with suppress(Refused):  # a right is missing: all else that was listed still counts
         pull = replace(pull, requests=gate.github.review_requests(pull.repository, pull.number))

@@ -9,31 +9,51 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.workflow.gate import Work
+from app.github_client import Refused
+from app.workflow.gate import HOURLY, Work
 
 # A commit without any check after this time has none.
 NO_CHECKS_AFTER = timedelta(minutes=2)
+NOT_SAID = "It comes from a fork, and GitHub has not said yet who may write here. QA is asked after that."
 
 
 @dataclass(frozen=True, slots=True)
 class Unready:
-    """Why nobody is asked yet, and when to look again should no webhook come."""
+    """Why nobody is asked yet, and when to look again should no webhook come.
+
+    `problem` is what went wrong, where that is the reason; with it `wait` may be None: ever later.
+    """
 
     why: str
-    wait: timedelta = timedelta(minutes=10)
+    wait: timedelta | None = timedelta(minutes=10)
+    problem: str | None = None
 
 
 def why_not_ready(work: Work) -> Unready | None:
     """Return what a change must still get before anybody is asked about it, or None."""
-    gate, row = work.gate, work.row
-    twins = gate.store.reviews.twins(row)
+    gate = work.gate
+    is_strange = strange(work)  # first: who vouches for it makes it a twin like any other
+    twins = gate.store.reviews.twins(work.row)
     if twins:
         return Unready(
             f"Pull request #{twins[0].number} has the same commits and base: close one of the two."
         )
-    if row.is_strangers:
-        return Unready("It comes from outside: somebody with write access must request a review first.")
-    return unchecked(work) if gate.policy.wait_for_checks else None
+    return is_strange or (unchecked(work) if gate.policy.wait_for_checks else None)
+
+
+def strange(work: Work) -> Unready | None:
+    """Return what a fork still lacks: an author who may write here, or somebody who may and asks for a review of it."""
+    if work.row.vouched or not (work.row.is_from_outside or work.unanswered):
+        return None
+    for person in work.gate.store.people.requesters(work.row.id):
+        if person.id != work.row.author_id and work.asked_whether_belongs(person):
+            work.keep(vouched=True)
+            return None
+    if work.unanswered:
+        error = work.unanswered
+        wait = HOURLY if isinstance(error, Refused) else getattr(error, "after", None)
+        return Unready(NOT_SAID, wait, error.reason)
+    return Unready("It comes from outside: somebody with write access must request a review first.")
 
 
 def unchecked(work: Work) -> Unready | None:

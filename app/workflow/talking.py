@@ -1,72 +1,127 @@
 """A reviewer's question to the developers, and their answer: a comment each way.
 
-The question is told once; whatever insiders or the author comment after it is an answer, and goes into the next
-letter. It decides nothing: the change keeps waiting for its reviewer.
+The question is told once; whatever the author or who may write here says after it, as a comment, a review or a comment
+on a line, or edits into one, is an answer, and goes into the next letter. It decides nothing: the change keeps waiting
+for its reviewer.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from app import mail
 from app.github_client import Refused
-from app.review import Comment, Reviewer, State
+from app.review import Person, Remark, Reviewer, State
 from app.store import Happening
 from app.workflow.away import who_is_away
 from app.workflow.gate import Work
 
 # Every comment of the gate's own ends with a marker that begins so.
 OWN = "<!-- qa-gate "
+_MARKER = re.compile(rf"{OWN}[^\n]*?-->")
 # Two comments in a row make one letter.
 TOGETHER = timedelta(minutes=1)
 LONGEST_ANSWER = 4_000
 
 
 def talk(work: Work) -> None:
-    """Tell GitHub what was asked; then take in what was answered."""
-    if work.row.said_question < work.row.questions:
-        say_questions(work)
-    elif work.row.heard and work.row.state is State.WAITING and work.gate.store.talk.last(work.row.id):
+    """Tell GitHub what was asked; then take in what was answered. Raises GitHubError."""
+    if work.row.said_question < work.row.questions and not say_questions(work):
+        return  # whatever comes after it wakes the row
+    row = work.row
+    if row.question_comment and row.state is State.WAITING and work.gate.store.talk.last(row.id):
         hear(work)
+        if work.unanswered:
+            raise work.unanswered  # whether somebody's words are an answer is not known yet
 
 
-def say_questions(work: Work) -> None:
-    """Write each question that GitHub was not told yet as a comment; its marker is looked for first."""
+def say_questions(work: Work) -> bool:
+    """Write each question that GitHub was not told yet as a comment; its marker is looked for first.
+
+    Returns whether the last one was there already, so that answers may be, too.
+    """
     row, github = work.row, work.gate.github
-    asked = work.gate.store.talk.questions(row.id)
+    asked, was_there = work.gate.store.talk.questions(row.id), False
     for number in range(row.said_question + 1, len(asked) + 1):
         line = asked[number - 1]
         markers = work.gate.links.markers(f"{row.id} question {number}")
         happened = []
-        heard = row.heard
+        comment = row.question_comment
         try:
             found = github.find_comment(row.repository, row.number, *markers)
             work.keep()
-            body = mail.question(line.who, line.detail, markers[0])
-            heard = found or github.say_comment(row.repository, row.number, body)
+            was_there = found is not None
+            if found is None:
+                take_stock(work, number)
+                found = github.say_comment(
+                    row.repository, row.number, mail.question(line.who, line.detail, markers[0])
+                )
+            comment = found
         except Refused as refusal:
             happened = [Happening("unsaid", "GitHub", refusal.reason)]
-        work.keep(said_question=number, heard=heard, happened=happened)
+        work.keep(said_question=number, question_comment=comment, happened=happened)
+    return was_there
+
+
+def take_stock(work: Work, number: int) -> None:
+    """Remember what was written before a question, which is no answer to it; to an earlier one that stands it may be."""
+    if work.gate.store.talk.is_open_before(work.row.id, number):
+        return hear(work)
+    return work.keep(heard=_unheard(work))
 
 
 def hear(work: Work) -> None:
-    """Keep what was answered since the question, and mail it to who asked."""
+    """Keep what was answered since the question, or edited, each text once; and mail it to who asked."""
     row = work.row
-    comments = work.gate.github.comments_after(row.repository, row.number, row.heard)
-    answers = [said for said in comments if _is_answer(said, row.author)]
+    heard, answers = [], []
+    for remark in _unheard(work):
+        is_answer = _is_answer(work, remark)
+        if is_answer is not None:
+            heard.append(remark)
+        if is_answer:
+            answers.append(remark)
+    said = [
+        Happening("answered", remark.by.login if remark.by else "ghost", _shortened(_words(remark)))
+        for remark in answers
+    ]
     work.keep(
-        heard=comments[-1].id if comments else row.heard,
-        happened=[Happening("answered", said.author, _shortened(said.body)) for said in answers],
+        heard=heard,
+        happened=said,
         news=[work.gate.store.letters.answer(_reader(work).id, row, TOGETHER)] if answers else [],
     )
+
+
+def _unheard(work: Work) -> list[Remark]:
+    """Return what was not looked at yet as it reads now."""
+    known = work.gate.store.talk.heard(work.row.id)
+    remarks = work.gate.github.remarks(work.row.repository, work.row.number)
+    return [remark for remark in remarks if known.get((remark.place, remark.id)) != remark.digest]
+
+
+def _words(remark: Remark) -> str:
+    """Return what somebody wrote, without our markers, which come with a quotation of ours."""
+    return _MARKER.sub("", remark.body).strip()
 
 
 def _shortened(words: str) -> str:
     return words if len(words) <= LONGEST_ANSWER else f"{words[: LONGEST_ANSWER - 1]}…"
 
 
-def _is_answer(said: Comment, author: str) -> bool:
-    return not said.is_bot and OWN not in said.body and (said.is_insider or said.author == author)
+def _is_answer(work: Work, remark: Remark) -> bool | None:
+    """Tell whether it is an answer: by the author or by who may write here; None where GitHub does not say that."""
+    by = remark.by
+    if by is None or by.is_bot or not _words(remark) or _is_ours(work, remark, by):
+        return False
+    return by.id == work.row.author_id or (None if work.unanswered else work.asked_whether_belongs(by))
+
+
+def _is_ours(work: Work, remark: Remark, by: Person) -> bool:
+    """Tell whether the gate wrote it: by its account, which a person may share, and with its marker on the last line."""
+    if (remark.place, remark.id) == ("comment", work.row.question_comment):
+        return True
+    is_marked = remark.body.rstrip().rpartition("\n")[2].startswith(OWN)
+    return is_marked and work.gate.github.is_own(work.row.repository, by) is not False
 
 
 def _reader(work: Work) -> Reviewer:
