@@ -216,10 +216,10 @@ def functions(modules: list[Module]) -> list[tuple[Module, ast.FunctionDef | ast
     ]
 
 
-def no_function_passes_40_lines(modules: list[Module]) -> Iterator[str]:
+def no_function_passes_60_lines(modules: list[Module]) -> Iterator[str]:
     for module, function, size in functions(modules):
-        if size > 40:
-            yield module.breach(function.lineno, f"{function.name} has {size} lines, at most 40 are allowed")
+        if size > 60:
+            yield module.breach(function.lineno, f"{function.name} has {size} lines, at most 60 are allowed")
 
 
 def most_functions_are_short(modules: list[Module]) -> Iterator[str]:
@@ -269,7 +269,7 @@ LAWS: tuple[Law, ...] = (
     pure_rooms_only_calculate,
     there_is_no_abstract_base_class,
     names_say_what_a_thing_is,
-    no_function_passes_40_lines,
+    no_function_passes_60_lines,
     most_functions_are_short,
     no_module_passes_300_lines,
     every_module_says_its_duty,
@@ -336,7 +336,7 @@ BREACHES: list[tuple[Law, str, str, int]] = [
     (names_say_what_a_thing_is, "store/utils.py", "", 1),
     (names_say_what_a_thing_is, "store.py", "class RowManager:\n    '''Rows.'''", 6),
     (names_say_what_a_thing_is, "mail/mail_service.py", "", 1),
-    (no_function_passes_40_lines, "store.py", SHORT + BODY * 39, 6),
+    (no_function_passes_60_lines, "store.py", SHORT + BODY * 59, 6),
     (no_module_passes_300_lines, "store.py", "x = 1\n" * 297, 1),
     (what_is_public_is_explained, "store.py", "def f():\n    '''Do it'''", 6),
     (what_is_public_is_explained, "store.py", "class Row:\n    x = 1", 6),
