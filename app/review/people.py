@@ -1,4 +1,8 @@
-"""People at GitHub, and which of them belong to a repository."""
+"""People at GitHub, and which of them belong to a repository. Pure.
+
+Used by `facts`, by `github_client`, which reads them, and by `workflow`, which asks GitHub who belongs. A login is for
+showing; whoever is compared is compared by id.
+"""
 
 from __future__ import annotations
 
