@@ -19,6 +19,7 @@ _UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
 # The largest that the columns hold.
 MOST_INTEGER = 2**31 - 1
 MOST_ID = 2**63 - 1
+LONGEST_LINE = 4_000
 
 
 class Odd(Exception):
@@ -137,8 +138,12 @@ def moment_or_none(data: Any, path: str) -> datetime | None:
 
 
 def one_line(said: str) -> str:
-    """Return what can be seen of a text, as one line."""
-    return " ".join("".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in said).split())
+    """Return what can be seen of a text's beginning, as one line."""
+    return " ".join(
+        "".join(
+            " " if unicodedata.category(sign)[0] in "CZ" else sign for sign in said[:LONGEST_LINE]
+        ).split()
+    )
 
 
 def _keepable(value: str, path: str) -> str:

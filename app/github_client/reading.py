@@ -45,6 +45,8 @@ from app.review import (
 _ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
 # What is kept of one file's patch, and of all of a change together, in characters.
 LONGEST_PATCH, MOST_PATCHES = 20_000, 300_000
+# So much of a commit's first line is kept: git allows any length, and a change has up to 250.
+LONGEST_LINE = 500
 _MODE = re.compile(r"[0-7]{6}")
 # The name that git gives a file without contents, with SHA-1 and with SHA-256.
 EMPTY_BLOBS = (
@@ -316,7 +318,7 @@ def _mode(data: Any) -> str:
 def _commit(data: Any) -> Commit:
     lines = words(data, "commit.message").splitlines()
     author = text_or_none(data, "author.login") or words(data, "commit.author.name") or "ghost"
-    return Commit(sha=sha(data, "sha"), message=lines[0] if lines else "", author=author)
+    return Commit(sha=sha(data, "sha"), message=lines[0][:LONGEST_LINE] if lines else "", author=author)
 
 
 def _files(data: list[Any]) -> Iterator[ChangedFile]:
