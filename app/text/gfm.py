@@ -87,6 +87,9 @@ _TAG = re.compile(
 _ATTRIBUTE = re.compile(rf"""([^\s"'<>/=]+)({_VALUE})?""")
 
 
+_NONE: dict[str, str] = {}
+
+
 class Token(NamedTuple):
     """A piece of safe HTML: "open" or "close" with a tag's name, or "text" as a reader sees it."""
 
@@ -99,7 +102,7 @@ class Token(NamedTuple):
 Tokens = tuple[Token, ...]
 
 
-@lru_cache(maxsize=32)  # a page asks for the same text again and again, and anybody may ask for a page
+@lru_cache(maxsize=4)  # for whoever wants the same text in another way at once; 6,000 tokens take a megabyte
 def parse(source: str) -> tuple[Tokens, bool]:
     """Return a Markdown text as balanced tokens, and whether its end was left out."""
     start = cut(source, LIMIT)
@@ -138,7 +141,7 @@ def _tokens(markup: str) -> Iterator[Token]:
     low = markup.lower()
     while found := _TAG.search(markup, place):
         if found.start() > place:
-            yield Token("text", "", {}, _words(markup[place : found.start()]))
+            yield Token("text", "", _NONE, _words(markup[place : found.start()]))
         place = found.end()
         name = (found[2] or "").lower()
         if name in _HIDDEN and not found[1] and name not in unclosed:
@@ -151,13 +154,13 @@ def _tokens(markup: str) -> Iterator[Token]:
             name = _SAME.get(name, name)
             yield Token("close" if found[1] else "open", name, _attributes(name, found[3]), "")
     if place < len(markup):
-        yield Token("text", "", {}, _words(markup[place:]))
+        yield Token("text", "", _NONE, _words(markup[place:]))
 
 
 def _attributes(name: str, written: str) -> dict[str, str]:
     known = _ATTRIBUTES.get(name)
     if not known or not written:
-        return {}
+        return _NONE
     values: dict[str, str] = {}
     for attribute, value in _ATTRIBUTE.findall(written):
         if attribute.lower() in known:

@@ -56,7 +56,7 @@ class Rendered:
     text: str
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=32)  # a page asks for the same text again and again, and anybody may ask for a page
 def rendered(source: str, limit: int = LIMIT) -> Rendered:
     """Return a Markdown text as GitHub shows it, at most so many characters of it; headings from h3 down."""
     tokens, is_cut = parse(source)
