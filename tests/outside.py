@@ -287,8 +287,9 @@ class Outside:
         return number
 
     def ask_about(self, how_many: int) -> dict[int, str]:
-        """Let Lily be asked about several changes; return the link to approve each by its number."""
-        return {self.asked(f"change{number}"): self.link() for number in range(how_many)}
+        """Let Lily be asked about several people's changes; return the link to approve each by its number."""
+        numbers = range(how_many)
+        return {self.asked(f"change{number}", author=f"dev{number}"): self.link() for number in numbers}
 
     def approve_all(self, links: dict[int, str]) -> list[int]:
         """Approve these at one instant; return their numbers."""

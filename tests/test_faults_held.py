@@ -91,7 +91,7 @@ def test_a_merge_that_is_put_off_for_ever_is_tried_ever_later_and_told(outside: 
     outside.approved("cards")
     outside.github.calls.clear()
     outside.settle()
-    outside.pass_(minutes=20, step=10)
+    outside.pass_(minutes=20, step=20)
     assert 3 <= fault.met <= 15
     assert len(outside.calls()) <= 100
     assert len(outside.told("Change cards", 1)) == 1

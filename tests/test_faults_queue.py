@@ -100,7 +100,7 @@ def test_mail_that_is_stuck_delays_no_merge(outside: Outside) -> None:
     link, fault = outside.link(), outside.world.inbox.silence()
     try:
         for other in range(4):
-            outside.open(f"change{other}")
+            outside.open(f"change{other}", author=f"dev{other}")
         with outside.at_work():
             given(outside.comes(lambda: fault.met >= 1), "no mail got stuck")
             outside.comes(lambda: fault.met >= 2, seconds=1)
@@ -123,7 +123,7 @@ def test_comparisons_that_hang_delay_no_merge(outside: Outside) -> None:
     fault = outside.github.silence("GET", f"/compare/.*({'|'.join(heads)})")
     try:
         for other in range(6):
-            outside.open(f"change{other}")
+            outside.open(f"change{other}", author=f"dev{other}")
         with outside.at_work():
             given(outside.comes(lambda: fault.met >= 2), "no comparison hangs")
             outside.choose(path=link)
