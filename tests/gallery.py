@@ -154,10 +154,10 @@ class Gallery:
             "history, bad day": "/history?from=yesterday",
         }
         self.mails |= {
-            "mail-outcome": self._mail("Not merged yet"),
-            "mail-bypass": self._mail("Merged without your yes"),
+            "mail-outcome": self._mail("Approved, not in yet"),
+            "mail-bypass": self._mail("Not approved by QA"),
             "mail-release": self._mail("Release into"),
-            "mail-sign-in": self._mail("Your button"),
+            "mail-sign-in": self._mail("Your sign-in link"),
         }
 
     def _cautions(self) -> str:

@@ -95,7 +95,7 @@ def test_while_she_is_away_the_next_one_is_asked(world: World, lily: Person) -> 
     assert lily.goes("2026-11-30") == 303
     asked(world)
     assert [mail.to for mail in world.inbox.mails] == [MAX]
-    assert said(world).startswith("pending: Waiting for Max since")
+    assert said(world).startswith("pending: Waiting for Max’s approval")
     world.decide()
     world.settle()
     assert world.row().state is State.MERGED
@@ -109,10 +109,10 @@ def test_what_waits_for_her_goes_to_the_next_one_with_links_of_his_own(world: Wo
     assert world.row().state is State.WAITING, "the page itself hands nothing over"
     world.settle()
     (mail,) = to(world, MAX)
-    assert "Lily was asked about it and is away, so it comes to you." in mail.text
+    assert "Lily is away, so this comes to you." in mail.text
     assert hers not in mail.text
     assert (holder(world), world.row().round, what(world)[-1]) == ("Max", 1, "handed_over")
-    assert said(world).startswith("pending: Waiting for Max since 24 Nov 2026, 12:00 UTC")
+    assert said(world).startswith("pending: Waiting for Max’s approval (asked 24 Nov, 12:00 UTC)")
     world.decide()
     world.settle()
     assert world.row().state is State.MERGED

@@ -60,7 +60,7 @@ def test_a_question_that_becomes_a_draft_takes_no_answer(world: World) -> None:
     world.github.convert_to_draft(number)
     world.settle()
     assert world.row().state is State.DRAFT
-    assert said(world) == "pending: Draft: QA is asked when it is marked ready for review."
+    assert said(world) == "pending: Draft: QA is asked once it’s marked ready for review."
     assert world.decide().status_code == 409
     assert "Not ready for you yet" in world.see()
     assert world.row().decision is None
@@ -179,7 +179,7 @@ def test_closed_after_the_yes_is_not_merged_and_the_success_is_taken_back(world:
     world.github.close(number)
     world.settle()
     assert (world.row().state, world.row().decision) == (State.CLOSED, None)
-    assert said(world) == "pending: Closed."
+    assert said(world) == "pending: Closed. Reopen it to ask QA."
     world.pass_(hours=1)
     assert world.merges() == 0
 
@@ -323,7 +323,7 @@ def test_a_letter_that_never_went_out_is_not_what_she_last_looked_at(world: Worl
     for _ in range(6):
         world.pass_(minutes=10)
     (mail,) = world.inbox.mails
-    assert "since you last looked" not in mail.text
+    assert "changed this" not in mail.text
     world.inbox.fail(503, "ServiceUnavailable", "down", times=2)
     world.commit("gift-cards", "Third commit", three_py="3\n")
     world.settle()
@@ -492,9 +492,9 @@ def test_every_reviewer_hears_of_a_merge_around_the_gate(make_world: MakeWorld) 
     number = asked(world)
     world.github.merge_as("kim", number)
     world.settle()
-    told = [mail.to for mail in world.inbox.mails if mail.preview.startswith("Merged without your yes")]
+    told = [mail.to for mail in world.inbox.mails if mail.preview.startswith("Not approved by QA")]
     assert sorted(told) == ["Lily <lily@example.com>", "Max <max@example.com>"]
-    assert said(world) == "pending: Merged without a yes from QA."
+    assert said(world) == "pending: Merged without QA’s approval."
     assert what(world)[-1] == "bypassed"
 
 

@@ -64,14 +64,14 @@ def test_the_story_is_as_it_should_be(tmp_path: Path) -> None:
     told = re.sub(r"#(?!1\b)\d+", "#n", out)
     for line in (
         "✓ sam opened pull request #1: “Add gift cards”",
-        "✓ Lily got a mail: “Add gift cards (shop #1)”",
+        "✓ Lily got a mail: “Add gift cards (#1)”",
         "✓ Lily pressed Approve, and her page says “Merged into development”",
         "Merge pull request #1 from acme/gift-cards",
         "✓ GitHub shows the status success: “Approved by Lily.”",
         "✓ All that took ",
-        "✓ Lily got a new mail: “Free delivery from 50 (shop #n)”",
+        "✓ Lily got a new mail: “Free delivery from 50 (#n)”",
         "the page left open cannot approve any more",
-        f"✓ GitHub shows a review, changes requested: “Lily asks for changes: {steps.REASON}”",
+        f"✓ GitHub shows a review, changes requested: “Lily requested changes: {steps.REASON}",
         "✓ #n is still open, and nothing of it is in git log development",
         "✓ Lily pressed Approve, and her page says “Approved, but not merged yet”",
         "“Approved by Lily. It clashes with another change: the developer must resolve the conflict.”",
@@ -79,8 +79,8 @@ def test_the_story_is_as_it_should_be(tmp_path: Path) -> None:
         "✓ The automatic tests of #n are red",
         "✓ Lily's page says “Merged into development”, and she did nothing more",
         "Merge pull request #n from acme/opening-hours",
-        "✓ Lily got a mail: “Release into master (shop #n)”",
-        "✓ It says first what came without a yes: “Note what was tried”, pushed directly",
+        "✓ Lily got a mail: “Release into master (#n)”",
+        "✓ It says first what QA didn’t approve: “Note what was tried”, pushed directly",
         "✓ git log master: ",
     ):
         assert line in told

@@ -510,7 +510,7 @@ def test_a_taken_back_yes_is_taken_back_at_github_too(world: World) -> None:
     world.settle()
     assert world.row().state is State.WAITING
     (comment,) = comments(world)
-    assert "took the answer back" in comment
+    assert "Lily withdrew the approval." in comment
     world.decide()
     world.settle()
     assert [review.state for review in world.github.pull(number).reviews] == ["APPROVED", "APPROVED"]
@@ -756,7 +756,7 @@ def test_the_comment_about_a_red_check_follows_it_to_the_merge(world: World) -> 
     world.settle()
     assert world.row().state is State.MERGED
     (comment,) = comments(world)
-    assert comment.startswith("**Merged.**")
+    assert comment.startswith("**Merged:**")
 
 
 @pytest.mark.parametrize("end", ["push", "close", "take back"])
@@ -770,7 +770,9 @@ def test_the_comment_about_a_red_check_says_that_the_yes_is_gone(world: World, e
         case _:
             world.decide("take_back")
     world.settle()
-    assert comments(world)[0].startswith("**The approval does not stand any more,**")
+    (comment,) = comments(world)  # one event, one comment
+    withdrawn = "**Lily withdrew the approval.** This won’t merge until QA approves again."
+    assert comment.startswith(withdrawn if end == "take back" else "**Not approved any more,**")
     before = len(world.github.calls)
     world.pass_(hours=1)
     assert [call.path for call in world.github.calls[before:] if "comments" in call.path] == []
@@ -1052,9 +1054,7 @@ def test_a_merge_around_the_gate_is_mailed_once(world: World) -> None:
     assert "kim" in world.inbox.mails[-1].text
     world.look()
     world.pass_(hours=2)
-    assert (
-        len([mail for mail in world.inbox.mails if mail.preview.startswith("Merged without your yes")]) == 1
-    )
+    assert len([mail for mail in world.inbox.mails if mail.preview.startswith("Not approved by QA")]) == 1
 
 
 def test_a_retarget_in_the_last_instant_is_seen(world: World) -> None:
@@ -1070,7 +1070,7 @@ def test_a_retarget_in_the_last_instant_is_seen(world: World) -> None:
     world.github.on_call = retarget
     world.settle()
     assert (world.row().state, world.row().bypassed) == (State.MERGED, True)
-    assert world.inbox.mails[-1].preview.startswith("Merged without your yes")
+    assert world.inbox.mails[-1].preview.startswith("Not approved by QA")
 
 
 def test_a_merge_into_a_branch_that_is_not_gated_alarms_nobody(world: World) -> None:

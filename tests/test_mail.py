@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from email.header import decode_header, make_header
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +17,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from app.mail import (
+    About,
     DigestItem,
+    Line,
     Mail,
     Mailer,
     MailLater,
@@ -29,7 +32,7 @@ from app.mail import (
     compose_sign_in,
     held,
 )
-from app.review import Change, ChangedFile, Choice, Commit, Reviewer, Snapshot, State
+from app.review import Change, ChangedFile, Choice, Commit, Release, Reviewer, Snapshot, State, Unseen
 from demo.inbox import PretendInbox
 from tests.builders import BASE, HEAD, LILY, NOON, OLD_HEAD, row, snapshot
 
@@ -49,6 +52,7 @@ def ask(asked: Snapshot | None = None, **fields: Any) -> Mail:
         "reviewer": LILY,
         "snapshot": asked or snapshot(**facts),
         "round": 1,
+        "place": "#12",
         "asked_at": NOON,
         "approve_url": APPROVE,
         "reject_url": REJECT,
@@ -68,15 +72,12 @@ def item(number: int = 12, **fields: Any) -> DigestItem:
         "title": f"Add gift card {number}",
         "author": "sam",
         "author_is_bot": False,
-        "repository": "acme/shop",
-        "number": number,
-        "url": f"https://github.com/acme/shop/pull/{number}",
+        "place": f"#{number}",
         "asked_at": NOON + timedelta(minutes=number),
         "additions": 10,
         "deletions": 2,
         "changed_files": 1,
-        "approve_url": f"{APPROVE}-{number}",
-        "reject_url": f"{REJECT}-{number}",
+        "url": f"{APPROVE}-{number}",
     }
     return DigestItem(**{**known, **fields})
 
@@ -86,12 +87,13 @@ def digest(*items: DigestItem) -> Mail:
 
 
 def bypass(merged_by: str = "kim", **fields: Any) -> Mail:
-    return compose_bypass(LILY, row(State.MERGED, **fields), merged_by, PENDING)
+    about = About(row(State.MERGED, **fields), "#12", f"{PENDING}reviews/1", PENDING)
+    return compose_bypass(LILY, about, merged_by)
 
 
 def words(html: str) -> str:
     """The words of an HTML part that a reader sees, as one line."""
-    body = re.sub(r"<(style|title)>.*?</\1>|<[^>]*>", " ", html, flags=re.DOTALL)
+    body = re.sub(r"<(style|title)>.*?</\1>|<!--.*?-->|<[^>]*>", " ", html, flags=re.DOTALL)
     return " ".join(body.replace("&amp;", "&").replace("&#39;", "'").split())
 
 
@@ -102,64 +104,72 @@ def with_files(*files: ChangedFile, **facts: Any) -> Snapshot:
 # --- The question -------------------------------------------------------------------------------------------
 
 
-def test_question_says_who_asks_what_and_where_in_both_parts() -> None:
+def test_question_says_who_asks_and_what_in_both_parts() -> None:
     mail = ask()
     for part in (words(mail.html), " ".join(mail.text.split())):
         assert "Add gift cards" in part
-        assert "Hello Lily, sam asks you to check this change before it goes into development." in part
+        assert "Hi Lily, sam needs your approval before this goes in." in part
         assert "Customers asked for them." in part
-        assert "gift-cards into development" in part
         assert "Small: 12 lines in 1 file" in part
-        assert "shop/cards.py (new)" in part
     assert mail.to == "Lily <lily@example.com>"
-    assert mail.subject == "Add gift cards (shop #12)"
+    assert mail.subject == "Add gift cards (#12)"
 
 
-def test_every_button_has_its_address_in_plain_words_too() -> None:
+def test_a_mail_ends_with_one_plain_address_and_its_text_part_has_them_all() -> None:
     mail = ask()
+    seen = words(mail.html)
+    assert f"copy this address into your browser: {APPROVE}" in seen
+    assert re.findall(r"https://\S+", seen) == [APPROVE]
     for url in (APPROVE, REJECT, PENDING, TRY, CODE):
         assert f'href="{url.replace("&", "&amp;")}"' in mail.html
-        assert url in words(mail.html)
         assert url in mail.text.splitlines()
+
+
+def test_who_has_no_account_is_sent_to_no_code_of_a_private_repository() -> None:
+    mail = ask(private=True, is_again=True, compare_url=COMPARE)
+    for part in (mail.html, mail.text):
+        assert "github.com" not in part
+        assert "See the code" not in part
+
+
+def test_every_mail_says_that_replies_are_not_read() -> None:
+    for mail in (ask(), digest(item()), bypass(), compose_sign_in(LILY, APPROVE)):
+        for part in (words(mail.html), mail.text):
+            assert "Replies to this email aren’t read. Please don’t forward this email:" in part
 
 
 def test_buttons_carry_a_word_and_a_shape_and_three_colours_of_their_own() -> None:
     html = ask().html
-    assert "✓ Approve" in html
-    assert "✕ Reject" in html
-    for look in re.findall(r'<td class="(?:approve|reject|plain)".*?</td>', html, flags=re.DOTALL):
+    assert "✓&nbsp;Approve" in html
+    assert "✕&nbsp;Reject" in html
+    for look in re.findall(r'<td class="b-(?:approve|reject|plain)".*?</td>', html, flags=re.DOTALL):
         assert 'bgcolor="#' in look
         assert "border:2px solid #" in look
         assert re.search(r";color:#\w{6};background-color:#\w{6};", look)
 
 
 def test_first_what_she_must_know_then_try_then_the_buttons_then_the_rest() -> None:
-    for part in (words(ask().html), ask().text):
-        places = [
-            part.index(words)
-            for words in (
-                "Add gift cards",
-                "Customers asked",
-                "Try it",
-                "Approve",
-                "You will be asked",
-                "See the code",
-            )
-        ]
+    body = "Customers asked for them.\n\n## How to test\nOpen the cart"
+    for part in (words(ask(body=body).html), ask(body=body).text):
+        order = (
+            "sam needs your approval",
+            "Open the cart",
+            "Try it",
+            "Approve",
+            "Nothing happens until you confirm",
+            "Customers asked",
+            "Size",
+            "See everything",
+        )
+        places = [part.index(words) for words in order]
         assert places == sorted(places)
 
 
-def test_long_description_comes_after_the_buttons() -> None:
-    mail = ask(body="A long story. " * 100)
-    for part in (words(mail.html), mail.text):
-        assert part.index("Approve") < part.index("A long story.") < part.index("gift-cards into")
-
-
-def test_without_a_preview_it_says_which_branch_to_take() -> None:
+def test_without_a_preview_it_says_where_to_try_it() -> None:
     mail = ask(try_url=None)
     for part in (words(mail.html), mail.text):
-        assert "Take the branch gift-cards where you usually test. If you are not sure how, ask sam." in part
-        assert "Try it" not in part
+        assert "Try it where you usually do (branch gift-cards), or ask sam how." in part
+        assert "Opens" not in part
 
 
 def test_a_description_that_is_empty_leaves_no_heading() -> None:
@@ -168,10 +178,11 @@ def test_a_description_that_is_empty_leaves_no_heading() -> None:
 
 
 def test_later_question_says_that_the_code_changed_and_what_she_wrote() -> None:
-    mail = ask(is_again=True, previous_note="The total is wrong.\nPlease look again.")
+    note = "The total is wrong.\nPlease look again."
+    mail = ask(is_again=True, previous_note=note, previous_at=NOON - timedelta(days=1))
     for part in (words(mail.html), mail.text):
-        assert "The code changed since you last looked. Here is the new version." in part
-        assert "Last time you wrote:" in part
+        assert "Hi Lily, sam changed this after your message. Please look again." in part
+        assert "You wrote on Mon 23 Nov at 13:00:" in part
     assert "> The total is wrong.\n> Please look again.\n" in mail.text
     assert "The total is wrong.<br>Please look again." in mail.html
 
@@ -180,14 +191,13 @@ def test_later_question_names_what_is_new_and_leads_to_only_that() -> None:
     mail = ask(
         is_again=True, new_commits=commits("Round the total\n\nAt last.", "Say < & >"), compare_url=COMPARE
     )
-    assert "New since you last looked • Round the total • Say &lt; & &gt; See only what is new" in words(
+    assert "New since then &bull; Round the total &bull; Say &lt; & &gt; See only what’s new" in words(
         mail.html
     )
-    assert "New since you last looked:\n- Round the total\n- Say < & >\n\n" in mail.text
+    assert "New since then:\n- Round the total\n- Say < & >\n\n" in mail.text
     assert "At last." not in mail.html + mail.text
     assert f'href="{COMPARE}"' in mail.html
-    assert COMPARE in words(mail.html)
-    assert f"See only what is new:\n{COMPARE}\n" in mail.text
+    assert f"See only what’s new:\n{COMPARE}\n" in mail.text
 
 
 def test_commits_beyond_ten_are_counted() -> None:
@@ -202,16 +212,16 @@ def test_commits_beyond_ten_are_counted() -> None:
 
 def test_commit_that_was_taken_away_still_leads_to_what_is_new() -> None:
     mail = ask(is_again=True, compare_url=COMPARE)
-    assert "See only what is new" in words(mail.html)
-    assert "See only what is new" in mail.text
-    assert "•" not in mail.html
+    assert "See only what’s new" in words(mail.html)
+    assert "See only what’s new" in mail.text
+    assert "&bull;" not in mail.html
 
 
 def test_commit_without_words_gets_some() -> None:
     assert "- A change without words\n" in ask(is_again=True, new_commits=commits("\u200b\n")).text
 
 
-def test_her_reason_comes_before_what_is_new_and_that_before_the_buttons() -> None:
+def test_what_is_new_and_her_reason_come_before_the_buttons() -> None:
     mail = ask(
         is_again=True,
         previous_note="The total is wrong.",
@@ -220,10 +230,10 @@ def test_her_reason_comes_before_what_is_new_and_that_before_the_buttons() -> No
     )
     for part in (words(mail.html), mail.text):
         told = (
-            "The code changed",
-            "The total is wrong.",
+            "sam changed this",
             "Round the total",
-            "See only what is new",
+            "See only what’s new",
+            "The total is wrong.",
             "Approve",
         )
         places = [part.index(phrase) for phrase in told]
@@ -232,59 +242,39 @@ def test_her_reason_comes_before_what_is_new_and_that_before_the_buttons() -> No
 
 def test_first_question_speaks_of_no_change_and_no_new_link() -> None:
     mail = ask(new_commits=commits("Round the total"), compare_url=COMPARE)
-    for phrase in ("changed since", "new link", "Last time", "New since", "Round the total", COMPARE):
+    for phrase in ("changed this", "new link", "You wrote", "New since", "Round the total", COMPARE):
         assert phrase not in mail.html + mail.text
 
 
 def test_fresh_link_says_that_it_was_asked_for() -> None:
     mail = ask(is_fresh=True)
-    assert "Here is the new link that you asked for." in words(mail.html)
-    assert "Here is the new link that you asked for." in mail.text
+    for part in (words(mail.html), mail.text):
+        assert "Hi Lily, here’s the new link you asked for. sam needs your approval" in part
 
 
 def test_waiting_time_is_a_date_since_a_letter_is_read_later() -> None:
     mail = ask()
-    assert "Waiting since:     Tue 24 Nov at 13:00" in mail.text
-    assert "Waiting since Tue 24 Nov at 13:00" in words(mail.html)
+    assert "Asked:  Tue 24 Nov at 13:00" in mail.text
+    assert "Asked Tue 24 Nov at 13:00" in words(mail.html)
 
 
 def test_program_is_called_a_program() -> None:
     mail = ask(author="dependabot[bot]", author_is_bot=True, try_url=None)
     for part in (words(mail.html), mail.text):
-        assert "a program, dependabot, made this change." in part
-        assert "ask a developer." in part
+        assert "this is an automatic change by dependabot. It needs your approval before it goes in." in part
+        assert "or ask a developer how." in part
 
 
-def test_branch_with_unusual_letters_is_named_so() -> None:
+def test_a_branch_name_that_may_imitate_another_is_a_caution() -> None:
     mail = ask(head="gift-cаrds")  # its third vowel is Cyrillic
-    assert "has unusual letters" in mail.html
-    assert "has unusual letters" in mail.text
-    assert "unusual" not in ask().text + ask().html
-
-
-def test_fork_is_named() -> None:
-    assert "gift-cards into development, from mallory/shop" in ask(head_repository="mallory/shop").text
-
-
-def test_renamed_file_says_from_what() -> None:
-    mail = ask(with_files(ChangedFile("b.py", "renamed", 1, 1, "a.py"), ChangedFile("c.py", "removed", 0, 9)))
     for part in (words(mail.html), mail.text):
-        assert "b.py (renamed from a.py)" in part
-        assert "c.py (removed)" in part
+        assert "the branch name “gift-cаrds” may imitate another one" in part
+    assert "imitate" not in ask().text + ask().html
 
 
-def test_files_beyond_thirty_are_counted() -> None:
-    files = [ChangedFile(f"file{number}.py", "modified", 1, 0) for number in range(300)]
-    mail = ask(with_files(*files, changed_files=1244))
-    for part in (words(mail.html), mail.text):
-        assert "file29.py" in part
-        assert "file30.py" not in part
-        assert "and 1214 more" in part
-
-
-def test_what_a_list_of_mails_shows_comes_first_in_the_html() -> None:
-    assert words(ask().html).startswith("sam asks you to check it before it goes into development.")
-    assert words(ask(is_again=True).html).startswith("The code changed since you last looked.")
+def test_what_goes_straight_into_the_release_branch_says_so() -> None:
+    mail = ask(base="master", skips_to="master")
+    assert "sam needs your approval before this goes straight into master, without a release." in mail.text
 
 
 def test_mails_load_nothing_and_run_nothing() -> None:
@@ -308,6 +298,7 @@ def test_letters_of_one_pull_request_share_thread_and_subject() -> None:
     assert (first.thread, first.subject) == (again.thread, again.subject) == ("acme-shop-12", first.subject)
     assert ask(number=13).thread != first.thread
     assert compose_sign_in(LILY, APPROVE).thread is None
+    assert {mail.subject for mail in (ask(is_fresh=True), ask(instead_of="Max"), bypass())} == {first.subject}
 
 
 @pytest.mark.parametrize(
@@ -315,27 +306,27 @@ def test_letters_of_one_pull_request_share_thread_and_subject() -> None:
 )
 def test_line_end_in_a_title_makes_no_header(title: str) -> None:
     mail = ask(title=title)
-    assert mail.subject == "Fix Bcc: eve@example.com (shop #12)"
+    assert mail.subject == "Fix Bcc: eve@example.com (#12)"
 
 
 def test_long_title_is_cut_in_the_subject_but_not_in_the_letter() -> None:
     title = "Move every price of the storefront into the new table and remove the old one for good"
     mail = ask(title=title)
-    assert mail.subject.endswith("… (shop #12)")
+    assert mail.subject.endswith("… (#12)")
     assert len(mail.subject) < 100
     assert title in mail.text
     assert title in words(mail.html)
 
 
 def test_title_of_nothing_visible_gets_words() -> None:
-    assert ask(title="\u200b\u202e").subject == "A change without a title (shop #12)"
+    assert ask(title="\u200b\u202e").subject == "A change without a title (#12)"
 
 
 def test_name_of_other_letters_is_an_encoded_word_in_the_address() -> None:
     mail = ask(reviewer=Reviewer("Zoë Müller", "zoe@example.com"))
     assert mail.to.isascii()
     assert str(make_header(decode_header(mail.to))) == "Zoë Müller <zoe@example.com>"
-    assert "Hello Zoë Müller," in mail.text
+    assert "Hi Zoë Müller, " in mail.text
 
 
 # --- Hostile pull requests ----------------------------------------------------------------------------------
@@ -344,10 +335,10 @@ HOSTILE = '<script>alert(1)</script><a href="https://evil.example">Approve</a>\u
 
 
 @pytest.mark.parametrize(
-    "field", ["title", "body", "author", "head", "base", "head_repository", "repository"]
+    "field", ["title", "body", "author", "head", "base", "place", "skips_to", "same_code_but"]
 )
 def test_hostile_words_stay_words(field: str) -> None:
-    mail = ask(**{field: HOSTILE})
+    mail = ask(**{"try_url": None, field: HOSTILE})
     assert "<script" not in mail.html
     assert "{{ 7*7 }}" in mail.html
     # A description may hold links, as at GitHub; each says where it leads.
@@ -367,12 +358,12 @@ def test_hostile_commit_messages_stay_words() -> None:
     assert "- a Approve:\n" in mail.text
 
 
-@pytest.mark.parametrize("field", ["title", "author", "repository", "url"])
+@pytest.mark.parametrize("field", ["title", "author", "place", "url", "answered_by", "try_url"])
 def test_hostile_words_in_a_list_stay_words(field: str) -> None:
     assert_harmless(digest(item(**{field: HOSTILE})))
 
 
-@pytest.mark.parametrize("field", ["title", "author", "repository", "base", "merged_by"])
+@pytest.mark.parametrize("field", ["title", "author", "base", "merged_by"])
 def test_hostile_words_in_the_news_of_a_merge_stay_words(field: str) -> None:
     mail = bypass(**{field: HOSTILE})
     assert_harmless(mail)
@@ -386,17 +377,6 @@ def assert_harmless(mail: Mail) -> None:
     for part in (mail.html, mail.text, mail.subject):
         assert not set(part) & set("\u202e\u200b\x00")
     assert not set(mail.subject) & set("\r\n")
-
-
-def test_hostile_file_names_stay_words() -> None:
-    mail = ask(
-        with_files(
-            ChangedFile(HOSTILE, "renamed", 1, 1, HOSTILE + "2"), ChangedFile("a\nApprove:\nb", "added", 1, 1)
-        )
-    )
-    assert "<script" not in mail.html
-    assert "- a Approve: b (new)" in mail.text
-    assert "\u202e" not in mail.html + mail.text
 
 
 def test_text_part_shows_less_than_as_it_is() -> None:
@@ -448,16 +428,43 @@ def test_letter_stays_small_whatever_the_change_holds(unit: str) -> None:
 # --- The list -----------------------------------------------------------------------------------------------
 
 
-def test_list_names_each_with_who_where_since_when_and_its_own_links() -> None:
-    mail = digest(item(12), item(13, title="Sort when a < b", author="ann"))
+def test_list_names_each_with_who_how_large_and_its_own_ways() -> None:
+    mail = digest(item(12), item(13, title="Sort when a < b", author="ann", try_url=TRY))
     for part in (words(mail.html).replace("&lt;", "<"), mail.text):
         assert "Add gift card 12" in part
         assert "Sort when a < b" in part
-        assert "acme/shop #13, by ann. Small: 12 lines in 1 file. Waiting since Tue 24 Nov at 13:13." in part
-    for url in (f"{APPROVE}-12", f"{REJECT}-12", f"{APPROVE}-13", f"{REJECT}-13", PENDING):
-        assert mail.html.count(f'href="{url}"') >= 1
+        assert "ann · small, 1 file" in part
+    for url in (f"{APPROVE}-12", f"{APPROVE}-13", PENDING, TRY):
+        assert mail.html.count(f'href="{url.replace("&", "&amp;")}"') >= 1
         assert url in mail.text.splitlines()
+    assert mail.html.count(">Open<") == 2
+    assert "See the code" not in mail.html + mail.text
     assert (mail.to, mail.thread) == ("Lily <lily@example.com>", None)
+
+
+def test_list_says_what_is_new_a_new_version_answered_a_release_and_late() -> None:
+    held = Release((), (Unseen(HEAD, "Push it", "kim", None),), 0)
+    mail = digest(
+        item(1, title="Late", asked_at=NOON - timedelta(days=3), is_again=True),
+        item(2, title="Asked", answered_by="sam"),
+        item(3, title="Out", release=held),
+        item(4, title="Fresh"),
+    )
+    for kind, title in (
+        ("Waiting 4 days · New version", "Late"),
+        ("sam answered", "Asked"),
+        ("Release · 1 not approved by QA", "Out"),
+        ("New · sam", "Fresh"),
+    ):
+        assert f"{title}\n{kind}" in mail.text
+    assert words(mail.html).startswith(
+        "1 new, 1 new version, 1 answer, 1 release. The longest has been waiting 4 days."
+    )
+
+
+def test_list_names_the_repository_where_the_place_does() -> None:
+    assert "acme/shop #12 · sam" in digest(item(place="acme/shop #12")).text
+    assert "#12" not in digest(item()).text
 
 
 def test_list_begins_with_the_longest_waiting_whatever_order_it_is_given() -> None:
@@ -468,41 +475,34 @@ def test_list_begins_with_the_longest_waiting_whatever_order_it_is_given() -> No
 
 
 def test_subject_of_the_list_counts() -> None:
-    assert digest(item()).subject == "1 change waits for you"
-    assert digest(item(1), item(2), item(3)).subject == "3 changes wait for you"
-    assert digest(*map(item, range(62))).subject == "62 changes wait for you"
+    assert digest(item()).subject == "1 change is waiting for you"
+    assert digest(item(1), item(2), item(3)).subject == "3 changes are waiting for you"
+    assert digest(*map(item, range(62))).subject == "62 changes are waiting for you"
 
 
-def test_list_of_one_speaks_of_one() -> None:
-    mail = digest(item())
-    for part in (words(mail.html), mail.text):
-        assert "this is waiting for your answer." in part
-        assert "one by one" not in part
+def test_list_says_that_nothing_happens_without_confirming() -> None:
+    one, two = digest(item()), digest(item(1), item(2))
+    assert "Hi Lily, nothing happens until you confirm on the page that opens." in words(one.html)
+    assert "Hi Lily, the longest waiting comes first. Nothing happens until you confirm" in words(two.html)
 
 
-def test_list_says_that_nothing_happens_without_one_more_question() -> None:
-    mail = digest(item())
-    for part in (words(mail.html), mail.text):
-        assert "you will be asked once more before anything happens" in part
-
-
-def test_list_ends_at_fifty_and_counts_the_rest() -> None:
+def test_list_ends_at_thirty_and_counts_the_rest() -> None:
     mail = digest(*map(item, range(62)))
     for part in (words(mail.html), mail.text):
-        assert "Add gift card 49" in part
-        assert "Add gift card 50" not in part
-        assert "And 12 more on the page." in part
+        assert "Add gift card 29" in part
+        assert "Add gift card 30" not in part
+        assert "And 32 more on the page." in part
 
 
-def test_list_of_fifty_leaves_nothing_to_the_page() -> None:
-    mail = digest(*map(item, range(50)))
+def test_list_of_thirty_leaves_nothing_to_the_page() -> None:
+    mail = digest(*map(item, range(30)))
     for part in (words(mail.html), mail.text):
-        assert "Add gift card 49" in part
+        assert "Add gift card 29" in part
         assert "on the page." not in part
 
 
 def test_program_in_a_list_is_called_a_program() -> None:
-    assert "by a program, dependabot." in digest(item(author="dependabot[bot]", author_is_bot=True)).text
+    assert "dependabot (automatic) · small" in digest(item(author="dependabot[bot]", author_is_bot=True)).text
 
 
 def test_listed_change_without_a_title_gets_words() -> None:
@@ -511,10 +511,10 @@ def test_listed_change_without_a_title_gets_words() -> None:
 
 @pytest.mark.parametrize("unit", ["w", '"', "&", "錆", "🐘"])
 def test_list_stays_small_whatever_the_titles(unit: str) -> None:
-    long: dict[str, Any] = {"title": unit * 256, "author": unit * 100, "repository": unit * 140}
-    links = {"approve_url": APPROVE + "a" * 200, "reject_url": REJECT + "a" * 200}
-    mail = digest(*(item(number, **long, **links) for number in range(300)))
-    shown = mail.html.count(f'href="{links["approve_url"]}"')
+    long: dict[str, Any] = {"title": unit * 256, "author": unit * 100, "place": unit * 140}
+    links = {"url": APPROVE + "a" * 200, "try_url": TRY + "a" * 200}
+    mail = digest(*(item(number, answered_by=unit * 99, **long, **links) for number in range(300)))
+    shown = mail.html.count(f'href="{links["url"]}"')
     assert len(mail.html.encode()) < 90_000
     assert len(mail.text.encode()) < 90_000
     assert shown >= 20
@@ -522,38 +522,36 @@ def test_list_stays_small_whatever_the_titles(unit: str) -> None:
     assert f"And {300 - shown} more on the page." in mail.text
 
 
-def test_fifty_with_usual_titles_are_all_listed() -> None:
-    links = {"approve_url": APPROVE + "a" * 100, "reject_url": REJECT + "a" * 100}
+def test_thirty_with_usual_titles_are_all_listed() -> None:
+    links = {"url": APPROVE + "a" * 100, "try_url": TRY}
     title = "Move every price of the storefront into the new table"
-    mail = digest(*(item(number, title=title, **links) for number in range(50)))
-    assert mail.html.count("✓ Approve") == 50
+    mail = digest(*(item(number, title=title, **links) for number in range(30)))
+    assert mail.html.count(">Open<") == 30
 
 
 # --- Merged past the gate -----------------------------------------------------------------------------------
 
 
-def test_merge_past_the_gate_says_who_what_where_and_that_she_need_not_decide() -> None:
+def test_merge_past_the_gate_says_who_what_where_and_that_nothing_is_left_to_decide() -> None:
     mail = bypass()
     for part in (words(mail.html), mail.text):
         assert "Add gift cards" in part
-        assert (
-            "this change is in development now, without your yes: kim merged it on GitHub, past this gate."
-            in part
-        )
-        assert "You need not decide about it any more. If it should not be there, talk to sam." in part
-        assert "See the code" in part
-        assert CODE in part
-        assert PENDING in part
+        assert "Hi Lily, kim merged this on GitHub without asking you. It’s in development now." in part
+        assert "There’s nothing left to decide. If it shouldn’t be in, talk to sam." in part
+        assert "See what happened" in part
+        assert "Not approved by QA" in words(mail.html)
+    assert CODE not in mail.html + mail.text
+    assert f"{PENDING}reviews/1" in mail.text.splitlines()
 
 
 def test_merge_past_the_gate_stays_in_the_thread_of_its_questions() -> None:
     assert bypass().thread == ask().thread
-    assert bypass().subject == ask().subject == "Add gift cards (shop #12)"
+    assert bypass().subject == ask().subject == "Add gift cards (#12)"
     assert len(bypass(title="w " * 200).subject) < 120
 
 
 def test_merge_past_the_gate_by_nobody_known_says_somebody() -> None:
-    assert "Somebody merged it on GitHub" in bypass("").text
+    assert "Somebody merged this on GitHub" in bypass("").text
 
 
 @pytest.mark.parametrize("author", ["dependabot[bot]", ""])
@@ -564,7 +562,7 @@ def test_nobody_is_sent_to_talk_to_a_program(author: str) -> None:
 # --- Sign-in ------------------------------------------------------------------------------------------------
 
 
-def test_sign_in_letter_has_its_address_in_both_parts_and_says_how_long_it_works() -> None:
+def test_sign_in_mail_has_its_address_in_both_parts_and_says_how_long_it_works() -> None:
     mail = compose_sign_in(LILY, APPROVE)
     assert mail.html.count(APPROVE) == 3
     assert APPROVE in mail.text.splitlines()
@@ -576,16 +574,18 @@ def test_sign_in_letter_has_its_address_in_both_parts_and_says_how_long_it_works
 # --- Words for a pull request -------------------------------------------------------------------------------
 
 
-def test_approval_without_a_note_is_one_sentence() -> None:
-    assert comment(Choice.APPROVE, "Lily", " \n", MARKER) == f"**Lily approved this.**\n\n{MARKER}\n"
+def test_approval_without_a_note_says_what_is_next() -> None:
+    assert comment(Choice.APPROVE, "Lily", " \n", MARKER) == (
+        f"**Lily approved this.** It merges by itself as soon as GitHub allows it.\n\n{MARKER}\n"
+    )
 
 
 def test_rejection_quotes_every_line_and_leaves_mentions_as_written() -> None:
     said = comment(Choice.REJECT, "Lily", "The total doesn't fit, @sam.\n\nSee #12 & closes #7\n", MARKER)
     assert said == (
-        "**Lily asks for changes:**\n\n"
+        "**Lily requested changes:**\n\n"
         "> The total doesn't fit, @sam.\n>\n> See #12 &amp; closes #7\n\n"
-        f"{MARKER}\n"
+        f"Push a fix, or request a review from anyone, and QA is asked again.\n\n{MARKER}\n"
     )
 
 
@@ -599,25 +599,31 @@ def test_note_cannot_forge_a_marker_or_a_tag_or_leave_its_quote() -> None:
 
 
 def test_taking_back_has_words_too() -> None:
-    assert comment(Choice.TAKE_BACK, "Lily", "", MARKER).startswith("**Lily took the answer back.**")
+    said = comment(Choice.TAKE_BACK, "Lily", "", MARKER)
+    assert said.startswith("**Lily withdrew the approval.** This won’t merge until QA approves again.")
+    said = comment(Choice.TAKE_BACK, "Lily", "", MARKER, took_back=Choice.REJECT)
+    assert said.startswith("**Lily withdrew the request for changes.** It’s waiting for QA’s approval again.")
 
 
 def test_the_names_of_checks_act_on_nothing_in_the_gates_comment() -> None:
     name = "[Sign in](https://evil.example) @acme/all closes #1 ![x](https://evil.example/p.png) <!-- -->"
-    said = held(f"An automatic check is red ({name}).", MARKER)
+    said = held(f"An automatic check is red ({name}).", MARKER, "development")
     for acting in ("](", "@acme", "#1", "https:/", "<!-- -->"):
         assert acting not in said
     assert said.endswith(f"\n\n{MARKER}\n")
 
 
 def test_a_comment_about_what_was_in_the_way_says_when_that_is_over() -> None:
-    assert held(None, MARKER, is_merged=True).startswith("**Merged.**")
-    assert held(None, MARKER).startswith("**The approval does not stand any more,**")
+    assert held(None, MARKER, "development", is_merged=True).startswith("**Merged:** nothing is in the way")
+    assert held(None, MARKER, "development").startswith("**Not approved any more,**")
 
 
 def test_an_answer_that_stands_no_more_names_the_version_it_was_about() -> None:
     said = comment(Choice.REJECT, "Lily", "The total is wrong.", MARKER, "abc1234")
-    assert "> The total is wrong.\n\nThis was about abc1234. It does not stand any more," in said
+    assert (
+        "> The total is wrong.\n\nThis was about abc1234. The pull request has changed since, so it doesn’t count any more"
+        in said
+    )
 
 
 # --- Sending ------------------------------------------------------------------------------------------------
@@ -651,13 +657,38 @@ def test_letter_arrives_as_composed(inbox: PretendInbox) -> None:
     composed = ask()
     message_id = Mailer(SENDER).send(composed)
     (mail,) = inbox.mails
+    assert parseaddr(mail.from_) == ("sam via QA gate", "gate@example.com")
     assert (mail.to, mail.subject, mail.text, mail.html) == (
         composed.to,
         composed.subject,
         composed.text,
         composed.html,
     )
-    assert (mail.from_, mail.message_id) == (SENDER, message_id)
+    assert mail.message_id == message_id
+
+
+SENDERS: dict[str, tuple[dict[str, Any], str]] = {
+    "a person": ({}, "sam via QA gate"),
+    "a program": ({"author": "dependabot[bot]", "author_is_bot": True}, "QA gate"),
+    "an outsider": ({"author_association": "NONE", "head_repository": "sam/shop"}, "QA gate"),
+    "a release": ({"asked": snapshot(release=Release((), ()))}, "QA gate"),
+    "somebody who answered": ({"is_answer": True, "talk": (Line("kim", "No.", False),)}, "kim via QA gate"),
+    "a name like an address": ({"author": 'Pay <pal@x.example>, "y"'}, "Pay pal x.example y via QA gate"),
+    "a long name": ({"author": "w" * 90}, f"{'w' * 29}… via QA gate"),
+    "a name of nothing": ({"author": "@@\u202e"}, "QA gate"),
+    "other letters": ({"author": "Zoë"}, "Zoë via QA gate"),
+}
+
+
+@pytest.mark.parametrize("who", SENDERS)
+def test_a_mail_comes_in_the_name_of_who_asks_but_of_nobody_from_outside(
+    inbox: PretendInbox, who: str
+) -> None:
+    fields, name = SENDERS[who]
+    Mailer(SENDER).send(ask(**fields))
+    assert inbox.mails[0].from_.isascii()
+    shown, address = parseaddr(str(make_header(decode_header(inbox.mails[0].from_))))
+    assert (shown, address) == (name, "gate@example.com")
 
 
 def test_headers_hold_the_thread_together_and_keep_machines_from_answering(inbox: PretendInbox) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from app.mail import Held, Line, Mail, compose_outcome, compose_sign_in
+from app.mail import About, Held, Line, Mail, compose_outcome, compose_sign_in
 from app.mail.compose import LARGEST_HTML
 from app.review import (
     Change,
@@ -31,7 +31,7 @@ from app.review import (
     cautions,
 )
 from tests.builders import BASE, HEAD, LILY, NOON, pull, row, snapshot
-from tests.test_mail import COMPARE, PENDING, ask, bypass, commits, digest, item
+from tests.test_mail import APPROVE, COMPARE, PENDING, ask, bypass, commits, digest, item
 
 DATA = json.loads((Path(__file__).parent / "data" / "caniemail.json").read_text(encoding="utf-8"))
 FEATURES: dict[str, str] = DATA["features"]
@@ -87,7 +87,7 @@ PARTLY = {
 # What caniemail.com has not tested, since every client has always had it, or only one knows it.
 PLAIN_ELEMENTS = frozenset("html head meta title a br b em s tr td tbody".split())
 PLAIN_ATTRIBUTES = frozenset(
-    "href style class border bgcolor charset name content rel start http-equiv".split()
+    "href style class border bgcolor charset name content rel start http-equiv xmlns:o".split()
 )
 PLAIN_PROPERTIES = frozenset(
     "color font-family -webkit-text-size-adjust mso-padding-alt mso-hide mso-line-height-rule "
@@ -251,12 +251,13 @@ def release() -> Mail:
 
 
 # What only other letters include.
-PARTS = {"talk", "release"}
+PARTS = {"release"}
+ABOUT = About(row(State.TO_MERGE), "#12", APPROVE, PENDING, 3)
 LETTERS: dict[str, Callable[[], list[Mail]]] = {
     "request": lambda: [everything(), ask(), ask(try_url=None, body=""), release()],
     "digest": lambda: [digest(item()), digest(*(item(number) for number in range(90)))],
     "bypass": lambda: [bypass()],
-    "outcome": lambda: [compose_outcome(LILY, row(State.TO_MERGE), Held("It clashes.", True, PENDING))],
+    "outcome": lambda: [compose_outcome(LILY, ABOUT, Held("It clashes.", True))],
     "sign_in": lambda: [compose_sign_in(LILY, f"{PENDING}sign-in/AAA")],
 }
 

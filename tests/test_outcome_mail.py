@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.mail import Held, compose_outcome
+from app.mail import About, Held, compose_outcome
 from app.review import State
 from app.store import NewLetter
+from app.text.words import NOT_NOW
 from demo.inbox.mail import Mail
 from tests.builders import LILY, row
 from tests.test_life import approved, asked
@@ -27,7 +29,7 @@ def world(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def news(world: World) -> list[Mail]:
-    return [mail for mail in world.inbox.mails if mail.preview.startswith("Not merged yet")]
+    return [mail for mail in world.inbox.mails if mail.preview.startswith("Approved, not in yet")]
 
 
 def clash(world: World) -> None:
@@ -54,7 +56,7 @@ def test_a_conflict_is_mailed_to_her_once_after_five_minutes(world: World) -> No
     world.pass_(seconds=1)
     (mail,) = news(world)
     assert "It clashes with another change" in mail.text
-    assert "We have told sam. You need not do anything" in mail.text
+    assert "What happens next: sam has been told." in mail.text
     assert mail.headers["References"] == world.inbox.mails[0].headers["References"]
     work_on(world, 30)
     assert len(news(world)) == 1
@@ -85,7 +87,7 @@ def test_what_nobody_was_told_of_is_not_said_to_be(world: World) -> None:
     work_on(world, 1)
     (mail,) = news(world)
     assert "The developers see this on GitHub, too." in mail.text
-    assert "We have told" not in mail.text
+    assert "has been told" not in mail.text
 
 
 @pytest.mark.parametrize("end", ["push", "take back", "close", "merge"])
@@ -165,9 +167,7 @@ def test_github_being_down_is_a_mail_after_a_day(world: World) -> None:
     assert news(world) == []
     work_on(world, 2)
     (mail,) = news(world)
-    assert "GitHub" in mail.text.partition("not merged yet:")[2].partition("\n\n")[2].partition("\n")[0], (
-        mail.text
-    )
+    assert NOT_NOW in mail.text
 
 
 def test_a_plain_life_sends_no_news(world: World) -> None:
@@ -191,7 +191,7 @@ def test_a_second_yes_has_a_mail_of_its_own(world: World) -> None:
 # --- A yes that was voided ----------------------------------------------------------------------------------
 
 
-VOIDED = "You approved the version before; the code changed before it was merged. Here is the new version."
+VOIDED = "sam changed this after you approved it, before it went in. Please look again."
 
 
 def test_a_push_after_her_yes_is_said_in_the_next_question(world: World) -> None:
@@ -204,7 +204,7 @@ def test_a_push_after_her_yes_is_said_in_the_next_question(world: World) -> None
     world.settle()
     world.pass_(minutes=30)
     assert VOIDED not in world.inbox.mails[-1].text
-    assert "The code changed since you last looked." in world.inbox.mails[-1].text
+    assert "sam changed this since you last looked." in world.inbox.mails[-1].text
 
 
 def test_a_yes_that_she_took_back_herself_was_not_voided(world: World) -> None:
@@ -219,21 +219,25 @@ def test_a_yes_that_she_took_back_herself_was_not_voided(world: World) -> None:
 # --- The letter ---------------------------------------------------------------------------------------------
 
 
+HERE = "https://gate.example.com/decide/abc"
+
+
+def about(**fields: Any) -> About:
+    return About(row(State.TO_MERGE, **fields), "#12", HERE, "https://gate.example.com/")
+
+
 def test_hostile_words_stay_words() -> None:
     hostile = "<b>x</b>\r\nBcc: all@example.com \u202e![p](https://e.example/p.png)"
-    held = Held(hostile, True, "https://gate.example.com/decide/abc")
-    mail = compose_outcome(LILY, row(State.TO_MERGE, title=hostile, author=hostile), held)
+    mail = compose_outcome(LILY, about(title=hostile, author=hostile), Held(hostile, True))
     assert "<b>x" not in mail.html
     assert "\u202e" not in mail.html + mail.text + mail.subject
     assert "\n" not in mail.subject
-    assert re.findall(r'href="([^"]+)"', mail.html).count(held.url) == 2
+    assert re.findall(r'href="([^"]+)"', mail.html).count(HERE) == 2
 
 
 def test_a_program_is_not_said_to_have_been_told() -> None:
-    mail = compose_outcome(
-        LILY, row(State.TO_MERGE, author="dependabot[bot]"), Held("Why.", True, "https://a.example")
-    )
-    assert "We have told a developer." in mail.text
+    mail = compose_outcome(LILY, about(author="dependabot[bot]"), Held("Why.", True))
+    assert "What happens next: A developer has been told." in mail.text
 
 
 def test_a_letter_that_is_on_its_way_is_not_put_out_again(world: World) -> None:

@@ -607,7 +607,7 @@ class Lives(RuleBasedStateMachine):
         assert row.bypassed != covered or (not covered and self.approved_elsewhere(row)), (
             f"#{row.number}: bypassed is {row.bypassed}, yes for {yes}\n{self.story()}"
         )
-        told = [m for m in self.world.inbox.mails if m.preview.startswith("Merged without your yes")]
+        told = [m for m in self.world.inbox.mails if m.preview.startswith("Not approved by QA")]
         told = [mail for mail in told if f"#{row.number})" in mail.subject]
         most = (1 + self.deaths + self.lost_mails) if row.bypassed else 0
         assert row.bypassed <= len(told) <= most, f"#{row.number}: {len(told)} mails\n{self.story()}"
@@ -704,7 +704,7 @@ def read_link(world: World, path: str) -> tuple[DecideLink, bool]:
 
 def is_question(mail: Any) -> bool:
     """Tell whether a mail asks about one pull request, and is no list and no news."""
-    return "#" in mail.subject and not mail.preview.startswith(("Merged without your yes", "Not merged yet"))
+    return "#" in mail.subject and not mail.preview.startswith(("Not approved by QA", "Approved, not in yet"))
 
 
 def asked_in(world: World, mail: Any) -> list[DecideLink]:

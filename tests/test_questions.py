@@ -59,7 +59,7 @@ def test_the_answer_comes_by_mail_with_both_links(world: World) -> None:
     assert len(world.inbox.mails) == 2
     mail = world.inbox.mails[-1]
     assert mail.subject == world.inbox.mails[0].subject
-    for words in ("There is an answer to your question.", "You asked:", QUESTION, "sam answered:", "> Done."):
+    for words in ("sam answered your question:", "You asked on", QUESTION, "sam answered on", "> Done."):
         assert words in mail.text
     assert "> ~~allow~~ forbid that, see the rules (https://example.com/r)." in mail.text
     for html in (mail.html, world.see()):
@@ -92,7 +92,7 @@ def test_the_answer_goes_to_who_asked(make_world: MakeWorld) -> None:
     world.settle()
     world.pass_(minutes=2)
     assert world.inbox.mails[-1].to == "Max <max@example.com>"
-    assert "There is an answer to your question." in world.inbox.mails[-1].text
+    assert "sam answered your question:" in world.inbox.mails[-1].text
 
 
 def test_a_later_version_quotes_what_was_answered(world: World) -> None:
@@ -331,7 +331,7 @@ def test_an_answer_whose_webhook_was_lost_is_found_by_the_look(world: World) -> 
     world.github.comment(number, "No.", by="sam")
     world.look()
     world.pass_(minutes=2)
-    assert "sam answered:" in world.inbox.mails[-1].text
+    assert "sam answered your question:" in world.inbox.mails[-1].text
 
 
 def test_a_question_needs_words_and_twice_is_once(world: World) -> None:

@@ -700,7 +700,7 @@ def test_one_mail_names_what_passed_and_first_what_did_not(world: World) -> None
     before = len(world.inbox.mails)
     pull = asked(world)
     mails = world.inbox.mails[before:]
-    assert [mail.subject for mail in mails] == [f"Release into master (shop #{pull.number})"]
+    assert [mail.subject for mail in mails] == [f"Release into master (#{pull.number})"]
     for words in (mails[0].text, world.see()):
         places = [
             words.index(title)
@@ -772,7 +772,7 @@ def test_a_push_while_she_tests_is_a_new_round_that_says_what_is_new(world: Worl
     assert before.snapshot.release
     assert passed(before.snapshot.release) == [first]
     assert passed(holds(world, pull.number)) == [first, second]
-    news = world.inbox.mails[-1].text.partition("New since you last looked:")[2].partition("\n\n")[0]
+    news = world.inbox.mails[-1].text.partition("New since then:")[2].partition("\n\n")[0]
     assert "Round the total" in news
     assert "Fix in haste" in news
     assert "Add gift cards" not in news

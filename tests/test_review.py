@@ -225,13 +225,13 @@ def test_the_first_question_of_a_release_waits_too() -> None:
 @pytest.mark.parametrize(
     "state,shown",
     [
-        (State.DRAFT, "pending Draft: QA is asked when it is marked ready for review."),
+        (State.DRAFT, "pending Draft: QA is asked once it’s marked ready for review."),
         (State.TO_ASK, "pending QA will be asked soon."),
-        (State.WAITING, "pending Waiting for Lily since 24 Nov 2026, 12:00 UTC."),
-        (State.REJECTED, "failure Lily: The button is missing."),
+        (State.WAITING, "pending Waiting for Lily’s approval (asked 24 Nov, 12:00 UTC)"),
+        (State.REJECTED, "failure Changes requested by Lily: The button is missing."),
         (State.TO_MERGE, "success Approved by Lily."),
         (State.MERGING, "success Approved by Lily."),
-        (State.CLOSED, "pending Closed."),
+        (State.CLOSED, "pending Closed. Reopen it to ask QA."),
     ],
 )
 def test_each_state_shows_its_status(state: State, shown: str) -> None:
@@ -294,7 +294,7 @@ def test_a_success_goes_when_somebody_else_merged_it_in_whatever_way() -> None:
 
 def test_a_merge_around_the_gate_never_shows_as_waiting() -> None:
     (status,) = statuses_to_say(row(State.MERGED, bypassed=True, said_status="waiting"), POLICY)
-    assert (status.state, status.description) == ("pending", "Merged without a yes from QA.")
+    assert (status.state, status.description) == ("pending", "Merged without QA’s approval.")
 
 
 def test_a_base_that_is_not_gated_gets_no_status() -> None:

@@ -152,7 +152,7 @@ def test_a_fresh_link_goes_to_her_own_mailbox_only(gallery: Gallery, open_page: 
     world.settle()
     (mail,) = world.inbox.mails[mails:]
     assert mail.to == "Lily <lily@example.com>"
-    assert "Here is the new link that you asked for." in mail.text
+    assert "here’s the new link you asked for." in mail.text
 
 
 def test_when_the_records_are_away_nothing_is_lost(

@@ -1,14 +1,14 @@
-"""The letters that are not one question: the list of several, and news of a merge that came or did not. Pure.
+"""The mails that are not one question: the list of several, and news of a merge that came or did not. Pure.
 
-The workflow calls it just before such a letter goes out. What `compose` promises holds here too: nothing of a
+The workflow calls it just before such a mail goes out. What `compose` promises holds here too: nothing of a
 stranger's becomes markup, a header or a link, and the HTML part stays under 90,000 bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,115 +24,159 @@ from app.mail.compose import (
     tidy,
     waiting_since,
 )
+from app.mail.request import NEW, NEW_VERSION, RELEASE, Chip, Opening, answered_by
 from app.mail.templates import render
-from app.review import Review, Reviewer
+from app.review import Release, Review, Reviewer
 
 # So many are listed; fewer where long names make too much of them. The page has them all.
-MOST_ITEMS = (50, 40, 30, 20, 10)
+MOST_ITEMS = (30, 20, 10)
 LONGEST_LISTED_TITLE, LONGEST_NAME = 120, 80
-LISTED_EARLY = 3
+# What has been waiting for so long is marked.
+LATE = timedelta(days=2)
+ITSELF = "It goes in by itself once nothing is in the way. If the code changes, you’ll be asked again."
 
 
 @dataclass(frozen=True, slots=True)
 class DigestItem:
-    """One question in a list. `approve_url` and `reject_url` are the reader's own; the counts are GitHub's."""
+    """One question in a list. `url` is the reader's own way to it; the counts are GitHub's.
+
+    `is_again`: an earlier version was asked about before; `answered_by` is who answered the reviewer's question last;
+    `release` is what it holds if it is one.
+    """
 
     title: str
     author: str
     author_is_bot: bool
-    repository: str
-    number: int
-    url: str
+    place: str
     asked_at: datetime
     additions: int
     deletions: int
     changed_files: int
-    approve_url: str
-    reject_url: str
+    url: str
+    try_url: str | None = None
+    is_again: bool = False
     answered_by: str | None = None
+    release: Release | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a mail about one pull request is about, and where its reader can go.
+
+    `place` is its number, after the repository's name where there are several; `url` is the reader's own way to it;
+    `others` counts what else waits for them.
+    """
+
+    row: Review
+    place: str
+    url: str
+    pending_url: str
+    others: int = 0
+    is_release: bool = False
+
+    @property
+    def title(self) -> str:
+        """Return its title as one line."""
+        return text.plain(self.row.title, LONGEST_TITLE) or UNTITLED
+
+    @property
+    def helper(self) -> str:
+        """Return who can be talked to about it; a release is nobody's own, and the gate may have opened it."""
+        if self.is_release:
+            return "the developers"
+        is_program = self.row.author.endswith("[bot]")
+        return "a developer" if is_program else text.person(self.row.author, LONGEST_NAME) or "a developer"
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """What keeps an approved change from being merged, None where it is no more than a step that fails.
 
-    `url` is the reader's own way to it, and to taking back.
+    `is_for_developer`: the code must change, so another version follows.
     """
 
     why: str | None
     is_developer_told: bool
-    url: str
+    is_for_developer: bool = False
 
 
 def compose_digest(
     reviewer: Reviewer, items: Sequence[DigestItem], pending_url: str, now: datetime, timezone: ZoneInfo
 ) -> Mail:
-    """Return the letter that lists what waits, the longest waiting first; at least one item is given."""
-    lines = [_line(item, now, timezone) for item in sorted(items, key=lambda item: item.asked_at)]
+    """Return the mail that lists what waits, the longest waiting first; at least one item is given."""
+    ordered = sorted(items, key=lambda item: item.asked_at)
+    lines = [_line(item, now, timezone) for item in ordered]
     values: dict[str, Any] = {
-        "subject": f"{text.count(len(lines), 'change waits', 'changes wait')} for you",
-        "preheader": ", ".join(line["title"] for line in lines[:LISTED_EARLY]),
+        "subject": f"{text.count(len(lines), 'change is', 'changes are')} waiting for you",
+        "preheader": _preview(ordered, now),
+        "place": "",
         "name": reviewer.name,
         "pending_url": pending_url,
     }
     for most in MOST_ITEMS:
         values |= {"items": lines[:most], "more": len(lines[most:])}
-        mail = _letter(reviewer, "digest", values, None)
+        mail = _mail(reviewer, "digest", values, None)
         if len(mail.html.encode()) <= LARGEST_HTML:
             break
     return mail
 
 
-def compose_bypass(
-    reviewer: Reviewer, row: Review, merged_by: str, pending_url: str, *, is_release: bool = False
-) -> Mail:
-    """Return the letter that says that `merged_by` (a login) merged it without a reviewer's yes."""
-    title = text.plain(row.title, LONGEST_TITLE) or UNTITLED
+def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:
+    """Return the mail that says that `merged_by` (a login) merged it without a reviewer's approval."""
     somebody = text.person(merged_by, LONGEST_NAME) or "Somebody"
-    values: dict[str, Any] = {
-        "subject": subject_of(row, title),
-        "preheader": f"Merged without your yes: {somebody} merged it past this gate.",
-        "name": reviewer.name,
-        "title": title,
-        "place": f"{row.repository} #{row.number}",
-        "helper": _helper(row, is_release),
-        "merged_by": somebody,
-        "base": row.base,
-        "code_url": row.url,
-        "pending_url": pending_url,
-    }
-    return _letter(reviewer, "bypass", values, thread_of(row.repository, row.number))
-
-
-def compose_outcome(reviewer: Reviewer, row: Review, held: Held, *, is_release: bool = False) -> Mail:
-    """Return the letter that says that what the reviewer approved is not merged yet, and who knows."""
-    title = text.plain(row.title, LONGEST_TITLE) or UNTITLED
-    values: dict[str, Any] = {
-        "subject": subject_of(row, title),
-        "preheader": "Not merged yet. You approved it, and need not do anything.",
-        "name": reviewer.name,
-        "title": title,
-        "place": f"{row.repository} #{row.number}",
-        "why": text.why_not(held.why),
-        "told": _helper(row, is_release) if held.is_developer_told else None,
-        "url": held.url,
-        "code_url": row.url,
-    }
-    return _letter(reviewer, "outcome", values, thread_of(row.repository, row.number))
-
-
-def _helper(row: Review, is_release: bool) -> str:
-    """Return who can be talked to about a change; a release is nobody's own, and the gate may have opened it."""
-    if is_release:
-        return "the developers"
-    return (
-        "a developer"
-        if row.author.endswith("[bot]")
-        else text.person(row.author, LONGEST_NAME) or "a developer"
+    opening = Opening(
+        (Chip("warn", "▲", "Not approved by QA"),),
+        f"{somebody} merged this on GitHub without asking you. It’s in {about.row.base} now.",
+        f"Not approved by QA: {somebody} merged it on GitHub without asking you.",
+    )
+    it = "it shouldn’t be in"
+    return _about(
+        reviewer,
+        "bypass",
+        about,
+        opening,
+        f"There’s nothing left to decide. If {it}, talk to {about.helper}.",
     )
 
 
-def _letter(reviewer: Reviewer, name: str, values: dict[str, Any], thread: str | None) -> Mail:
+def compose_outcome(reviewer: Reviewer, about: About, held: Held) -> Mail:
+    """Return the mail that says that what the reviewer approved is not merged yet, why, and what happens next."""
+    why = text.why_not(held.why)
+    opening = Opening(
+        (Chip("warn", "❙❙", "Approved, not in yet"),),
+        f"you approved this, but it isn’t in yet. {why}",
+        f"Approved, not in yet: {why}",
+    )
+    who = about.helper
+    told = f"{who[:1].upper() if who.startswith(('a ', 'the ')) else who[:1]}{who[1:]} {'have' if about.is_release else 'has'} been told."
+    if held.is_for_developer:
+        then = f"{told} You’ll be asked again about the new version."
+    else:
+        then = f"{told if held.is_developer_told else 'The developers see this on GitHub, too.'} {ITSELF}"
+    return _about(reviewer, "outcome", about, opening, then)
+
+
+def _about(reviewer: Reviewer, name: str, about: About, opening: Opening, next_: str) -> Mail:
+    """Return a mail with news about one pull request."""
+    values: dict[str, Any] = {
+        "subject": subject_of(about.row, about.title, about.place),
+        "preheader": opening.preview,
+        "chips": opening.chips,
+        "first": opening.first,
+        "next": next_,
+        "name": reviewer.name,
+        "title": about.title,
+        "place": about.place,
+        "url": about.url,
+        "pending_url": about.pending_url,
+        "others": f"{text.count(about.others, 'change is', 'changes are')} waiting for you."
+        if about.others
+        else "",
+    }
+    return _mail(reviewer, name, values, thread_of(about.row.repository, about.row.number))
+
+
+def _mail(reviewer: Reviewer, name: str, values: dict[str, Any], thread: str | None) -> Mail:
     return Mail(
         to=address_of(reviewer),
         subject=values["subject"],
@@ -142,19 +186,63 @@ def _letter(reviewer: Reviewer, name: str, values: dict[str, Any], thread: str |
     )
 
 
-def _line(item: DigestItem, now: datetime, timezone: ZoneInfo) -> dict[str, str]:
+def _preview(items: Sequence[DigestItem], now: datetime) -> str:
+    """Return what is in a list, in the few words that an inbox shows; the first item waits longest."""
+    counts = (
+        (sum(_is_new(item) for item in items), "new", "new"),
+        (sum(item.is_again and not item.release for item in items), "new version", "new versions"),
+        (sum(item.answered_by is not None for item in items), "answer", "answers"),
+        (sum(item.release is not None for item in items), "release", "releases"),
+    )
+    what = ", ".join(text.count(number, one, many) for number, one, many in counts if number)
+    days = (now - items[0].asked_at).days
+    since = f" The longest has been waiting {text.count(days, 'day')}." if days else ""
+    return f"{what}.{since}"
+
+
+def _is_new(item: DigestItem) -> bool:
+    return not (item.is_again or item.answered_by or item.release)
+
+
+def _line(item: DigestItem, now: datetime, timezone: ZoneInfo) -> dict[str, Any]:
     """Return what the list says about one question."""
-    author = text.person(item.author, LONGEST_NAME)
     return {
         "title": text.plain(item.title, LONGEST_LISTED_TITLE) or UNTITLED,
-        "by": f"a program, {author}" if item.author_is_bot else author,
-        "place": f"{text.plain(item.repository, LONGEST_NAME)} #{item.number}",
-        "answered_by": text.person(item.answered_by, LONGEST_NAME) if item.answered_by else "",
-        "since": waiting_since(item.asked_at, now, timezone),
-        "size": text.size_words(
-            additions=item.additions, deletions=item.deletions, changed_files=item.changed_files
-        ),
-        "approve_url": item.approve_url,
-        "reject_url": item.reject_url,
-        "code_url": item.url,
+        "chips": list(_chips(item, now)),
+        "about": " · ".join(_facts(item, now, timezone)),
+        "url": item.url,
+        "try_url": item.try_url,
     }
+
+
+def _chips(item: DigestItem, now: datetime) -> Iterator[Chip]:
+    """Return what kind of item it is; what waits for days already says so first."""
+    waited = now - item.asked_at
+    if waited >= LATE:
+        yield Chip("warn", "◷", f"Waiting {text.count(waited.days, 'day')}")
+    if item.release:
+        yield RELEASE
+    if item.is_again:
+        yield NEW_VERSION
+    if item.answered_by:
+        yield answered_by(item.answered_by)
+    if _is_new(item) and waited < LATE:
+        yield NEW
+
+
+def _facts(item: DigestItem, now: datetime, timezone: ZoneInfo) -> Iterator[str]:
+    """Return whose it is and how large; of a release what QA did not approve, and since when it waits."""
+    # A lone number says nothing to her.
+    if not item.place.startswith("#"):
+        yield text.plain(item.place, LONGEST_NAME)
+    if item.release:
+        unseen = len(item.release.unseen)
+        yield f"{unseen} not approved by QA" if unseen else "all approved"
+        yield f"since {waiting_since(item.asked_at, now, timezone)}"
+        return
+    author = text.person(item.author, LONGEST_NAME)
+    yield f"{author} (automatic)" if item.author_is_bot else author
+    size = text.size_words(
+        additions=item.additions, deletions=item.deletions, changed_files=item.changed_files
+    ).partition(":")[0]
+    yield f"{size.lower()}, {text.count(item.changed_files, 'file')}"

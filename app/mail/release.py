@@ -18,7 +18,7 @@ from app.review import Passed, Release, Unseen
 BEGIN, END = "<!-- qa-gate release -->", "<!-- /qa-gate release -->"
 # Another beginning, which people quoted or whose end they cut, is theirs. Where the end was cut, the part's own last
 # line ends it.
-_LAST = r"^It goes from [^\n]*? above or below it stays\."
+_LAST = r"^Merges into [^\n]*? your text around it is kept\."
 _PART = re.compile(rf"{BEGIN}(?:(?!{BEGIN}).)*?(?:{_LAST}(?:\s*{END})?|{END})", re.DOTALL | re.MULTILINE)
 _TITLE = re.compile(r"Release of (?:1 change|[0-9,]+ changes)")
 # GitHub's most for a text is 65,536 characters: so many lines of each list, fewer where that is not enough.
@@ -29,8 +29,7 @@ SHORT_SHA = 7
 
 def release_title(release: Release) -> str:
     """Return the title of a release pull request."""
-    changes = len(release.passed) + len(release.unseen) + release.earlier
-    return f"Release of {text.count(changes, 'change')}"
+    return f"Release of {text.count(release.size, 'change')}"
 
 
 def is_release_title(title: str) -> bool:
@@ -61,16 +60,16 @@ def release_values(release: Release | None, most: int, when: Callable[[datetime]
     """Return what the templates of a letter need of a release, at most so many of each list; `when` says a time."""
     if release is None:
         return {"release": None}
-    lists = _lists(release, most)
+    lists = _lists(release, most, "you")
     passed = [{**item, "when": when(item["at"])} for item in lists["passed"]]
     return {"release": {**lists, "passed": passed}}
 
 
-def brought(item: Unseen) -> str:
-    """Return how a commit came past the reviewers."""
+def brought(item: Unseen, asking: str = "QA") -> str:
+    """Return how a commit came past the reviewers; `asking` names them to the reader."""
     if item.pull:
-        return f"merged around the gate (#{item.pull})"
-    return "pushed directly" if item.was_asked else "how it came was not looked up"
+        return f"merged on GitHub without asking {asking} (#{item.pull})"
+    return "pushed directly" if item.was_asked else "how it got in isn’t known"
 
 
 def _put(body: str, part: str) -> str:
@@ -84,25 +83,25 @@ def _part(release: Release, head: str, base: str, most: int) -> str:
     return re.sub(r"\n{3,}", "\n\n", part).strip()
 
 
-def _lists(release: Release, most: int) -> dict[str, Any]:
+def _lists(release: Release, most: int, asking: str = "QA") -> dict[str, Any]:
     return {
-        "unseen": [_unseen(item) for item in release.unseen[:most]],
+        "unseen": [_unseen(item, asking) for item in release.unseen[:most]],
         "more_unseen": len(release.unseen[most:]),
-        "unseen_count": text.count(len(release.unseen), "change"),
+        "unseen_total": len(release.unseen),
         "passed": [_passed(item) for item in release.passed[:most]],
         "more_passed": len(release.passed[most:]),
-        "passed_count": text.count(len(release.passed), "change"),
+        "passed_total": len(release.passed),
         "earlier": text.count(release.earlier, "change") if release.earlier else "",
         "is_rewritten": release.is_rewritten,
     }
 
 
-def _unseen(item: Unseen) -> dict[str, str]:
+def _unseen(item: Unseen, asking: str) -> dict[str, str]:
     return {
         "sha": item.sha[:SHORT_SHA],
         "title": text.plain(item.title, LONGEST_TITLE) or "A change without a title",
         "author": text.person(item.author, LONGEST_NAME),
-        "how": brought(item),
+        "how": brought(item, asking),
     }
 
 

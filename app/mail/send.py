@@ -6,6 +6,7 @@ A call is made once: whether to try again is written in the letter's row, not de
 
 from __future__ import annotations
 
+import re
 from email.utils import formataddr, parseaddr
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, ParamValidationError
 
+from app import text
 from app.mail.compose import Mail
 from app.mail.errors import NO_ANSWER, MailLater, explain
 
@@ -28,6 +30,18 @@ _ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeo
 _MACHINE = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
 
 
+# What the gate calls itself where MAIL_FROM has no name.
+NAME = "QA gate"
+# A name in the sender's field must not look like an address, a sentence or a part of the header.
+_NO_NAME = re.compile(r"[^\w .'’-]")
+LONGEST_SENDER = 30
+
+
+def name_for_sender(name: str) -> str:
+    """Return a person's name as it may stand in the sender's field; '' where nothing is left of it."""
+    return text.plain(_NO_NAME.sub(" ", text.plain(name)), LONGEST_SENDER).strip(" .'’-")
+
+
 class Mailer:
     """Sends letters from one address. One for all threads: boto3's clients are safe to share."""
 
@@ -36,9 +50,8 @@ class Mailer:
 
         Makes no call. Raises MailRefused when the AWS settings are not usable.
         """
-        name, address = parseaddr(sender)
-        self._sender = formataddr((name, address))
-        self._domain = address.rpartition("@")[2]
+        self._name, self._address = parseaddr(sender)
+        self._domain = self._address.rpartition("@")[2]
         self._configuration_set = configuration_set
         try:
             self._client = boto3.Session().client("sesv2", config=_ONCE)
@@ -68,7 +81,7 @@ class Mailer:
 
     def _request(self, mail: Mail) -> SendEmailRequestTypeDef:
         request: SendEmailRequestTypeDef = {
-            "FromEmailAddress": self._sender,
+            "FromEmailAddress": self._from(mail.sender),
             "Destination": {"ToAddresses": [mail.to]},
             "Content": {
                 "Simple": {
@@ -84,6 +97,12 @@ class Mailer:
         if self._configuration_set:
             request["ConfigurationSetName"] = self._configuration_set
         return request
+
+    def _from(self, sender: str | None) -> str:
+        """Return MAIL_FROM, or its address under "sam via QA gate", as SES takes it: other letters as encoded words."""
+        person = name_for_sender(sender or "")
+        own = self._name or NAME
+        return formataddr((f"{person} via {own}" if person else self._name, self._address))
 
     def _headers(self, mail: Mail) -> list[MessageHeaderTypeDef]:
         """Return the extra headers: ASCII, at most 995 characters each.

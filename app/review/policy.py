@@ -67,6 +67,14 @@ class Policy:
         """Tell whether "owner/name" is configured; GitHub compares names without case."""
         return repository.casefold() in {name.casefold() for name in self.repositories}
 
+    def place(self, pull: PullRequest | Review) -> str:
+        """Return how a reviewer is told which one it is: "#12", after its repository where there are several."""
+        return f"{pull.repository} #{pull.number}" if len(self.repositories) > 1 else f"#{pull.number}"
+
+    def skips_release(self, pull: PullRequest | Review) -> bool:
+        """Tell whether a change goes into the release branch by itself, and not with a release."""
+        return pull.base == self.release_branch and not self.is_release(pull)
+
     def reviewer(self, reviewer_id: str | None) -> Reviewer | None:
         """Return the configured reviewer with this id, or None when no longer named."""
         return next((person for person in self.reviewers if person.id == reviewer_id), None)

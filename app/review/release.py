@@ -48,6 +48,11 @@ class Release:
     earlier: int = 0
     is_rewritten: bool = False
 
+    @property
+    def size(self) -> int:
+        """Return how many changes it holds."""
+        return len(self.passed) + len(self.unseen) + self.earlier
+
     def since(self, before: Release) -> Release:
         """Return only what an earlier version of it did not hold."""
         passed = tuple(item for item in self.passed if item not in before.passed)

@@ -39,7 +39,7 @@ def statuses_to_say(row: Review, policy: Policy) -> list[Status]:
         return []
     wanted = _wanted(row, policy)
     withdrawn = [
-        Status("pending", "The approval does not hold any more.", sha, context)
+        Status("pending", "Not approved any more: QA has to approve the latest version.", sha, context)
         for sha, context in stale_successes(row, policy)
     ]
     if wanted is None or _is_said(wanted, row):
@@ -101,25 +101,28 @@ def _words(row: Review, policy: Policy) -> tuple[str, str]:
     trouble = f" {row.hold}" if row.hold else ""
     match row.state:
         case State.DRAFT:
-            return "pending", "Draft: QA is asked when it is marked ready for review."
+            return "pending", "Draft: QA is asked once it’s marked ready for review."
         case State.TO_ASK:
             return "pending", row.hold or "QA will be asked soon."
         case State.WAITING:
-            return "pending", f"Waiting for {name} since {_since(row)}."
+            return "pending", f"Waiting for {name}’s approval (asked {_since(row)})"
         case State.REJECTED:
-            return "failure", f"{_decider(row)}: {_note(row)}"
+            return "failure", f"Changes requested by {_decider(row)}: {_note(row)}"
         case State.CLOSED:
-            return "pending", "Closed."
+            return "pending", "Closed. Reopen it to ask QA."
         case State.MERGED if row.bypassed:
-            return "pending", "Merged without a yes from QA."
+            return "pending", "Merged without QA’s approval."
         case _ if not row.has_yes:
-            return "pending", "No approval stands."
+            return "pending", "Not approved yet. QA will be asked."
         case _:
             return "success", f"Approved by {_decider(row)}.{trouble}"
 
 
 def _since(row: Review) -> str:
-    return row.asked_at.astimezone(UTC).strftime("%d %b %Y, %H:%M UTC") if row.asked_at else "just now"
+    if row.asked_at is None:
+        return "just now"
+    asked = row.asked_at.astimezone(UTC)
+    return f"{asked.day} {asked:%b, %H:%M} UTC"
 
 
 def _decider(row: Review) -> str:
@@ -128,7 +131,7 @@ def _decider(row: Review) -> str:
 
 def _note(row: Review) -> str:
     if row.decision is None or row.decision.choice is not Choice.REJECT:
-        return "rejected"
+        return "see the comments"
     return " ".join(row.decision.note.split())
 
 

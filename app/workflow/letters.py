@@ -116,6 +116,7 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         reviewer=reviewer,
         snapshot=asked.now,
         round=row.round,
+        place=gate.policy.place(row),
         asked_at=asked.asked_at,
         approve_url=approve,
         reject_url=reject,
@@ -127,6 +128,8 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         instead_of=_who_is_away(gate, row) if letter.kind == "instead" else None,
         previous_note=last.detail if last and last.what == "rejected" else None,
         previous_by=last.who if last else "",
+        previous_at=last.at if last else None,
+        skips_to=row.base if gate.policy.skips_release(row) else None,
         is_answer=letter.kind == "answer",
         talk=_talk(gate, row),
         **what_is_new(gate, row, asked.snapshot, reviewer, last),
@@ -137,7 +140,7 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
 def _talk(gate: Gate, row: Review) -> tuple[mail.Line, ...]:
     """Return the question that was asked since the last decision, and what was answered."""
     lines = gate.store.talk.last(row.id)
-    return tuple(mail.Line(line.who, line.detail, is_question=line.what == "question") for line in lines)
+    return tuple(mail.Line(line.who, line.detail, line.what == "question", line.at) for line in lines)
 
 
 def what_is_new(
@@ -207,22 +210,33 @@ def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> mail.Di
     asked = gate.store.reviews.round(row.id, row.round)
     if asked is None:
         return None
-    pull = asked.snapshot.pull
-    approve, reject = _both_links(gate, row, reviewer, now)
+    pull = asked.now.pull
     return mail.DigestItem(
         title=pull.title,
         author=pull.author,
         author_is_bot=pull.author_is_bot,
-        repository=pull.repository,
-        number=pull.number,
-        url=pull.url,
+        place=gate.policy.place(row),
         asked_at=asked.asked_at,
         additions=pull.additions,
         deletions=pull.deletions,
         changed_files=pull.changed_files,
-        approve_url=approve,
-        reject_url=reject,
+        url=_both_links(gate, row, reviewer, now)[0],
+        try_url=where_to_try(gate, row),
+        is_again="is_again" in what_is_new(gate, row, asked.snapshot, reviewer, None),
         answered_by=_answered_by(gate, row),
+        release=asked.snapshot.release,
+    )
+
+
+def _about(gate: Gate, row: Review, reviewer: Reviewer, url: str) -> mail.About:
+    """Return what a mail with news about a pull request needs of it."""
+    return mail.About(
+        row,
+        gate.policy.place(row),
+        url,
+        f"{gate.public_url}/",
+        gate.store.reviews.others_waiting(row, reviewer),
+        gate.policy.is_release(row),
     )
 
 
@@ -239,8 +253,8 @@ def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         return None
     told = [line for line in gate.store.reviews.history(row.id) if line.what == "bypassed"]
     by = told[-1].who.removeprefix("GitHub") if told else ""
-    is_release = gate.policy.is_release(row)
-    return Words(mail.compose_bypass(reviewer, row, by, f"{gate.public_url}/", is_release=is_release))
+    about = _about(gate, row, reviewer, f"{gate.public_url}/reviews/{row.id}")
+    return Words(mail.compose_bypass(reviewer, about, by))
 
 
 def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | None:
@@ -254,12 +268,9 @@ def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | N
     early = letter.created_at + A_DAY - now
     if early > timedelta(0) and not (row.hold and row.stuck):
         return Rest(wait=early)
-    held = mail.Held(
-        why=row.hold,
-        is_developer_told=row.hold is not None and row.said_hold == row.hold,
-        url=gate.links.decide_url(DecideLink(row.id, row.round, reviewer.id, Choice.APPROVE), now),
-    )
-    return Words(mail.compose_outcome(reviewer, row, held, is_release=gate.policy.is_release(row)))
+    held = mail.Held(row.hold, row.hold is not None and row.said_hold == row.hold)
+    url = gate.links.decide_url(DecideLink(row.id, row.round, reviewer.id, Choice.APPROVE), now)
+    return Words(mail.compose_outcome(reviewer, _about(gate, row, reviewer, url), held))
 
 
 def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> list[str]:

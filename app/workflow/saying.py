@@ -96,18 +96,40 @@ def say_review(work: Work) -> None:
 
 def say_overtaken(work: Work) -> None:
     """Tell the developer an answer that stands no more: one that was taken back, or voided before GitHub was told."""
-    row, last = work.row, work.gate.store.reviews.last_decision(work.row.id)
-    if last is None:
+    row = work.row
+    choices = {what: choice for choice, what in DECISIONS.items()}
+    made = [line for line in work.gate.store.reviews.history(row.id) if line.what in choices]
+    if not made:
         return
-    choice = next(choice for choice, what in DECISIONS.items() if what == last.what)
-    version = None if choice is Choice.TAKE_BACK else last.head_sha[:7]
+    last, choice = made[-1], choices[made[-1].what]
+    is_taken_back = choice is Choice.TAKE_BACK
+    version = None if is_taken_back else last.head_sha[:7]
+    took_back = choices[made[-2].what] if is_taken_back and made[1:] else None
 
     def put(marker: str) -> str | None:
-        return _say_comment(
-            work.gate.github, row, mail.comment(choice, last.who, last.detail, marker, version)
-        )
+        body = mail.comment(choice, last.who, last.detail, marker, version, took_back)
+        return _say_in_place(work, body) if is_taken_back else _say_comment(work.gate.github, row, body)
 
     _say_once(work, row.decisions, f"{row.id}.{last.round}.{row.decisions}", put)
+
+
+def _say_in_place(work: Work, body: str) -> str | None:
+    """Say it where a comment tells what is in the way, which is over with it; else as a comment of its own.
+
+    So one event is one comment. Return why not when GitHub refuses it.
+    """
+    row, github, markers = work.row, work.gate.github, work.gate.links.markers(f"{work.row.id} held")
+    if row.said_hold in (None, MERGED, VOID):
+        return _say_comment(github, row, body)
+    try:
+        comment = github.find_comment(row.repository, row.number, *markers)
+        if comment is None:
+            return _say_comment(github, row, body)
+        github.edit_comment(row.repository, comment, f"{body}{markers[0]}\n")
+    except Refused as refusal:
+        return refusal.reason
+    work.keep(said_hold=VOID)
+    return None
 
 
 def _say_once(work: Work, number: int, mark: str, put: Callable[[str], str | None]) -> None:
@@ -134,7 +156,7 @@ def say_hold(work: Work, *, is_news: bool) -> None:
     if why in (None, row.said_hold) or (row.said_hold is None and not is_news):
         return
     markers = work.gate.links.markers(f"{row.id} held")
-    body = mail.held(row.hold if is_approved else None, markers[0], is_merged=is_merged)
+    body = mail.held(row.hold if is_approved else None, markers[0], row.base, is_merged=is_merged)
     try:
         comment = github.find_comment(row.repository, row.number, *markers)
         work.keep()

@@ -163,12 +163,12 @@ def get_release(stage: Stage, pushed: str) -> tuple[int, dict[str, Any]]:
 
     mail: dict[str, Any] = stage.wait("Lily's inbox", f"a mail “{title}”", mails, all_mails)[0]
     words = stage.browser.open(f"{stage.url}/mails/{mail['id']}").words
-    apart, _, passed = words.partition("With a yes")
+    apart, _, passed = words.partition("Approved (")
     is_right = pushed in apart and "pushed directly" in apart and all(name in passed for name in merged)
-    expect("the release mail", is_right, f"“{pushed}” apart, and {merged} with a yes", words[:600])
+    expect("the release mail", is_right, f"“{pushed}” apart, and {merged} as approved", words[:600])
     saw(f"Lily got a mail: “{mail['subject']}”")
-    saw(f"It says first what came without a yes: “{pushed}”, pushed directly")
-    saw(f"Then what she said yes to: {' and '.join(f'“{name}”' for name in sorted(merged))}")
+    saw(f"It says first what QA didn’t approve: “{pushed}”, pushed directly")
+    saw(f"Then what she approved: {' and '.join(f'“{name}”' for name in sorted(merged))}")
     return next(pull["number"] for pull in stage.state()["pulls"] if pull["is_release"]), mail
 
 
