@@ -235,7 +235,7 @@ def _about(gate: Gate, row: Review, reviewer: Reviewer, url: str) -> mail.About:
         gate.policy.place(row),
         url,
         f"{gate.public_url}/",
-        gate.store.reviews.others_waiting(row, reviewer),
+        gate.store.reviews.count_waiting(reviewer, besides=row),
         gate.policy.is_release(row),
     )
 
