@@ -37,7 +37,7 @@ GRACE = 25.0  # seconds that a step under way gets to finish when the gate is st
 REQUEST_GRACE = 2.0  # seconds that requests get to finish then: whoever sends slowly must not hold up a stop
 FREED = 5.0  # seconds in which a gate that was killed frees its port
 
-cli = AppGroup(help="qa-gate: an e-mail review gate for a development branch.")
+cli = AppGroup(help="qa-gate: an email review gate for a development branch.")
 
 
 class JsonLines(logging.Formatter):
@@ -62,7 +62,7 @@ def main() -> None:
     try:
         cli.main(prog_name="qa-gate", standalone_mode=True)
     except SettingsError as error:
-        _stop("qa-gate cannot start. Please mend these settings:", *error.problems, *_aws_problems())
+        _stop("qa-gate cannot start. Fix these settings:", *error.problems, *_aws_problems())
     except MailError as error:
         _stop("qa-gate cannot start:", error.reason)
     except Unavailable:

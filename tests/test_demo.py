@@ -74,7 +74,7 @@ def test_the_story_is_as_it_should_be(tmp_path: Path) -> None:
         f"✓ GitHub shows a review, changes requested: “Lily requested changes: {steps.REASON}",
         "✓ #n is still open, and nothing of it is in git log development",
         "✓ Lily pressed Approve, and her page says “Approved, but not merged yet”",
-        "“Approved by Lily. It clashes with another change: the developer must resolve the conflict.”",
+        "“Approved by Lily. Someone else changed the same part. The developer has to combine the two first.”",
         "Merge pull request #n from acme/smoky-price",
         "✓ The automatic tests of #n are red",
         "✓ Lily's page says “Merged into development”, and she did nothing more",

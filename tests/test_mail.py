@@ -614,7 +614,9 @@ def test_the_names_of_checks_act_on_nothing_in_the_gates_comment() -> None:
 
 
 def test_a_comment_about_what_was_in_the_way_says_when_that_is_over() -> None:
-    assert held(None, MARKER, "development", is_merged=True).startswith("**Merged:** nothing is in the way")
+    assert held(None, MARKER, "development", is_merged=True).startswith(
+        "**Merged:** what was in the way is resolved."
+    )
     assert held(None, MARKER, "development").startswith("**Not approved any more,**")
 
 

@@ -55,7 +55,7 @@ def test_a_conflict_is_mailed_to_her_once_after_five_minutes(world: World) -> No
     assert news(world) == []
     world.pass_(seconds=1)
     (mail,) = news(world)
-    assert "It clashes with another change" in mail.text
+    assert "Someone else changed the same part." in mail.text
     assert "What happens next: sam has been told." in mail.text
     assert mail.headers["References"] == world.inbox.mails[0].headers["References"]
     work_on(world, 30)
@@ -78,7 +78,7 @@ def test_a_red_check_is_mailed(world: World) -> None:
     world.github.set_check(SHOP, world.github.pull(number).head_sha, "build", conclusion="failure")
     world.decide()
     work_on(world, 1)
-    assert "red (build)" in news(world)[0].text
+    assert "failing (build)" in news(world)[0].text
 
 
 def test_what_nobody_was_told_of_is_not_said_to_be(world: World) -> None:
@@ -137,7 +137,7 @@ def test_checks_that_turn_red_are_mailed_five_minutes_later(world: World) -> Non
     world.settle()
     assert world.row().stuck
     world.pass_(minutes=5)
-    assert "red (build)" in news(world)[0].text
+    assert "failing (build)" in news(world)[0].text
 
 
 def test_a_red_check_that_is_run_again_is_no_mail(world: World) -> None:

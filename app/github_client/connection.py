@@ -26,7 +26,7 @@ log = logging.getLogger("qa-gate.github")
 
 # https://docs.github.com/en/rest/about-the-rest-api/api-versions
 API_VERSION = "2022-11-28"
-UNSAID = "GitHub did not answer that it is done: perhaps the repository was renamed or moved."
+UNSAID = "GitHub didn’t confirm that it’s done: the repository may have been renamed or moved."
 
 
 class Answer(NamedTuple):

@@ -50,7 +50,7 @@ _SOON, _LONG = timedelta(minutes=1), timedelta(minutes=15)
 
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors
 _LATER = {
-    "TooManyRequestsException": ("Amazon SES gets more e-mails a second than the account may send.", _SOON),
+    "TooManyRequestsException": ("Amazon SES gets more emails a second than the account may send.", _SOON),
     "LimitExceededException": (
         "The account has reached a limit of Amazon SES, most likely that of a day.",
         _LONG,
@@ -59,23 +59,23 @@ _LATER = {
 }
 _REFUSED = {
     "MessageRejected": (
-        "Amazon SES rejected the e-mail. Most often the sender's address is not verified in this region, "
+        "Amazon SES rejected the email. Most often the sender's address is not verified in this region, "
         "or the account is still in the sandbox and the receiver's is not."
     ),
     "MailFromDomainNotVerifiedException": "The sender's domain is not verified at Amazon SES in this region.",
     "AccountSuspendedException": "Amazon SES has suspended this account's sending for good.",
-    "BadRequestException": "Amazon SES could not read the e-mail. Check MAIL_FROM and the addresses in QA_REVIEWERS.",
+    "BadRequestException": "Amazon SES could not read the email. Check MAIL_FROM and the addresses in QA_REVIEWERS.",
     "NotFoundException": "Amazon SES does not know the configuration set named by SES_CONFIGURATION_SET.",
 }
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html
-_CREDENTIALS = "AWS does not accept the credentials, or they may not send e-mail (ses:SendEmail). Check the AWS_ settings."
+_CREDENTIALS = "AWS does not accept the credentials, or they may not send email (ses:SendEmail). Check the AWS_ settings."
 
 
 # boto3 reads no AWS_REGION. https://docs.aws.amazon.com/boto3/latest/guide/configuration.html
 NO_REGION = (
     "No AWS region is set: AWS_DEFAULT_REGION says where Amazon SES is used, for example eu-central-1."
 )
-NO_ANSWER = "Amazon SES did not answer: the e-mail may have gone out, and is sent again."
+NO_ANSWER = "Amazon SES did not answer: the email may have gone out, and is sent again."
 
 
 def explain(error: Exception) -> MailError:
@@ -113,4 +113,4 @@ def _answered(error: ClientError) -> MailError:
         return MailLater(f"Amazon SES is in trouble (HTTP {status}).")
     if status in (401, 403) or "Token" in code or "Signature" in code or "AccessDenied" in code:
         return MailRefused(f"{_CREDENTIALS} ({code})")
-    return MailRefused(f"Amazon SES refused the e-mail ({code or status}).")
+    return MailRefused(f"Amazon SES refused the email ({code or status}).")

@@ -90,14 +90,10 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What keeps an approved change from being merged, None where it is no more than a step that fails.
-
-    `is_for_developer`: the code must change, so another version follows.
-    """
+    """What keeps an approved change from being merged, None where it is no more than a step that fails."""
 
     why: str | None
     is_developer_told: bool
-    is_for_developer: bool = False
 
 
 def compose_digest(
@@ -149,10 +145,7 @@ def compose_outcome(reviewer: Reviewer, about: About, held: Held) -> Mail:
     )
     who = about.helper
     told = f"{who[:1].upper() if who.startswith(('a ', 'the ')) else who[:1]}{who[1:]} {'have' if about.is_release else 'has'} been told."
-    if held.is_for_developer:
-        then = f"{told} You’ll be asked again about the new version."
-    else:
-        then = f"{told if held.is_developer_told else 'The developers see this on GitHub, too.'} {ITSELF}"
+    then = f"{told if held.is_developer_told else 'The developers see this on GitHub, too.'} {ITSELF}"
     return _about(reviewer, "outcome", about, opening, then)
 
 

@@ -96,7 +96,7 @@ _FROM_ANY: dict[Event, Move] = {
 
 
 def _same(state: State) -> Move:
-    return Move(state, "only the branch beneath it moved; the change is the same")
+    return Move(state, "it was only updated from its base; the change is the same")
 
 
 # What is not in a state's row changes nothing there.

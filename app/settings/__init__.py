@@ -38,8 +38,8 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-def _required(meaning: str, mend: str, secret: bool = False) -> Any:
-    return Field(description=meaning, json_schema_extra={"mend": mend}, repr=not secret)
+def _required(meaning: str, fix: str, secret: bool = False) -> Any:
+    return Field(description=meaning, json_schema_extra={"fix": fix}, repr=not secret)
 
 
 def _default(text: str | None, meaning: str, secret: bool = False) -> Any:
@@ -258,5 +258,5 @@ def _sentence(error: ErrorDetails) -> str:
     field = str(error["loc"][0])
     if error["type"] == "missing":
         extra = Settings.model_fields[field].json_schema_extra
-        return f"{field.upper()} is missing. {extra['mend']}" if isinstance(extra, dict) else ""
+        return f"{field.upper()} is missing. {extra['fix']}" if isinstance(extra, dict) else ""
     return f"{field.upper()} {error['ctx']['error']}"

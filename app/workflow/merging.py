@@ -26,18 +26,18 @@ TELL_AFTER = timedelta(minutes=5)
 # So often in a row GitHub may put a merge off before that is shown as a reason.
 PATIENCE = 3
 NOT_NAMED = "{} is not a reviewer any more, so another is asked."
-CONFLICT = "It clashes with another change: the developer must resolve the conflict."
+CONFLICT = "Someone else changed the same part. The developer has to combine the two first."
 KEPT = (
     "GitHub would delete {} after the merge: protect that branch, or switch off “Automatically delete head "
     "branches” in the repository's settings."
 )
-BEHIND = "It must be brought up to date with {} first: the developer must do that."
+BEHIND = "It must be brought up to date with {} first: the developer has to do that."
 UNCOMPARED = "GitHub cannot compare it with {} right now. The gate keeps trying."
 REWRITTEN = "the history of {} was changed, and more might come with it"
 STAYS = "GitHub says that the code changed, but shows no change. The gate keeps trying."
 NOT_COUNTED = (
     "GitHub does not count the gate's own word: the required check belongs to another app. "
-    "Whoever runs the gate must mend that."
+    "Whoever runs the gate has to fix that."
 )
 # How a step ends that only said once more what GitHub seems to have lost.
 SAID_AGAIN = "GitHub misses the gate's own status; it was set again."
@@ -206,12 +206,14 @@ def blocked(work: Work, reason: str) -> Rest:
     names = ", ".join(named or checks.names)
     if checks.state == "red":
         return hold(
-            work, f"An automatic check is red ({names}): the developer must mend it.", for_developer=True
+            work,
+            f"An automatic test is failing ({names}). The developer has to fix it first.",
+            for_developer=True,
         )
     if checks.state == "pending":
         return hold(
             work,
-            f"Its automatic checks are still running ({names}). It is merged when they pass.",
+            f"Automatic tests are still running ({names}). It goes in when they pass.",
             stuck=False,
         )
     return hold(work, reason)

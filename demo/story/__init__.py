@@ -57,7 +57,7 @@ def held_by_a_conflict(stage: Stage) -> None:
     page = steps.follow(stage, number, steps.get_mail(stage, number), "Approve")
     steps.clash(stage, number)
     steps.approve(stage, page, "Approved, but not merged yet")
-    steps.see_word(stage, number, "success", "COMMENTED", "clashes with another change")
+    steps.see_word(stage, number, "success", "COMMENTED", "Someone else changed the same part")
     steps.resolve(stage, number)
     mail = steps.get_mail(stage, number, count=2)
     steps.approve(stage, steps.follow(stage, number, mail, "Approve"))

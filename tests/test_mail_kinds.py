@@ -1,0 +1,233 @@
+"""Every kind of mail: its subject, what an inbox shows behind it, who it comes from, and how it begins.
+
+A new kind of mail belongs into this list; one subject keeps the mails of a pull request in one conversation.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from app.mail import About, Held, Line, Mail, compose_outcome, compose_sign_in
+from app.review import Passed, Release, State, Unseen
+from app.workflow.letters import WRITERS
+from demo.inbox import Mail as Arrived
+from tests.builders import HEAD, LILY, NOON, row, snapshot
+from tests.test_mail import APPROVE, PENDING, ask, bypass, commits, digest, item, words
+
+HELD = About(row(State.TO_MERGE), "#12", APPROVE, PENDING, 3)
+TALK = (
+    Line("Lily", "Is 0 euros possible?", True, NOON),
+    Line("sam", "No, the smallest is 25 euros.", False, NOON),
+)
+PASSED = Passed(12, "Add gift cards", "sam", "Lily", NOON, "Fine.")
+UNSEEN = Unseen(HEAD, "Push it", "kim", None)
+CLASH = "Someone else changed the same part. The developer has to combine the two first."
+
+
+def release(*unseen: Unseen, **fields: object) -> Mail:
+    return ask(
+        snapshot(
+            release=Release((PASSED,), unseen),
+            title="Release of 2 changes",
+            head="development",
+            base="master",
+        ),
+        **fields,
+    )
+
+
+# The kind of letter as the workflow names it; the mail; sender, preview and first sentence.
+KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
+    "new": (
+        "ask",
+        ask(),
+        "sam via",
+        "New: sam needs your approval. Small change, 1 file.",
+        "Hi Lily, sam needs your approval before this goes in.",
+    ),
+    "new, by a program": (
+        "ask",
+        ask(author="dependabot[bot]", author_is_bot=True),
+        "",
+        "New: an automatic change by dependabot. Small change, 1 file.",
+        "Hi Lily, this is an automatic change by dependabot. It needs your approval before it goes in.",
+    ),
+    "new, straight into the release branch": (
+        "ask",
+        ask(skips_to="master"),
+        "sam via",
+        "New: sam needs your approval. Small change, 1 file.",
+        "Hi Lily, sam needs your approval before this goes straight into master, without a release.",
+    ),
+    "new version after her message": (
+        "ask",
+        ask(
+            is_again=True, previous_note="It is cut off.", previous_by="Lily", new_commits=commits("Mend it")
+        ),
+        "sam via",
+        "New version: sam changed this after your message.",
+        "Hi Lily, sam changed this after your message. Please look again.",
+    ),
+    "new version after another's message": (
+        "ask",
+        ask(is_again=True, previous_note="It is cut off.", previous_by="Max"),
+        "sam via",
+        "New version: sam changed this after Max’s message.",
+        "Hi Lily, sam changed this after Max’s message. Please look again.",
+    ),
+    "new version after a look": (
+        "ask",
+        ask(is_again=True),
+        "sam via",
+        "New version: sam changed this since you last looked.",
+        "Hi Lily, sam changed this since you last looked. Please look again.",
+    ),
+    "new version after her approval": (
+        "ask",
+        ask(is_again=True, voided=True),
+        "sam via",
+        "New version: sam changed this after you approved it, before it went in.",
+        "Hi Lily, sam changed this after you approved it, before it went in. Please look again.",
+    ),
+    "asked again about the same code": (
+        "ask",
+        ask(same_code_but="it is ready again", voided=True),
+        "sam via",
+        "Asked again: the code is the same as before, but it is ready again.",
+        "Hi Lily, sam needs your approval again: the code is the same as before, but it is ready again. Your earlier",
+    ),
+    "answer": (
+        "answer",
+        ask(is_answer=True, talk=TALK, is_again=True),
+        "sam via",
+        "sam answered: No, the smallest is 25 euros.",
+        "Hi Lily, sam answered your question: No, the smallest is 25 euros.",
+    ),
+    "fresh link": (
+        "fresh",
+        ask(is_fresh=True, is_again=True),
+        "sam via",
+        "New link: sam needs your approval. Small change, 1 file.",
+        "Hi Lily, here’s the new link you asked for. sam needs your approval before this goes in.",
+    ),
+    "stand-in": (
+        "instead",
+        ask(instead_of="Max"),
+        "sam via",
+        "Standing in for Max: sam needs your approval. Small change, 1 file.",
+        "Hi Lily, Max is away, so this comes to you. sam needs your approval before this goes in.",
+    ),
+    "release": (
+        "ask",
+        release(UNSEEN),
+        "",
+        "Release: 1 of 2 changes wasn’t approved by QA.",
+        "Hi Lily, a new release is ready. When you approve, these 2 changes go out.",
+    ),
+    "release, all approved": (
+        "ask",
+        release(),
+        "",
+        "Release: 1 change, all approved.",
+        "Hi Lily, a new release is ready. When you approve, this change goes out.",
+    ),
+    "release, new version": (
+        "ask",
+        release(UNSEEN, is_again=True),
+        "",
+        "New version: this release has changed since you last looked.",
+        "Hi Lily, this release has changed since you last looked. When you approve, these 2 changes go out.",
+    ),
+    "list": (
+        "digest",
+        digest(item(1, asked_at=NOON - timedelta(days=2)), item(2, answered_by="sam")),
+        "",
+        "1 new, 1 answer. The longest has been waiting 3 days.",
+        "Hi Lily, the longest waiting comes first.",
+    ),
+    "list of the day": (
+        "daily",
+        digest(item()),
+        "",
+        "1 new.",
+        "Hi Lily, nothing happens until you confirm on the page that opens.",
+    ),
+    "held, for the developer": (
+        "outcome",
+        compose_outcome(LILY, HELD, Held(CLASH, True)),
+        "",
+        f"Approved, not in yet: {CLASH}",
+        f"Hi Lily, you approved this, but it isn’t in yet. {CLASH}",
+    ),
+    "held by a step that fails": (
+        "outcome",
+        compose_outcome(LILY, HELD, Held(None, False)),
+        "",
+        "Approved, not in yet:",
+        "Hi Lily, you approved this, but it isn’t in yet.",
+    ),
+    "merged without her": (
+        "bypass",
+        bypass(),
+        "",
+        "Not approved by QA: kim merged it on GitHub without asking you.",
+        "Hi Lily, kim merged this on GitHub without asking you. It’s in development now.",
+    ),
+    "sign-in": (
+        "sign_in",
+        compose_sign_in(LILY, APPROVE),
+        "",
+        "It works once, within 60 minutes.",
+        "Hi Lily, this shows you everything that’s waiting. It works once, within 60 minutes.",
+    ),
+}
+SUBJECTS = {
+    "release": "Release into master (#12)",
+    "list": "2 changes are waiting for you",
+    "list of the day": "1 change is waiting for you",
+    "sign-in": "Your sign-in link",
+}
+
+
+def preview_of(mail: Mail) -> str:
+    """What the pretend inbox shows behind the subject."""
+    return Arrived(1, mail.to, "", mail.subject, mail.text, mail.html, {}, "", NOON).preview
+
+
+def test_every_kind_of_mail_says_in_subject_preview_and_first_sentence_what_it_is() -> None:
+    for kind, (_, mail, sender, preview, first) in KINDS.items():
+        subject = SUBJECTS.get(kind.partition(",")[0], "Add gift cards (#12)")
+        assert mail.subject == subject, kind
+        assert preview_of(mail).startswith(preview), kind
+        assert first in words(mail.html).replace("&nbsp; ", ""), kind
+        assert first in " ".join(mail.text.replace("\n> ", " ").split()), kind
+        assert (mail.sender or "") == sender.removesuffix(" via"), kind
+
+
+def test_the_list_of_kinds_holds_every_kind_that_the_workflow_sends() -> None:
+    assert {kind for kind, *_ in KINDS.values()} == set(WRITERS)
+
+
+def test_no_two_kinds_of_mail_about_a_change_begin_alike() -> None:
+    told = [preview for kind, (*_, preview, _) in KINDS.items() if "straight" not in kind]
+    assert len(told) == len(set(told))
+
+
+def test_the_look_of_every_warning_is_its_own_in_the_dark_too() -> None:
+    base = (Path(__file__).parent.parent / "templates" / "mail" / "base.html").read_text(encoding="utf-8")
+    dark = base.partition("prefers-color-scheme: dark")[2]
+    for name in (
+        "note-warn",
+        "chip-warn",
+        "chip-ship",
+        "chip-acc",
+        "warn",
+        "b-approve",
+        "b-reject",
+        "b-plain",
+    ):
+        assert f".{name} {{" in dark
+    for mail in (release(UNSEEN), compose_outcome(LILY, HELD, Held(CLASH, True)), bypass()):
+        assert re.search(r'class="(note|chip)-warn"', mail.html)
