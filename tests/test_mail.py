@@ -672,7 +672,7 @@ def test_letter_arrives_as_composed(inbox: PretendInbox) -> None:
 SENDERS: dict[str, tuple[dict[str, Any], str]] = {
     "a person": ({}, "sam via QA gate"),
     "a program": ({"author": "dependabot[bot]", "author_is_bot": True}, "QA gate"),
-    "an outsider": ({"author_association": "NONE", "head_repository": "sam/shop"}, "QA gate"),
+    "an outsider": ({"belongs": False, "head_repository": "sam/shop"}, "QA gate"),
     "a release": ({"asked": snapshot(release=Release((), ()))}, "QA gate"),
     "somebody who answered": ({"is_answer": True, "talk": (Line("kim", "No.", False),)}, "kim via QA gate"),
     "a name like an address": ({"author": 'Pay <pal@x.example>, "y"'}, "Pay pal x.example y via QA gate"),
