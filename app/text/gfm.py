@@ -144,12 +144,15 @@ def _tokens(markup: str) -> Iterator[Token]:
             yield Token("text", "", _NONE, _words(markup[place : found.start()]))
         place = found.end()
         name = (found[2] or "").lower()
-        if name in _HIDDEN and not found[1] and name not in unclosed:
-            end = low.find(f"</{name}", place)
+        if name in _HIDDEN:
+            end = -1 if found[1] or name in unclosed else low.find(f"</{name}", place)
             if end >= 0:
-                place = end
-            else:
+                close = low.find(">", end)
+                place = close + 1 if close >= 0 else len(markup)
+            else:  # a word like <title>, which GitHub shows as it stands
                 unclosed.add(name)
+                yield Token("text", "", _NONE, _words(found[0]))
+            continue
         if name:
             name = _SAME.get(name, name)
             yield Token("close" if found[1] else "open", name, _attributes(name, found[3]), "")
