@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
 from app.review import Event, Passed, Release, Unseen
 from app.store import Happening
+from app.store.tables import rounds
 from tests.builders import LILY, NOON
 from tests.test_pages import MAX, Desk, said
 
@@ -142,3 +144,30 @@ def test_signed_out_an_old_link_says_where_the_newer_email_is(desk: Desk) -> Non
     page = stranger.get(old)
     assert "The email about the new version is already in your inbox." in said(page)
     assert "/decide/" not in page.text.replace(old, "")
+
+
+# --- People -------------------------------------------------------------------------------------------------
+
+
+def name_the_author(desk: Desk, name: str) -> None:
+    """Let the snapshot say what the author is called, as the commits at GitHub do."""
+    with desk.store.database.write() as connection:
+        for row in connection.execute(select(rounds)).all():
+            for commit in row.snapshot["change"]["commits"]:
+                commit["name"] = name
+            connection.execute(update(rounds).values(snapshot=row.snapshot))
+
+
+def test_people_are_called_by_their_names(desk: Desk) -> None:
+    desk.ask(title="Cards")
+    answer(desk, 12, "No.")
+    name_the_author(desk, "Sam\u202e Lee")
+    assert cards(desk) == {"Cards": "Sam Lee answered Sam Lee · small, 1 file"}
+
+
+def test_nobody_from_outside_and_no_program_is_called_by_a_name_they_chose(desk: Desk) -> None:
+    desk.ask(1, title="Outside", author="sam", head_repository="eve/shop", author_association="NONE")
+    desk.change(1, None, is_from_outside=True)
+    desk.ask(2, title="Program", author="sam", author_is_bot=True)
+    name_the_author(desk, "Lily")
+    assert [text.removeprefix("New ") for text in cards(desk).values()] == ["sam · small, 1 file"] * 2

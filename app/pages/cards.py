@@ -22,12 +22,13 @@ class Card:
     """One change in a list.
 
     `asked` is what its round asked about, None before a question. `again` is "version" where the code is newer than
-    what a reviewer last saw, "same" where it is not, "" for a first question. `answered_by` answered the open question
-    last. `days` are those it has waited, None where that is not worth a mark.
+    what a reviewer last saw, "same" where it is not, "" for a first question. `author` and `answered_by`, who answered
+    the open question last, are called by their names where those are known. `days` are those it has waited, None where that is not worth a mark.
     """
 
     row: Review
     asked: Asked | None
+    author: str
     again: str = ""
     answered_by: str | None = None
     days: int | None = None
@@ -46,10 +47,22 @@ def card(row: Review, asked: Sequence[Asked], history: Sequence[HistoryRow], now
     return Card(
         row,
         current,
+        person(row.author, row, asked),
         _again(row, asked, history),
-        answers[-1] if answers else None,
+        person(answers[-1], row, asked) if answers else None,
         waited.days if waited >= LATE else None,
     )
+
+
+def person(login: str, row: Review, asked: Sequence[Asked]) -> str:
+    """Return what a developer is called: by name where that is known, else by login."""
+    return people(row, asked).get(login, login)
+
+
+def people(row: Review, asked: Sequence[Asked]) -> dict[str, str]:
+    """Return the developers' names by login; none where the change comes from outside or a program made it."""
+    last = asked[-1] if asked else None
+    return last.names if last and not (row.is_from_outside or last.author_is_bot) else {}
 
 
 def _again(row: Review, asked: Sequence[Asked], history: Sequence[HistoryRow]) -> str:

@@ -37,7 +37,8 @@ def show(gate: Gate, status: int = 200, mistake: str | None = None) -> Response 
     if reviewer is None:
         return way_in()
     rows, now = gate.store.reviews.pending(), gate.store.now()
-    waiting = _cards(gate, _in(rows, WAITING), now)
+    cards = _cards(gate, rows, now)
+    waiting = _in(cards, WAITING)
     return frame.show(
         gate,
         "pending.html",
@@ -46,8 +47,8 @@ def show(gate: Gate, status: int = 200, mistake: str | None = None) -> Response 
         reviewer=reviewer,
         waiting=[one for one in waiting if one.row.reviewer == reviewer.id],
         others=[one for one in waiting if one.row.reviewer != reviewer.id],
-        approved=_in(rows, APPROVED),
-        developers=_in(rows, DEVELOPERS),
+        approved=_in(cards, APPROVED),
+        developers=_in(cards, DEVELOPERS),
         **_absence(gate, reviewer, now.astimezone(gate.timezone).date()),
         mistake=mistake,
         links={row.id: decide_url(gate, row, reviewer, now) for row in rows},
@@ -88,6 +89,6 @@ def _cards(gate: Gate, rows: list[Review], now: datetime) -> list[Card]:
     return [card(row, asked[row.id], history[row.id], now) for row in rows]
 
 
-def _in(rows: list[Review], states: tuple[State, ...]) -> list[Review]:
-    """Return the rows in these states, in the order of the states, else as they come: the longest waiting first."""
-    return [row for state in states for row in rows if row.state is state]
+def _in(cards: list[Card], states: tuple[State, ...]) -> list[Card]:
+    """Return the cards in these states, in the order of the states, else as they come: the longest waiting first."""
+    return [one for state in states for one in cards if one.row.state is state]

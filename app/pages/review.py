@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as Redirect
 from app import text
 from app.links import BadLink
 from app.pages import frame
+from app.pages.cards import people
 from app.pages.decide import merged_by
 from app.pages.pending import decide_url
 from app.pages.sign_in import way_in
@@ -94,6 +95,7 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
         "asked_name": _asked_name(gate, row),
         "history": history,
         "talk": open_talk(history),
+        "people": people(row, gate.store.lists.asked([row])[row.id]),
         "earlier": [one for one in _versions(gate, row, history) if one.number != row.round],
         "merged_by": merged_by(history),
     }

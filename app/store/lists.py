@@ -21,7 +21,10 @@ from app.store.tables import history, rounds
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What one round asked about; `holds` counts the changes in a release, None for any other pull request."""
+    """What one round asked about; `holds` counts the changes in a release, None for any other pull request.
+
+    `names` are what those who committed call themselves, by login; whoever commits writes any name there.
+    """
 
     round: int
     was_mailed: bool
@@ -31,6 +34,7 @@ class Asked:
     additions: int
     deletions: int
     changed_files: int
+    names: dict[str, str]
     holds: int | None
 
 
@@ -74,11 +78,19 @@ _ASKED = select(
     _pull["additions"].as_integer().label("additions"),
     _pull["deletions"].as_integer().label("deletions"),
     _pull["changed_files"].as_integer().label("changed_files"),
+    rounds.c.snapshot["change"]["commits"].as_json().label("commits"),
     _release["earlier"].as_integer().label("earlier"),
     (_length(_release["passed"]) + _length(_release["unseen"])).label("holds"),
 ).order_by(rounds.c.review_id, rounds.c.round)
 
 
 def _asked_from(line: Any) -> Asked:
-    values = {name: line._mapping[name] for name in Asked.__slots__}
-    return Asked(**{**values, "holds": None if line.earlier is None else line.holds})
+    holds = None if line.earlier is None else line.holds
+    known: dict[str, Any] = {"names": _names(line.commits), "holds": holds}
+    plain = {name: line._mapping[name] for name in Asked.__slots__ if name not in known}
+    return Asked(**plain, **known)
+
+
+def _names(commits: Any) -> dict[str, str]:
+    """Return the name by login from a snapshot's commits, the newest commit's where they differ."""
+    return {one["author"]: one["name"] for one in commits if one.get("name")}
