@@ -132,8 +132,12 @@ def sync() -> None:
 @click.argument("repository")
 def trust(repository: str) -> None:
     """Accept that another repository has this name now (after a deletion or transfer): OWNER/NAME."""
-    if create_gate(Settings.load()).store.arrivals.trust(repository):
-        click.echo(f"Forgotten. The next webhook from {repository} says which repository it is.")
+    gate = create_gate(Settings.load())
+    if gate.store.repositories.trust(repository):
+        set_looks(gate)
+        click.echo(
+            f"Whichever repository is called {repository} is trusted from the next look on, which is now."
+        )
     else:
         _stop(f"No repository called {repository} is known.")
 

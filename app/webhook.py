@@ -73,6 +73,10 @@ class Unproven:
 class Rules(Protocol):
     """What the door must know to let something in, or to forget it."""
 
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """Return the configured repositories, "owner/name" each."""
+
     def knows(self, repository: str) -> bool:
         """Tell whether "owner/name" is configured."""
 
@@ -162,9 +166,12 @@ def _take(said: Said, delivery: str, store: Store, rules: Rules) -> tuple[int, s
     """Record what was said, and return the status and the outcome."""
     if isinstance(said, Other):
         return (200, "pong") if said.event == "ping" else (202, "not needed")
-    if not rules.knows(said.repository):
-        return 202, "repository not configured"
     try:
+        # A repository that was renamed goes on under whatever name.
+        if not rules.knows(said.repository) and said.repository_id not in store.repositories.ids(
+            rules.repositories
+        ):
+            return 202, "repository not configured"
         if isinstance(said, Checked):
             return 202, store.arrivals.record_checked(delivery, said.repository_id, said.sha).value
         if isinstance(said, Commented):

@@ -129,4 +129,4 @@ def test_whether_github_would_delete_a_branch_is_told(there: PretendGitHub, here
 def test_a_branch_and_a_repository_are_told_by_what_never_changes(there: PretendGitHub, here: GitHub) -> None:
     (sha,) = commit(there)
     assert here.branch_head(SHOP, "development") == sha
-    assert here.repository_id(SHOP) == there.repo().id
+    assert here.identity(SHOP) == (there.repo().id, SHOP)

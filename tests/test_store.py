@@ -154,7 +154,7 @@ def test_another_repository_under_a_known_name_is_a_problem_and_no_match(store: 
     assert len(store.reviews.pending()) == 1
     (problem,) = store.arrivals.problems()
     assert "qa-gate trust Acme/Shop" in problem
-    assert store.arrivals.trust("acme/SHOP")
+    assert store.repositories.trust("acme/SHOP")
     assert wake(store, "d3", Notice(repository_id=8)) is Recorded.WOKEN
     assert store.arrivals.problems() == []
 

@@ -35,6 +35,7 @@ Kind = Literal[
     "own",
     "closed",
     "missing",
+    "renamed",
     "invalid",
     "empty",
     "exists",

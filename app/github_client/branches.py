@@ -83,13 +83,14 @@ class Branches(Connection):
         with self._repository(repository) as found:
             return sha(call(found, "GET", f"/branches/{quote(branch)}").data, "commit.sha")
 
-    def repository_id(self, repository: str) -> int:
-        """Return a repository's id, which no other ever has: one GET.
+    def identity(self, repository: str) -> tuple[int, str]:
+        """Return a repository's id, which no other ever has, and what it is called today: one GET.
 
         https://docs.github.com/en/rest/repos/repos#get-a-repository
         """
         with self._repository(repository) as found:
-            return integer(call(found, "GET", "").data, "id", 1, MOST_ID)
+            about = call(found, "GET", "").data
+            return integer(about, "id", 1, MOST_ID), text(about, "full_name")
 
     def deletes_when_merged(self, repository: str, branch: str) -> bool:
         """Tell whether GitHub itself would delete this branch once it is merged: one GET, or two.

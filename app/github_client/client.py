@@ -326,7 +326,7 @@ def _page(repository: str, answer: Answer, etag: str | None) -> Listing:
         return Listing(True, etag, ())
     pulls = tuple(read_listed(item) for item in items(answer.data, ""))
     if any(pull.repository.casefold() != repository.casefold() for pull in pulls):
-        raise Refused(RENAMED, "missing")  # the query was lost on the way: this is not what was asked for
+        raise Refused(RENAMED, "renamed")  # the query was lost on the way: this is not what was asked for
     return Listing(False, etag_of(answer.headers), pulls)
 
 

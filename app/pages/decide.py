@@ -96,6 +96,8 @@ def _case(gate: Gate, token: str) -> Case:
     row = gate.store.reviews.get(link.review)
     if row is None:
         raise frame.DeadEnd("unknown", 404)
+    if row.state is not State.MERGED and gate.is_gated(row) is False:
+        raise frame.DeadEnd("let_go", 410)
     return Case(token, link, is_expired, reviewer, row, now)
 
 

@@ -1,7 +1,8 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
-`Store` is what the rest of the gate holds: `.arrivals`, `.reviews`, `.talk`, `.people`, `.letters`, `.landings`, `.timers`,
-`.absences`, `.queue`, `.audit`, `.lists`. It keeps what was acknowledged and decides nothing; the rules are in `review`.
+`Store` is what the rest of the gate holds: `.arrivals`, `.repositories`, `.reviews`, `.talk`, `.people`, `.letters`,
+`.landings`, `.timers`, `.absences`, `.queue`, `.audit`, `.lists`. It keeps what was acknowledged and decides nothing;
+the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
     Overtaken    the row moved on while somebody worked on it
@@ -22,6 +23,7 @@ from app.store.letters import A_DAY, Letter, Letters, NewLetter, outcome_letter
 from app.store.lists import Asked, Lists
 from app.store.people import People
 from app.store.queue import LEASE, Claim, Overtaken, Queue
+from app.store.repositories import Repositories
 from app.store.reviews import DECISIONS, Reviews, Round
 from app.store.rows import Happening, HistoryRow
 from app.store.talk import Talk, open_talk
@@ -50,6 +52,7 @@ __all__ = [
     "Page",
     "Queue",
     "Recorded",
+    "Repositories",
     "Reviews",
     "Round",
     "Search",
@@ -73,6 +76,7 @@ class Store:
         self.database = Database(url, clock)
         self.work_made = threading.Event()
         self.arrivals = Arrivals(self.database, self.work_made)
+        self.repositories = Repositories(self.database)
         self.reviews = Reviews(self.database, self.work_made)
         self.talk = Talk(self.database, self.work_made)
         self.people = People(self.database)

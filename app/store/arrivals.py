@@ -1,7 +1,7 @@
 """What arrives: webhooks, and what the look at GitHub finds, each in one transaction.
 
 Called by `webhook` and `workflow`. An arrival decides nothing: it wakes a row, or makes one, and remembers the
-delivery that said so. Which repository stands behind a name is pinned here: names are reused, ids never.
+delivery that said so.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, case, func, or_, select, update
 
 from app.review import Person, Seen, State, tells_nothing_new
 from app.store.database import Database
+from app.store.repositories import pin
 from app.store.rows import review_from, woken
 from app.store.tables import deliveries, repositories, requesters, reviews, timers
 from app.store.timers import RELEASE, put_timer
@@ -85,7 +86,7 @@ class Arrivals:
                 return Recorded.UNKNOWN
             if not self._is_first(connection, delivery, now):
                 return Recorded.REPEATED
-            if not self._is_the_known(connection, notice.repository, notice.repository_id):
+            if not pin(connection, self._database, notice.repository, notice.repository_id):
                 return Recorded.FOREIGN
             answer = self._wake(connection, found, notice, now)
         return self._tell(answer)
@@ -112,8 +113,9 @@ class Arrivals:
         """Return what a repository was seen to use."""
         uses = select(repositories.c.has_checks, repositories.c.has_deployments)
         with self._database.read() as connection:
-            found = connection.execute(uses.where(repositories.c.repository_id == repository_id)).first()
-            return Customs(*found) if found else Customs()
+            rows = connection.execute(uses.where(repositories.c.repository_id == repository_id)).all()
+        # One that was renamed has a row for each name.
+        return Customs(any(row.has_checks for row in rows), any(row.has_deployments for row in rows))
 
     def record_push(self, repository_id: int, repository: str, delay: timedelta) -> Recorded:
         """Let the repository's release be looked at after `delay`: one of its branches has moved.
@@ -121,22 +123,14 @@ class Arrivals:
         Twice is once without remembering the delivery: all it says is "look".
         """
         with self._database.write() as connection:
-            if not self._is_the_known(connection, repository, repository_id):
+            if not pin(connection, self._database, repository, repository_id):
                 return Recorded.FOREIGN
             now = self._database.now(connection)
-            put_timer(connection, self._database, f"{RELEASE} {repository}", now, delay)
+            # The settings may have an earlier name of it; a timer for what they do not name does nothing.
+            known = select(repositories.c.name).where(repositories.c.repository_id == repository_id)
+            for name in connection.scalars(known).all():
+                put_timer(connection, self._database, f"{RELEASE} {name}", now, delay)
         return self._tell(Recorded.WOKEN)
-
-    def id_of(self, repository: str) -> int | None:
-        """Return the id of the repository first seen under this name, None when none was."""
-        with self._database.read() as connection:
-            stored = select(repositories.c.repository_id).where(repositories.c.name == repository.casefold())
-            return connection.scalar(stored)
-
-    def pin(self, repository: str, repository_id: int) -> bool:
-        """Tell whether the name stands for this repository, now that its id was read; the first one does."""
-        with self._database.write() as connection:
-            return self._is_the_known(connection, repository, repository_id)
 
     def found(self, notice: Notice, is_gated: bool, *, adopt: bool) -> Recorded:
         """Wake a review that a look at GitHub found changed, or make the row that a lost webhook did not.
@@ -147,7 +141,7 @@ class Arrivals:
             found = _find(connection, notice)
             if found is None and (not is_gated or _is_history(connection, notice)):
                 return Recorded.UNKNOWN
-            if not self._is_the_known(connection, notice.repository, notice.repository_id):
+            if not pin(connection, self._database, notice.repository, notice.repository_id):
                 return Recorded.FOREIGN
             answer = self._wake(connection, found, notice, self._database.now(connection), adopt=adopt)
         return self._tell(answer)
@@ -166,12 +160,6 @@ class Arrivals:
         with self._database.read() as connection:
             found = select(repositories.c.problem).where(repositories.c.problem.is_not(None))
             return [str(problem) for problem in connection.scalars(found)]
-
-    def trust(self, repository: str) -> bool:
-        """Forget which repository id stands behind a name, so that the next webhook sets it anew."""
-        with self._database.write() as connection:
-            gone = repositories.delete().where(repositories.c.name == repository.casefold())
-            return connection.scalar(gone.returning(repositories.c.name)) is not None
 
     def forget_deliveries(self, age: timedelta) -> None:
         """Forget delivery ids that GitHub can no longer send again."""
@@ -202,25 +190,6 @@ class Arrivals:
                 return Recorded.REPEATED
             connection.execute(update(reviews).where(*which).values({**woken(now), **(changes or {})}))
         return self._tell(Recorded.WOKEN)
-
-    def _is_the_known(self, connection: Connection, repository: str, repository_id: int) -> bool:
-        """Tell whether the name still stands for the repository first seen under it; names are reused, ids never."""
-        name = repository.casefold()
-        stored = select(repositories.c.repository_id).where(repositories.c.name == name)
-        known = connection.scalar(stored)
-        if known is None:
-            first = self._database.insert(repositories).values(name=name, repository_id=repository_id)
-            connection.execute(first.on_conflict_do_nothing())
-            known = connection.scalar(stored)
-        if known != repository_id:
-            problem = (
-                f"Another repository now has the name {repository}. If that is right, "
-                f"run: qa-gate trust {repository}"
-            )
-            connection.execute(
-                update(repositories).where(repositories.c.name == name).values(problem=problem)
-            )
-        return bool(known == repository_id)
 
     def _is_first(self, connection: Connection, delivery: str, now: datetime) -> bool:
         seen = self._database.insert(deliveries).values(id=delivery, received_at=now)
@@ -302,7 +271,10 @@ def _is_history(connection: Connection, notice: Notice) -> bool:
     """Tell whether an unknown pull request was closed before the gate came: nobody was passed over then."""
     if notice.seen.open:
         return False
-    came = connection.scalar(select(timers.c.created_at).where(timers.c.name == notice.repository.casefold()))
+    # A timer has the name of the settings, which may be an earlier one.
+    known = select(repositories.c.name).where(repositories.c.repository_id == notice.repository_id)
+    looks = or_(timers.c.name == notice.repository.casefold(), timers.c.name.in_(known))
+    came = connection.scalar(select(func.min(timers.c.created_at)).where(looks))
     return came is None or notice.closed_at is None or notice.closed_at + SLACK < came
 
 

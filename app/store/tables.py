@@ -64,6 +64,8 @@ repositories = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("repository_id", BigInteger, nullable=False),
+    # What GitHub calls it, which is another name once it was renamed.
+    Column("full_name", Text, nullable=False),
     Column("problem", Text),
     # Only where they are known to be used are they read, and paid for.
     Column("has_checks", Boolean, nullable=False, default=False),

@@ -14,7 +14,7 @@ from app.mail import MailError, MailRefused
 from app.review import State
 from app.store import RELEASE, Claim
 from app.workflow.again import asked_again, why_again
-from app.workflow.asking import ask, keep_list, look
+from app.workflow.asking import AT_ONCE, ask, keep_list, look
 from app.workflow.away import (
     come_back,
     first_there,
@@ -24,6 +24,7 @@ from app.workflow.away import (
     nobody_is_there,
     who_is_away,
 )
+from app.workflow.belonging import belongs_here, let_go, read_before_writing
 from app.workflow.digests import DIGEST, send_digests, set_digest
 from app.workflow.extras import find_try_url
 from app.workflow.gate import HOURLY, Gate, Rest, Work
@@ -81,10 +82,14 @@ def advance(gate: Gate, claim: Claim) -> Rest:
     if row is None:
         return Rest()
     work = Work(gate, claim, row)
+    if not belongs_here(work):
+        return let_go(work)
     look(work)
     disown(work)
     find_try_url(work)
     wait = TURNS.get(work.row.state, ask)(work)
+    if not read_before_writing(work):
+        return Rest(wait=AT_ONCE)
     say(work)
     talk(work)
     if work.row.state is State.TO_MERGE:

@@ -21,6 +21,7 @@ from app.workflow.people import belongs
 SOON = timedelta(seconds=2)
 # What somebody must act on is tried again by itself this often.
 HOURLY = timedelta(hours=1)
+FOREIGN = "Another repository now has the name {}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,14 @@ class Gate:
     timezone: ZoneInfo
     preview_url: str | None = None
     digest_at: time = time(9)
+
+    def is_gated(self, row: Review) -> bool | None:
+        """Tell whether a review's repository is one of the settings', by its id; None while only GitHub can tell.
+
+        Names are reused: what now has the name of its repository may be another one.
+        """
+        ids = self.store.repositories.ids(self.policy.repositories)
+        return True if row.repository_id in ids else None if None in ids else False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ class Work:
         self.read_rev = self.row.rev
         self.facts = self.gate.github.pull_request(self.row.repository, self.row.number)
         if self.facts.repository_id != self.row.repository_id:
-            raise Refused(f"Another repository now has the name {self.row.repository}.", "missing")
+            raise Refused(FOREIGN.format(self.row.repository), "missing")
         if self.facts.is_from_fork and self.facts.open and self.gate.policy.gates(self.facts.base):
             # That GitHub does not tell stops nothing else.
             self.facts = replace(self.facts, belongs=self.asked_whether_belongs(self.facts.writer))

@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from app.github_client import ListedPull, Refused
+from app.github_client import ListedPull, Listing, Refused
 from app.store import RELEASE, Claim, Recorded, Timer
-from app.workflow.gate import Gate, Rest
+from app.workflow.gate import FOREIGN, Gate, Rest
 
 # A repository without any pull request tells no time of GitHub's; its clock and ours may differ.
 MARGIN = timedelta(minutes=5)
@@ -28,6 +28,7 @@ def set_looks(gate: Gate) -> None:
     for repository in gate.policy.repositories:
         gate.store.timers.set(repository)
         set_release(gate, repository)
+    sort_out(gate)
 
 
 def set_release(gate: Gate, repository: str) -> None:
@@ -41,13 +42,15 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     if not gate.policy.knows(timer.name):
         return Rest()
     began = gate.store.now()
-    listing = gate.github.pull_requests(
-        timer.name,
-        state="open" if timer.seen is None else "all",
-        etag=timer.etag,
-        until=timer.seen,
-        on_page=lambda: gate.store.queue.renew(claim),
-    )
+    if gate.store.repositories.id_of(timer.name) is None:
+        meet(gate, timer.name)
+    try:
+        listing = _listing(gate, claim, timer)
+    except Refused as refusal:
+        if refusal.kind != "renamed":
+            raise
+        meet(gate, timer.name)
+        listing = _listing(gate, claim, timer)
     woken = [pull for pull in listing.pulls if _wake(gate, claim, timer, pull)]
     # One that is closed while a first list of several pages is read can hide another: read again till nothing is new.
     is_complete = timer.seen is not None or len(listing.pulls) <= ONE_PAGE or not woken
@@ -58,6 +61,38 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         set_release(gate, timer.name)
         log.info("%s: found %s", timer.name, ", ".join(f"#{pull.number}" for pull in woken))
     return Rest(wait=gate.policy.look)
+
+
+def meet(gate: Gate, name: str) -> None:
+    """Ask GitHub which repository has a name of the settings, and what it is called today. Raises Refused.
+
+    What is open in repositories that are none of ours is let go then, and what is in one that came back is read.
+    """
+    repositories = gate.store.repositories
+    number, today = gate.github.identity(repositories.today(name))
+    is_known = number == repositories.id_of(name) or repositories.pin(name, number)
+    if not (is_known and repositories.pin(today, number)):
+        raise Refused(FOREIGN.format(name), "missing")
+    sort_out(gate)
+
+
+def sort_out(gate: Gate) -> None:
+    """Wake what is to be let go, for its repository is in the settings no more, and what is back in them."""
+    policy = gate.policy
+    gate.store.repositories.wake_strangers(
+        gate.store.repositories.ids(policy.repositories),
+        [base for base in (policy.development_branch, policy.release_branch) if base],
+    )
+
+
+def _listing(gate: Gate, claim: Claim, timer: Timer) -> Listing:
+    return gate.github.pull_requests(
+        gate.store.repositories.today(timer.name),
+        state="open" if timer.seen is None else "all",
+        etag=timer.etag,
+        until=timer.seen,
+        on_page=lambda: gate.store.queue.renew(claim),
+    )
 
 
 def _wake(gate: Gate, claim: Claim, timer: Timer, pull: ListedPull) -> bool:

@@ -12,13 +12,13 @@ from app import mail
 from app.github_client import Refused, Standing, Steps
 from app.store import Claim, Timer
 from app.workflow.accounting import Place, account, again, merge_is_out, release_of
-from app.workflow.gate import HOURLY, Gate, Rest
+from app.workflow.gate import FOREIGN, HOURLY, SOON, Gate, Rest
+from app.workflow.looking import meet
 
 NO_BRANCH = (
     "{0} has no branch {1}, or no branch {2}, or they share no history. "
     "If {0} is not released so, leave RELEASE_BRANCH empty."
 )
-FOREIGN = "Another repository now has the name {}."
 
 
 def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
@@ -27,7 +27,10 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     names = [name for name in gate.policy.repositories if name.casefold() == wanted]
     if not names or not gate.policy.release_branch:
         return Rest()
-    place = Place(gate, names[0], _id_of(gate, names[0]), lambda: gate.store.queue.renew(claim))
+    number = _id_of(gate, names[0])
+    place = Place(
+        gate, gate.store.repositories.today(names[0]), number, lambda: gate.store.queue.renew(claim)
+    )
     if merge_is_out(place):
         return Rest(wait=again(gate))
     try:
@@ -40,6 +43,13 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         words = NO_BRANCH.format(place.repository, policy.release_branch, policy.development_branch)
         return Rest(HOURLY, words, failed=True)
     if not ahead.is_unchanged:
+        # What was compared must be this repository, under today's name, before anything is kept or written.
+        number, today = gate.github.identity(place.repository)
+        if number != place.repository_id:
+            raise Refused(FOREIGN.format(place.repository), "missing")
+        if today.casefold() != place.repository.casefold():
+            meet(gate, names[0])
+            return Rest(wait=SOON)
         if not account(place, ahead) or not _make_so(place, ahead):
             return Rest(wait=again(gate))
         gate.store.timers.note(timer.id, None, ahead.etag)
@@ -48,11 +58,11 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
 
 def _id_of(gate: Gate, repository: str) -> int:
     """Return the id of the repository that has this name. Raises Refused when it is another one's by now."""
-    known = gate.store.arrivals.id_of(repository)
+    if gate.store.repositories.id_of(repository) is None:
+        meet(gate, repository)
+    known = gate.store.repositories.id_of(repository)
     if known is None:
-        known = gate.github.repository_id(repository)
-        if not gate.store.arrivals.pin(repository, known):
-            raise Refused(FOREIGN.format(repository), "missing")
+        raise Refused(FOREIGN.format(repository), "missing")
     return known
 
 

@@ -145,14 +145,24 @@ def _say_once(work: Work, number: int, mark: str, put: Callable[[str], str | Non
     work.keep(said_review=number, happened=happened)
 
 
+def is_held(state: State) -> bool:
+    """Tell whether what is in the way of a merge is in the way of this one."""
+    return state in (State.TO_MERGE, State.MERGING)
+
+
+def hold_to_say(row: Review) -> str | None:
+    """Return what the comment about a merge that is held should say, as `said_hold` has it; None: as it is."""
+    return row.hold if is_held(row.state) else MERGED if row.state is State.MERGED else VOID
+
+
 def say_hold(work: Work, *, is_news: bool) -> None:
     """Tell the developer what is in the way, in one comment that is edited and never repeated.
 
     Without `is_news` only a comment that is there is brought up to date, also when nothing is in the way any more.
     """
     row, github = work.row, work.gate.github
-    is_approved, is_merged = row.state in (State.TO_MERGE, State.MERGING), row.state is State.MERGED
-    why = row.hold if is_approved else MERGED if is_merged else VOID
+    is_approved, is_merged = is_held(row.state), row.state is State.MERGED
+    why = hold_to_say(row)
     if why in (None, row.said_hold) or (row.said_hold is None and not is_news):
         return
     markers = work.gate.links.markers(f"{row.id} held")

@@ -69,6 +69,10 @@ class PretendGitHub(Served):
 
     def delete_fork(self, repo: Repo | str) -> None:
         """Delete a fork: pull requests from it stay, with head.repo null."""
+        self.delete_repository(repo)
+
+    def delete_repository(self, repo: Repo | str) -> None:
+        """Delete a repository; another may be created under its name, with another id."""
         self.repo(repo).deleted = True
 
     def rename(self, repo: Repo | str | None, new_name: str) -> None:

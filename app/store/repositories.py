@@ -1,0 +1,99 @@
+"""Which repository stands behind a name: names are reused and change, ids never do.
+
+The first repository that is seen under a name is pinned to it. What GitHub calls it today may be another name; then
+everything that is known of it goes on under that. A name that another repository took means nothing until an operator
+says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, and_, case, or_, select, update
+
+from app.review import State, is_dead_end
+from app.store.database import Database
+from app.store.rows import woken
+from app.store.tables import repositories, reviews, timers
+from app.store.timers import RELEASE
+
+
+class Repositories:
+    """Repositories by name and by id."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ids(self, names: Sequence[str]) -> set[int | None]:
+        """Return the ids of the repositories pinned to these names, and None where a name has none yet."""
+        with self._database.read() as connection:
+            stored = select(repositories.c.name, repositories.c.repository_id)
+            pinned = {row.name: row.repository_id for row in connection.execute(stored)}
+        return {pinned.get(name.casefold()) for name in names}
+
+    def id_of(self, name: str) -> int | None:
+        """Return the id of the repository pinned to this name, None when none is."""
+        return next(iter(self.ids([name])))
+
+    def today(self, name: str) -> str:
+        """Return what GitHub calls the repository that is pinned to this name, as far as it is known."""
+        with self._database.read() as connection:
+            stored = select(repositories.c.full_name).where(repositories.c.name == name.casefold())
+            return connection.scalar(stored) or name
+
+    def pin(self, name: str, repository_id: int) -> bool:
+        """Note that GitHub calls this repository so; False when the name is another one's."""
+        with self._database.write() as connection:
+            return pin(connection, self._database, name, repository_id)
+
+    def trust(self, name: str) -> bool:
+        """Forget which repository is pinned to a name, and how far it was looked at; the next look pins it anew."""
+        with self._database.write() as connection:
+            name = name.casefold()
+            about = timers.c.name.in_([name, f"{RELEASE} {name}"])
+            begun = {"seen": None, "etag": None, "created_at": self._database.now(connection)}
+            connection.execute(update(timers).where(about).values(begun))
+            gone = repositories.delete().where(repositories.c.name == name)
+            return connection.scalar(gone.returning(repositories.c.name)) is not None
+
+    def wake_strangers(self, ids: Collection[int | None], bases: Collection[str]) -> None:
+        """Wake what is open in other repositories than these, and what is closed to us only, in these."""
+        known = reviews.c.repository_id.in_([number for number in ids if number is not None])
+        dead = [state for state in State if is_dead_end(state)]
+        is_back = and_(reviews.c.state == State.CLOSED, reviews.c.open, reviews.c.base.in_(bases))
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            strange = update(reviews).where(~known, reviews.c.state.not_in(dead))
+            connection.execute(strange.values(woken(now)))
+            due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
+            back = update(reviews).where(known, is_back)
+            connection.execute(back.values(rev=reviews.c.rev + 1, hint=None, due_at=due))
+
+
+def pin(connection: Connection, database: Database, name: str, repository_id: int) -> bool:
+    """Tell whether a repository is known under this name, or is the first one that has it; else note a problem.
+
+    One that was known under another name was renamed: from now on it is called so.
+    """
+    key = name.casefold()
+    either = or_(repositories.c.name == key, repositories.c.repository_id == repository_id)
+    found = connection.execute(
+        select(repositories.c.name, repositories.c.repository_id, repositories.c.full_name).where(either)
+    ).all()
+    own = [row for row in found if row.repository_id == repository_id]
+    if not own and found:
+        problem = f"Another repository now has the name {name}. If that is right, run: qa-gate trust {name}"
+        connection.execute(update(repositories).where(repositories.c.name == key).values(problem=problem))
+        return False
+    if not found or key not in {row.name for row in found}:
+        first = database.insert(repositories).values(name=key, repository_id=repository_id, full_name=name)
+        connection.execute(first.on_conflict_do_nothing())
+        stored = select(repositories.c.repository_id).where(repositories.c.name == key)
+        if connection.scalar(stored) != repository_id:  # another one was faster
+            return pin(connection, database, name, repository_id)
+    if any(row.full_name != name for row in own):
+        called = update(repositories).where(repositories.c.repository_id == repository_id)
+        connection.execute(called.values(full_name=name))
+        its = (reviews.c.repository_id == repository_id, reviews.c.repository != name)
+        connection.execute(update(reviews).where(*its).values(repository=name))
+    return True
