@@ -279,7 +279,7 @@ def test_a_check_wakes_the_row_with_that_head(post: Post, store: Store, event: s
     [
         ("status", checked("status", sha="f" * 40), "not gated and not known"),
         ("check_run", checked("check_run", id=7), "not gated and not known"),
-        ("check_suite", checked("check_suite", full_name="evil/twin"), "repository not configured"),
+        ("check_suite", checked("check_suite", id=7, full_name="evil/twin"), "repository not configured"),
         ("status", checked("status", context="qa-gate/development"), "not needed"),
     ],
     ids=["another commit", "another repository", "not configured", "our own"],
