@@ -110,7 +110,10 @@ def _words(row: Review, policy: Policy) -> tuple[str, str]:
             return "failure", f"Changes requested by {_decider(row)}: {_note(row)}"
         case State.CLOSED:
             is_let_go = row.open
-            return "pending", "QA no longer reviews this repository." if is_let_go else "Closed. Reopen it to ask QA."
+            return (
+                "pending",
+                "QA no longer reviews this repository." if is_let_go else "Closed. Reopen it to ask QA.",
+            )
         case State.MERGED if row.bypassed:
             return "pending", "Merged without QA’s approval."
         case _ if not row.has_yes:
