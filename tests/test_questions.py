@@ -95,6 +95,34 @@ def test_the_answer_goes_to_who_asked(make_world: MakeWorld) -> None:
     assert "sam answered your question:" in world.inbox.mails[-1].text
 
 
+def test_of_two_reviewers_with_one_name_the_answer_goes_to_who_asked(make_world: MakeWorld) -> None:
+    world = make_world(QA_REVIEWERS="Lily <lily@example.com>, Lily <lily@other.example>")
+    number = world.open()
+    world.settle()
+    row, other = world.row(), world.gate.policy.reviewers[1]
+    assert world.store.talk.ask(row.id, row.round, QUESTION, other) is None
+    world.settle()
+    world.github.comment(number, "No.", by="sam")
+    world.settle()
+    world.pass_(minutes=2)
+    assert world.inbox.mails[-1].to == "Lily <lily@other.example>"
+
+
+def test_a_title_like_a_releases_makes_no_release(world: World) -> None:
+    world.open(title="Release of 2 changes")
+    world.settle()
+    assert world.inbox.mails[-1].subject.startswith("Release of 2 changes (")
+
+
+def test_a_login_that_begins_like_github_keeps_its_name(world: World) -> None:
+    world.github.add_person("GitHubFan")
+    number = world.open()
+    world.settle()
+    world.github.merge_as("GitHubFan", number)
+    world.settle()
+    assert "GitHubFan merged" in world.inbox.mails[-1].text
+
+
 def test_a_later_version_quotes_what_was_answered(world: World) -> None:
     number = ask(world)
     world.github.comment(number, "It is forbidden now.", by="sam")

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from app import text
 from app.links import SIGN_IN_LASTS
-from app.mail.release import is_release_title, release_values
+from app.mail.release import release_values
 from app.mail.request import Line, Request, opening_of, sender_of
 from app.mail.templates import render
 from app.review import Checks, Choice, Commit, PullRequest, Review, Reviewer
@@ -138,7 +138,7 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         "pull": pull,
         "place": request.place,
         "title": title,
-        "subject": subject_of(pull, title, request.place),
+        "subject": subject_of(pull, title, request.place, is_release=request.snapshot.release is not None),
         "preheader": opening.preview,
         "name": request.reviewer.name,
         "chips": opening.chips,
@@ -204,13 +204,13 @@ def _own_words(pull: PullRequest, length: int) -> dict[str, Any]:
     }
 
 
-def subject_of(about: PullRequest | Review, title: str, place: str) -> str:
+def subject_of(about: PullRequest | Review, title: str, place: str, *, is_release: bool) -> str:
     """Return the subject of every mail about a pull request: Gmail puts only equal ones into one conversation.
 
     The matter is in its first 40 characters; what the mail wants is in the preview. How much a release holds
     changes from mail to mail, so that is not in it.
     """
-    matter = f"Release into {text.plain(about.base)}" if is_release_title(title) else title
+    matter = f"Release into {text.plain(about.base)}" if is_release else title
     return f"{text.plain(matter, LONGEST_SUBJECT_TITLE)} ({text.plain(place)})"
 
 

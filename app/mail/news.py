@@ -152,7 +152,7 @@ def compose_outcome(reviewer: Reviewer, about: About, held: Held) -> Mail:
 def _about(reviewer: Reviewer, name: str, about: About, opening: Opening, next_: str) -> Mail:
     """Return a mail with news about one pull request."""
     values: dict[str, Any] = {
-        "subject": subject_of(about.row, about.title, about.place),
+        "subject": subject_of(about.row, about.title, about.place, is_release=about.is_release),
         "preheader": opening.preview,
         "chips": opening.chips,
         "first": opening.first,

@@ -107,7 +107,10 @@ class Reviews:
                 }
                 _move_by_hand(connection, row, changes, now)
                 note_history(
-                    connection, now, row, [Happening(DECISIONS[choice], reviewer.name, note.strip())]
+                    connection,
+                    now,
+                    row,
+                    [Happening(DECISIONS[choice], reviewer.name, note.strip(), reviewer.id)],
                 )
                 if choice is Choice.APPROVE:
                     put_letter(connection, self._database, outcome_letter(row, decision), now)

@@ -20,11 +20,12 @@ _PLAIN = [name for name in Review.__dataclass_fields__ if name not in _OWN]
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One thing that happened, as the history keeps it."""
+    """One thing that happened, as the history keeps it; `reviewer` is the id, where a reviewer did it."""
 
     what: str
     who: str
     detail: str = ""
+    reviewer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class HistoryRow:
     head_sha: str
     round: int
     detail: str
+    reviewer: str | None = None
 
 
 def review_from(row: Row[Any]) -> Review:

@@ -266,6 +266,8 @@ history = Table(
     Column("review_id", Id, ForeignKey("reviews.id"), index=True),
     Column("at", UtcTime, nullable=False),
     Column("who", Text, nullable=False),
+    # Which reviewer, where it was one: two may have one name.
+    Column("reviewer", String(16)),
     Column("what", String(24), nullable=False),
     Column("base", Text, nullable=False),
     Column("head_sha", String(64), nullable=False),

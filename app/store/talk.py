@@ -44,11 +44,13 @@ class Talk:
             if refused:
                 return refused
             told = connection.execute(_lines(review_id).order_by(history.c.id.desc()).limit(1)).first()
-            if told and (told.what, told.who, told.detail) == (QUESTION, reviewer.name, words.strip()):
+            if told and (told.what, told.reviewer, told.detail) == (QUESTION, reviewer.id, words.strip()):
                 return None
             values = {"questions": row.questions + 1, **woken(now)}
             connection.execute(update(reviews).where(reviews.c.id == review_id).values(values))
-            note_history(connection, now, row, [Happening(QUESTION, reviewer.name, words.strip())])
+            note_history(
+                connection, now, row, [Happening(QUESTION, reviewer.name, words.strip(), reviewer.id)]
+            )
         self._work_made.set()
         return None
 

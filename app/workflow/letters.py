@@ -154,10 +154,10 @@ def what_is_new(
     if earlier is None:
         return {}
     again, before = asked_again(gate, row, earlier.round), earlier.snapshot
-    yes = ("approved", reviewer.name, earlier.round)
+    yes = ("approved", reviewer.id, earlier.round)
     news = {
         "old_base": again.old_base,
-        "voided": last is not None and (last.what, last.who, last.round) == yes,
+        "voided": last is not None and (last.what, last.reviewer, last.round) == yes,
     }
     if not again.is_new_code:
         return {**news, "same_code_but": again.why}
@@ -252,7 +252,7 @@ def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     if row is None:
         return None
     told = [line for line in gate.store.reviews.history(row.id) if line.what == "bypassed"]
-    by = told[-1].who.removeprefix("GitHub") if told else ""
+    by = told[-1].who if told and told[-1].who != "GitHub" else ""
     about = _about(gate, row, reviewer, f"{gate.public_url}/reviews/{row.id}")
     return Words(mail.compose_bypass(reviewer, about, by))
 

@@ -127,6 +127,6 @@ def _is_ours(work: Work, remark: Remark, by: Person) -> bool:
 def _reader(work: Work) -> Reviewer:
     """Return who asked the last question, if still a reviewer and there, else who is asked about the change."""
     people, away = work.gate.policy.reviewers, who_is_away(work.gate)
-    name = work.gate.store.talk.questions(work.row.id)[-1].who
-    asker = next((person for person in people if person.name == name and person.id not in away), None)
+    asked_by = work.gate.store.talk.questions(work.row.id)[-1].reviewer
+    asker = next((person for person in people if person.id == asked_by and person.id not in away), None)
     return asker or work.gate.policy.reviewer(work.row.reviewer) or people[0]
