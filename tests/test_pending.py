@@ -166,7 +166,7 @@ def test_people_are_called_by_their_names(desk: Desk) -> None:
 
 
 def test_nobody_from_outside_and_no_program_is_called_by_a_name_they_chose(desk: Desk) -> None:
-    desk.ask(1, title="Outside", author="sam", head_repository="eve/shop", author_association="NONE")
+    desk.ask(1, title="Outside", author="sam", head_repository="eve/shop")
     desk.change(1, None, is_from_outside=True)
     desk.ask(2, title="Program", author="sam", author_is_bot=True)
     name_the_author(desk, "Lily")
