@@ -117,6 +117,27 @@ def test_whatever_a_title_holds_it_stays_one_line_and_keeps_every_sign(value: st
     assert not re.search(r"(?<!\\)(?:\\\\)*[@#<`*_\[](?!8203;)", line.replace("&#8203;", ""))
 
 
+def test_a_plain_sentence_is_not_escaped_as_if_it_were_hostile() -> None:
+    sentence = "It’s behind development (by 2 commits): update it first, e.g. with the button."
+    assert text.disarmed(sentence) == sentence
+
+
+@pytest.mark.parametrize(
+    "value, kept",
+    [
+        ("1. one", "1\\. one"),
+        ("- one", "\\- one"),
+        ("+ one", "\\+ one"),
+        ("=== one", "\\=== one"),
+        (":smile: x:y", "\\:&#8203;smile: x\\:&#8203;y"),
+        ("GH-12 and www.evil.example", "GH&#8203;\\-12 and www&#8203;\\.evil.example"),
+        ("$x$ ~~y~~ |z|", "\\$x\\$ \\~\\~y\\~\\~ \\|z\\|"),
+    ],
+)
+def test_what_would_act_in_a_line_is_escaped(value: str, kept: str) -> None:
+    assert text.disarmed(value) == kept
+
+
 @given(st.text())
 def test_no_title_ends_the_gates_part(value: str) -> None:
     body = body_of(Release((passed(title=value + END),), (unseen(title=END + value, author=END),)))

@@ -24,8 +24,11 @@ _UNSEEN = re.compile(
 # The variation selector that makes an emoji of the sign before it, and may stay there.
 _EMOJI = re.compile("(.?)\ufe0f+", re.DOTALL)
 
-# Every sign that Markdown takes a backslash before: https://spec.commonmark.org/0.31.2/#backslash-escapes
-_SIGNS = re.compile(r"[!-/:-@\[-`{-~]")
+# What Markdown or GitHub would act on within a line; a plain sentence holds none of it. A backslash may stand before each:
+# https://spec.commonmark.org/0.31.2/#backslash-escapes
+_SIGNS = re.compile(r"[\\`*_\[\]<>&#@~|$!]|:(?=\S)|(?<=\bgh)-|(?<=\bwww)\.|(?<=\])\(", re.IGNORECASE)
+# What would begin a list, a heading or a rule at the beginning of one.
+_BEGINS = re.compile(r"[-+=]|[0-9]{1,9}(?=[.)])")
 _CALLS = re.compile(r"\\[@#:]|\bgh(?=\\-)|\bwww(?=\\\.)", re.IGNORECASE)
 
 
@@ -96,11 +99,15 @@ def shortened(text: str, limit: int) -> str:
 def disarmed(value: str, limit: int | None = None) -> str:
     """Return one clean line as Markdown in which nothing acts: no markup, and no word to GitHub either.
 
-    A backslash keeps each sign what it is. Whom "@" would call and what "#12", "GH-12" or an address would close or
-    link, GitHub finds after that, so an unseen space parts them.
+    A backslash keeps a sign what it is, where it would act. Whom "@" would call and what "#12", "GH-12" or an address
+    would close or link, GitHub finds after that, so an unseen space parts them.
     https://docs.github.com/en/issues/tracking-your-work-with-issues/using-issues/linking-a-pull-request-to-an-issue
     """
     escaped = _SIGNS.sub(r"\\\g<0>", plain(value, limit))
+    begins = _BEGINS.match(escaped)
+    if begins:
+        place = begins.end() if begins[0].isdigit() else 0
+        escaped = f"{escaped[:place]}\\{escaped[place:]}"
     return _CALLS.sub(r"\g<0>&#8203;", escaped)
 
 
