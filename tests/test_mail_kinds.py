@@ -137,7 +137,7 @@ KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
         "ask",
         release(UNSEEN, is_again=True),
         "",
-        "New version: this release has changed since you last looked.",
+        "New version: 1 of 2 changes wasn’t approved by QA.",
         "Hi Lily, this release has changed since you last looked. When you approve, these 2 changes go out.",
     ),
     "list": (

@@ -120,7 +120,8 @@ def opening_of(request: Request) -> Opening:
         return Opening((*release, chip), first, f"Standing in for {away}: {what}")
     if request.is_again:
         changed = _changed(request)
-        return Opening((*release, NEW_VERSION), f"{changed} Please look again.", f"New version: {changed}")
+        preview = f"New version: {what if release else changed}"
+        return Opening((*release, NEW_VERSION), f"{changed} Please look again.", preview)
     if request.same_code_but:
         return _asked_again(request, release)
     return Opening(release or (NEW,), needs, f"{'Release' if release else 'New'}: {what}")
