@@ -178,8 +178,9 @@ def test_what_was_pushed_off_the_base_does_not_come_back_with_an_approval(world:
     row = world.row(number)
     assert (row.state, row.round, row.decision) == (State.WAITING, 2, None)
     assert world.statuses(row.head_sha)[-1] == f"qa-gate/{base} pending"
-    mail = world.inbox.mails[-1]
-    assert "secret.py" in mail.text
+    mail, round_ = world.inbox.mails[-1], world.store.reviews.round(row.id, 2)
+    assert round_ is not None
+    assert "secret.py" in [file.path for file in round_.snapshot.change.files]
     assert f"the history of {base} was changed" in " ".join(mail.text.split())
     world.decide()
     world.settle()
