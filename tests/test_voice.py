@@ -28,6 +28,13 @@ PLACES = (
     "app/worker.py",
     "app/webhook.py",
     "app/links.py",
+    "app/pages/*.py",
+    "demo/**/*.py",
+    "demo/templates/**/*",
+    "README.md",
+    "CHANGELOG.md",
+    "docs/*.md",
+    ".env.example",
 )
 # What is said instead is in the second column.
 BANNED = {
@@ -35,7 +42,7 @@ BANNED = {
     r"\ba yes\b|\ba no\b|\byour yes\b|\bstanding yes\b|\bsays? yes\b|\bsaid yes\b|\b[Ww]ith a yes\b|\bher yes\b|\bearlier yes\b|\bthe yes\b": "approve, approval",
     r"\bdecides? nothing\b|decides nothing any more": "doesn’t approve or reject anything",
     r"\b(that|what) waits?\b(?! for checks)|\bwaits? for you\b|\bwaits? for a new answer\b": "is waiting",
-    r"\bmend(s|ed|ing)?\b": "fix",
+    r"(?<![/\"])\b[Mm]end(s|ed|ing)?\b": "fix",
     r"\bthe gate goes on\b|\bgoes on waiting\b": "stays on your list",
     r"\b(your|her|own|its|in the developers['’]) words\b": "message",
     r"\bneed not\b|\bneeds not\b": "don’t need to",
@@ -52,7 +59,7 @@ BANNED = {
     r"\bbranch beneath\b": "updating from development",
     r"\bsomebody\b(?= asked)": "someone",
     r"\bYou will be asked once more\b": "Nothing happens until you confirm",
-    r"\bHello\b": "Hi",
+    r"\bHello \{": "Hi",
 }
 BANS = [(re.compile(pattern), instead) for pattern, instead in BANNED.items()]
 
@@ -78,7 +85,7 @@ def strings_of(tree: ast.AST) -> Iterator[tuple[int, str]]:
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-            yield node.lineno, node.value
+            yield node.lineno, "" if node.value.isidentifier() else node.value
 
 
 def breaches(path: Path) -> list[str]:

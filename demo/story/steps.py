@@ -181,7 +181,7 @@ def push(stage: Stage, number: int) -> None:
 def clash(stage: Stage, number: int) -> None:
     """Commit to development what clashes with the pull request."""
     stage.do(f"/pulls/{number}/clash")
-    saw(f"Somebody else's commit to development clashes with #{number} now")
+    saw(f"Somebody else's commit to development changed the same part as #{number}")
 
 
 def resolve(stage: Stage, number: int) -> None:

@@ -67,11 +67,11 @@ def _hint_while_open(facts: Facts) -> str:
     if facts.status == "failure":
         return f"Lily asked for changes, and {facts.author} reads why. Push a commit, and she is asked again."
     if facts.clashes:
-        return f"It clashes with development now: not even a yes can merge it. Resolve it as {facts.author} would."
+        return f"Someone changed the same part of development: it can’t be merged even when approved. Resolve it as {facts.author} would."
     if facts.has_red_tests:
-        return "Its automatic tests are red: not even a yes can merge it. Mend them on the developers' desk."
+        return "Its automatic tests are failing: it can’t be merged even when approved. Fix them on the developers' desk."
     if facts.status == "success":
-        return "Lily said yes. It is being merged."
+        return "Lily approved it. It’s going in."
     if not facts.mails:
         return "The gate knows about it. Lily's mail comes in a moment."
     if not facts.is_read:

@@ -142,7 +142,7 @@
       pull.clashes ? act("resolve", "Resolve the conflict", "Merge development into this branch") : null,
       pull.can_clash ? act("clash", "Make it clash", "Commit to development what changes the same lines") : null,
       pull.tests === "failure"
-        ? act("mend", "Mend its tests", "Run the automatic tests again, and they pass")
+        ? act("mend", "Fix its tests", "Run the automatic tests again, and they pass")
         : act("fail", "Fail its tests", "Let its automatic tests end red"),
       pull.can_answer ? act("answer", "Answer Lily", "Comment on this pull request") : null,
       act("merge", "Try to merge without Lily", "Press GitHub’s own merge button"),
