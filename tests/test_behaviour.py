@@ -448,12 +448,14 @@ def test_a_success_is_taken_back_however_often_that_fails(world: World) -> None:
     world.settle()
     assert world.statuses(old)[-1] == "qa-gate/development success"
     assert world.row().success_on == (f"{old} qa-gate/development",)
-    assert "not yet withdrawn at GitHub" in world.see()
+    assert "hasn’t taken the withdrawn approval back" not in world.see()
+    world.clock.pass_(seconds=30)
+    assert "hasn’t taken the withdrawn approval back" in world.see()
     for _ in range(4):
         world.pass_(minutes=1)
     assert world.statuses(old)[-1] == "qa-gate/development pending"
     assert world.row().success_on == ()
-    assert "not yet withdrawn at GitHub" not in world.see()
+    assert "hasn’t taken the withdrawn approval back" not in world.see()
 
 
 def test_a_release_behind_its_branch_is_left_to_the_developer(world: World) -> None:

@@ -145,6 +145,7 @@ def test_a_plain_change_says_nothing_of_it(world: World) -> None:
     world.settle()
     for part in seen(world):
         assert "Good to know" not in part
+        assert "Before you start" not in part
 
 
 def test_work_that_was_rejected_elsewhere_is_told_as_long_as_the_no_stands(world_on_both: World) -> None:
@@ -208,8 +209,8 @@ def test_an_edit_after_the_question_is_read_once_and_said_first(world_on_both: W
     page = seen(world)[2]
     told = page.index("The title or description was edited after you were asked.")
     new, old = page.index("Only the colour."), page.index("Customers asked for them.")
-    assert told < new < page.index("What it said when you were asked") < old < page.index("How to try it")
-    assert page.index("How to try it") < page.index("Open the till.") < page.index("Your answer")
+    assert told < page.index("Approve:") < page.index("How to try it") < page.index("Open the till.") < new
+    assert new < page.index("What it said when you were asked") < old
 
 
 def test_a_new_title_shows_both(world: World) -> None:
@@ -219,7 +220,7 @@ def test_a_new_title_shows_both(world: World) -> None:
     world.settle()
     page = world.see()
     assert page.index("edited after you were asked") < page.index("<strong>Add gift cards</strong>")
-    assert '<h1 dir="auto">Remove gift cards</h1>' in page
+    assert '<h1 dir="auto">Approve “Remove gift cards”?</h1>' in page
 
 
 def test_edited_back_it_is_as_it_was(world: World) -> None:
@@ -283,7 +284,7 @@ def test_checks_are_said_where_they_were_seen_before(world_on_both: World) -> No
         html, text, page = seen(world)
         assert words in html
         assert words in text
-        assert f"Automatic checks{words} (when you were asked)" in page
+        assert f"Tests {words} (when you were asked)" in page
     assert len(checks_of(world)) == 3
 
 

@@ -65,7 +65,7 @@ def test_the_story_is_as_it_should_be(tmp_path: Path) -> None:
     for line in (
         "✓ sam opened pull request #1: “Add gift cards”",
         "✓ Lily got a mail: “Add gift cards (#1)”",
-        "✓ Lily pressed Approve, and her page says “Merged into development”",
+        "✓ Lily pressed Approve, and her page says “It’s in”",
         "Merge pull request #1 from acme/gift-cards",
         "✓ GitHub shows the status success: “Approved by Lily.”",
         "✓ All that took ",
@@ -73,11 +73,11 @@ def test_the_story_is_as_it_should_be(tmp_path: Path) -> None:
         "the page left open cannot approve any more",
         f"✓ GitHub shows a review, changes requested: “Lily requested changes: {steps.REASON}",
         "✓ #n is still open, and nothing of it is in git log development",
-        "✓ Lily pressed Approve, and her page says “Approved, but not merged yet”",
+        "✓ Lily pressed Approve, and her page says “Approved, not in yet”",
         "“Approved by Lily. Someone else changed the same part. The developer has to combine the two first.”",
         "Merge pull request #n from acme/smoky-price",
         "✓ The automatic tests of #n are red",
-        "✓ Lily's page says “Merged into development”, and she did nothing more",
+        "✓ Lily's page says “It’s in”, and she did nothing more",
         "Merge pull request #n from acme/opening-hours",
         "✓ Lily got a mail: “Release into master (#n)”",
         "✓ It says first what QA didn’t approve: “Note what was tried”, pushed directly",
@@ -125,7 +125,7 @@ def test_the_story_notices_that_nothing_can_be_merged(
         world.repo.methods.clear()
         assert play(world, patience=2) == 1
     said = capsys.readouterr()
-    assert "✗ Lily's page: expected “Merged into development” within 2 seconds, saw " in said.err
+    assert "✗ Lily's page: expected “It’s in” within 2 seconds, saw " in said.err
     assert "All as it should be" not in said.out
     log = Path(said.err.split()[-1])
     assert [path for path in temporary.rglob("*") if path.is_file()] == [log]
@@ -442,7 +442,7 @@ def test_a_person_plays_it_with_the_mouse(world: World, page: Page) -> None:
         letter.get_by_role("link", name="Approve").first.click()
     answer = opened.value
     answer.get_by_role("button", name="Approve").click()
-    expect(answer.get_by_role("heading", name="Merged into development")).to_be_visible()
+    expect(answer.get_by_role("heading", name="It’s in")).to_be_visible()
     expect(page.get_by_text("That is all of it.")).to_be_visible()
     expect(page.locator("#log")).to_contain_text("Merge pull request #1")
     expect(pull).to_contain_text("Lily approved this.")

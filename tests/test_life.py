@@ -483,11 +483,13 @@ def test_taking_the_yes_back_takes_the_success_back(world: World) -> None:
         world.clock.pass_(minutes=1)
     assert said(world).startswith("success")
     world.decide("take_back")
-    assert "not yet withdrawn at GitHub" in world.see()
+    assert "hasn’t taken the withdrawn approval back" not in world.see()
+    world.clock.pass_(seconds=30)
+    assert "hasn’t taken the withdrawn approval back" in world.see()
     world.settle()
     assert world.row().state is State.WAITING
     assert said(world).startswith("pending: Waiting for Lily")
-    assert "not yet withdrawn at GitHub" not in world.see()
+    assert "hasn’t taken the withdrawn approval back" not in world.see()
 
 
 def held_by_a_build(world: World) -> tuple[int, str]:

@@ -66,7 +66,7 @@ def test_its_link_leads_to_taking_the_yes_back(world: World) -> None:
     clash(world)
     world.pass_(minutes=5)
     (path,) = set(re.findall(r"/decide/[\w.-]+", news(world)[0].text))
-    assert "Take back" in world.see(path)
+    assert "Withdraw" in world.see(path)
     world.decide("take_back", path=path)
     world.settle()
     assert world.row().state is State.WAITING

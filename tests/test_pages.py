@@ -48,6 +48,7 @@ from app.store import Happening, NewLetter, Store, Unavailable
 from app.store.tables import metadata
 from app.text.words import NOT_NOW
 from app.workflow import Gate
+from app.workflow.merging import CONFLICT
 from tests.builders import HEAD, LILY, NOON, Clock, snapshot
 from tests.world import World, compiled_once
 
@@ -220,8 +221,8 @@ def test_question_shows_what_she_must_know(desk: Desk) -> None:
     assert page.status_code == 200
     for part in (
         "Add gift cards",
-        "sam asks for your yes",
-        "acme/shop #12",
+        "sam needs your approval before this goes in.",
+        "sam · #12",
         "gift-cards",
         "development",
         "Small: 12 lines in 1 file",
@@ -241,13 +242,13 @@ def test_question_without_a_preview_names_the_branch(sqlite_url: str) -> None:
     assert "Take the branch gift-cards" in words
 
 
-def test_what_she_must_know_comes_before_the_choice_and_the_choice_before_the_rest(small_desk: Desk) -> None:
+def test_the_question_comes_first_then_the_choice_then_the_rest(small_desk: Desk) -> None:
     words = small_desk.see(small_desk.link(small_desk.ask()))
     order = [
         "Add gift cards",
-        "What sam wrote",
+        "Approve:",
         "How to try it",
-        "Your answer",
+        "What sam wrote",
         "1 file changed",
         "What happened so far",
     ]
@@ -265,7 +266,7 @@ def test_a_release_is_called_a_release(small_desk: Desk) -> None:
     passed = Passed(3, "Add a gift card", "sam", "Lily", NOON, "")
     holds = Release((passed,), (Unseen("a" * 40, "Fix in haste", "kim", None),))
     words = small_desk.see(small_desk.link(small_desk.ask(head="development", base="master", release=holds)))
-    assert "this release needs your yes before it goes out" in words
+    assert "When you approve, these 2 changes go out." in words
     assert words.index("Fix in haste") < words.index("Add a gift card")
 
 
@@ -273,7 +274,7 @@ def test_a_new_version_repeats_what_was_asked_for(desk: Desk) -> None:
     desk.post(desk.link(desk.ask()), "reject", "The button is\n<b>green</b>.")
     desk.follow(12, Event.NEW_HEAD)
     page = desk.client.get(desk.link(desk.ask_again()))
-    assert "Lily asked for changes, today at 13:00. This is a newer version." in said(page)
+    assert "What you asked for, today at 13:00" in said(page)
     assert "The button is\n&lt;b&gt;green&lt;/b&gt;." in page.text
 
 
@@ -302,8 +303,7 @@ def test_an_approval_is_kept_and_the_page_shows_how_it_goes_on(desk: Desk) -> No
     assert decision is not None
     assert (desk.row(12).state, decision.by, decision.note) == (State.TO_MERGE, "Lily", "Nice")
     page = desk.client.get(desk.link(row))
-    assert "Approved by you, today at 13:00" in said(page)
-    assert "It is being merged into development" in said(page)
+    assert "Approved: it’s going in now" in said(page)
     assert "http-equiv" not in page.text
     assert f'<noscript><p><a class="jump" href="{desk.link(row)}">Look again</a></p></noscript>' in page.text
     assert "progress.js" in page.text
@@ -313,19 +313,19 @@ def test_another_reviewer_reads_who_approved(desk: Desk) -> None:
     row = desk.ask()
     desk.post(desk.link(row), "approve")
     words = desk.see(desk.link(row, reader=MAX))
-    assert "Approved by Lily" in words
-    assert "Take back the approval" in words
+    assert "Lily approved it today at 13:00." in words
+    assert "Withdraw the approval" in words
 
 
 def test_a_rejection_is_told_and_may_become_an_approval(desk: Desk) -> None:
     row = desk.ask()
     assert desk.post(desk.link(row), "reject", "Too slow.\nSee the list.").status_code == 303
     words = desk.see(desk.link(row))
-    assert "You asked for changes" in words
+    assert "Sent back to sam" in words
     assert "is being told" in words
     desk.change(12, None, said_review=1)
     page = desk.client.get(desk.link(row))
-    assert "The developer has been told." in said(page)
+    assert "sam has your message." in said(page)
     assert "Too slow.\nSee the list." in page.text
     assert "progress.js" not in page.text
     assert desk.post(desk.link(row), "approve").status_code == 303
@@ -337,7 +337,7 @@ def test_a_rejection_without_a_reason_changes_nothing(desk: Desk, note: str) -> 
     row = desk.ask()
     answer = desk.post(desk.link(row, Choice.REJECT), "reject", note)
     assert answer.status_code == 422
-    assert "Please write what should change, so that sam knows what to do." in said(answer)
+    assert "Write what should change, so that sam knows what to do." in said(answer)
     assert desk.row(12) == row
 
 
@@ -389,17 +389,17 @@ def test_second_click_changes_nothing(desk: Desk, choice: str, note: str) -> Non
 def test_an_approval_can_be_taken_back_until_it_is_merged(desk: Desk) -> None:
     row = desk.ask()
     desk.post(desk.link(row), "approve")
-    assert "Take back my approval" in desk.see(desk.link(row))
+    assert "Withdraw my approval" in desk.see(desk.link(row))
     assert desk.post(desk.link(row), "take_back").status_code == 303
     assert desk.row(12).state is State.WAITING
-    assert "Your answer" in desk.see(desk.link(row))
+    assert "Approve “Add gift cards”?" in desk.see(desk.link(row))
     assert desk.post(desk.link(row), "take_back").status_code == 303
     desk.post(desk.link(row), "approve")
     desk.follow(12, Event.MERGE_SENT)
     answer = desk.post(desk.link(row), "take_back")
     assert answer.status_code == 409
-    assert "too late to take that back" in said(answer)
-    assert "Take back my approval" not in said(answer)
+    assert "too late to withdraw that" in said(answer)
+    assert "Withdraw my approval" not in said(answer)
 
 
 def test_words_that_came_too_late_are_given_back(desk: Desk) -> None:
@@ -407,7 +407,7 @@ def test_words_that_came_too_late_are_given_back(desk: Desk) -> None:
     desk.post(desk.link(row, reader=MAX), "approve")
     answer = desk.post(desk.link(row), "reject", "Wait,\nit is broken.")
     assert answer.status_code == 409
-    assert "first take the approval back" in said(answer)
+    assert "first withdraw the approval" in said(answer)
     assert "Wait,\nit is broken." in answer.text
     assert desk.row(12).state is State.TO_MERGE
 
@@ -419,10 +419,10 @@ def test_an_old_page_overrules_nobody_unread(small_desk: Desk) -> None:
     small_desk.post(small_desk.link(row, reader=MAX), "reject", "It loses orders.")
     answer = small_desk.client.post(link, data={**old, "choice": "approve", "note": "Fine."})
     assert answer.status_code == 409
-    for words in ("It was answered in the meantime", "It loses orders.", "Fine.", "Approve after all"):
+    for words in ("It was decided in the meantime", "It loses orders.", "Fine.", "Approve after all"):
         assert words in said(answer)
     assert small_desk.row(12).state is State.REJECTED
-    new = form_of(small_desk.client.get(link).text)
+    new = form_of(small_desk.client.get(f"{link}?again=approve").text)
     assert small_desk.client.post(link, data={**new, "choice": "approve"}).status_code == 303
     assert small_desk.row(12).state is State.TO_MERGE
 
@@ -451,10 +451,10 @@ def test_progress_ends_when_it_is_merged(desk: Desk) -> None:
     row = desk.ask()
     desk.post(desk.link(row), "approve")
     desk.follow(12, Event.MERGE_SENT)
-    assert "It is being merged into development" in desk.see(desk.link(row))
+    assert "Approved: it’s going in now" in desk.see(desk.link(row))
     desk.follow(12, Event.MERGED, merged=True, open=False)
     page = desk.client.get(desk.link(row))
-    assert "Merged into development" in said(page)
+    assert "It’s in" in said(page)
     assert "progress.js" not in page.text
     assert "http-equiv" not in page.text
 
@@ -462,18 +462,23 @@ def test_progress_ends_when_it_is_merged(desk: Desk) -> None:
 def test_a_yes_that_cannot_be_merged_says_why(desk: Desk) -> None:
     row = desk.ask()
     desk.post(desk.link(row), "approve")
-    desk.change(12, None, hold="It clashes with another change: the developer must resolve the conflict.")
+    desk.change(12, None, hold=CONFLICT)
     words = desk.see(desk.link(row))
-    assert "Approved, but not merged yet" in words
-    assert "It clashes with another change" in words
+    assert "Approved, not in yet" in words
+    assert "Someone else changed the same part. sam has to combine the two first." in words
 
 
-def test_a_failing_step_is_named_and_tried_again(desk: Desk) -> None:
+def test_a_failing_step_is_named_once_it_lasts_and_tried_again(desk: Desk) -> None:
     row = desk.ask()
     desk.post(desk.link(row), "approve")
     desk.change(12, None, problem="GitHub did not answer properly: error 502.")
+    desk.clock.pass_(seconds=29)
     words = desk.see(desk.link(row))
-    assert "Approved, but not merged yet" in words
+    assert "Approved: it’s going in now" in words
+    assert NOT_NOW not in words
+    desk.clock.pass_(seconds=1)
+    words = desk.see(desk.link(row))
+    assert "Approved, not in yet" in words
     assert NOT_NOW in words
     assert "502" not in words
     details = desk.gate.links.details_url(row.id).removeprefix("http://localhost")
@@ -485,7 +490,7 @@ def test_a_merge_around_the_gate_is_named(desk: Desk) -> None:
     happened = [Happening("bypassed", "mallory", "merged")]
     desk.follow(12, Event.MERGED, merged=True, open=False, bypassed=True, happened=happened)
     words = desk.see(desk.link(row))
-    assert "Merged without waiting for a yes" in words
+    assert "Merged without your approval" in words
     assert "mallory merged it on GitHub" in words
     assert "Approved by" not in words
     assert desk.post(desk.link(row), "approve").status_code == 409
@@ -1045,13 +1050,13 @@ def test_the_page_says_merged_by_itself(served: tuple[Desk, str], page: Page) ->
     row = desk.ask()
     page.goto(url + desk.link(row))
     page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("It is being merged into development")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Approved: it’s going in now")
     page.get_by_text("1 file changed").click()
     desk.follow(12, Event.MERGE_SENT)
     desk.follow(12, Event.MERGED, merged=True)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Merged into development")
-    expect(page).to_have_title(re.compile("Merged into development"))
-    expect(page.get_by_role("button", name="Take back my approval")).to_have_count(0)
+    expect(page.get_by_role("heading", level=1)).to_have_text("It’s in")
+    expect(page).to_have_title(re.compile("It’s in"))
+    expect(page.get_by_role("button", name="Withdraw my approval")).to_have_count(0)
     assert complaints == []
 
 
@@ -1060,12 +1065,12 @@ def test_a_reason_can_be_given_on_a_phone_without_scripts(
 ) -> None:
     desk, url = served
     phone = open_page(width=375, javascript=False)
-    phone.goto(url + desk.link(desk.ask(), Choice.REJECT))
+    phone.goto(url + desk.link(desk.ask()))
     phone.get_by_role("button", name="Reject").click()
-    expect(phone.get_by_role("alert")).to_contain_text("Please write what should change")
-    phone.get_by_label("Your words to sam").fill("It is too slow.")
+    expect(phone.get_by_role("heading", level=1)).to_have_text("What should sam change?")
+    phone.get_by_label("Message to sam").fill("It is too slow.")
     phone.get_by_role("button", name="Reject").click()
-    expect(phone.get_by_role("heading", level=1)).to_have_text("You asked for changes")
+    expect(phone.get_by_role("heading", level=1)).to_have_text("Sent back to sam")
     assert desk.row(12).state is State.REJECTED
 
 

@@ -731,7 +731,7 @@ def test_her_yes_merges_exactly_that_head_with_a_merge_commit(make_world: MakeWo
     assert "development" in world.github.repo().git.branches
     assert world.row(pull.number).state is State.MERGED
     page = world.see()
-    assert "Merged into master" in page
+    assert "It’s live" in page
     assert "Add gift cards" in page
     assert f"#{feature}" in page
     # The developers' page keeps its list too, without her words where everybody can read them.

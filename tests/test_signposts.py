@@ -28,11 +28,11 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
 
 # Each with the words that say what happened, and those of the next step: a link or button, or a sentence.
 SIGNPOSTS = {
-    "merged": ("Merged into development", "Nothing more is needed from you."),
-    "rejected": ("You asked for changes", "Approve after all"),
-    "held": ("Approved, but not merged yet", "Take back my approval"),
-    "decided by another": ("Max asked for changes", "Approve after all"),
-    "bypassed": ("Merged into development", "talk to sam"),
+    "merged": ("It’s in", "goes out with the next release"),
+    "rejected": ("Sent back to sam", "Approve after all"),
+    "held": ("Show when we answer", "Withdraw my approval"),
+    "decided by another": ("Sent back to sam", "Max requested changes"),
+    "bypassed": ("Merged without your approval", "talk to sam"),
     "closed": ("This change was closed", "you’ll get a new email"),
     "draft": ("Not ready for you yet", "You’ll get a new email when it’s ready."),
     "preparing": ("Not ready for you yet", "once it hasn’t changed for a while"),
@@ -96,11 +96,12 @@ def test_a_form_of_an_earlier_session_changes_nothing(
 def test_much_too_many_words_are_refused_and_not_lost(gallery: Gallery, open_page: OpenPage) -> None:
     page = open_page(375)
     page.goto(f"{gallery.world.url}{gallery.pages['question']}")
+    page.get_by_text("Add a message to sam").click()
     page.get_by_role("textbox").fill("ä" * 150_000)
     page.get_by_role("button", name="Reject").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("That’s too much at once")
     page.go_back()
-    expect(page.get_by_role("textbox")).to_have_value(re.compile("^ä{4000}"))
+    expect(page.locator("textarea")).to_have_value(re.compile("^ä{4000}"))
 
 
 def test_a_fault_of_ours_is_not_blamed_on_her(
@@ -114,7 +115,7 @@ def test_a_fault_of_ours_is_not_blamed_on_her(
         expect(page.get_by_role("main")).to_contain_text("This is our fault")
         assert faults(page, "failed") == []
     page.reload()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Add gift cards")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Approve “Add gift cards”?")
 
 
 def test_after_signing_out_it_says_so(gallery: Gallery, browser: Browser, open_page: OpenPage) -> None:
@@ -173,5 +174,5 @@ def test_when_the_records_are_away_nothing_is_lost(
     page.go_back()
     expect(page.get_by_role("textbox")).to_have_value("The total is wrong.")
     page.get_by_role("button", name="Reject").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("You asked for changes")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sent back to sam")
     world.stop()

@@ -1,4 +1,4 @@
-"""The story in a real browser: from the link in Lily's mail to "Merged into development"."""
+"""The story in a real browser: from the link in Lily's mail to "It’s in"."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_tap_in_the_mail_and_one_on_the_page_merge_it(world: World, open_page:
     expect(page.get_by_text("gift cards").first).to_be_visible()
     assert world.row().state is State.WAITING
     page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Merged into development", timeout=20_000)
+    expect(page.get_by_role("heading", level=1)).to_have_text("It’s in", timeout=20_000)
     assert world.merges() == 1
 
 
@@ -53,13 +53,14 @@ def test_it_works_without_javascript(world: World, open_page: OpenPage) -> None:
     again = page.get_by_role("link", name="Look again")
     if again.count():  # it may have been merged before the page came
         again.click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Merged into development")
+    expect(page.get_by_role("heading", level=1)).to_have_text("It’s in")
 
 
 def test_a_no_asks_for_its_reason_and_loses_nothing(world: World, open_page: OpenPage) -> None:
     world.open()
     page = open_page(width=375)
     page.goto(mailed_link(world, "Reject"))
+    expect(page.get_by_role("textbox")).to_be_focused()
     page.get_by_role("button", name="Reject").click()
     assert world.row().state is State.WAITING
     page.get_by_role("textbox").fill("The total is wrong for two cards.")
@@ -94,4 +95,4 @@ def test_she_signs_in_from_her_mail_and_decides_from_the_list(world: World, open
     expect(page).to_have_title(re.compile(r"^\(1\) Waiting for you"))
     page.get_by_role("link", name="Add gift cards").first.click()
     page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Merged into development", timeout=20_000)
+    expect(page.get_by_role("heading", level=1)).to_have_text("It’s in", timeout=20_000)

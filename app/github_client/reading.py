@@ -318,7 +318,10 @@ def _mode(data: Any) -> str:
 def _commit(data: Any) -> Commit:
     lines = words(data, "commit.message").splitlines()
     author = text_or_none(data, "author.login") or words(data, "commit.author.name") or "ghost"
-    return Commit(sha=sha(data, "sha"), message=lines[0][:LONGEST_LINE] if lines else "", author=author)
+    name = words(data, "commit.author.name")
+    return Commit(
+        sha=sha(data, "sha"), message=lines[0][:LONGEST_LINE] if lines else "", author=author, name=name
+    )
 
 
 def _files(data: list[Any]) -> Iterator[ChangedFile]:

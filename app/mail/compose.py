@@ -20,7 +20,7 @@ from app.links import SIGN_IN_LASTS
 from app.mail.release import release_values
 from app.mail.request import Line, Request, opening_of, sender_of
 from app.mail.templates import render
-from app.review import Checks, Choice, Commit, PullRequest, Review, Reviewer
+from app.review import Basis, Checks, Choice, Commit, PullRequest, Review, Reviewer
 
 # Gmail hides what comes after 102 KB. https://developers.google.com/workspace/gmail/design/css
 LARGEST_HTML = 90_000
@@ -103,13 +103,16 @@ def comment(
     marker: str,
     version: str | None = None,
     took_back: Choice | None = None,
+    basis: Basis | None = None,
 ) -> str:
     """Return a reviewer's word as Markdown for GitHub, her note quoted, the hidden marker on the last line.
 
-    `version` names the commit that it was about, where it does not stand any more; `took_back` what was taken back.
+    `version` names the commit that it is about; without `basis`, what it was decided on, it does not stand any more.
+    `took_back` is what was taken back.
     """
     values = {"choice": choice, "name": reviewer_name, "note": note.strip(), "marker": marker}
-    return tidy(render("github/review.md", {**values, "version": version, "took_back": took_back}))
+    more = {"version": version, "took_back": took_back, "basis": basis}
+    return tidy(render("github/review.md", {**values, **more}))
 
 
 def question(name: str, words: str, marker: str) -> str:

@@ -7,22 +7,42 @@ now. A GET writes nothing. The rules decide, in the store's transaction; here th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as Redirect
 
+from app import text
 from app.links import BadLink, DecideLink, ExpiredLink
 from app.pages import frame
+from app.pages.pending import decide_url
 from app.pages.signposts import ways_on
-from app.review import Choice, Decision, Review, Reviewer, Signpost, State, stale_successes, wants_review
-from app.store import HistoryRow
-from app.text import clean
+from app.review import (
+    Basis,
+    Choice,
+    Decision,
+    Review,
+    Reviewer,
+    Signpost,
+    State,
+    stale_successes,
+    wants_review,
+)
+from app.store import DECISIONS, HistoryRow, Round
 from app.workflow import Gate, asked_again, cautions_of, request_fresh_link, what_is_new, where_to_try
 
 LONGEST_NOTE = 4000
-QUESTION = "question"  # what the form calls a question that decides nothing
+QUESTION = "question"  # what the form calls a question, which decides nothing
+WITHDRAWN = "withdrawn"
+# What is over within this time is no delay that anybody has to hear of.
+SHORT = timedelta(seconds=30)
+# So many characters of a title are in a heading; the whole title is then below.
+LONGEST_HEADING = 120
+FIRST = (Choice.APPROVE.value, Choice.REJECT.value, QUESTION)
+_NEEDS: dict[str, str] = {Signpost.NEEDS_REASON: Choice.REJECT.value, Signpost.NEEDS_QUESTION: QUESTION}
+LONGEST_NAME, LONGEST_STEP = 60, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +75,14 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
         return ask(gate, case, note)
     if choice is None:
         return _answer(gate, case, 422, "no_choice", note)
-    seen = request.form.get("seen", type=int)
-    verdict = gate.store.reviews.decide(case.row.id, case.link.round, choice, note, case.reviewer, seen)
+    seen, basis = request.form.get("seen", type=int), _basis(gate, case)
+    verdict = gate.store.reviews.decide(
+        case.row.id, case.link.round, choice, note, case.reviewer, seen, basis
+    )
     case = _case(gate, token)
     if verdict.move or _is_so_already(case, choice, note, verdict.signpost):
-        return redirect(url_for("pages.question", token=token), 303)
+        done = WITHDRAWN if verdict.move and choice is Choice.TAKE_BACK else None
+        return redirect(url_for("pages.question", token=token, done=done), 303)
     status = 422 if verdict.signpost is Signpost.NEEDS_REASON else 409
     return _answer(gate, case, status, verdict.signpost, note)
 
@@ -68,7 +91,7 @@ def ask(gate: Gate, case: Case, words: str) -> Response | Redirect:
     """Keep a question that decides nothing, then lead back to the page."""
     refused = gate.store.talk.ask(case.row.id, case.link.round, words, case.reviewer)
     if refused is None:
-        return redirect(url_for("pages.question", token=case.token), 303)
+        return redirect(url_for("pages.question", token=case.token, done=QUESTION), 303)
     status = 422 if refused is Signpost.NEEDS_QUESTION else 409
     return _answer(gate, _case(gate, case.token), status, refused, words)
 
@@ -116,7 +139,7 @@ def _read(gate: Gate, token: str, now: datetime) -> tuple[DecideLink, bool]:
 def _form() -> tuple[Choice | None, str]:
     """Return the choice, None where there is none, and the note with its lines kept and nothing hidden in it."""
     said = request.form.get("choice", "")
-    note = clean(request.form.get("note", "")).strip()
+    note = text.clean(request.form.get("note", "")).strip()
     return (Choice(said) if said in tuple(Choice) else None), note
 
 
@@ -127,6 +150,22 @@ def _is_so_already(case: Case, choice: Choice, note: str, why: Signpost | None) 
     stands: Decision | None = case.row.decision if case.row.round == case.link.round else None
     mine = (choice, case.reviewer.id, note)
     return stands is not None and (stands.choice, stands.reviewer, stands.note) == mine
+
+
+def _basis(gate: Gate, case: Case) -> Basis:
+    """Return what this click says of how the change was tried, as far as its steps still read so."""
+    asked = gate.store.reviews.round(case.row.id, case.link.round)
+    steps = text.steps_of(text.parted(asked.now.pull.body)[0].html) if asked else ()
+    ticked = set(request.form.getlist("works"))
+    tried: dict[bool, list[str]] = {True: [], False: []}
+    for step in steps:
+        if step.key:
+            tried[step.key in ticked].append(text.shortened(step.text, LONGEST_STEP))
+    return Basis(
+        works=tuple(tried[True]),
+        unticked=tuple(tried[False]) if tried[True] else (),
+        device=text.device_words(request.headers.get("User-Agent", "")),
+    )
 
 
 def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, note: str = "") -> Response:
@@ -140,27 +179,83 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
     if asked is None and is_question:
         return _signpost(gate, case, "preparing", status, note)
     history = reviews.history(row.id)
-    last = reviews.last_decision(row.id)
-    before = last if last and last.what == "rejected" and last.round < row.round else None
     facts: dict[str, Any] = {
         "asked": asked,
-        "try_url": where_to_try(gate, row) if asked else None,
-        "cautions": cautions_of(gate, row, asked) if asked and is_question else [],
         "release": asked.snapshot.release if asked else None,
-        "first": case.link.choice.value,
-        "before": before,  # the no that this version answers
-        "news": what_is_new(gate, row, asked.snapshot, case.reviewer, last) if asked and is_question else {},
-        "again": asked_again(gate, row, before.round) if before else None,
         "talk": gate.store.talk.last(row.id) if is_question else [],
         "is_live": row.state in (State.TO_MERGE, State.MERGING)
         or (row.state is State.REJECTED and wants_review(row))
         or bool(stale_successes(row, gate.policy)),
+        "is_late": bool(history) and case.now - history[-1].at >= SHORT,
         "history": history,
-        "merged_by": merged_by(history),
         "why": why,
         "note": note,
+        **_names(gate, row, asked),
     }
-    return _page(gate, case, "question.html" if is_question else "outcome.html", status, facts)
+    done = _done(case, history) if is_question and status == HTTPStatus.OK else None
+    is_again = row.state is State.REJECTED and "again" in request.args and status == HTTPStatus.OK
+    if asked and (is_again or (is_question and not done)):
+        facts |= _question(gate, case, asked, why) | {"is_again": is_again}
+        return _page(gate, case, "question.html", status, facts)
+    facts |= {"done": done, "is_unsaid": wants_review(row), "merged_by": merged_by(history)}
+    return _page(gate, case, "outcome.html", status, facts | _onward(gate, case))
+
+
+def _done(case: Case, history: list[HistoryRow]) -> str | None:
+    """Return what the page is to say that was done just now, if it was, and nothing came after it."""
+    done = request.args.get("done")
+    said = [line for line in history if line.what in ("question", "answered", *DECISIONS.values())]
+    what = {QUESTION: "question", WITHDRAWN: DECISIONS[Choice.TAKE_BACK]}.get(done or "")
+    return done if said and (said[-1].what, said[-1].reviewer) == (what, case.reviewer.id) else None
+
+
+def _question(gate: Gate, case: Case, asked: Round, why: str | None) -> dict[str, Any]:
+    """Return what only the page that asks shows: what was tapped comes first, and what was typed is kept."""
+    reviews, row = gate.store.reviews, case.row
+    last = reviews.last_decision(row.id)
+    before = last if last and last.what == "rejected" and last.round < row.round else None
+    page, tapped = request.form.get("page", case.link.choice.value), _NEEDS.get(why or "")
+    first = tapped or page
+    # Who taps Reject or Ask before there is a message has made no mistake: the message is what comes next.
+    is_step = tapped is not None and request.form.get("page", tapped) != tapped
+    return {
+        "first": first if first in FIRST and row.state is not State.REJECTED else FIRST[0],
+        "why": None if is_step else why,
+        "ticked": set(request.form.getlist("works")),
+        "try_url": where_to_try(gate, row),
+        "cautions": cautions_of(gate, row, asked),
+        "before": before,  # the rejection that this version answers
+        "news": what_is_new(gate, row, asked.snapshot, case.reviewer, last),
+        "again": asked_again(gate, row, before.round) if before else None,
+        "longest": LONGEST_HEADING,
+        "goes_in": "it goes into the next release" if gate.policy.release_branch else "it goes in",
+    }
+
+
+def _names(gate: Gate, row: Review, asked: Round | None) -> dict[str, str]:
+    """Return who wrote it, who can be asked about it, and who was asked to decide."""
+    login = asked.snapshot.author_name if asked else row.author
+    author = text.person(login, LONGEST_NAME) or "a developer"
+    is_bot = asked.snapshot.pull.author_is_bot if asked else row.author.endswith("[bot]")
+    holder = gate.policy.reviewer(row.reviewer)
+    return {
+        "author": author,
+        "helper": "a developer" if is_bot else author,
+        "holder": holder.name if holder else "",
+    }
+
+
+def _onward(gate: Gate, case: Case) -> dict[str, Any]:
+    """Return what is next for who is signed in; a link from a mail alone leads to no other change."""
+    account = frame.signed_in(gate)
+    waiting = gate.store.reviews.waiting_for(account.id) if account else []
+    others = [row for row in waiting if row.id != case.row.id]
+    url = decide_url(gate, others[0], account, case.now) if others and account else None
+    return {
+        "next_one": {"url": url, "title": others[0].title} if url else None,
+        "more": len(others) - 1,
+        "is_in": "goes out with the next release" if gate.policy.release_branch else "is in",
+    }
 
 
 def _dead_end(case: Case) -> str | None:

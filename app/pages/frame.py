@@ -89,6 +89,7 @@ def show(
         "host_of": text.host_of,
         "parted": text.parted,
         "rendered": text.rendered,
+        "steps_of": text.steps_of,
     }
     return make_response(render_template(f"pages/{template}", **words, **facts), status)
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from app.review.cautions import Caution, Kind, cautions
 from app.review.days import day_begins, digest_on, next_digest
+from app.review.decisions import Basis, Choice, Decision
 from app.review.facts import (
     Change,
     ChangedFile,
     Checks,
-    Choice,
     Commit,
-    Decision,
     PullRequest,
     Remark,
     Review,
@@ -63,6 +62,7 @@ __all__ = [
     "INSIDERS",
     "TABLE",
     "Answer",
+    "Basis",
     "Caution",
     "Change",
     "ChangedFile",

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from app.review.decisions import Choice, Decision
 from app.review.people import Person
 from app.review.release import Release
 from app.review.written import by_people
@@ -28,14 +29,6 @@ class State(StrEnum):
     MERGING = "merging"
     MERGED = "merged"
     CLOSED = "closed"
-
-
-class Choice(StrEnum):
-    """What a reviewer may say about one round."""
-
-    APPROVE = "approve"
-    REJECT = "reject"
-    TAKE_BACK = "take_back"
 
 
 def words_digest(title: str, body: str) -> str:
@@ -127,11 +120,12 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit of a change; `message` is its first line."""
+    """One commit of a change; `message` is its first line, `name` who git says wrote it, "" where it does not."""
 
     sha: str
     message: str
     author: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +183,16 @@ class Snapshot:
     checks: Checks | None = None
     release: Release | None = None
 
+    @property
+    def author_name(self) -> str:
+        """Return what the author's own commits call the author, else the login.
+
+        Anybody may write any name there, so nobody from outside is called by it, and no program.
+        """
+        pull, commits = self.pull, reversed(self.change.commits)
+        names = (one.name for one in commits if one.author == pull.author and one.name)
+        return pull.author if pull.is_from_outside or pull.author_is_bot else next(names, pull.author)
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""
         data = asdict(self)
@@ -219,18 +223,6 @@ class Snapshot:
 
 
 _FIELDS = PullRequest.__dataclass_fields__
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A reviewer's word on one round; `number` counts the decisions on this review, from 1."""
-
-    number: int
-    choice: Choice
-    by: str
-    reviewer: str
-    at: datetime
-    note: str
 
 
 @dataclass(frozen=True, slots=True)

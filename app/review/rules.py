@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from app.review.facts import Choice, PullRequest, Review, Seen, State, Tree
+from app.review.decisions import Choice
+from app.review.facts import PullRequest, Review, Seen, State, Tree
 from app.review.policy import Policy
 
 # The states in which a decision stands; entering any other voids it.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from app.review.facts import Choice, Review, State, Status
+from app.review.decisions import Choice
+from app.review.facts import Review, State, Status
 from app.review.policy import Policy
 
 LONGEST_DESCRIPTION = 140  # https://docs.github.com/en/rest/commits/statuses#create-a-commit-status

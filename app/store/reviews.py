@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from app.review import (
+    Basis,
     Choice,
     Decision,
     PullRequest,
@@ -41,6 +42,7 @@ from app.store.rows import (
 )
 from app.store.tables import asked_commits, history, reviews, rounds
 
+NO_BASIS = Basis()
 # What the history calls a choice.
 DECISIONS = {Choice.APPROVE: "approved", Choice.REJECT: "rejected", Choice.TAKE_BACK: "taken_back"}
 
@@ -83,6 +85,7 @@ class Reviews:
         note: str,
         reviewer: Reviewer,
         seen: int | None = None,
+        basis: Basis = NO_BASIS,
     ) -> Verdict:
         """Record a reviewer's choice if the rules allow it; compare-and-set on state, round and `seen` (see rules).
 
@@ -98,20 +101,17 @@ class Reviews:
             row = review_from(found)
             verdict = decide(row, round_, choice, note, seen)
             if verdict.move:
-                now = self._database.now(connection)
-                decision = Decision(row.decisions + 1, choice, reviewer.name, reviewer.id, now, note.strip())
+                now, words = self._database.now(connection), note.strip()
+                number = row.decisions + 1
+                decision = Decision(number, choice, reviewer.name, reviewer.id, now, words, basis)
                 changes = {
                     "decision": decision,
                     "decisions": decision.number,
                     **consequences(row, verdict.move, now),
                 }
                 _move_by_hand(connection, row, changes, now)
-                note_history(
-                    connection,
-                    now,
-                    row,
-                    [Happening(DECISIONS[choice], reviewer.name, note.strip(), reviewer.id)],
-                )
+                what = Happening(DECISIONS[choice], reviewer.name, words, reviewer.id)
+                note_history(connection, now, row, [what])
                 if choice is Choice.APPROVE:
                     put_letter(connection, self._database, outcome_letter(row, decision), now)
         self._work_made.set()

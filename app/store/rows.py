@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, insert
 
-from app.review import Choice, Decision, Review, Seen, State
+from app.review import Basis, Choice, Decision, Review, Seen, State
 from app.store.tables import history, reviews
 
 _OWN = {"state", "decision", "success_on", "hint"}
@@ -100,4 +100,11 @@ def woken(now: datetime) -> dict[str, Any]:
 
 def decision_from(data: dict[str, Any]) -> Decision:
     """Read a decision as its column holds it."""
-    return Decision(**{**data, "choice": Choice(data["choice"]), "at": datetime.fromisoformat(data["at"])})
+    basis = data.get("basis") or {}
+    lists = {name: tuple(basis.get(name, ())) for name in ("works", "unticked")}
+    known = {
+        "choice": Choice(data["choice"]),
+        "at": datetime.fromisoformat(data["at"]),
+        "basis": Basis(**lists, device=basis.get("device", "")),
+    }
+    return Decision(**{**data, **known})

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from app.text.cells import BOM, csv_line
 from app.text.clean import clean, disarmed, person, plain, quote, shortened, unusual
+from app.text.device import device_words
 from app.text.diff import diff_blocks
 from app.text.how_to_test import parted
 from app.text.markdown import Rendered, host_of, rendered
+from app.text.steps import steps_of
 from app.text.words import (
     ago,
     checks_words,
@@ -38,6 +40,7 @@ __all__ = [
     "day",
     "day_heading",
     "day_of_month",
+    "device_words",
     "diff_blocks",
     "disarmed",
     "host_of",
@@ -51,6 +54,7 @@ __all__ = [
     "size_words",
     "span",
     "span_words",
+    "steps_of",
     "unusual",
     "when",
     "why_not",

@@ -33,6 +33,8 @@ NOT_YET = "GitHub, where the code lives, does not let it be merged yet."
 _OF_GITHUB = re.compile(
     r"GitHub (refused|did not|does not|puts|asks)\b|GITHUB_|It is gone or renamed at GitHub"
 )
+# Whom our own sentences for developers speak of.
+_DEVELOPER = re.compile(r"\b[Tt]he developer\b")
 # So many checks are named.
 MOST_CHECKS = 3
 # Up to so many lines, in up to so many files, a change is called so.
@@ -52,14 +54,17 @@ def checks_words(state: str, names: Sequence[str]) -> str:
     return "All passed" if state == "green" else ""
 
 
-def why_not(hold: str | None) -> str:
+def why_not(hold: str | None, helper: str | None = None) -> str:
     """Return why something does not go on, for who is no developer; None: a step failed, whatever the reason.
 
-    Our own sentences stay as they are; the words of GitHub and of our client of it are for developers.
+    Our own sentences stay as they are, but name `helper`, who can change that; the words of GitHub and of our client of it
+    are for developers only.
     """
     if hold is None:
         return NOT_NOW
-    return NOT_YET if _OF_GITHUB.match(hold) else hold
+    if _OF_GITHUB.match(hold):
+        return NOT_YET
+    return _DEVELOPER.sub(lambda _: helper, hold) if helper else hold
 
 
 def ago(then: datetime, now: datetime) -> str:

@@ -88,7 +88,8 @@ def say_review(work: Work) -> None:
         return
 
     def put(marker: str) -> str | None:
-        body = mail.comment(decision.choice, decision.by, decision.note, marker)
+        said, version = (decision.choice, decision.by, decision.note), row.head_sha[:7]
+        body = mail.comment(*said, marker, version, basis=decision.basis)
         return _say_words(work.gate.github, row, decision.choice, body)
 
     _say_once(work, decision.number, mark_of(row), put)

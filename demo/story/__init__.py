@@ -47,7 +47,7 @@ def released(stage: Stage) -> None:
     pushed = steps.push_directly(stage)
     release, mail = steps.get_release(stage, pushed)
     page = steps.follow(stage, release, mail, "Approve")
-    steps.approve(stage, page, "Merged into master")
+    steps.approve(stage, page, "It’s live")
     steps.see_merge(stage, release, "master")
 
 
@@ -56,7 +56,7 @@ def held_by_a_conflict(stage: Stage) -> None:
     number = steps.open_pull_request(stage)
     page = steps.follow(stage, number, steps.get_mail(stage, number), "Approve")
     steps.clash(stage, number)
-    steps.approve(stage, page, "Approved, but not merged yet")
+    steps.approve(stage, page, "Approved, not in yet")
     steps.see_word(stage, number, "success", "COMMENTED", "Someone else changed the same part")
     steps.resolve(stage, number)
     mail = steps.get_mail(stage, number, count=2)
@@ -69,7 +69,7 @@ def held_by_red_tests(stage: Stage) -> None:
     number = steps.open_pull_request(stage)
     page = steps.follow(stage, number, steps.get_mail(stage, number), "Approve")
     steps.fail_tests(stage, number)
-    held = steps.approve(stage, page, "Approved, but not merged yet")
+    held = steps.approve(stage, page, "Approved, not in yet")
     steps.see_word(stage, number, "success", "COMMENTED", "tests")
     steps.mend_tests(stage, number)
     steps.see_merged_at_last(stage, held)

@@ -67,7 +67,7 @@ def see_nothing_decided(stage: Stage, number: int) -> None:
     saw(f"Looking has decided nothing: GitHub shows “{words}”")
 
 
-def approve(stage: Stage, page: Page, then: str = "Merged into development") -> Page:
+def approve(stage: Stage, page: Page, then: str = "It’s in") -> Page:
     """Press Approve, and wait until the page that follows says what then is so; return that page."""
     answer = stage.browser.press(page, "approve")
     shown = see_on_page(stage, answer, then)
@@ -90,8 +90,8 @@ def see_on_page(stage: Stage, page: Page, words: str) -> Page:
 
 def see_merged_at_last(stage: Stage, page: Page) -> None:
     """Wait on Lily's page, which is still open, until it says that it is merged."""
-    see_on_page(stage, page, "Merged into development")
-    saw("Lily's page says “Merged into development”, and she did nothing more")
+    see_on_page(stage, page, "It’s in")
+    saw("Lily's page says “It’s in”, and she did nothing more")
 
 
 def see_merge(stage: Stage, number: int, branch: str = "development") -> None:
@@ -220,8 +220,8 @@ def reject(stage: Stage, page: Page) -> None:
     answer = stage.browser.press(again, "reject", note=REASON)
     expect(
         "the page after Reject",
-        "asked for changes" in answer.words,
-        "“asked for changes”",
+        "Sent back to" in answer.words,
+        "“Sent back to”",
         answer.words[:300],
     )
     saw(f"Lily pressed Reject and wrote: “{REASON}”")
