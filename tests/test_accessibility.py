@@ -108,14 +108,15 @@ def test_axe_finds_nothing_in_what_comes_of_a_click(
     assert found == []
 
 
-@pytest.mark.parametrize("width", [320, 640])
+@pytest.mark.parametrize("width, letters", [(320, 100), (375, 200), (640, 100)])
 def test_nothing_is_wider_than_the_screen(
-    gallery: Gallery, session: Any, open_page: OpenPage, width: int
+    gallery: Gallery, session: Any, open_page: OpenPage, width: int, letters: int
 ) -> None:
     page = open_page(width, storage_state=session)  # 640 is 1280 at 200 %
     wide = []
     for name in names(gallery):
         page.goto(f"{gallery.world.url}{gallery.pages[name]}")
+        page.evaluate("(size) => { document.documentElement.style.fontSize = size }", f"{letters}%")
         for part in page.locator("summary").all():
             part.click()
         if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
