@@ -93,7 +93,7 @@ def test_what_came_and_went_is_told_by_sign_and_word_and_nothing_runs(desk: Desk
         (ChangedFile("a.png", "added", 0, 0), "GitHub does not show what changed in it"),
         (
             ChangedFile("b.py", "renamed", 0, 0, "a.py"),
-            "Renamed, was a.py GitHub shows only its new name.",
+            "renamed, was a.py GitHub shows only its new name.",
         ),
         (ChangedFile("c.py", "modified", 9, 9, None, "@@ -1 +1 @@\n-a\n+b", True), "The rest is too long"),
     ],

@@ -158,11 +158,17 @@ def name_the_author(desk: Desk, name: str) -> None:
             connection.execute(update(rounds).values(snapshot=row.snapshot))
 
 
-def test_people_are_called_by_their_names(desk: Desk) -> None:
-    desk.ask(title="Cards")
+def test_people_are_called_by_their_names_and_developers_read_logins_beside_them(desk: Desk) -> None:
+    row = desk.ask(title="Cards")
     answer(desk, 12, "No.")
     name_the_author(desk, "Sam\u202e Lee")
     assert cards(desk) == {"Cards": "Sam Lee answered Sam Lee · small, 1 file"}
+    details = desk.gate.links.details_url(row.id).removeprefix("http://localhost")
+    words = desk.see(details)
+    assert "Author Sam Lee (sam)" in words
+    assert "Sam Lee (sam) answered" in words
+    assert "(sam)" not in desk.see(f"/reviews/{row.id}")
+    assert "Sam Lee answered" in desk.see(f"/reviews/{row.id}")
 
 
 def test_nobody_from_outside_and_no_program_is_called_by_a_name_they_chose(desk: Desk) -> None:

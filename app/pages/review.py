@@ -85,6 +85,7 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
     reviews = gate.store.reviews
     current, history = reviews.round(row.id, row.round), reviews.history(row.id)
     asked = current or reviews.round_before(row.id, row.round)
+    called = people(row, gate.store.lists.asked([row])[row.id])
     return {
         "row": row,
         "asked": asked,
@@ -95,7 +96,8 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
         "asked_name": _asked_name(gate, row),
         "history": history,
         "talk": open_talk(history),
-        "people": people(row, gate.store.lists.asked([row])[row.id]),
+        "people": called,
+        "author": called.get(row.author),
         "earlier": [one for one in _versions(gate, row, history) if one.number != row.round],
         "merged_by": merged_by(history),
     }
