@@ -436,7 +436,7 @@ def test_a_conflict_that_github_is_still_finding_out_is_said_soon(world: World) 
     world.settle()
     assert (done != [], world.row().hold) == (True, None)
     world.pass_(seconds=5)
-    assert "clashes" in (world.row().hold or "")
+    assert "changed the same part" in (world.row().hold or "")
     assert len(comments(world)) == 1
 
 

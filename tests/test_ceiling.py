@@ -112,7 +112,7 @@ def test_a_commenter_makes_no_flood_of_mails_and_no_answer_is_lost(world: World)
         world.settle()
         world.pass_(minutes=1)
     world.pass_(minutes=11)
-    alone = [mail for mail in world.inbox.mails if "There is an answer" in mail.text]
+    alone = [mail for mail in world.inbox.mails if "sam answered your question" in mail.text]
     lists = [mail for mail in world.inbox.mails if mail not in alone]
     assert 4 <= len(alone) <= 6  # the first of an hour are those of the hour after
     assert len(lists) <= 6

@@ -443,13 +443,13 @@ def test_a_red_check_is_told_to_the_developer_in_one_comment(world: World) -> No
         world.settle()
         world.clock.pass_(minutes=11)
     (comment,) = comments(world)
-    assert "red \\(build\\)" in comment
+    assert "failing (build)" in comment
     world.github.commit(SHOP, "development", {"cards.py": "something else\n"}, "Clash", "kim")
     for _ in range(3):
         world.pass_(minutes=11)
     (comment,) = comments(world)
-    assert "clashes" in comment
-    assert "red" not in comment
+    assert "Someone else changed the same part." in comment
+    assert "failing" not in comment
 
 
 def test_a_method_that_is_switched_off_is_said(world: World) -> None:
@@ -582,7 +582,7 @@ def test_a_comment_that_only_looks_like_the_gates_own_is_left_alone(world: World
     world.settle()
     theirs, own = comments(world)
     assert theirs.startswith("Mine.")
-    assert "clashes" in own
+    assert "changed the same part" in own
 
 
 def test_a_rejection_that_a_push_overtook_is_told_with_the_version_it_was_about(world: World) -> None:

@@ -252,9 +252,11 @@ def test_a_conflict_is_said_in_plain_words_and_not_sent(small_world: World) -> N
     world.decide()
     world.settle()
     assert world.row().state is State.TO_MERGE
-    assert "clashes" in (world.row().hold or "")
-    assert "clashes" in world.see()
-    assert "clashes" in (world.github.repo().statuses[world.row().head_sha][-1].description or "")
+    assert "changed the same part" in (world.row().hold or "")
+    assert "changed the same part" in world.see()
+    assert "changed the same part" in (
+        world.github.repo().statuses[world.row().head_sha][-1].description or ""
+    )
 
 
 def test_github_being_down_for_hours_loses_nothing(world: World) -> None:
