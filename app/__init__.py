@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from flask import Flask, request
 from flask.sessions import SecureCookieSessionInterface
 
-from app import pages, webhook
+from app import pages, webhook, wording
 from app.github_client import GitHub
 from app.links import Links
 from app.mail import Mailer
@@ -23,7 +22,8 @@ from app.settings import Settings
 from app.store import Store
 from app.workflow import Gate
 
-TEMPLATES = Path(__file__).parent.parent / "templates"
+__version__ = "0.1.0"  # pyproject.toml reads it from here
+
 SESSION_DAYS = 30
 
 
@@ -45,7 +45,7 @@ def create_app(settings: Settings | None = None, gate: Gate | None = None) -> Fl
     """
     settings = settings or Settings.load()
     gate = gate or create_gate(settings)
-    app = _Flask("app", template_folder=str(TEMPLATES), static_folder=None)
+    app = _Flask("app", template_folder=str(wording.templates()), static_folder=None)
     app.session_interface = _Sessions()
     app.url_map.merge_slashes = False  # else "//" redirects to whatever host the request names
     app.config.update(session_config(settings))

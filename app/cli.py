@@ -25,7 +25,7 @@ from flask.cli import AppGroup
 from granian import Granian
 from granian.constants import Interfaces
 
-from app import create_app, create_gate
+from app import __version__, create_app, create_gate
 from app.mail import Mailer, MailError
 from app.settings import Settings, SettingsError
 from app.store import Unavailable
@@ -38,6 +38,7 @@ REQUEST_GRACE = 2.0  # seconds that requests get to finish then: whoever sends s
 FREED = 5.0  # seconds in which a gate that was killed frees its port
 
 cli = AppGroup(help="qa-gate: an email review gate for a development branch.")
+click.version_option(__version__, message="qa-gate %(version)s")(cli)
 
 
 class JsonLines(logging.Formatter):

@@ -118,7 +118,7 @@ def own_files() -> Iterator[Path]:
             for name in folders
             if name == ".ci" or not (name in made or name.startswith(".") or name.endswith(".egg-info"))
         ]
-        yield from (Path(folder, file) for file in files if file not in {".env", ".coverage"})
+        yield from (Path(folder, file) for file in files if file not in {".env", ".coverage", ".git"})
 
 
 def test_no_file_names_the_machine_it_was_written_on() -> None:

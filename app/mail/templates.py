@@ -7,15 +7,12 @@ on for both: a value that forgot its filter is at worst over-escaped.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from app import text
-
-TEMPLATES = Path(__file__).parent.parent.parent / "templates"
+from app import text, wording
 
 
 def render(name: str, values: dict[str, Any]) -> str:
@@ -26,7 +23,7 @@ def render(name: str, values: dict[str, Any]) -> str:
 
 def _environment() -> Environment:
     return Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(wording.templates()),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

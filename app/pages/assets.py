@@ -13,8 +13,9 @@ from pathlib import Path
 
 from flask import Blueprint, Response, abort, request, url_for
 
+from app import wording
+
 ENDPOINT = "pages.asset"
-_FOLDER = Path(__file__).parent.parent.parent / "templates" / "static"
 # https://www.rfc-editor.org/rfc/rfc8246
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
@@ -31,7 +32,7 @@ class _Asset:
 
 def serve(pages: Blueprint) -> None:
     """Add the files to the blueprint, and `static(name)`, the address of one, to its templates."""
-    files = {path.name: _read(path) for path in sorted(_FOLDER.iterdir())}
+    files = {path.name: _read(path) for path in sorted((wording.templates() / "static").iterdir())}
 
     def asset(digest: str, name: str) -> Response:
         file = files.get(name)
