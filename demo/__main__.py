@@ -48,14 +48,15 @@ def play(world: World, patience: float = story.PATIENCE) -> int:
     code = story.play(world.url, patience)
     if code:
         world.keeps_log = True
-        print(f"What the gate said is in {world.log}", file=sys.stderr)
+        print(f"The gate’s log is at {world.log}", file=sys.stderr)
     return code
 
 
 def _show(world: World) -> int:
     print(f"\n  {world.url}\n")
     print(
-        "Open it, open a pull request there, answer Lily's mail, see it merged. Ctrl-C ends it.", flush=True
+        "Open this address, open a pull request there, approve it from Lily’s email, and see it merged. Ctrl-C ends it.",
+        flush=True,
     )
     world.wait()
     return 0

@@ -423,15 +423,15 @@ def test_a_required_review_that_the_gate_cannot_give_is_quoted(world: World) -> 
 
 def test_a_conflict_that_github_is_still_finding_out_is_said_soon(world: World) -> None:
     asked(world)
-    world.github.commit(SHOP, "development", {"cards.py": "something else\n"}, "Clash", "kim")
     done: list[str] = []
 
-    def move_the_base(method: str, path: str, phase: str) -> None:
-        if method == "PUT" and phase == "after" and not done:
+    def clash(method: str, path: str, phase: str) -> None:
+        # After the gate's last look: GitHub refuses the merge, and finds out about the conflict only then.
+        if method == "PUT" and phase == "before" and not done:
             done.append(path)
-            world.github.commit(SHOP, "development", {"other.py": "other\n"}, "Other", "kim")
+            world.github.commit(SHOP, "development", {"cards.py": "something else\n"}, "Clash", "kim")
 
-    world.github.on_call = move_the_base
+    world.github.on_call = clash
     world.decide()
     world.settle()
     assert (done != [], world.row().hold) == (True, None)

@@ -64,23 +64,22 @@ def test_the_story_is_as_it_should_be(tmp_path: Path) -> None:
     told = re.sub(r"#(?!1\b)\d+", "#n", out)
     for line in (
         "✓ sam opened pull request #1: “Add gift cards”",
-        "✓ Lily got a mail: “Add gift cards (#1)”",
-        "✓ Lily pressed Approve, and her page says “It’s in”",
+        "✓ Lily got an email: “Add gift cards (#1)”",
+        "✓ Lily tapped Approve, and her page says “It’s in”",
         "Merge pull request #1 from acme/gift-cards",
         "✓ GitHub shows the status success: “Approved by Lily.”",
-        "✓ All that took ",
-        "✓ Lily got a new mail: “Free delivery from 50 (#n)”",
-        "the page left open cannot approve any more",
+        "✓ It took ",
+        "✓ Lily got a new email: “Free delivery from 50 (#n)”",
+        "the page left open can’t approve it now",
         f"✓ GitHub shows a review, changes requested: “Lily requested changes: {steps.REASON}",
-        "✓ #n is still open, and nothing of it is in git log development",
-        "✓ Lily pressed Approve, and her page says “Approved, not in yet”",
+        "✓ #n is still open, and git log development has nothing of it",
+        "✓ Lily tapped Approve, and her page says “Approved, not in yet”",
         "“Approved by Lily. Someone else changed the same part. The developer has to combine the two first.”",
         "Merge pull request #n from acme/smoky-price",
-        "✓ The automatic tests of #n are red",
-        "✓ Lily's page says “It’s in”, and she did nothing more",
-        "Merge pull request #n from acme/opening-hours",
-        "✓ Lily got a mail: “Release into master (#n)”",
-        "✓ It says first what QA didn’t approve: “Note what was tried”, pushed directly",
+        "✓ The automatic tests of #n fail",
+        "✓ Lily’s page says “It’s in”, without another tap",
+        "✓ Lily got an email: “Release into master (#n)”",
+        "✓ It begins with what QA didn’t approve: “Note what was tried”, pushed directly",
         "✓ git log master: ",
     ):
         assert line in told
@@ -126,7 +125,7 @@ def test_the_story_notices_that_nothing_can_be_merged(
         assert play(world, patience=2) == 1
     said = capsys.readouterr()
     assert "✗ Lily's page: expected “It’s in” within 2 seconds, saw " in said.err
-    assert "All as it should be" not in said.out
+    assert "Everything went as it should" not in said.out
     log = Path(said.err.split()[-1])
     assert [path for path in temporary.rglob("*") if path.is_file()] == [log]
 
@@ -266,7 +265,7 @@ def test_every_example_can_be_pushed_to_clashed_with_and_resolved(desk: Desk, nu
         desk.resolve(number)
 
 
-def test_red_tests_are_in_the_way_until_they_are_mended(desk: Desk, tour: FlaskClient) -> None:
+def test_red_tests_are_in_the_way_until_they_are_fixed(desk: Desk, tour: FlaskClient) -> None:
     for _ in range(3):
         desk.open(desk.next.title, desk.next.body)
     assert newest(tour)["tests"] is None
@@ -276,8 +275,8 @@ def test_red_tests_are_in_the_way_until_they_are_mended(desk: Desk, tour: FlaskC
     # The others' tests ran as well: only the gate is in their way.
     assert "qa-gate/development" in (rules.missing_checks(desk.repo.pulls[1]) or "")
     with pytest.raises(NotPossible, match="not red"):
-        desk.mend(1)
-    assert tour.post("/pulls/2/mend", json={}).status_code == 200
+        desk.fix(1)
+    assert tour.post("/pulls/2/fix", json={}).status_code == 200
     assert "qa-gate/development" in (rules.missing_checks(desk.repo.pulls[2]) or "")
     desk.push(3)
     assert newest(tour)["tests"] == "success"
@@ -398,15 +397,15 @@ OPENED = Facts(
     "facts, now, hint",
     [
         (None, "Open a pull request", "Press the button"),
-        (OPENED, "Read Lily’s mail", "comes in a moment"),
-        (replace(OPENED, mails=1, status="pending"), "Read Lily’s mail", "Lily has mail"),
-        (replace(OPENED, mails=1, is_read=True), "Approve it", "Press a button in the mail"),
+        (OPENED, "Read Lily’s email", "comes in a moment"),
+        (replace(OPENED, mails=1, status="pending"), "Read Lily’s email", "Lily has a new email"),
+        (replace(OPENED, mails=1, is_read=True), "Approve it", "Press a button in the email"),
         (replace(OPENED, mails=1, is_read=True, status="failure"), "Approve it", "Push a commit"),
         (replace(OPENED, mails=1, is_read=True, clashes=True), "Approve it", "Resolve it as sam would"),
-        (replace(OPENED, mails=1, status="success"), "See it merged", "It is being merged"),
-        (replace(OPENED, mails=1, status="success", has_red_tests=True), "See it merged", "Mend them on"),
-        (replace(OPENED, mails=1, is_open=False, merged=True), None, "That is all of it"),
-        (replace(OPENED, is_open=False), "Read Lily’s mail", "That one was closed"),
+        (replace(OPENED, mails=1, status="success"), "See it merged", "It’s going in"),
+        (replace(OPENED, mails=1, status="success", has_red_tests=True), "See it merged", "Fix them on"),
+        (replace(OPENED, mails=1, is_open=False, merged=True), None, "That’s the whole loop"),
+        (replace(OPENED, is_open=False), "Read Lily’s email", "That one was closed"),
     ],
 )
 def test_the_guide_goes_by_what_has_happened(facts: Facts | None, now: str | None, hint: str) -> None:
@@ -436,14 +435,14 @@ def test_a_person_plays_it_with_the_mouse(world: World, page: Page) -> None:
     expect(pull).to_contain_text("Waiting for Lily")
     page.get_by_role("button", name="Unread").first.click()
     expect(page.get_by_text("Approve it, now")).to_be_attached()
-    expect(page.get_by_text("Press a button in the mail")).to_be_visible()
+    expect(page.get_by_text("Press a button in the email")).to_be_visible()
     letter = page.frame_locator("#letter")
     with page.context.expect_page() as opened:
         letter.get_by_role("link", name="Approve").first.click()
     answer = opened.value
     answer.get_by_role("button", name="Approve").click()
     expect(answer.get_by_role("heading", name="It’s in")).to_be_visible()
-    expect(page.get_by_text("That is all of it.")).to_be_visible()
+    expect(page.get_by_text("That’s the whole loop.")).to_be_visible()
     expect(page.locator("#log")).to_contain_text("Merge pull request #1")
     expect(pull).to_contain_text("Lily approved this.")
     assert errors == []

@@ -39,7 +39,7 @@ def get_mail(stage: Stage, number: int, count: int = 1) -> dict[str, Any]:
     mail: dict[str, Any] = stage.wait("Lily's inbox", f"mail {count} about #{number}", about, all_mails)[0]
     title = stage.pull(number)["title"]
     expect("the mail's subject", title in mail["subject"], f"the title “{title}”", mail["subject"])
-    saw(f"Lily got {'a mail' if count == 1 else 'a new mail'}: “{mail['subject']}”")
+    saw(f"Lily got {'an email' if count == 1 else 'a new email'}: “{mail['subject']}”")
     return mail
 
 
@@ -49,12 +49,16 @@ def follow(stage: Stage, number: int, mail: dict[str, Any], word: str) -> Page:
     expect("the mail's links", bool(url), f"one that says {word}", [link["words"] for link in mail["links"]])
     page = stage.browser.open(url)
     pull = stage.pull(number)
-    for fact in ("title",) if pull["is_release"] else ("title", "author"):
-        expect(
-            "the page behind the link", pull[fact] in page.words, f"“{pull[fact]}” on it", page.words[:300]
-        )
+    # Her page calls a release "this release of 3 changes", and names nobody for it.
+    facts = (
+        [pull["title"][:1].lower() + pull["title"][1:]]
+        if pull["is_release"]
+        else [pull["title"], pull["author"]]
+    )
+    for fact in facts:
+        expect("the page behind the link", fact in page.words, f"“{fact}” on it", page.words[:300])
     expect("the page behind the link", {"approve", "reject"} <= {*page.choices}, "both buttons", page.choices)
-    saw(f"The link “{word}” shows “{pull['title']}” by {pull['author']}, and both buttons")
+    saw(f"“{word}” in it opens the page of “{pull['title']}”, with both buttons")
     return page
 
 
@@ -64,14 +68,14 @@ def see_nothing_decided(stage: Stage, number: int) -> None:
     state, status = stage.pull(number)["state"], _status(stage, number)
     is_undecided = (state, status["state"]) == ("open", "pending")
     expect("after only looking", is_undecided, "nothing decided", f"{state}, {status}")
-    saw(f"Looking has decided nothing: GitHub shows “{words}”")
+    saw(f"Opening it decided nothing: GitHub still shows “{words}”")
 
 
 def approve(stage: Stage, page: Page, then: str = "It’s in") -> Page:
     """Press Approve, and wait until the page that follows says what then is so; return that page."""
     answer = stage.browser.press(page, "approve")
     shown = see_on_page(stage, answer, then)
-    saw(f"Lily pressed Approve, and her page says “{then}”")
+    saw(f"Lily tapped Approve, and her page says “{then}”")
     return shown
 
 
@@ -91,7 +95,7 @@ def see_on_page(stage: Stage, page: Page, words: str) -> Page:
 def see_merged_at_last(stage: Stage, page: Page) -> None:
     """Wait on Lily's page, which is still open, until it says that it is merged."""
     see_on_page(stage, page, "It’s in")
-    saw("Lily's page says “It’s in”, and she did nothing more")
+    saw("Lily’s page says “It’s in”, without another tap")
 
 
 def see_merge(stage: Stage, number: int, branch: str = "development") -> None:
@@ -135,7 +139,7 @@ def see_few_calls(stage: Stage, before: int) -> None:
     merges = [place for place, call in enumerate(calls) if call.endswith("/merge")]
     calls = calls[: merges[0] + 1] if merges else calls
     expect("calls to GitHub", 0 < len(calls) <= MOST_CALLS, f"at most {MOST_CALLS}", f"{len(calls)}: {calls}")
-    saw(f"All that took {len(calls)} calls to GitHub")
+    saw(f"It took {len(calls)} calls to GitHub")
 
 
 def push_directly(stage: Stage) -> str:
@@ -166,9 +170,9 @@ def get_release(stage: Stage, pushed: str) -> tuple[int, dict[str, Any]]:
     apart, _, passed = words.partition("Approved (")
     is_right = pushed in apart and "pushed directly" in apart and all(name in passed for name in merged)
     expect("the release mail", is_right, f"“{pushed}” apart, and {merged} as approved", words[:600])
-    saw(f"Lily got a mail: “{mail['subject']}”")
-    saw(f"It says first what QA didn’t approve: “{pushed}”, pushed directly")
-    saw(f"Then what she approved: {' and '.join(f'“{name}”' for name in sorted(merged))}")
+    saw(f"Lily got an email: “{mail['subject']}”")
+    saw(f"It begins with what QA didn’t approve: “{pushed}”, pushed directly")
+    saw(f"Then comes what she approved: {' and '.join(f'“{name}”' for name in sorted(merged))}")
     return next(pull["number"] for pull in stage.state()["pulls"] if pull["is_release"]), mail
 
 
@@ -181,7 +185,7 @@ def push(stage: Stage, number: int) -> None:
 def clash(stage: Stage, number: int) -> None:
     """Commit to development what clashes with the pull request."""
     stage.do(f"/pulls/{number}/clash")
-    saw(f"Somebody else's commit to development changed the same part as #{number}")
+    saw(f"Someone else changed the same part of development as #{number}")
 
 
 def resolve(stage: Stage, number: int) -> None:
@@ -191,15 +195,15 @@ def resolve(stage: Stage, number: int) -> None:
 
 
 def fail_tests(stage: Stage, number: int) -> None:
-    """Let the automatic tests of the pull request end red."""
+    """Let the automatic tests of the pull request fail."""
     stage.do(f"/pulls/{number}/fail")
-    saw(f"The automatic tests of #{number} are red")
+    saw(f"The automatic tests of #{number} fail")
 
 
-def mend_tests(stage: Stage, number: int) -> None:
+def fix_tests(stage: Stage, number: int) -> None:
     """Let them pass."""
-    stage.do(f"/pulls/{number}/mend")
-    saw(f"The automatic tests of #{number} are green")
+    stage.do(f"/pulls/{number}/fix")
+    saw(f"The automatic tests of #{number} pass again")
 
 
 def see_overtaken(stage: Stage, page: Page) -> None:
@@ -208,7 +212,7 @@ def see_overtaken(stage: Stage, page: Page) -> None:
     for answer in answers:
         expect("the old link", "newer version" in answer.words, "a newer version", answer.words[:300])
         expect("the old link", "approve" not in answer.choices, "no way to approve", answer.choices)
-    saw(f"The old link says “{answers[0].heading}”, and the page left open cannot approve any more")
+    saw(f"The old link says “{answers[0].heading}”, and the page left open can’t approve it now")
 
 
 def reject(stage: Stage, page: Page) -> None:
@@ -224,7 +228,7 @@ def reject(stage: Stage, page: Page) -> None:
         "“Sent back to”",
         answer.words[:300],
     )
-    saw(f"Lily pressed Reject and wrote: “{REASON}”")
+    saw(f"Lily tapped Reject and wrote: “{REASON}”")
 
 
 def see_not_merged(stage: Stage, number: int) -> None:
@@ -236,7 +240,7 @@ def see_not_merged(stage: Stage, number: int) -> None:
     expect(
         "GitHub", stage.pull(number)["state"] == "open", f"#{number} still open", stage.pull(number)["state"]
     )
-    saw(f"#{number} is still open, and nothing of it is in git log development")
+    saw(f"#{number} is still open, and git log development has nothing of it")
 
 
 def _status(stage: Stage, number: int) -> dict[str, str]:
@@ -247,5 +251,5 @@ def _status(stage: Stage, number: int) -> dict[str, str]:
 
 def _plain(markdown: str) -> str:
     """Return a review's words as one line without its Markdown."""
-    bare = re.sub(r"\*\*|^> |\\(?=[!-/:-@\[-`{-~])", "", markdown, flags=re.MULTILINE)
+    bare = re.sub(r"\*\*|</?sub>|^> |\\(?=[!-/:-@\[-`{-~])", "", markdown, flags=re.MULTILINE)
     return " ".join(unescape(bare).replace("\u200b", "").split())

@@ -20,7 +20,7 @@ from demo.tour.desk import Desk, NotPossible
 from demo.tour.picture import picture
 
 _TEMPLATES = Path(__file__).parent.parent / "templates" / "tour"
-_ACTIONS = frozenset({"push", "clash", "resolve", "fail", "mend", "merge", "answer"})
+_ACTIONS = frozenset({"push", "clash", "resolve", "fail", "fix", "merge", "answer"})
 _PAGE = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 _MAIL = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 _SHOP = "default-src 'self'; style-src 'self' 'unsafe-inline'; sandbox"

@@ -118,7 +118,7 @@ class Desk:
                 self._ask_for_tests(number)
             self._run_tests(number, "failure")
 
-    def mend(self, number: int) -> None:
+    def fix(self, number: int) -> None:
         """Let the failed tests of an open pull request pass, as a second run does that had more luck."""
         with self._lock, _in_words():
             if self.tests_of(self._open_pull(number)) != "failure":

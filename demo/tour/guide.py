@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-STEPS = ("Open a pull request", "Read Lily's mail", "Approve it", "See it merged")
+STEPS = ("Open a pull request", "Read Lily's email", "Approve it", "See it merged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ def _done(facts: Facts | None) -> int:
 
 def _hint(facts: Facts | None) -> str:
     if facts is None:
-        return "Press the button on the developers' desk. The words are an example: change them as you like."
+        return "Press the button on the developers' desk. The text is an example: change it as you like."
     if facts.merged:
         return (
-            "That is all of it. The gate has opened the release, too: answer its mail. Or open another one, and "
-            "this time push a commit after the mail came, make it clash, let its tests fail, or let Lily reject it."
+            "That's the whole loop. The gate has opened a release, too: decide on it from its email. Or open another "
+            "one, and push a commit after the email came, cause a conflict, fail its tests, or let Lily reject it."
         )
     if not facts.is_open:
         return "That one was closed. Open another one on the developers' desk."
@@ -65,7 +65,7 @@ def _hint(facts: Facts | None) -> str:
 
 def _hint_while_open(facts: Facts) -> str:
     if facts.status == "failure":
-        return f"Lily asked for changes, and {facts.author} reads why. Push a commit, and she is asked again."
+        return f"Lily requested changes, and {facts.author} can read why. Push a commit, and she'll be asked again."
     if facts.clashes:
         return f"Someone changed the same part of development: it can’t be merged even when approved. Resolve it as {facts.author} would."
     if facts.has_red_tests:
@@ -73,9 +73,12 @@ def _hint_while_open(facts: Facts) -> str:
     if facts.status == "success":
         return "Lily approved it. It’s going in."
     if not facts.mails:
-        return "The gate knows about it. Lily's mail comes in a moment."
+        return (
+            "Lily's email comes in a moment. After ten in an hour, or five about one person's changes, "
+            "the rest come together in a list ten minutes later."
+        )
     if not facts.is_read:
-        return "Lily has mail. Open it in her inbox."
+        return "Lily has a new email. Open it in her inbox."
     return (
-        "Press a button in the mail: it opens the gate's page in a new tab. Come back when you have answered."
+        "Press a button in the email: it opens the gate's page in a new tab. Come back once you've decided."
     )

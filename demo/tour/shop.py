@@ -178,7 +178,7 @@ EXAMPLES = (
     Example(
         "free-delivery",
         "Free delivery from 50",
-        "Carts of 45 are left behind more often than carts of 55, so this may well pay for itself.\n\n"
+        "Carts of 45 are left behind more often than carts of 55, so this should pay for itself.\n\n"
         "**How to try it**\n\n"
         "- *Delivery* names the new limit\n"
         "- 49.99 still costs 4.90, and 50.00 costs nothing\n",
@@ -209,7 +209,7 @@ EXAMPLES = (
     Example(
         "smoky-price",
         "Update the price of Smoky evening",
-        "The supplier's new list came in. I only bring the number up to date.\n",
+        "The supplier raised the price. Only the number changes.\n",
         Push(
             "Smoky evening costs 9.60",
             "shop-bot",
@@ -225,12 +225,14 @@ EXAMPLES = (
     Example(
         "opening-hours",
         "Show when we answer",
-        "Half of the mails at night ask whether somebody is there.\n\n"
+        "Half of the emails we get at night ask if anyone is there.\n\n"
         "**How to try it:** scroll down to the very end of the shop.\n",
         Push("Show when we answer", "kim", (Edit(PAGE, _HELLO, _HOURS),)),
         Push("Answer until 18", "kim", (Edit(PAGE, "from 9 to 17", "from 9 to 18"),)),
         Push(
-            "Use the new mail address", "sam", (Edit(PAGE, _HELLO, "  <p>Questions? tea@acme.example</p>\n"),)
+            "Use the new email address",
+            "sam",
+            (Edit(PAGE, _HELLO, "  <p>Questions? tea@acme.example</p>\n"),),
         ),
     ),
 )
@@ -245,13 +247,16 @@ def example(number: int) -> Example:
     turn = number - len(EXAMPLES)
     name, path = _MONTHLY[turn % len(_MONTHLY)], f"site/month-{turn + 1}.html"
     title = f"Tea of the month {turn + 1}: {name}"
+    author = ("kim", "sam")[turn % 2]  # of one author's changes, only five come by themselves in an hour
     return Example(
         f"month-{turn + 1}",
         title,
         f"The page of the next tea of the month, *{name}*.\n",
-        Push(title, "sam", (Edit(path, "", f"<!doctype html>\n<title>{name}</title>\n<h1>{name}</h1>\n"),)),
-        Push("Praise it a little more", "sam", (Edit(path, "</h1>\n", "</h1>\n<p>A cup of calm.</p>\n"),)),
-        Push("A page for the month", "kim", (Edit(path, "", "<!doctype html>\n<h1>Coming soon</h1>\n"),)),
+        Push(title, author, (Edit(path, "", f"<!doctype html>\n<title>{name}</title>\n<h1>{name}</h1>\n"),)),
+        Push("Praise it a little more", author, (Edit(path, "</h1>\n", "</h1>\n<p>A cup of calm.</p>\n"),)),
+        Push(
+            "A page for the month", "shop-bot", (Edit(path, "", "<!doctype html>\n<h1>Coming soon</h1>\n"),)
+        ),
     )
 
 

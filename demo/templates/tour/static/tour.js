@@ -80,7 +80,7 @@
   function drawPull(pull) {
     const words = { open: "Open", merged: "✓ Merged", closed: "Closed" };
     const chip = pull.clashes
-      ? make("span", { class: "chip clashes" }, "✕ Clashes")
+      ? make("span", { class: "chip clashes" }, "✕ Conflict")
       : make("span", { class: `chip ${pull.state}` }, words[pull.state]);
     return make("article", { class: "card pull", id: `pull-${pull.number}` },
       make("div", { class: "head" },
@@ -118,10 +118,10 @@
       make("div", {}, make("b", {}, said.by), deed, ...said.words.split(/\n+/).filter(Boolean).map(drawWords)));
   }
 
-  // Just enough Markdown for the gate's own reviews: bold, quotes, escapes.
+  // Just enough Markdown for the gate's own reviews: bold, quotes, small print, escapes.
   function drawWords(line) {
     const isQuote = /^>/.test(line);
-    const parts = line.replace(/^>\s?/, "").split(/\*\*(.+?)\*\*/);
+    const parts = line.replace(/^>\s?/, "").replace(/<\/?sub>/g, "").split(/\*\*(.+?)\*\*/);
     const text = (words) => words.replace(/\\([!-/:-@[-`{-~])/g, "$1").replace(/&#8203;/g, "").replace(/&lt;/g, "<").replace(/&amp;/g, "&");
     return make(isQuote ? "q" : "div", { dir: "auto" },
       ...parts.map((part, index) => (index % 2 ? make("b", {}, text(part)) : text(part))));
@@ -140,10 +140,10 @@
     return make("div", { class: "row" },
       act("push", "Push a commit", "One more commit on this branch"),
       pull.clashes ? act("resolve", "Resolve the conflict", "Merge development into this branch") : null,
-      pull.can_clash ? act("clash", "Make it clash", "Commit to development what changes the same lines") : null,
+      pull.can_clash ? act("clash", "Cause a conflict", "Change the same lines on development") : null,
       pull.tests === "failure"
-        ? act("mend", "Fix its tests", "Run the automatic tests again, and they pass")
-        : act("fail", "Fail its tests", "Let its automatic tests end red"),
+        ? act("fix", "Fix its tests", "Run the automatic tests again: they pass")
+        : act("fail", "Fail its tests", "Let the automatic tests fail"),
       pull.can_answer ? act("answer", "Answer Lily", "Comment on this pull request") : null,
       act("merge", "Try to merge without Lily", "Press GitHub’s own merge button"),
       ...links);
@@ -183,9 +183,9 @@
       const answer = await fetch(path, {
         method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(words),
       });
-      return answer.ok ? "" : (await answer.json()).problem ?? "That did not work.";
+      return answer.ok ? "" : (await answer.json()).problem ?? "That didn’t work.";
     } catch {
-      return "That did not work.";
+      return "That didn’t work.";
     }
   }
 
