@@ -27,6 +27,7 @@ from granian.constants import Interfaces
 
 from app import __version__, create_app, create_gate
 from app.mail import Mailer, MailError
+from app.operator.commands import COMMANDS
 from app.settings import Settings, SettingsError
 from app.store import Unavailable
 from app.worker import Worker, work_once
@@ -39,6 +40,8 @@ FREED = 5.0  # seconds in which a gate that was killed frees its port
 
 cli = AppGroup(help="qa-gate: an email review gate for a development branch.")
 click.version_option(__version__, message="qa-gate %(version)s")(cli)
+for _command in COMMANDS:
+    cli.add_command(_command)
 
 
 class JsonLines(logging.Formatter):

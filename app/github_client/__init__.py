@@ -7,6 +7,7 @@ Read first `webhooks`, then `client`, then `answers`.
 from __future__ import annotations
 
 from app.github_client.answers import GitHubError, Limited, Moved, Refused, TryAgain
+from app.github_client.api import Api, NoPlan
 from app.github_client.client import GitHub
 from app.github_client.reading import Brought, ListedPull, Listing, Standing, Step, Steps
 from app.github_client.webhooks import (
@@ -23,6 +24,7 @@ from app.github_client.webhooks import (
 )
 
 __all__ = [
+    "Api",
     "BadPayload",
     "Brought",
     "Checked",
@@ -34,6 +36,7 @@ __all__ = [
     "ListedPull",
     "Listing",
     "Moved",
+    "NoPlan",
     "Notice",
     "Other",
     "Pushed",

@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from app.settings import values
 
-__all__ = ["Settings", "SettingsError", "table"]
+__all__ = ["Settings", "SettingsError", "operators_token", "table"]
 
 MergeMethod = Literal["merge", "squash", "rebase"]
 Worker = Literal["embedded", "none"]
@@ -260,3 +260,8 @@ def _sentence(error: ErrorDetails) -> str:
         extra = Settings.model_fields[field].json_schema_extra
         return f"{field.upper()} is missing. {extra['fix']}" if isinstance(extra, dict) else ""
     return f"{field.upper()} {error['ctx']['error']}"
+
+
+def operators_token(environ: Mapping[str, str] | None = None) -> str:
+    """Return the operator's own token, which only the commands that need it read; '' for none."""
+    return (os.environ if environ is None else environ).get("GH_TOKEN", "").strip()

@@ -164,7 +164,7 @@ class RepositoryApi:
         add("GET", "/deployments/<int:number>/statuses", self.deployment_statuses, "deployments:read")
 
     def repository(self, repo: Repo) -> Json:
-        return shapes.full_repository(self.world, repo, self.world.rights)
+        return shapes.full_repository(self.world, repo, g.get("rights", self.world.rights))
 
     def branch(self, repo: Repo, branch: str) -> Json:
         if branch not in repo.git.branches:

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from demo.github import shapes
 from demo.github.api import Routes, given, page
+from demo.github.rulesets import need_plan
 from demo.github.shapes import Json
 from demo.github.state import Protection, Refusal, Repo
 
@@ -31,6 +32,7 @@ class AppApi:
         routes.add("GET", "/installation", self.installation_of)
         routes.add("GET", "/collaborators/<login>/permission", self.permission, "metadata:read")
         routes.add("GET", "/branches/<path:branch>/protection", self.protection, "administration:read")
+        routes.add("PUT", "/branches/<path:branch>/protection", self.protect, "administration")
         routes.add("GET", _CHECKS, self.required_checks, "administration:read")
         routes.add("PATCH", _CHECKS, self.require_checks, "administration")
 
@@ -118,6 +120,7 @@ class AppApi:
     # --- Protection ------------------------------------------------------------------------------------------
 
     def _protection(self, repo: Repo, branch: str) -> Protection:
+        need_plan(repo)
         if branch not in repo.git.branches:
             raise Refusal(404, "Branch not found")
         if branch not in repo.protections:
@@ -147,19 +150,69 @@ class AppApi:
     def protection(self, repo: Repo, branch: str) -> Json:
         protection = self._protection(repo, branch)
         api = f"{shapes.repo_api(self.world, repo)}/branches/{branch}/protection"
-        off = "required_linear_history allow_force_pushes allow_deletions block_creations lock_branch".split()
+        off = "required_linear_history block_creations lock_branch".split()
         answer: Json = {
             "url": api,
             "enforce_admins": {"url": f"{api}/enforce_admins", "enabled": protection.enforce_admins},
+            "allow_force_pushes": {"enabled": protection.force_pushes},
+            "allow_deletions": {"enabled": protection.deletions},
             **{name: {"enabled": False} for name in off},
         }
         if protection.checks:
             answer["required_status_checks"] = self.required_checks(repo, branch)
-        if protection.approvals:
+        if protection.approvals or protection.pull_request:
             answer["required_pull_request_reviews"] = {
                 "url": f"{api}/required_pull_request_reviews",
                 "dismiss_stale_reviews": False,
                 "require_code_owner_reviews": False,
                 "required_approving_review_count": protection.approvals,
             }
+            if protection.bypass:
+                named = self._named(protection.bypass)
+                answer["required_pull_request_reviews"]["bypass_pull_request_allowances"] = named
+        if protection.restrictions:
+            links = {f"{name}_url": f"{api}/restrictions/{name}" for name in ("users", "teams", "apps")}
+            answer["restrictions"] = {
+                "url": f"{api}/restrictions",
+                **links,
+                **self._named(protection.restrictions),
+            }
         return answer
+
+    def _named(self, names: dict[str, list[str]]) -> Json:
+        return {
+            "users": [shapes.person(self.world, self.world.person(one)) for one in names.get("users", [])],
+            "teams": [{"slug": one} for one in names.get("teams", [])],
+            "apps": [{"slug": one} for one in names.get("apps", [])],
+        }
+
+    def protect(self, repo: Repo, branch: str) -> Json:
+        """Replace all of a branch's protection: what is left out or null is off.
+
+        https://docs.github.com/en/rest/branches/branch-protection#update-branch-protection
+        """
+        need_plan(repo)
+        if branch not in repo.git.branches:
+            raise Refusal(404, "Branch not found")
+        body = given()
+        needed = {
+            *("required_status_checks", "enforce_admins", "required_pull_request_reviews", "restrictions"),
+        }
+        if not needed <= body.keys():
+            raise Refusal(422, "Invalid request.", [f"{needed - body.keys()} weren't supplied."])
+        checks, reviews = body["required_status_checks"] or {}, body["required_pull_request_reviews"]
+        repo.protections[branch] = Protection(
+            checks={
+                one["context"]: None if one.get("app_id") == -1 else one["app_id"]
+                for one in checks.get("checks", [])
+            },
+            strict=bool(checks.get("strict")),
+            approvals=(reviews or {}).get("required_approving_review_count", 0),
+            enforce_admins=bool(body["enforce_admins"]),
+            pull_request=reviews is not None,
+            force_pushes=bool(body.get("allow_force_pushes")),
+            deletions=bool(body.get("allow_deletions")),
+            restrictions=body["restrictions"],
+            bypass=(reviews or {}).get("bypass_pull_request_allowances"),
+        )
+        return self.protection(repo, branch)

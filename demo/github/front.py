@@ -59,6 +59,9 @@ class Front:
     calls: list[Call] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)  # those that are not over
     ordered: list[Failure] = field(default_factory=list)  # all there ever were
+    others: dict[str, tuple[Person, set[str]]] = field(
+        default_factory=dict
+    )  # tokens of people, and their rights
     installation_tokens: dict[str, datetime] = field(default_factory=dict)
     used: int = 0  # of this hour's requests
 
@@ -124,6 +127,8 @@ class Front:
             raise Refusal(401, "Requires authentication" if not scheme else "Bad credentials")
         if given == self.token:
             g.kind, g.actor = "user", self.user
+        elif given in self.others:
+            g.kind, (g.actor, g.rights) = "user", self.others[given]
         elif (
             self.installation_tokens.get(given, datetime.min.replace(tzinfo=self.world.now().tzinfo))
             > self.world.now()
@@ -222,7 +227,8 @@ def _refused(refusal: Refusal) -> Response:
 def need(world: World, right: str) -> None:
     """Refuse with 403 unless the token has a right ('statuses'; or 'statuses:read' for a read)."""
     name, _, level = right.partition(":")
-    if name in world.rights or (level == "read" and right in world.rights):
+    rights = g.get("rights", world.rights)
+    if name in rights or (level == "read" and right in rights):
         return
     by = "integration" if g.kind == "installation" else "personal access token"
     wanted = {"x-accepted-github-permissions": f"{name}={level or 'write'}"}

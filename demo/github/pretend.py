@@ -98,6 +98,11 @@ class PretendGitHub(Served):
             person.given, person.name = permission, name
             return person
 
+    def add_token(self, token: str, login: str, *rights: str) -> None:
+        """Make a token of a person's own, with these rights."""
+        with self.world.lock:
+            self.front.others[token] = (self.world.person(login), {"metadata", *rights})
+
     def rename_person(self, login: str, new_login: str) -> None:
         """Give a person another login; the old one is free for anybody."""
         with self.world.lock:

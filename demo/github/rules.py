@@ -8,6 +8,7 @@ https://docs.github.com/en/rest/guides/using-the-rest-api-to-interact-with-your-
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from demo.github.git import FileChange
 from demo.github.state import Protection, Pull, Repo, Review
@@ -82,7 +83,7 @@ def mergeable_state(pull: Pull) -> str:
 
 
 def protection_of(pull: Pull) -> Protection:
-    return pull.repo.protections.get(pull.base, Protection())
+    return required_of(pull.repo, pull.base)
 
 
 def is_behind(pull: Pull) -> bool:
@@ -159,3 +160,48 @@ def missing_approvals(pull: Pull) -> str | None:
         return None
     many = "review is" if needed == 1 else "reviews are"
     return f"At least {needed} approving {many} required by reviewers with write access."
+
+
+# --- What is required of a branch ---------------------------------------------------------------------------
+
+
+def active_rules(repo: Repo, branch: str) -> list[dict[str, Any]]:
+    """Return the rules that hold for a branch, each with the ruleset that it comes from."""
+    return [
+        {
+            **rule,
+            "ruleset_source_type": "Repository",
+            "ruleset_source": repo.full_name,
+            "ruleset_id": one["id"],
+        }
+        for one in repo.rulesets.values()
+        if one["enforcement"] == "active" and _covers(one, branch, repo)
+        for rule in one["rules"]
+    ]
+
+
+def _covers(ruleset: dict[str, Any], branch: str, repo: Repo) -> bool:
+    names = ruleset["conditions"]["ref_name"]
+    own = {f"refs/heads/{branch}", "~ALL", *(["~DEFAULT_BRANCH"] if branch == repo.default_branch else [])}
+    return bool(own & set(names["include"])) and not own & set(names["exclude"])
+
+
+def required_of(repo: Repo, branch: str) -> Protection:
+    """Return all that is required of a branch: the strictest of its protection and its rulesets."""
+    classic, rules = repo.protections.get(branch, Protection()), active_rules(repo, branch)
+    if not rules:
+        return classic
+    free = {number for number, one in repo.rulesets.items() if not one["bypass_actors"]}
+    made = Protection(
+        dict(classic.checks), classic.strict, classic.approvals, classic.enforce_admins, classic.queue
+    )
+    for rule in rules:
+        parameters = rule.get("parameters", {})
+        made.enforce_admins |= rule["ruleset_id"] in free
+        made.queue |= rule["type"] == "merge_queue"
+        made.strict |= bool(parameters.get("strict_required_status_checks_policy"))
+        made.approvals = max(made.approvals, parameters.get("required_approving_review_count", 0))
+        for check in parameters.get("required_status_checks", []):
+            bound = check.get("integration_id") or made.checks.get(check["context"])
+            made.checks[check["context"]] = bound
+    return made

@@ -146,6 +146,11 @@ class Protection:
     approvals: int = 0
     enforce_admins: bool = False
     queue: bool = False  # merges go through a merge queue only
+    pull_request: bool = False  # pushes are refused: classic protection's own switch
+    force_pushes: bool = False
+    deletions: bool = False
+    restrictions: dict[str, list[str]] | None = None  # who may push: users, teams and apps by name
+    bypass: dict[str, list[str]] | None = None  # who needs no pull request
 
 
 @dataclass(eq=False)
@@ -224,6 +229,8 @@ class Repo:
     checks: dict[str, list[Check]] = field(default_factory=dict)  # by SHA, oldest first
     comments: dict[int, Comment] = field(default_factory=dict)
     protections: dict[str, Protection] = field(default_factory=dict)
+    rulesets: dict[int, dict[str, Any]] = field(default_factory=dict)  # by id, as GitHub shows them
+    free_plan: bool = False  # a private repository has no locks then
     deployments: list[Deployment] = field(default_factory=list)
 
     @property

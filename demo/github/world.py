@@ -40,6 +40,8 @@ class World:
     installation_id: int = 1001
     signs: bool = True  # False: an Enterprise Server that signs nothing
     signed: set[str] = field(default_factory=set)  # the commits that GitHub made and signed itself
+    has_rulesets: bool = True  # False: an older Enterprise Server
+    apps: dict[int, Any] = field(default_factory=dict)  # other Apps, and those registered by manifest, by id
     instant: bool = False  # True: `mergeable` is known at the first read
     rights: set[str] = field(default_factory=lambda: set(RIGHTS))
     lock: threading.RLock = field(default_factory=threading.RLock)
