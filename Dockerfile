@@ -29,6 +29,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     DATABASE_URL=sqlite:////data/qa-gate.db \
+    SETTINGS_FILE=/data/settings.env \
     LISTEN=0.0.0.0:8000
 
 USER 10001:10001

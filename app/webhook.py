@@ -91,7 +91,7 @@ class Rules(Protocol):
         """Return how long a branch that moved is left alone."""
 
 
-def blueprint(secret: str, store: Store, rules: Rules) -> Blueprint:
+def blueprint(secrets: tuple[str, ...], store: Store, rules: Rules) -> Blueprint:
     """Return the blueprint with `POST /webhook`."""
     room, unproven = Blueprint("webhook", __name__), Unproven()
 
@@ -99,7 +99,7 @@ def blueprint(secret: str, store: Store, rules: Rules) -> Blueprint:
     def receive() -> tuple[Response, int]:
         delivery = _header(request, "X-GitHub-Delivery", _DELIVERY)
         try:
-            body = _verified_body(request, secret, unproven)
+            body = _verified_body(request, secrets, unproven)
             event = _header(request, "X-GitHub-Event", _EVENT)
             said = _said(delivery, event, request.content_type or "", body)
             status, outcome = _take(said, delivery or "", store, rules)
@@ -112,7 +112,7 @@ def blueprint(secret: str, store: Store, rules: Rules) -> Blueprint:
     return room
 
 
-def _verified_body(asked: Request, secret: str, unproven: Unproven) -> bytes:
+def _verified_body(asked: Request, secrets: tuple[str, ...], unproven: Unproven) -> bytes:
     signature = asked.headers.get("X-Hub-Signature-256")
     if signature is None:
         raise _Bad(401, "There is no signature: set the webhook's secret at GitHub to GITHUB_WEBHOOK_SECRET.")
@@ -126,7 +126,7 @@ def _verified_body(asked: Request, secret: str, unproven: Unproven) -> bytes:
         with unproven.room(most) as memory:
             while piece := asked.stream.read(min(AT_ONCE, most - memory.tell())):
                 memory.write(piece)
-            body = _proven(memory, secret, signature)
+            body = _proven(memory, secrets, signature)
     except _Full:
         while asked.stream.read(AT_ONCE):  # whoever is still sending would not hear the answer
             pass
@@ -143,12 +143,12 @@ def _verified_body(asked: Request, secret: str, unproven: Unproven) -> bytes:
     return body
 
 
-def _proven(memory: mmap.mmap, secret: str, signature: str) -> bytes | None:
-    """Return what was read, if the signature fits. Raises _Bad (413) when it is too large."""
+def _proven(memory: mmap.mmap, secrets: tuple[str, ...], signature: str) -> bytes | None:
+    """Return what was read, if the signature fits one of the secrets. Raises _Bad (413) when it is too large."""
     if memory.tell() > LARGEST:
         raise _Bad(413, TOO_LARGE)
     with memoryview(memory)[: memory.tell()] as body:  # released, else the memory cannot be given back
-        return bytes(body) if verify(secret, body, signature) else None
+        return bytes(body) if any(verify(one, body, signature) for one in secrets) else None
 
 
 def _said(delivery: str | None, event: str | None, content_type: str, body: bytes) -> Said:

@@ -59,6 +59,7 @@ LIVES_IN: dict[str, frozenset[str]] = {
     "emoji": frozenset({"text"}),
     "nh3": frozenset({"text"}),
     "markupsafe": frozenset({"text", "mail", "pages"}),
+    "dotenv": frozenset({"settings"}),
     "pydantic": frozenset({"settings"}),
     "pydantic_core": frozenset({"settings"}),
     "pydantic_settings": frozenset({"settings"}),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
-from app.settings import Settings, SettingsError, table, values
+from app.settings import Settings, SettingsError, file, table, values
 
 KEY, OLD_KEY = "Kn3w-" * 8, "K0ld_" * 8
 PEM_LINES = [
@@ -147,7 +147,105 @@ def test_the_environment_is_read_when_nothing_is_given(monkeypatch: pytest.Monke
 
 
 def test_names_that_are_not_ours_are_left_alone() -> None:
-    assert load(QA_REVIEWER="x", PATH="/bin", qa_reviewers="y", LINK_DAY="z") == Settings.load(NEEDED)
+    others = {"PATH": "/bin", "LINES": "40", "USER": "olga", "GITHUB_REPOSITORY": "x", "qa_reviewers": "y"}
+    assert load(**others, AWS_DEFAULT_REGION="eu-central-1", GH_TOKEN="t") == Settings.load(NEEDED)
+
+
+@pytest.mark.parametrize(
+    "name,meant",
+    [
+        ("QA_REVIEWER", "QA_REVIEWERS"),
+        ("LINK_DAY", "LINK_DAYS"),
+        ("LSITEN", "LISTEN"),
+        ("GITHUB_APPID", "GITHUB_APP_ID"),
+        ("PUBLIK_URI", "PUBLIC_URL"),
+        ("SECRET_KEYFILE", "SECRET_KEY_FILE"),
+        ("GITHUB_TOKENS", "GITHUB_TOKEN"),
+        ("OPERATOR_", "OPERATOR"),
+    ],
+)
+def test_a_name_one_or_two_letters_off_is_an_error_that_names_the_setting(name: str, meant: str) -> None:
+    assert problem_of(**{name: "zqx"}) == f"{name} is no setting: did you mean {meant}?"
+
+
+def test_an_empty_misspelt_name_is_let_pass() -> None:
+    assert load(QA_REVIEWER="") == Settings.load(NEEDED)
+
+
+@given(st.sampled_from([name for name, _, _ in table()]), st.integers(0, 30), st.sampled_from("XQ_"))
+def test_any_one_wrong_letter_is_noticed(name: str, place: int, letter: str) -> None:
+    known = {known for known, _, _ in table()}
+    wrong = name[: place % len(name)] + letter + name[place % len(name) + 1 :]
+    if wrong not in known:
+        assert any(wrong in problem for problem in problems_of(**{wrong: "x"}))
+
+
+# --- The settings file --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No setting in the environment but the place of the settings file, which is not there yet."""
+    for name in list(os.environ):
+        if name in {known for known, _, _ in table()} or name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    path = tmp_path / "data" / "settings.env"
+    monkeypatch.setenv("SETTINGS_FILE", str(path))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "")  # so that what the file sets is undone after the test
+    return path
+
+
+def test_what_was_written_to_the_settings_file_is_read_from_it(empty_environment: Path) -> None:
+    hard = {
+        "QA_REVIEWERS": 'Lily <lily@example.com>, "O\'Neil, \\ #1 $X" <jo@example.com>',
+        "RELEASE_BRANCH": "",
+    }
+    file.write(empty_environment, NEEDED | hard | {"AWS_DEFAULT_REGION": "eu-west-1"})
+    environ = NEEDED | hard | {"SETTINGS_FILE": str(empty_environment)}
+    assert Settings.load() == Settings.load(environ)
+    assert os.environ["AWS_DEFAULT_REGION"] == "eu-west-1"
+
+
+def test_the_environment_goes_before_the_settings_file(
+    empty_environment: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text(OLD_KEY)
+    file.write(empty_environment, NEEDED | {"LINK_DAYS": "3", "TIMEZONE": "Europe/Prague"})
+    monkeypatch.setenv("LINK_DAYS", "5")
+    monkeypatch.setenv("TIMEZONE", "")
+    monkeypatch.setenv("SECRET_KEY_FILE", str(tmp_path / "key"))
+    settings = Settings.load()
+    assert (settings.link_days, str(settings.timezone)) == (5, "Europe/Prague")
+    assert settings.secret_key == (OLD_KEY,)
+
+
+def test_a_strange_name_in_the_settings_file_is_an_error(empty_environment: Path) -> None:
+    file.write(empty_environment, NEEDED | {"COLOUR": "zqx", "QA_REVEIWERS": "zqx"})
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    assert set(caught.value.problems) == {
+        "COLOUR is no setting: remove it from the settings file.",
+        "QA_REVEIWERS is no setting: did you mean QA_REVIEWERS?",
+    }
+
+
+def test_a_settings_file_that_cannot_be_read_is_told(empty_environment: Path) -> None:
+    empty_environment.mkdir(parents=True)
+    with pytest.raises(SettingsError, match="SETTINGS_FILE names a file that cannot be read"):
+        Settings.load()
+
+
+def test_the_settings_file_is_for_its_owner_alone_and_replaces_no_link(empty_environment: Path) -> None:
+    file.write(empty_environment, NEEDED)
+    file.write(empty_environment, NEEDED)
+    assert oct(empty_environment.stat().st_mode & 0o777) == "0o600"
+    assert oct(empty_environment.parent.stat().st_mode & 0o777) == "0o700"
+    assert [path.name for path in empty_environment.parent.iterdir()] == ["settings.env"]
+    elsewhere = empty_environment.with_name("elsewhere")
+    (empty_environment.parent / "key.pem").symlink_to(elsewhere)
+    with pytest.raises(FileExistsError):
+        file.create(empty_environment.parent / "key.pem", "secret")
+    assert not elsewhere.exists()
 
 
 # --- Files --------------------------------------------------------------------------------------------------
@@ -231,6 +329,12 @@ GOOD: list[tuple[str, str, Any]] = [
     ("GITHUB_API_URL", "https://ghe.example.com/api/v3/", "https://ghe.example.com/api/v3"),
     ("GITHUB_REPOSITORIES", "a/b,a_b-c/.github", ("a/b", "a_b-c/.github")),
     ("DEVELOPMENT_BRANCH", "feature/čaj-1.2_x", "feature/čaj-1.2_x"),
+    (
+        "GITHUB_WEBHOOK_SECRET",
+        "a-new-long-secret, an-old-long-secret",
+        ("a-new-long-secret", "an-old-long-secret"),
+    ),
+    ("OPERATOR", "Olga <olga@example.com>", (("Olga", "olga@example.com"),)),
     ("MERGE_METHOD", "squash", "squash"),
     ("MAIL_FROM", "gate@example.com", "gate@example.com"),
     ("MAIL_FROM", "Čaj <gate@example.com>", "=?utf-8?q?=C4=8Caj?= <gate@example.com>"),
@@ -304,7 +408,15 @@ BAD: dict[str, list[str]] = {
         f" {KEY}",
         ",",
     ],
-    "GITHUB_WEBHOOK_SECRET": ["short", "a secret that ends with a blank "],
+    "GITHUB_WEBHOOK_SECRET": [
+        "short",
+        "a secret that ends with a blank ",
+        "long-enough-secret,short",
+        "long-enough-secret,",
+        "long-enough-secret,long-enough-secret",
+    ],
+    "OPERATOR": ["Olga", "olga@example.com,"],
+    "SETTINGS_FILE": ["data/", "a,b", "x" * 5000],
     "GITHUB_TOKEN": ["two words", "ghp_é"],
     "GITHUB_API_URL": ["api.github.com", "https://api.github.com/?x=1", "https://u@api.github.com"],
     "GITHUB_REPOSITORIES": [

@@ -22,6 +22,7 @@ from werkzeug.test import TestResponse
 from app import webhook
 from app.review import Policy, State
 from app.store import Store
+from tests.world import WEBHOOK_SECRET, World
 
 PAYLOADS = Path(__file__).parent / "payloads"
 SECRET = "It's a Secret to Everybody"
@@ -68,7 +69,7 @@ def store(database_url: str) -> Iterator[Store]:
 
 def client_of(store: Store) -> FlaskClient:
     app = Flask(__name__)
-    app.register_blueprint(webhook.blueprint(SECRET, store, POLICY))
+    app.register_blueprint(webhook.blueprint((SECRET,), store, POLICY))
     return app.test_client()
 
 
@@ -448,3 +449,20 @@ def test_no_secret_is_logged_or_answered(post: Post, caplog: pytest.LogCaptureFi
     said = caplog.text + "".join(answer.text for answer in answers)
     assert SECRET not in said
     assert sign(body) not in said
+
+
+def test_while_the_secret_is_changed_both_are_good_and_afterwards_only_the_new_one(
+    make_world: Callable[..., World],
+) -> None:
+    old, new = WEBHOOK_SECRET, "another-secret-of-the-webhook"
+    both = make_world(GITHUB_WEBHOOK_SECRET=f"{new},{old}")
+    for secret in (old, new):
+        both.github.webhooks.secret = secret
+        both.github.ping()
+    both.github.settle()
+    assert [delivery.status for delivery in both.github.deliveries[-2:]] == [200, 200]
+    both.stop_gate()
+    after = make_world(GITHUB_WEBHOOK_SECRET=new)
+    after.github.ping()
+    after.github.settle()
+    assert after.github.deliveries[-1].status == 401

@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from app.settings import values
+from app.settings import file, spelling, values
 
 __all__ = ["Settings", "SettingsError", "operators_token", "table"]
 
@@ -62,8 +62,9 @@ class Settings(BaseSettings):
         values.MAKE_SECRET,
         secret=True,
     )
-    github_webhook_secret: Annotated[str, BeforeValidator(values.webhook_secret)] = _required(
-        "Proves that a webhook comes from GitHub; the same as in GitHub's webhook settings.",
+    github_webhook_secret: Annotated[tuple[str, ...], BeforeValidator(values.webhook_secrets)] = _required(
+        "Proves that a webhook comes from GitHub; the same as in GitHub's webhook settings. To change it, put the new "
+        "one first: new,old.",
         values.MAKE_SECRET,
         secret=True,
     )
@@ -95,6 +96,9 @@ class Settings(BaseSettings):
     qa_reviewers: Annotated[tuple[tuple[str, str], ...], BeforeValidator(values.mailboxes)] = _required(
         "Who may decide, as in a mail's To line; the first one available is asked.",
         "Set it to a name and an address, such as Lily <lily@example.com>.",
+    )
+    operator: Annotated[tuple[tuple[str, str], ...], BeforeValidator(values.mailboxes)] | None = _default(
+        None, "Who runs the gate and is mailed when something lasting is wrong, as in a mail's To line."
     )
     mail_from: Annotated[str, BeforeValidator(values.sender)] = _required(
         "Who the mails come from; SES must have verified the address or its domain.",
@@ -146,6 +150,11 @@ class Settings(BaseSettings):
         "text", "How log lines look: text or json."
     )
 
+    settings_file: Annotated[str, BeforeValidator(values.path)] = _default(
+        file.DEFAULT,
+        "The file that `qa-gate setup` writes: what the environment does not set is read from it.",
+    )
+
     @field_validator("release_branch", mode="after")
     @classmethod
     def _two_branches(cls, value: str, info: ValidationInfo) -> str:
@@ -175,18 +184,24 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Read and check everything (`os.environ` unless given). Raises SettingsError with every problem."""
-        given, problems = _read(os.environ if environ is None else environ)
+        """Read and check everything: `environ`, or else the true environment and the settings file.
+
+        Raises SettingsError with every problem.
+        """
+        environ, strange = _everything() if environ is None else (environ, {})
+        given, problems = _read(environ)
         problems = _login_problems(given.keys() | problems.keys()) | problems
+        strange |= _misspelt(environ)
         settings = None
         try:
             settings = cls(**given)
         except ValidationError as error:
             found = error.errors(include_url=False, include_input=False)
             problems = {str(one["loc"][0]): _sentence(one) for one in found} | problems
-        if settings is None or problems:
+        if settings is None or problems or strange:
             # Raised outside of `except`: pydantic's own error is not to be chained to it.
-            raise SettingsError(tuple(problems[name] for name in cls.model_fields if name in problems))
+            found_in_order = [problems[name] for name in cls.model_fields if name in problems]
+            raise SettingsError((*found_in_order, *strange.values()))
         return settings
 
 
@@ -196,6 +211,29 @@ def table() -> list[tuple[str, str, str]]:
         (name.upper(), _default_words(field), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
+
+
+def _known() -> set[str]:
+    """Return every name that a setting is given by."""
+    names = {name.upper() for name in Settings.model_fields}
+    return names | {f"{name}_FILE" for name in names} | {"GH_TOKEN"}
+
+
+def _everything() -> tuple[Mapping[str, str], dict[str, str]]:
+    """Return the environment with the settings file's part, and what is wrong with the file, by name."""
+    path = file.place(os.environ)
+    try:
+        strange = set(file.read(path)) - _known()
+        environ = file.added(os.environ)
+    except ValueError as error:
+        return os.environ, {"SETTINGS_FILE": str(error)}
+    words = "is no setting: remove it from the settings file."
+    return environ, {name: f"{name} {words}" for name in sorted(strange) if not name.startswith(file.AWS)}
+
+
+def _misspelt(environ: Mapping[str, str]) -> dict[str, str]:
+    found = spelling.misspelt((name for name, value in environ.items() if value), _known())
+    return {name: f"{name} is no setting: did you mean {nearest}?" for name, nearest in found.items()}
 
 
 def _default_words(field: FieldInfo) -> str:

@@ -69,11 +69,14 @@ def secret_keys(value: str) -> tuple[str, ...]:
     return keys
 
 
-def webhook_secret(value: str) -> str:
-    """Return the secret as it is, when it is long enough not to be guessed."""
-    if len(value) < SHORTEST_WEBHOOK_SECRET:
+def webhook_secrets(value: str) -> tuple[str, ...]:
+    """Return the secrets as they are, newest first, when each is long enough not to be guessed."""
+    found = comma_separated(value)
+    if any(len(one) < SHORTEST_WEBHOOK_SECRET for one in found):
         raise ValueError(f"needs {SHORTEST_WEBHOOK_SECRET} characters or more. {MAKE_SECRET}")
-    return value
+    if len(set(found)) < len(found):
+        raise ValueError("holds the same secret twice: remove one.")
+    return found
 
 
 def github_token(value: str) -> str:
@@ -241,6 +244,13 @@ def yes_or_no(value: str) -> bool:
     if value.lower() not in ("true", "yes", "on", "1", "false", "no", "off", "0"):
         raise ValueError("must be true or false.")
     return value.lower() in ("true", "yes", "on", "1")
+
+
+def path(value: str) -> str:
+    """Return the path of a file that may not be there yet."""
+    if not re.fullmatch(r"[\w./@+ -]{0,4000}[\w.@+-]", value):
+        raise ValueError("must be the path of a file, such as data/settings.env.")
+    return value
 
 
 def whole(low: int, high: int) -> BeforeValidator:
