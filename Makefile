@@ -21,10 +21,14 @@ demo: $(INSTALLED) ## Try the gate on this machine, no account needed (AUTO=1: i
 test: check ## Check the code and run every test
 	@.venv/bin/python -m pytest --cov --numprocesses auto
 
-check: $(INSTALLED) ## Check the code without running it: style, types, house laws
+check: $(INSTALLED) ## Check without running: style, types, house laws, and the papers in deploy/
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@.venv/bin/hadolint Dockerfile
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/bin/cfn-lint deploy/aws.yaml
 	@.venv/bin/python -m pytest --quiet tests/test_architecture.py
 
 screens: $(INSTALLED) ## Take the pictures in docs/screens
