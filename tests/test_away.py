@@ -119,12 +119,12 @@ def test_what_waits_for_her_goes_to_the_next_one_with_links_of_his_own(world: Wo
     assert len(world.inbox.mails) == 2
 
 
-def test_handing_over_asks_nothing_of_github_but_the_status(world: World, lily: Person) -> None:
+def test_handing_over_reads_the_pull_request_and_sets_the_status(world: World, lily: Person) -> None:
     asked(world)
     before = len(world.github.calls)
     lily.goes("2026-11-30")
     world.settle()
-    assert [call.method for call in world.github.calls[before:]] == ["POST"]
+    assert [call.method for call in world.github.calls[before:]] == ["GET", "POST"]
 
 
 def test_she_still_sees_what_was_handed_over_and_may_decide_it(world: World, lily: Person) -> None:

@@ -122,6 +122,23 @@ def test_what_she_ticked_and_her_device_go_along_to_the_developer(world: World) 
     assert f"Decided on an iPhone, Safari; version {head[:7]}." in review.body
 
 
+def test_details_shows_developers_what_was_tried_and_on_what(small_desk: Desk) -> None:  # noqa: F811
+    row = small_desk.ask(body=HOW, private=True)
+    link, page = (
+        small_desk.link(row),
+        small_desk.gate.links.details_url(row.id).removeprefix("http://localhost"),
+    )
+    key = re.findall(r'name="works" value="(\w+)"', small_desk.client.get(link).text)[0]
+    form = {"choice": "reject", "note": "It’s cut off.", "works": key, "seen": "0"}
+    small_desk.client.post(link, data=form, headers={"User-Agent": IPHONE})
+    details = small_desk.see(page)
+    told = details.partition("Lily’s message")[2].partition("Facts")[0]
+    assert "It’s cut off. What was tried Works: Open Gifts Not ticked: Put one into the cart" in told
+    assert f"Decided on an iPhone, Safari; version {row.head_sha[:7]}" in told
+    small_desk.change(12, None, private=False)
+    assert "What was tried" not in small_desk.see(page)  # anybody can read that page
+
+
 def test_what_was_ticked_acts_on_nothing_in_the_comment() -> None:
     from app.review import Basis
 
@@ -160,7 +177,7 @@ def test_the_points_of_each_list_are_steps_and_the_words_between_stay() -> None:
         (True, "<p>Two</p><ul><li>in it</li></ul>"),
         (False, "<p>Last</p>"),
     ]
-    assert [step.text for step in steps if step.key] == ["One a", "Twoin it"]
+    assert [step.text for step in steps if step.key] == ["One a", "Two in it"]
 
 
 @pytest.mark.parametrize("html", ["", "<p>No list</p>", f"<ul>{'<li>x</li>' * 41}</ul>"])

@@ -21,7 +21,7 @@ from app.mail.release import with_part, without_part
 from app.review import Change, ChangedFile, Checks, Choice, Commit, Release, Snapshot
 from app.text import csv_line, diff_blocks, disarmed, parted, person, plain, quote, rendered, unusual
 from app.text.how_to_test import is_about_testing, says_how
-from tests.builders import BASE, HEAD, snapshot
+from tests.builders import BASE, HEAD, LILY, snapshot
 from tests.hostile import shapes
 from tests.test_mail import ask, bypass, digest, item
 from tests.world import SHOP, World
@@ -109,7 +109,9 @@ def _mail(field: str, text: str) -> Any:
         case "note":
             return ask(previous_note=text)
         case "answer":
-            return ask(is_answer=True, talk=(Line("Lily", text, True), Line("sam", text, False)))
+            return ask(
+                is_answer=True, talk=(Line(LILY.id, "Lily", text, True), Line("sam", "sam", text, False))
+            )
         case "commits":
             return ask(is_again=True, new_commits=tuple(Commit(HEAD, text, "sam") for _ in range(250)))
         case "checks":
@@ -120,13 +122,13 @@ def _mail(field: str, text: str) -> Any:
     return ask(**{field: text})
 
 
-@pytest.mark.parametrize("field", ["title", "author", "repository"])
+@pytest.mark.parametrize("field", ["title", "author", "place"])
 def test_the_list_and_the_news_with_any_of_them_are_composed_soon(field: str) -> None:
     for text in (SHAPES[name] for name in WORST):
         with soon():
             digest(item(**{field: text}))
         with soon():
-            bypass(**{field: text})
+            bypass(**{"repository" if field == "place" else field: text})
 
 
 @pytest.mark.parametrize("piece", ["\n", "+\n-\n", "+a\n-b\n", "@@ -1 +1 @@\n", "+\u0f73", "+\u202e", "a"])

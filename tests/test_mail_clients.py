@@ -236,7 +236,10 @@ def everything() -> Mail:
         is_again=True,
         is_fresh=True,
         is_answer=True,
-        talk=(Line("Lily", "Is 0 euros possible?", True), Line("sam", "No.\nNot any more.", False)),
+        talk=(
+            Line(LILY.id, "Lily", "Is 0 euros possible?", True),
+            Line("sam", "sam", "No.\nNot any more.", False),
+        ),
         previous_note="The total is wrong.",
         new_commits=commits(*(f"Step {number}" for number in range(12))),
         compare_url=COMPARE,
@@ -252,7 +255,7 @@ def release() -> Mail:
 
 # What only other letters include.
 PARTS = {"release"}
-ABOUT = About(row(State.TO_MERGE), "#12", APPROVE, PENDING, 3)
+ABOUT = About(row(State.TO_MERGE), "sam", "#12", APPROVE, PENDING, 3)
 LETTERS: dict[str, Callable[[], list[Mail]]] = {
     "request": lambda: [everything(), ask(), ask(try_url=None, body=""), release()],
     "digest": lambda: [digest(item()), digest(*(item(number) for number in range(90)))],
@@ -336,7 +339,7 @@ def huge(**facts: Any) -> Iterator[Mail]:
             asked,
             cautions=tuple(replace(one, names=one.names or (long,)) for one in found),
             others=10_000,
-            talk=(Line("&" * 80, "&" * 65_536, True), *[Line("&" * 80, "&" * 2_000, False)] * 30),
+            talk=(Line("x", "&" * 80, "&" * 65_536, True), *[Line("x", "&" * 80, "&" * 2_000, False)] * 30),
             is_again=True,
             previous_note="&\n" * 2_000,
             new_commits=change.commits,

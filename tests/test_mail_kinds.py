@@ -16,10 +16,10 @@ from demo.inbox import Mail as Arrived
 from tests.builders import HEAD, LILY, NOON, row, snapshot
 from tests.test_mail import APPROVE, PENDING, ask, bypass, commits, digest, item, words
 
-HELD = About(row(State.TO_MERGE), "#12", APPROVE, PENDING, 3)
+HELD = About(row(State.TO_MERGE), "sam", "#12", APPROVE, PENDING, 3)
 TALK = (
-    Line("Lily", "Is 0 euros possible?", True, NOON),
-    Line("sam", "No, the smallest is 25 euros.", False, NOON),
+    Line(LILY.id, "Lily", "Is 0 euros possible?", True, NOON),
+    Line("sam", "sam", "No, the smallest is 25 euros.", False, NOON),
 )
 PASSED = Passed(12, "Add gift cards", "sam", "Lily", NOON, "Fine.")
 UNSEEN = Unseen(HEAD, "Push it", "kim", None)
@@ -64,7 +64,11 @@ KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
     "new version after her message": (
         "ask",
         ask(
-            is_again=True, previous_note="It is cut off.", previous_by="Lily", new_commits=commits("Mend it")
+            is_again=True,
+            previous_note="It is cut off.",
+            previous_by="Lily",
+            previous_reviewer=LILY.id,
+            new_commits=commits("Mend it"),
         ),
         "sam via",
         "New version: sam changed this after your message.",
@@ -72,7 +76,7 @@ KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
     ),
     "new version after another's message": (
         "ask",
-        ask(is_again=True, previous_note="It is cut off.", previous_by="Max"),
+        ask(is_again=True, previous_note="It is cut off.", previous_by="Max", previous_reviewer="another"),
         "sam via",
         "New version: sam changed this after Max’s message.",
         "Hi Lily, sam changed this after Max’s message. Please look again.",

@@ -223,7 +223,9 @@ HERE = "https://gate.example.com/decide/abc"
 
 
 def about(**fields: Any) -> About:
-    return About(row(State.TO_MERGE, **fields), "#12", HERE, "https://gate.example.com/")
+    return About(
+        row(State.TO_MERGE, **fields), fields.get("author", "sam"), "#12", HERE, "https://gate.example.com/"
+    )
 
 
 def test_hostile_words_stay_words() -> None:

@@ -156,7 +156,7 @@ def test_a_colleague_whose_membership_is_private_is_heard(world: World) -> None:
     world.github.comment(number, "No, that is forbidden.", by="kim")
     world.settle()
     world.pass_(minutes=1)
-    assert "kim answered:" in world.inbox.mails[-1].text
+    assert "kim answered your question:" in world.inbox.mails[-1].text
     for words in ("One more thing.", "And another."):
         world.github.comment(number, words, by="kim")
         world.settle()

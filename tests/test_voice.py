@@ -15,6 +15,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PLACES = (
     "templates/mail/*",
+    "templates/pages/*",
+    "templates/static/*.js",
     "templates/github/*",
     "templates/cautions.html",
     "app/mail/*.py",
@@ -41,7 +43,7 @@ BANNED = {
     r"\be-mails?\b": "email",
     r"\ba yes\b|\ba no\b|\byour yes\b|\bstanding yes\b|\bsays? yes\b|\bsaid yes\b|\b[Ww]ith a yes\b|\bher yes\b|\bearlier yes\b|\bthe yes\b": "approve, approval",
     r"\bdecides? nothing\b|decides nothing any more": "doesn’t approve or reject anything",
-    r"\b(that|what) waits?\b(?! for checks)|\bwaits? for you\b|\bwaits? for a new answer\b": "is waiting",
+    r"\b(that|what) waits?\b(?! for checks)|(?<!will )\bwaits? for you\b|\bwaits? for a new answer\b": "is waiting",
     r"(?<![/\"])\b[Mm]end(s|ed|ing)?\b": "fix",
     r"\bthe gate goes on\b|\bgoes on waiting\b": "stays on your list",
     r"\b(your|her|own|its|in the developers['’]) words\b": "message",

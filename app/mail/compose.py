@@ -20,7 +20,7 @@ from app.links import SIGN_IN_LASTS
 from app.mail.release import release_values
 from app.mail.request import Line, Request, opening_of, sender_of
 from app.mail.templates import render
-from app.review import Basis, Checks, Choice, Commit, PullRequest, Review, Reviewer
+from app.review import Basis, Checks, Choice, Commit, PullRequest, Review, Reviewer, Snapshot
 
 # Gmail hides what comes after 102 KB. https://developers.google.com/workspace/gmail/design/css
 LARGEST_HTML = 90_000
@@ -61,7 +61,7 @@ def compose_request(request: Request, now: datetime, timezone: ZoneInfo) -> Mail
     values = _question(request, now, timezone)
     when = partial(waiting_since, now=now, timezone=timezone)
     for length, most, line in zip(TEXT_LENGTHS, RELEASE_LENGTHS, LINE_LENGTHS, strict=True):
-        values |= _own_words(pull, length) | release_values(request.snapshot.release, most, when)
+        values |= _own_words(request.snapshot, length) | release_values(request.snapshot.release, most, when)
         values |= _talk(request, line, when)
         html = render("mail/request.html", values)
         if len(html.encode()) <= LARGEST_HTML:
@@ -135,7 +135,7 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
     pull, checks = request.snapshot.pull, request.snapshot.checks
     title, opening = text.plain(pull.title, LONGEST_TITLE) or UNTITLED, opening_of(request)
     is_nobodys = pull.author_is_bot or request.snapshot.release
-    helper = "a developer" if is_nobodys else text.person(pull.author)
+    helper = "a developer" if is_nobodys else text.person(request.snapshot.author_name)
     return {
         **{name: getattr(request, name) for name in ("approve_url", "reject_url", "pending_url", "try_url")},
         "pull": pull,
@@ -195,11 +195,12 @@ def _first_line(commit: Commit) -> str:
     return text.plain(commit.message.strip().partition("\n")[0], LONGEST_NEW) or UNNAMED
 
 
-def _own_words(pull: PullRequest, length: int) -> dict[str, Any]:
+def _own_words(snapshot: Snapshot, length: int) -> dict[str, Any]:
     """Return the developer's own text, at most so many characters of it, for both parts of the mail."""
+    pull = snapshot.pull
     how, rest = text.parted(pull.body, min(length, LONGEST_HOW), length)
     return {
-        "words_heading": f"What {text.person(pull.author)} wrote",
+        "words_heading": f"What {text.person(snapshot.author_name)} wrote",
         "words_html": rest.mail,
         "words_text": rest.text,
         "how_html": how.mail,
@@ -219,8 +220,7 @@ def subject_of(about: PullRequest | Review, title: str, place: str, *, is_releas
 
 def _previous_who(request: Request, now: datetime, timezone: ZoneInfo) -> str:
     """Return how the reason of the last rejection is introduced to this reader."""
-    is_own = request.previous_by in ("", request.reviewer.name)
-    who = "You" if is_own else text.plain(request.previous_by)
+    who = "You" if request.is_previous_own else text.plain(request.previous_by)
     return f"{who} wrote{_on(request.previous_at, now, timezone)}:"
 
 
@@ -245,7 +245,7 @@ def _talk(request: Request, length: int, when: Callable[[datetime], str]) -> dic
 
 
 def _line(line: Line, reader: Reviewer, length: int, when: Callable[[datetime], str]) -> dict[str, Any]:
-    who = "You" if line.is_question and line.name == reader.name else text.person(line.name, LONGEST_LOGIN)
+    who = "You" if line.is_question and line.by == reader.id else text.person(line.name, LONGEST_LOGIN)
     on = f" on {when(line.at)}" if line.at else ""
     answer = text.rendered(line.words, length)
     return {

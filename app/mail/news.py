@@ -63,11 +63,12 @@ class DigestItem:
 class About:
     """What a mail about one pull request is about, and where its reader can go.
 
-    `place` is its number, after the repository's name where there are several; `url` is the reader's own way to it;
-    `others` counts what else waits for them.
+    `author` is what its author is called; `place` is its number, after the repository's name where there are several;
+    `url` is the reader's own way to it; `others` counts what else waits for them.
     """
 
     row: Review
+    author: str
     place: str
     url: str
     pending_url: str
@@ -85,7 +86,7 @@ class About:
         if self.is_release:
             return "the developers"
         is_program = self.row.author.endswith("[bot]")
-        return "a developer" if is_program else text.person(self.row.author, LONGEST_NAME) or "a developer"
+        return "a developer" if is_program else text.person(self.author, LONGEST_NAME) or "a developer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,8 @@ def compose_digest(
 
 
 def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:
-    """Return the mail that says that `merged_by` (a login) merged it without a reviewer's approval."""
-    somebody = text.person(merged_by, LONGEST_NAME) or "Somebody"
+    """Return the mail that says that `merged_by` merged it without a reviewer's approval."""
+    somebody = text.person(merged_by, LONGEST_NAME) or "Someone"
     opening = Opening(
         (Chip("warn", "▲", "Not approved by QA"),),
         f"{somebody} merged this on GitHub without asking you. It’s in {about.row.base} now.",

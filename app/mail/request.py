@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app import text
-from app.review import Caution, Commit, PullRequest, Reviewer, Snapshot
+from app.review import Caution, Commit, Reviewer, Snapshot
 
 LONGEST_NAME = 40
 # So much of an answer is in the preview.
@@ -18,8 +18,12 @@ LONGEST_GIST, LONGEST_ANSWER = 90, 400
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What somebody said about a change: a reviewer's question, or a developer's answer."""
+    """What somebody said about a change: a reviewer's question, or a developer's answer.
 
+    `by` is the reviewer's id or the developer's login, `name` what they are called.
+    """
+
+    by: str
     name: str
     words: str
     is_question: bool
@@ -66,7 +70,8 @@ class Request:
     since; `old_base`: it was to go there then; `voided`: the reviewer had approved it. `is_fresh`: the reviewer asked
     for a new link. `instead_of` is who was asked first, and is away now. `skips_to` is the release branch, where the
     change goes there without a release.
-    `previous_note` is the reason of the last rejection, by `previous_by`; `new_commits` are those that came since an
+    `previous_note` is the message of the last rejection, by `previous_by`, whose id as a reviewer is
+    `previous_reviewer`; `new_commits` are those that came since an
     earlier version was asked about, and `compare_url` leads to just what they change. `talk` is the last question
     and its answers; `is_answer`: the mail goes out because of an answer. `others` counts what else waits for the
     reviewer.
@@ -90,6 +95,7 @@ class Request:
     skips_to: str | None = None
     previous_note: str | None = None
     previous_by: str = ""
+    previous_reviewer: str | None = None
     previous_at: datetime | None = None
     new_commits: tuple[Commit, ...] = ()
     compare_url: str | None = None
@@ -97,6 +103,11 @@ class Request:
     talk: tuple[Line, ...] = ()
     cautions: tuple[Caution, ...] = ()
     others: int = 0
+
+    @property
+    def is_previous_own(self) -> bool:
+        """Tell whether the reader made the last decision."""
+        return self.previous_reviewer == self.reviewer.id
 
     @property
     def answers(self) -> tuple[Line, ...]:
@@ -127,10 +138,10 @@ def opening_of(request: Request) -> Opening:
     return Opening(release or (NEW,), needs, f"{'Release' if release else 'New'}: {what}")
 
 
-def asker(pull: PullRequest) -> str:
+def asker(snapshot: Snapshot) -> str:
     """Return who made a change, as a sentence names them."""
-    name = text.person(pull.author, LONGEST_NAME)
-    return f"an automatic change by {name}" if pull.author_is_bot else name
+    name = text.person(snapshot.author_name, LONGEST_NAME)
+    return f"an automatic change by {name}" if snapshot.pull.author_is_bot else name
 
 
 def sender_of(request: Request) -> str | None:
@@ -139,8 +150,10 @@ def sender_of(request: Request) -> str | None:
     Nobody from outside the team gets a name into the sender's field, nor does a program; a release is nobody's.
     """
     pull = request.snapshot.pull
-    name = request.answers[-1].name if request.answers else pull.author
-    is_author = name == pull.author
+    by, name = pull.author, request.snapshot.author_name
+    if request.answers:
+        by, name = request.answers[-1].by, request.answers[-1].name
+    is_author = by == pull.author
     if request.snapshot.release or (is_author and (pull.author_is_bot or pull.is_from_outside)):
         return None
     return text.person(name, LONGEST_NAME)
@@ -153,8 +166,8 @@ def _needs(request: Request) -> str:
         return f"a new release is ready. {_when_you_approve(request)}"
     goes_in = f"goes straight into {request.skips_to}, without a release" if request.skips_to else "goes in"
     if pull.author_is_bot:
-        return f"this is {asker(pull)}. It needs your approval before it {goes_in}."
-    return f"{asker(pull)} needs your approval before this {goes_in}."
+        return f"this is {asker(request.snapshot)}. It needs your approval before it {goes_in}."
+    return f"{asker(request.snapshot)} needs your approval before this {goes_in}."
 
 
 def _when_you_approve(request: Request) -> str:
@@ -174,7 +187,7 @@ def _what(request: Request) -> str:
         additions=pull.additions, deletions=pull.deletions, changed_files=pull.changed_files
     ).partition(":")[0]
     files = text.count(pull.changed_files, "file")
-    return f"{asker(pull)}{'.' if pull.author_is_bot else ' needs your approval.'} {size} change, {files}."
+    return f"{asker(request.snapshot)}{'.' if pull.author_is_bot else ' needs your approval.'} {size} change, {files}."
 
 
 def _approved_of(request: Request) -> str:
@@ -197,12 +210,11 @@ def _changed(request: Request) -> str:
     into = f" It goes into {pull.base} now, not {old}." if old else ""
     if request.snapshot.release:
         return f"this release has changed since you last looked. {_when_you_approve(request)}{into}"
-    who = "a program" if pull.author_is_bot else asker(pull)
+    who = "a program" if pull.author_is_bot else asker(request.snapshot)
     if request.voided:
         return f"{who} changed this after you approved it, before it went in.{into}"
     if request.previous_note:
-        is_own = request.previous_by in ("", request.reviewer.name)
-        whose = "your" if is_own else f"{text.plain(request.previous_by, LONGEST_NAME)}’s"
+        whose = "your" if request.is_previous_own else f"{text.plain(request.previous_by, LONGEST_NAME)}’s"
         return f"{who} changed this after {whose} message.{into}"
     return f"{who} changed this since you last looked.{into}"
 
@@ -213,7 +225,7 @@ def _asked_again(request: Request, release: tuple[Chip, ...]) -> Opening:
     why = f"it goes into {pull.base} now, not {old}" if old else text.plain(request.same_code_but)
     same = f"the code is the same as before, but {why}."
     void = " Your earlier approval doesn’t count for this." if request.voided else ""
-    who = "this release" if release else "this" if pull.author_is_bot else asker(pull)
+    who = "this release" if release else "this" if pull.author_is_bot else asker(request.snapshot)
     first = f"{who} needs your approval again: {same}{void}"
     return Opening((*release, ASKED_AGAIN), first, f"Asked again: {same}")
 
@@ -222,7 +234,7 @@ def _answered(request: Request, release: tuple[Chip, ...]) -> Opening:
     last = request.answers[-1]
     who = text.person(last.name, LONGEST_NAME)
     asked = next((line for line in request.talk if line.is_question), None)
-    is_own = asked is None or asked.name == request.reviewer.name
+    is_own = asked is None or asked.by == request.reviewer.id
     whose = "your" if is_own or asked is None else f"{text.plain(asked.name, LONGEST_NAME)}’s"
     gist = text.plain(text.rendered(last.words, LONGEST_ANSWER).text, LONGEST_GIST)
     return Opening(

@@ -60,7 +60,7 @@ def person(login: str, row: Review, asked: Sequence[Asked]) -> str:
 
 
 def people(row: Review, asked: Sequence[Asked]) -> dict[str, str]:
-    """Return the developers' names by login; none where the change comes from outside or a program made it."""
+    """Return the developers' names by login, as `Snapshot.names` does."""
     last = asked[-1] if asked else None
     return last.names if last and not (row.is_from_outside or last.author_is_bot) else {}
 

@@ -190,6 +190,7 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
         "history": history,
         "why": why,
         "note": note,
+        "people": asked.snapshot.names if asked else {},
         **_names(gate, row, asked),
     }
     done = _done(case, history) if is_question and status == HTTPStatus.OK else None
@@ -297,4 +298,4 @@ def _page(gate: Gate, case: Case, template: str, status: int, facts: dict[str, A
 
 def merged_by(history: list[HistoryRow]) -> str:
     """Return who merged it around the gate, as a sentence begins."""
-    return next((line.who for line in reversed(history) if line.what == "bypassed"), "Somebody")
+    return next((line.who for line in reversed(history) if line.what == "bypassed"), "Someone")

@@ -41,12 +41,14 @@ def show(gate: Gate) -> Response | Redirect:
     if request.args.get("format") == "csv" and not wrong:
         return _csv(gate, search)
     now, policy = gate.store.now(), gate.policy
+    page = None if wrong else gate.store.audit.page(search)
     facts: dict[str, Any] = {
         "reviewer": reviewer,
         "asked": asked,
         "given": {name: value for name, value in asked.items() if value},
         "wrong": wrong,
-        "page": None if wrong else gate.store.audit.page(search),
+        "page": page,
+        "people": gate.store.lists.names(_answered(page.entries)) if page else {},
         "weeks": None if request.args else _twelve_weeks(gate, now),
         "median_wait": median_wait,
         "day_of_month": text.day_of_month,
@@ -56,6 +58,11 @@ def show(gate: Gate) -> Response | Redirect:
         "branches": _offered((policy.development_branch, policy.release_branch), asked["branch"]),
     }
     return frame.show(gate, "history.html", now, 422 if wrong else 200, **facts)
+
+
+def _answered(entries: list[Entry]) -> set[int]:
+    """Return the changes in whose lines a developer is named."""
+    return {one.review for one in entries if one.review and one.line.what == "answered"}
 
 
 def _twelve_weeks(gate: Gate, now: datetime) -> list[Week] | None:

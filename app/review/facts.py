@@ -184,14 +184,19 @@ class Snapshot:
     release: Release | None = None
 
     @property
-    def author_name(self) -> str:
-        """Return what the author's own commits call the author, else the login.
+    def names(self) -> dict[str, str]:
+        """Return what people call themselves in their own commits, by login, the newest commit's where they differ.
 
-        Anybody may write any name there, so nobody from outside is called by it, and no program.
+        Anybody may write any name there, so nobody is called by it where the change comes from outside or a program made it.
         """
-        pull, commits = self.pull, reversed(self.change.commits)
-        names = (one.name for one in commits if one.author == pull.author and one.name)
-        return pull.author if pull.is_from_outside or pull.author_is_bot else next(names, pull.author)
+        if self.pull.is_from_outside or self.pull.author_is_bot:
+            return {}
+        return {one.author: one.name for one in self.change.commits if one.name}
+
+    @property
+    def author_name(self) -> str:
+        """Return what the author is called, by the login where no name is known."""
+        return self.names.get(self.pull.author, self.pull.author)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""

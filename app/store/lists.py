@@ -6,7 +6,7 @@ Called by `pages`. It only reads, by one statement for each kind of thing, howev
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy.sql.functions import coalesce
 from app.review import Review
 from app.store.database import Database
 from app.store.rows import HistoryRow, history_from
-from app.store.tables import history, rounds
+from app.store.tables import history, reviews, rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,15 @@ class Lists:
                 found[line.review_id].append(_asked_from(line))
         return found
 
+    def names(self, ids: Collection[int]) -> dict[str, str]:
+        """Return what the developers of these reviews, given by id, are called, by login; nobody from outside, and no program."""
+        asked = _NAMES.where(rounds.c.review_id.in_(ids)).order_by(rounds.c.review_id, rounds.c.round)
+        with self._database.read() as connection:
+            found = [
+                line for line in connection.execute(asked) if not (line.author_is_bot or line.is_from_outside)
+            ]
+        return {login: name for line in found for login, name in _names(line.commits).items()}
+
     def history(self, rows: Sequence[Review]) -> dict[int, list[HistoryRow]]:
         """Return the timeline of each review, oldest first."""
         found: dict[int, list[HistoryRow]] = defaultdict(list)
@@ -82,6 +91,12 @@ _ASKED = select(
     _release["earlier"].as_integer().label("earlier"),
     (_length(_release["passed"]) + _length(_release["unseen"])).label("holds"),
 ).order_by(rounds.c.review_id, rounds.c.round)
+
+_NAMES = select(
+    _pull["author_is_bot"].as_boolean().label("author_is_bot"),
+    reviews.c.is_from_outside,
+    rounds.c.snapshot["change"]["commits"].as_json().label("commits"),
+).join_from(rounds, reviews, reviews.c.id == rounds.c.review_id)
 
 
 def _asked_from(line: Any) -> Asked:

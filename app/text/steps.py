@@ -19,6 +19,7 @@ from app.text.clean import plain
 MOST_STEPS = 40
 _LISTS = ("ol", "ul")
 _VOID = frozenset({"br", "hr", "img", "input"})
+_BLOCKS = frozenset({"blockquote", "br", "div", "li", "ol", "p", "pre", "table", "td", "th", "tr", "ul"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class _Reader(HTMLParser):
         self._keep_words(len(html))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        self._part(tag)
         if tag in _VOID:
             return
         if self._depth == 0 and tag in _LISTS:
@@ -70,6 +72,7 @@ class _Reader(HTMLParser):
             self._depth += 1
 
     def handle_endtag(self, tag: str) -> None:
+        self._part(tag)
         if not self._depth or tag in _VOID:
             return
         self._depth -= 1
@@ -78,6 +81,11 @@ class _Reader(HTMLParser):
         elif self._depth == 0:
             self._start = self._here() + len(f"</{tag}>")
             self._place += 1
+
+    def _part(self, tag: str) -> None:
+        """Keep the words of two lines or blocks apart."""
+        if tag in _BLOCKS:
+            self._words.append(" ")
 
     def handle_data(self, data: str) -> None:
         self._words.append(data)

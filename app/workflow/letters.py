@@ -128,19 +128,26 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         instead_of=_who_is_away(gate, row) if letter.kind == "instead" else None,
         previous_note=last.detail if last and last.what == "rejected" else None,
         previous_by=last.who if last else "",
+        previous_reviewer=last.reviewer if last else None,
         previous_at=last.at if last else None,
         skips_to=row.base if gate.policy.skips_release(row) else None,
         is_answer=letter.kind == "answer",
-        talk=_talk(gate, row),
+        talk=_talk(gate, row, asked.snapshot),
         **what_is_new(gate, row, asked.snapshot, reviewer, last),
     )
     return Words(mail.compose_request(request, now, gate.timezone))
 
 
-def _talk(gate: Gate, row: Review) -> tuple[mail.Line, ...]:
+def _talk(gate: Gate, row: Review, snapshot: Snapshot) -> tuple[mail.Line, ...]:
     """Return the question that was asked since the last decision, and what was answered."""
-    lines = gate.store.talk.last(row.id)
-    return tuple(mail.Line(line.who, line.detail, line.what == "question", line.at) for line in lines)
+    return tuple(
+        mail.Line(line.reviewer, line.who, line.detail, is_question=True, at=line.at)
+        if line.reviewer
+        else mail.Line(
+            line.who, snapshot.names.get(line.who, line.who), line.detail, is_question=False, at=line.at
+        )
+        for line in gate.store.talk.last(row.id)
+    )
 
 
 def what_is_new(
@@ -213,7 +220,7 @@ def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> mail.Di
     pull = asked.now.pull
     return mail.DigestItem(
         title=pull.title,
-        author=pull.author,
+        author=asked.now.author_name,
         author_is_bot=pull.author_is_bot,
         place=gate.policy.place(row),
         asked_at=asked.asked_at,
@@ -223,7 +230,7 @@ def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> mail.Di
         url=_both_links(gate, row, reviewer, now)[0],
         try_url=where_to_try(gate, row),
         is_again="is_again" in what_is_new(gate, row, asked.snapshot, reviewer, None),
-        answered_by=_answered_by(gate, row),
+        answered_by=_answered_by(gate, row, asked.snapshot),
         release=asked.snapshot.release,
     )
 
@@ -232,6 +239,7 @@ def _about(gate: Gate, row: Review, reviewer: Reviewer, url: str) -> mail.About:
     """Return what a mail with news about a pull request needs of it."""
     return mail.About(
         row,
+        _names(gate, row).get(row.author, row.author),
         gate.policy.place(row),
         url,
         f"{gate.public_url}/",
@@ -240,10 +248,19 @@ def _about(gate: Gate, row: Review, reviewer: Reviewer, url: str) -> mail.About:
     )
 
 
-def _answered_by(gate: Gate, row: Review) -> str | None:
+def _names(gate: Gate, row: Review) -> dict[str, str]:
+    """Return what people are called, by login, as far as the last question about a change says."""
+    reviews = gate.store.reviews
+    asked = reviews.round(row.id, row.round) or reviews.round_before(row.id, row.round)
+    return asked.snapshot.names if asked else {}
+
+
+def _answered_by(gate: Gate, row: Review, snapshot: Snapshot) -> str | None:
     """Return who had the last word after a question that was asked since the last decision."""
     lines = gate.store.talk.last(row.id)
-    return lines[-1].who if lines and lines[-1].what == "answered" else None
+    return (
+        snapshot.names.get(lines[-1].who, lines[-1].who) if lines and lines[-1].what == "answered" else None
+    )
 
 
 def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
@@ -254,7 +271,7 @@ def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     told = [line for line in gate.store.reviews.history(row.id) if line.what == "bypassed"]
     by = told[-1].who if told and told[-1].who != "GitHub" else ""
     about = _about(gate, row, reviewer, f"{gate.public_url}/reviews/{row.id}")
-    return Words(mail.compose_bypass(reviewer, about, by))
+    return Words(mail.compose_bypass(reviewer, about, _names(gate, row).get(by, by)))
 
 
 def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | None:

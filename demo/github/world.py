@@ -105,7 +105,7 @@ class World:
     def signature(self, person: Person | None) -> Signature:
         """Return how a person signs a commit now."""
         return (
-            Signature(person.login, person.email, self.now())
+            Signature(person.name or person.login, person.email, self.now())
             if person
             else Signature("ghost", "ghost@github.com", self.now())
         )
