@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "webhook": frozenset({"store", "github_client"}),
     "pages": frozenset({"workflow", "store", "links", "review", "text", "wording"}),
     "worker": frozenset({"workflow", "store", "review"}),
-    "operator": frozenset({"settings", "github_client", "mail", "store"}),
+    "operator": frozenset({"settings", "github_client", "mail", "store", "wording"}),
     "cli": EVERY_ROOM,
 }
 

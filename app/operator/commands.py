@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import click
 
 from app.github_client import Api, GitHubError, NoPlan
 from app.operator.protect import carry_out, plans
+from app.operator.setup import Stopped, ask, connect_app, connect_token
 from app.settings import Settings, operators_token
+from app.settings.draft import Draft
 
 ADVISES = (
     "This plan has no rulesets and no branch protection for this repository, so the gate only advises: "
@@ -59,10 +62,35 @@ def protect(repository: str, yes: bool) -> None:
         click.echo("Nothing to do.")
 
 
-def stop(*lines: str) -> None:
+@click.command()
+@click.option("--token", is_flag=True, help="Act with a token instead of a GitHub App, and make the webhook.")
+def setup(token: bool) -> None:
+    """Ask for what is missing, connect GitHub, and write the settings; run again, it puts right what is wrong."""
+    try:
+        draft = Draft()
+        ask(draft)
+        left = connect_token(draft) if token else connect_app(draft)
+    except GitHubError as error:
+        stop(f"GitHub: {error.reason}")
+    except Stopped as error:
+        stop(str(error))
+    except OSError as error:
+        stop(f"The settings could not be written: {error.strerror}. Set SETTINGS_FILE to a path that can be.")
+    draft.settings()
+    click.echo(f"Everything is in {draft.path}; what the environment sets goes before it.")
+    for line in left:
+        click.echo(f"! {line}")
+    repository = draft.settings().github_repositories[0]
+    click.echo(
+        f"Next: start the gate, lock the branches with qa-gate protect {repository}, see qa-gate doctor."
+    )
+    sys.exit(1 if left else 0)
+
+
+def stop(*lines: str) -> NoReturn:
     """End with sentences on standard error and exit code 2."""
     click.echo("\n".join(lines), err=True)
     sys.exit(2)
 
 
-COMMANDS = (protect,)
+COMMANDS = (setup, protect)

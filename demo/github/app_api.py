@@ -16,7 +16,10 @@ from demo.github.shapes import Json
 from demo.github.state import Protection, Refusal, Repo
 
 _CREATED = {"created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z"}
-_EVENTS = ["check_run", "check_suite", "deployment_status", "pull_request", "push", "status"]
+_EVENTS = [
+    *("check_run", "check_suite", "deployment_status", "issue_comment", "pull_request"),
+    *("pull_request_review", "pull_request_review_comment", "push", "status"),
+]
 _CHECKS = "/branches/<path:branch>/protection/required_status_checks"
 
 
@@ -63,14 +66,17 @@ class AppApi:
     # --- The App ---------------------------------------------------------------------------------------------
 
     def _permissions(self) -> dict[str, str]:
-        return {
-            right.partition(":")[0]: right.partition(":")[2] or "write" for right in sorted(self.world.rights)
-        }
+        rights = self.world.rights if self.world.app_rights is None else self.world.app_rights
+        return {right.partition(":")[0]: right.partition(":")[2] or "write" for right in sorted(rights)}
+
+    def _events(self) -> list[str]:
+        return _EVENTS if self.world.app_events is None else self.world.app_events
 
     def app(self) -> Json:
-        owner, number = next(iter(self.world.repos.values())).owner, self.world.app_id or 0
-        made = shapes.integration(self.world, number, self.world.app_slug, owner, self._permissions())
-        return {**made, "installations_count": 1}
+        owner = self.world.app_owner or next(iter(self.world.repos.values())).owner
+        number, slug = self.world.app_id or 0, self.world.app_slug
+        made = shapes.integration(self.world, number, slug, owner, self._permissions())
+        return {**made, "events": self._events(), "installations_count": int(self.world.app_installed)}
 
     def _installation(self) -> Json:
         account, number = next(iter(self.world.repos.values())).owner, self.world.installation_id
@@ -86,19 +92,21 @@ class AppApi:
             "target_id": account.id,
             "target_type": account.type,
             "permissions": self._permissions(),
-            "events": _EVENTS,
+            "events": self._events(),
             **_CREATED,
             "single_file_name": None,
             "suspended_by": None,
-            "suspended_at": None,
+            "suspended_at": _CREATED["created_at"] if self.world.app_suspended else None,
         }
 
     def installations(self) -> Response:
-        return page([self._installation()], lambda one: one)
+        return page([self._installation()] if self.world.app_installed else [], lambda one: one)
 
     def installation_of(self, repo: Repo) -> Json:
         if g.kind != "app" or repo.fork_of is not None:
             raise Refusal(401, "A JSON web token could not be decoded")
+        if not self.world.app_installed:
+            raise Refusal(404, "Not Found")
         return self._installation()
 
     def new_token(self, number: int) -> ResponseReturnValue:

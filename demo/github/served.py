@@ -17,6 +17,7 @@ from demo.github.api import RepositoryApi, Routes
 from demo.github.app_api import AppApi
 from demo.github.front import LIMIT, Call, Failure, Front, OnCall
 from demo.github.pull_api import PullApi
+from demo.github.registration import RegistrationApi
 from demo.github.rulesets import RulesetApi
 from demo.github.server import Server
 from demo.github.webhooks import Delivery, Webhooks
@@ -50,6 +51,7 @@ class Served:
         routes = Routes(self.front)
         for group in (RepositoryApi, PullApi, AppApi, RulesetApi):
             group(routes)
+        RegistrationApi(routes, self.webhooks)
 
     # --- Serving ---------------------------------------------------------------------------------------------
 

@@ -230,6 +230,7 @@ class Repo:
     comments: dict[int, Comment] = field(default_factory=dict)
     protections: dict[str, Protection] = field(default_factory=dict)
     rulesets: dict[int, dict[str, Any]] = field(default_factory=dict)  # by id, as GitHub shows them
+    hooks: dict[int, dict[str, Any]] = field(default_factory=dict)
     free_plan: bool = False  # a private repository has no locks then
     deployments: list[Deployment] = field(default_factory=list)
 

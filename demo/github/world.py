@@ -18,7 +18,7 @@ from demo.github.git import Git, Signature
 from demo.github.state import Person, Refusal, Repo
 
 RIGHTS = frozenset(
-    "administration checks contents deployments issues metadata pull_requests statuses workflows".split()
+    "administration checks contents deployments issues metadata pull_requests repository_hooks statuses workflows".split()
 )
 
 
@@ -41,6 +41,12 @@ class World:
     signs: bool = True  # False: an Enterprise Server that signs nothing
     signed: set[str] = field(default_factory=set)  # the commits that GitHub made and signed itself
     has_rulesets: bool = True  # False: an older Enterprise Server
+    app_owner: Person | None = None  # None: the owner of the first repository
+    app_installed: bool = True
+    app_rights: set[str] | None = None  # an installation's own; None: those of `rights`
+    app_events: list[str] | None = None  # None: those that the gate needs
+    app_suspended: bool = False
+    hook_type: str = "json"
     apps: dict[int, Any] = field(default_factory=dict)  # other Apps, and those registered by manifest, by id
     instant: bool = False  # True: `mergeable` is known at the first read
     rights: set[str] = field(default_factory=lambda: set(RIGHTS))
