@@ -70,6 +70,8 @@ def create_gate(settings: Settings, store: Store | None = None) -> Gate:
             token=settings.github_token,
             app=(app_key[0], app_key[1]) if app_key[0] and app_key[1] else None,
             clock=store.now,
+            recall=store.services.limited_until,
+            remember=store.services.limit,
         ),
         mailer=Mailer(settings.mail_from, settings.ses_configuration_set),
         public_url=settings.public_url,

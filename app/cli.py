@@ -117,6 +117,7 @@ def sync() -> None:
     """Look at every repository now, and do all that is due; say what was found, and what could not be done."""
     gate = create_gate(Settings.load())
     began = gate.store.now()
+    gate.store.queue.wake_failed()
     set_looks(gate)
     while work_once(gate):
         pass

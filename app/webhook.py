@@ -12,13 +12,12 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Protocol
 
 from flask import Blueprint, Request, Response, jsonify, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from app.github_client import BadPayload, Checked, Commented, Deployed, Other, Pushed, Said, parse, verify
+from app.github_client import BadPayload, parse, verify
+from app.review import Policy
 from app.store import Store, Unavailable
 
 log = logging.getLogger("qa-gate.webhook")
@@ -70,28 +69,7 @@ class Unproven:
                 self._left += size
 
 
-class Rules(Protocol):
-    """What the door must know to let something in, or to forget it."""
-
-    @property
-    def repositories(self) -> tuple[str, ...]:
-        """Return the configured repositories, "owner/name" each."""
-
-    def knows(self, repository: str) -> bool:
-        """Tell whether "owner/name" is configured."""
-
-    def gates(self, base: str) -> bool:
-        """Tell whether a branch is gated."""
-
-    def moves_release(self, branch: str) -> bool:
-        """Tell whether a push to this branch may change what the next release holds."""
-
-    @property
-    def settling(self) -> timedelta:
-        """Return how long a branch that moved is left alone."""
-
-
-def blueprint(secrets: tuple[str, ...], store: Store, rules: Rules) -> Blueprint:
+def blueprint(secrets: tuple[str, ...], store: Store, policy: Policy) -> Blueprint:
     """Return the blueprint with `POST /webhook`."""
     room, unproven = Blueprint("webhook", __name__), Unproven()
 
@@ -100,13 +78,10 @@ def blueprint(secrets: tuple[str, ...], store: Store, rules: Rules) -> Blueprint
         delivery = _header(request, "X-GitHub-Delivery", _DELIVERY)
         try:
             body = _verified_body(request, secrets, unproven)
-            event = _header(request, "X-GitHub-Event", _EVENT)
-            said = _said(delivery, event, request.content_type or "", body)
-            status, outcome = _take(said, delivery or "", store, rules)
+            status, outcome = _take(delivery, body, store, policy)
         except _Bad as bad:
             log.warning("%s %d %s", delivery or "-", bad.status, bad)
             return jsonify(error=str(bad)), bad.status
-        log.info("%s %s %s", delivery, _hop(said), outcome)
         return jsonify(outcome=outcome), status
 
     return room
@@ -151,57 +126,32 @@ def _proven(memory: mmap.mmap, secrets: tuple[str, ...], signature: str) -> byte
         return bytes(body) if any(verify(one, body, signature) for one in secrets) else None
 
 
-def _said(delivery: str | None, event: str | None, content_type: str, body: bytes) -> Said:
+def _take(delivery: str | None, body: bytes, store: Store, policy: Policy) -> tuple[int, str]:
+    """Keep what a verified body says in the inbox, and return the status and the outcome. Raises _Bad."""
+    name = _header(request, "X-GitHub-Event", _EVENT)
     if delivery is None:
         raise _Bad(400, "The header X-GitHub-Delivery is missing or not a delivery's id.")
-    if event is None:
+    if name is None:
         raise _Bad(400, "The header X-GitHub-Event is missing or not an event's name.")
     try:
-        return parse(event, content_type, body)
-    except BadPayload as bad:
-        raise _Bad(400, bad.reason) from bad
-
-
-def _take(said: Said, delivery: str, store: Store, rules: Rules) -> tuple[int, str]:
-    """Record what was said, and return the status and the outcome."""
-    if isinstance(said, Other):
-        return (200, "pong") if said.event == "ping" else (202, "not needed")
-    try:
+        event = parse(name, request.content_type or "", body)
+        if event is None:
+            return (200, "pong") if name == "ping" else (202, "not needed")
         # A repository that was renamed goes on under whatever name.
-        if not rules.knows(said.repository) and said.repository_id not in store.repositories.ids(
-            rules.repositories
+        if not policy.knows(event.repository) and event.repository_id not in store.repositories.ids(
+            policy.repositories
         ):
             return 202, "repository not configured"
-        if isinstance(said, Checked):
-            return 202, store.arrivals.record_checked(delivery, said.repository_id, said.sha).value
-        if isinstance(said, Commented):
-            return 202, store.arrivals.record_comment(delivery, said.repository_id, said.number).value
-        if isinstance(said, Deployed):
-            return 202, store.arrivals.record_deployed(delivery, said.repository_id, said.sha).value
-        if isinstance(said, Pushed):
-            if not rules.moves_release(said.branch):
-                return 202, "not needed"
-            return 202, store.arrivals.record_push(said.repository_id, said.repository, rules.settling).value
-        bases = (said.seen.base, said.base_before or "")
-        is_gated = any(rules.gates(base) for base in bases)
-        return 202, store.arrivals.record(delivery, said, is_gated).value
+        is_new = store.inbox.put(delivery, event)
+    except BadPayload as bad:
+        raise _Bad(400, bad.reason) from bad
     except Unavailable:
         raise _Bad(503, "The gate's database cannot be used right now. Nothing was kept.") from None
+    log.info("%s %s %s %s", delivery, name, event.name, "recorded" if is_new else "again")
+    return 202, "recorded" if is_new else "repeated delivery"
 
 
 def _header(asked: Request, name: str, form: re.Pattern[str]) -> str | None:
     """Return a header that looks as it should, or None; only such a one may go into a log line."""
     value = asked.headers.get(name, "")
     return value if form.fullmatch(value) else None
-
-
-def _hop(said: Said) -> str:
-    if isinstance(said, Other):
-        return f"{said.event}.{said.action}" if said.action else said.event
-    if isinstance(said, Checked | Deployed):
-        return f"{said.event} {said.name}"
-    if isinstance(said, Commented):
-        return f"{said.event} {said.name}"
-    if isinstance(said, Pushed):
-        return f"push {said.name}"
-    return f"pull_request.{said.action} {said.name}"

@@ -12,34 +12,68 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import timedelta
 
-from app.store import Claim, Overtaken, Unavailable
+from app.store import Claim, Kind, Overtaken, Service, Unavailable
 from app.workflow import Gate, Rest, hand_over_unheld, set_digest, set_looks, step
 
 log = logging.getLogger("qa-gate.worker")
 
 POLL = 1.0  # seconds; a request in the same process wakes the worker sooner
 BEAT = 15.0  # seconds between two signs of life
+AN_HOUR = 3600.0  # seconds between two log lines about a trouble that lasts
 # Only deliveries from the past 3 days can be sent again:
 # https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks
 REDELIVERED = timedelta(days=7)
-FIRST_WAIT = timedelta(seconds=1)
-LONGEST_WAIT = timedelta(minutes=15)
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(minutes=1)
+# What was refused is tried soon, for a single odd answer proves nothing; then it waits for somebody to act.
+QUICK_TRIES = 3
+FIRST_WAIT_REFUSED, LONGEST_WAIT_REFUSED = timedelta(minutes=1), timedelta(hours=1)
 UNEXPECTED = "Something unexpected went wrong; the log says what. The gate keeps trying."
 
 
-def backoff(attempts: int, chance: float) -> timedelta:
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What a thread works on: jobs of these kinds, or only reviews that somebody decided on; `folds`: the inbox first."""
+
+    kinds: tuple[Kind, ...] = tuple(Kind)
+    decided_only: bool = False
+    folds: bool = False
+
+
+# Threads by destination: a slow service holds up only what needs it, and questions never hold up a merge.
+LANES = (
+    Lane((Kind.MAIL,)),
+    Lane((), folds=True),
+    Lane((Kind.POLL, Kind.RELEASE, Kind.DIGEST)),
+    Lane((Kind.REVIEW,), decided_only=True),
+    Lane((Kind.REVIEW,)),
+    Lane((Kind.REVIEW,)),
+)
+EVERYTHING = Lane(folds=True)
+
+
+def backoff(attempts: int, chance: float, *, refused: bool = False) -> timedelta:
     """Return how long to wait after so many failures: doubling, capped, with jitter (`chance` in 0..1)."""
     longest: timedelta = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(attempts - 1, 20))
+    if refused and attempts >= QUICK_TRIES:
+        longest = min(LONGEST_WAIT_REFUSED, FIRST_WAIT_REFUSED * 2 ** min(attempts - QUICK_TRIES, 20))
     return longest * (0.5 + chance / 2)
 
 
-def work_once(gate: Gate) -> bool:
-    """Run the step of one due row; False when nothing is due. Raises Unavailable when the database is away."""
-    claim = gate.store.queue.claim()
+def work_once(gate: Gate, lane: Lane = EVERYTHING) -> bool:
+    """Fold what came in, or run the step of one due job; False when there is neither. Raises Unavailable."""
+    gate.store.arrivals.ahead = gate.github.ahead
+    if lane.folds and gate.store.inbox.fold(gate.policy):
+        return True
+    if not lane.kinds:
+        return False
+    claim = gate.store.queue.claim(lane.kinds, decided_only=lane.decided_only)
     if claim is None:
         return False
+    gate.github.has_answered()
     try:
         rest = step(gate, claim)
     except Overtaken:
@@ -48,32 +82,57 @@ def work_once(gate: Gate) -> bool:
     except Unavailable:
         raise
     except Exception:
-        log.exception("%s %s failed unexpectedly", claim.kind, claim.id)
+        log.exception("%s %s failed unexpectedly", claim.kind, claim.about)
         rest = Rest(None, UNEXPECTED, failed=True)
     finish(gate, claim, rest)
     return True
 
 
 def finish(gate: Gate, claim: Claim, rest: Rest) -> None:
-    """Give the row back as the step left it: done, waiting, or to be tried again."""
+    """Give the job back as the step left it: done, waiting, or to be tried again."""
     attempts = claim.attempts + 1 if rest.failed else 0
     wait = rest.wait
     if rest.failed and wait is None:
-        wait = backoff(attempts, random.random())
+        wait = backoff(attempts, random.random(), refused=rest.refused)
     if rest.problem:
-        log.warning("%s %s attempt %s, again in %s: %s", claim.kind, claim.id, attempts, wait, rest.problem)
-    gate.store.queue.finish(claim, wait=wait, attempts=attempts, problem=rest.problem)
+        log.warning(
+            "%s %s attempt %s, again in %s: %s", claim.kind, claim.about, attempts, wait, rest.problem
+        )
+    gate.store.queue.finish(
+        claim,
+        wait=wait,
+        attempts=attempts,
+        problem=rest.problem,
+        failed_in=rest.failed_in,
+        answered=_answered(gate, claim, rest),
+    )
+
+
+def _answered(gate: Gate, claim: Claim, rest: Rest) -> Collection[Service]:
+    """Return the services that gave this step an answer, a refusal included."""
+    if claim.kind is Kind.MAIL:
+        return () if rest.failed and not rest.refused else (Service.MAIL,)
+    return (Service.GITHUB,) if gate.github.has_answered() else ()
+
+
+def wake_up(gate: Gate) -> None:
+    """Do what a start does: look for what happened while no worker ran, and try again whatever had failed."""
+    gate.store.queue.wake_failed()
+    set_looks(gate)
+    set_digest(gate)
+    hand_over_unheld(gate)
 
 
 class Worker:
-    """Threads that work until told to stop. `threads`: so many steps at once, so that one slow answer delays no other."""
+    """Threads that work until told to stop, one for each lane, so that one slow answer delays no other."""
 
-    def __init__(self, gate: Gate, threads: int = 2) -> None:
+    def __init__(self, gate: Gate, lanes: Collection[Lane] = LANES) -> None:
         self._gate = gate
         self._stop = threading.Event()
         self._name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
-        targets = [self._beat, *[self._run] * threads]
-        self._threads = [threading.Thread(target=target, daemon=True) for target in targets]
+        self._told_at: float | None = None
+        self._threads = [threading.Thread(target=self._beat, daemon=True)]
+        self._threads += [threading.Thread(target=self._run, args=(lane,), daemon=True) for lane in lanes]
 
     def start(self) -> None:
         """Start the threads."""
@@ -83,7 +142,7 @@ class Worker:
     def stop(self, timeout: float = 30.0) -> None:
         """Finish the steps under way and end; `timeout` in seconds."""
         self._stop.set()
-        self._gate.store.work_made.set()
+        self._gate.store.work_made.ring()
         self.join(timeout)
 
     def join(self, timeout: float | None = None) -> None:
@@ -92,22 +151,32 @@ class Worker:
         for thread in self._threads:
             thread.join(None if end is None else max(0.0, end - time.monotonic()))
 
-    def _run(self) -> None:
+    def _run(self, lane: Lane) -> None:
         made = self._gate.store.work_made
         while not self._stop.is_set():
-            made.clear()
-            if not self._try():
-                made.wait(POLL)
+            heard = made.count
+            if not self._try(lane):
+                made.wait(heard, POLL)
 
-    def _try(self) -> bool:
+    def _try(self, lane: Lane) -> bool:
         """Do one step; False when there was none, or the database is away."""
         try:
-            return work_once(self._gate)
-        except Unavailable:
-            log.exception("The database cannot be used right now; trying again.")
+            worked = work_once(self._gate, lane)
+        except Unavailable as error:
+            self._tell_away(error)
+            return False
         except Exception:
             log.exception("The worker met something unexpected; it goes on.")
-        return False
+            return False
+        self._told_at = None
+        return worked
+
+    def _tell_away(self, error: Unavailable) -> None:
+        """Say that the database is away: once when it begins, then once an hour."""
+        now = time.monotonic()
+        if self._told_at is None or now - self._told_at > AN_HOUR:
+            self._told_at = now
+            log.error("The database cannot be used right now; trying again. %s", error.__cause__ or "")
 
     def _beat(self) -> None:
         """Give signs of life; at first, look for what happened while no worker ran, and for what settings changed."""
@@ -115,12 +184,12 @@ class Worker:
         while not self._stop.is_set():
             try:
                 if is_new:
-                    set_looks(self._gate)
-                    set_digest(self._gate)
-                    hand_over_unheld(self._gate)
+                    wake_up(self._gate)
                 is_new = False
                 self._gate.store.queue.beat(self._name)
-                self._gate.store.arrivals.forget_deliveries(REDELIVERED)
-            except Unavailable:
-                log.exception("The database cannot be used right now.")
+                self._gate.store.inbox.forget(REDELIVERED)
+            except Unavailable as error:
+                self._tell_away(error)
+            except Exception:
+                log.exception("The worker met something unexpected; it goes on.")
             self._stop.wait(BEAT)

@@ -13,9 +13,11 @@ from app.review import (
     Decision,
     Policy,
     PullRequest,
+    PullRequestEvent,
     Release,
     Review,
     Reviewer,
+    Seen,
     Snapshot,
     State,
     words_digest,
@@ -101,8 +103,7 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "url": "https://github.com/acme/shop/pull/12",
         "private": False,
         "try_url": None,
-        "deployments_told": 0,
-        "deployments_seen": 0,
+        "try_read_at": None,
         "reviewer": LILY.id,
         "changed_at": NOON,
         "restless_since": NOON,
@@ -120,19 +121,14 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "merged_onto": None,
         "merged_by_gate": False,
         "bypassed": False,
-        "asked_again": False,
-        "interrupted": False,
         "updated_at": NOON,
         "vouched": False,
         "adopted": False,
         "to_list": False,
         "hold": None,
         "stuck": False,
-        "problem": None,
-        "attempts": 0,
         "rev": 1,
         "seen_rev": 1,
-        "hint": None,
         "questions": 0,
         "said_question": 0,
         "question_comment": 0,
@@ -159,3 +155,9 @@ def snapshot(
         files=files,
     )
     return Snapshot(pull(**{"changed_files": len(files), **facts}), change, None, release)
+
+
+def told(seen: Seen, number: int = 12, **more: Any) -> PullRequestEvent:
+    """What a webhook says of a pull request of acme/shop."""
+    facts = {"repository_id": 7, "repository": "acme/shop", "action": "edited", "author": "sam", **more}
+    return PullRequestEvent(number=number, seen=seen, **{"updated_at": NOON, **facts})

@@ -26,7 +26,7 @@ from werkzeug.test import Client
 
 from app import create_gate
 from app.cli import cli
-from app.worker import Worker, work_once
+from app.worker import Worker, wake_up, work_once
 from demo.github import PretendGitHub
 from demo.github.front import Call
 from demo.github.state import Pull
@@ -88,11 +88,9 @@ class Outside:
             self.settle()
 
     def start(self) -> None:
-        """Look around, as the worker does when it starts."""
-        try:
-            self.world.look()
-        except AssertionError as error:
-            raise Broken(str(error)) from error
+        """Do what the worker does when it starts."""
+        wake_up(self.world.gate)
+        self.settle()
 
     def restart(self) -> None:
         """End the process and start another."""

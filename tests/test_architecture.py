@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "mail": frozenset({"review", "text", "wording", "links"}),
     "github_client": frozenset({"review"}),
     "workflow": frozenset({"review", "store", "links", "mail", "github_client"}),
-    "webhook": frozenset({"store", "github_client"}),
+    "webhook": frozenset({"review", "store", "github_client"}),
     "pages": frozenset({"workflow", "store", "links", "review", "text", "wording"}),
     "worker": frozenset({"workflow", "store", "review"}),
     "operator": frozenset({"settings", "github_client", "mail", "store", "wording"}),
@@ -60,8 +60,8 @@ LIVES_IN: dict[str, frozenset[str]] = {
     "nh3": frozenset({"text"}),
     "markupsafe": frozenset({"text", "mail", "pages"}),
     "dotenv": frozenset({"settings"}),
-    "pydantic": frozenset({"settings"}),
-    "pydantic_core": frozenset({"settings"}),
+    "pydantic": frozenset({"settings", "review", "store", "github_client"}),
+    "pydantic_core": frozenset({"settings", "github_client"}),
     "pydantic_settings": frozenset({"settings"}),
     "granian": frozenset({"cli"}),
     "flask": FLASK_ROOMS,
@@ -74,7 +74,7 @@ PURE_ROOMS = frozenset({"review", "text"})
 IMPURE = frozenset({"os", "io", "pathlib", "socket", "subprocess", "threading", "time", "random", "secrets"})
 CLOCKS = frozenset({"now", "utcnow", "today"})
 
-VAGUE = frozenset({"util", "utils", "manager", "managers", "service", "services", "handler", "handlers"})
+VAGUE = frozenset({"util", "utils", "manager", "managers", "handler", "handlers"})
 
 
 @dataclass(frozen=True)
@@ -322,7 +322,7 @@ BREACHES: list[tuple[Law, str, str, int]] = [
     (rooms_import_only_what_they_may, "review.py", "import app.store.tables", 6),
     (rooms_import_only_what_they_may, "store/tables.py", "from ..mail import send", 6),
     (rooms_import_only_what_they_may, "store/__init__.py", "from .. import mail", 6),
-    (rooms_import_only_what_they_may, "webhook.py", "def f():\n    from app.review import State", 7),
+    (rooms_import_only_what_they_may, "webhook.py", "def f():\n    from app.pages import frame", 7),
     (rooms_import_only_what_they_may, "pages.py", "from app import create_app", 6),
     (rooms_import_only_what_they_may, "__main__.py", "from app.settings import Settings", 6),
     (each_library_lives_in_its_room, "pages.py", "from sqlalchemy.orm import Session", 6),
@@ -340,7 +340,7 @@ BREACHES: list[tuple[Law, str, str, int]] = [
     (there_is_no_abstract_base_class, "store.py", "from abc import ABC", 6),
     (names_say_what_a_thing_is, "store/utils.py", "", 1),
     (names_say_what_a_thing_is, "store.py", "class RowManager:\n    '''Rows.'''", 6),
-    (names_say_what_a_thing_is, "mail/mail_service.py", "", 1),
+    (names_say_what_a_thing_is, "mail/mail_manager.py", "", 1),
     (no_function_passes_60_lines, "store.py", SHORT + BODY * 59, 6),
     (no_module_passes_300_lines, "store.py", "x = 1\n" * 297, 1),
     (what_is_public_is_explained, "store.py", "def f():\n    '''Do it'''", 6),

@@ -17,6 +17,7 @@ from werkzeug.test import Client
 from app import create_app, create_gate
 from app.review import Review, State
 from app.settings import Settings
+from app.store import Kind
 from app.store.tables import absences, history
 from app.workflow import hand_over_unheld
 from demo.inbox import PretendInbox
@@ -379,7 +380,8 @@ def test_a_row_in_somebodys_hands_is_looked_at_again(world: World, lily: Person)
     asked(world)
     world.github.edit(1, title="Another title")
     world.github.settle()
-    claim = world.store.queue.claim()
+    world.store.inbox.fold(world.gate.policy)
+    claim = world.store.queue.claim((Kind.REVIEW,))
     assert claim is not None
     lily.goes("2026-11-30")
     world.store.queue.finish(claim, wait=None)

@@ -107,7 +107,7 @@ def test_an_ungated_branch_lets_it_go_and_a_gated_one_asks_again(world: World) -
     world.settle()
     assert (world.row().state, world.row().decision) == (State.CLOSED, None)
     assert world.statuses(head)[-1] == "qa-gate/development pending"
-    assert "This change needs no answer from you now" in world.see()
+    assert "doesn’t need your approval now" in world.see()
     world.github.retarget(number, "development")
     world.settle()
     world.pass_(minutes=10)
@@ -252,10 +252,10 @@ def test_a_used_up_rate_limit_is_waited_for_and_nothing_is_asked_meanwhile(world
     world.open()
     world.settle()
     world.pass_(minutes=59)
-    assert (len(world.github.calls), world.row().problem) == (1, "GitHub asks the gate to slow down.")
+    assert (len(world.github.calls), world.problem()) == (1, "GitHub asks the gate to slow down.")
     world.github.use_up_rate_limit(left=5000)
     world.pass_(minutes=2)
-    assert (world.row().state, world.row().problem) == (State.WAITING, None)
+    assert (world.row().state, world.problem()) == (State.WAITING, None)
 
 
 def close_and_reopen(world: World, number: int) -> None:
@@ -285,7 +285,7 @@ def test_what_was_interrupted_between_two_looks_is_asked_about_again(
     world.github.release(lambda held_back: held_back[:: -1 if is_swapped else 1])
     world.settle()
     row = world.row(number)
-    assert (row.round, row.decision, row.interrupted) == (2, None, False)
+    assert (row.round, row.decision) == (2, None)
     assert said(world, number).startswith("pending")
     assert "This question is over" in world.see(link)
 
@@ -361,7 +361,7 @@ def test_what_a_list_told_is_what_she_last_looked_at(world: World) -> None:
     world.open()
     world.clock.pass_(hours=1)
     world.look()
-    world.pass_(minutes=2)
+    world.pass_(minutes=12)
     world.github.webhooks_paused = False
     assert "for you" in world.inbox.mails[0].subject
     world.commit("gift-cards", "Second commit", two_py="2\n")
@@ -508,4 +508,4 @@ def test_another_reviewer_than_the_one_asked_may_answer(make_world: MakeWorld) -
     url = world.gate.links.decide_url(link, world.clock())
     world.decide("reject", "Not yet.", path=url.removeprefix(world.url))
     world.settle()
-    assert (world.row().state, said(world)) == (State.REJECTED, "failure: Max: Not yet.")
+    assert (world.row().state, said(world)) == (State.REJECTED, "failure: Changes requested by Max: Not yet.")

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from app.github_client import BadPayload, Deployed, GitHub, Other, parse
+from app.github_client import BadPayload, GitHub, parse
 from app.github_client.deployments import is_followable, read_deployments, read_try_url
 from app.github_client.fields import Odd
+from app.review import DeploymentEvent
 from tests.builders import HEAD, OLD_HEAD
 from tests.world import SHOP, TOKEN, World
 
@@ -29,7 +30,7 @@ def seen_before(world: World) -> None:
     world.settle()
     world.github.add_deployment(SHOP, sha, "preview", "https://other.preview.example.com")
     world.settle()
-    assert world.store.arrivals.customs(world.row().repository_id).has_deployments
+    assert world.store.inbox.told_at("deployment", world.row().repository_id)
 
 
 # --- What GitHub tells --------------------------------------------------------------------------------------
@@ -39,8 +40,8 @@ def test_a_real_payload_names_the_commit() -> None:
     payload = json.loads(PAYLOAD.read_text())
     told = parse("deployment_status", "application/json", PAYLOAD.read_bytes())
     sha = payload["deployment"]["sha"]
-    assert told == Deployed("deployment_status", payload["repository"]["id"], "Codertocat/Hello-World", sha)
-    assert isinstance(told, Deployed)
+    known = payload["repository"]["id"]
+    assert told == DeploymentEvent(repository_id=known, repository="Codertocat/Hello-World", sha=sha)
     assert told.name == f"Codertocat/Hello-World@{sha[:7]}"
 
 
@@ -52,7 +53,7 @@ def test_one_that_still_runs_is_not_needed(state: str, is_needed: int) -> None:
     payload = json.loads(PAYLOAD.read_text())
     payload["deployment_status"]["state"] = state
     told = parse("deployment_status", "application/json", json.dumps(payload).encode())
-    assert isinstance(told, Deployed if is_needed else Other)
+    assert (told is not None) is bool(is_needed)
 
 
 @pytest.mark.parametrize("field, value", [("deployment", None), ("deployment_status", 7), ("repository", [])])
@@ -179,7 +180,7 @@ def test_a_payload_is_not_believed(world: World) -> None:
     payload["repository"] |= {"id": world.row().repository_id, "full_name": SHOP}
     payload["deployment"]["sha"] = world.github.pull(number).head_sha
     payload["deployment_status"] |= {"state": "success", "environment_url": "https://evil.example"}
-    assert world.post_webhook("deployment_status", payload).json == {"outcome": "woken"}
+    assert world.post_webhook("deployment_status", payload).json == {"outcome": "recorded"}
     world.settle()
     assert world.row().try_url is None
     assert "evil.example" not in world.see()
@@ -206,7 +207,7 @@ def test_without_the_right_to_read_there_is_no_link_and_no_trouble(world: World)
     world.settle()
     world.github.add_deployment(SHOP, world.github.pull(number).head_sha, "preview", URL)
     world.settle()
-    assert (world.row().try_url, world.row().problem) == (None, None)
+    assert (world.row().try_url, world.problem()) == (None, None)
     assert world.see().count("Take the branch") == 1
 
 

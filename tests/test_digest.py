@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 from app import create_gate
 from app.links import DecideLink
 from app.review import Choice, State, day_begins, digest_on, next_digest
+from app.store import Kind
 from app.worker import work_once
 from app.workflow import set_digest
 from app.workflow.digests import send_digests
@@ -187,9 +188,9 @@ def test_two_machines_make_one(world: World) -> None:
     begun(world)
     asked(world)
     world.clock.pass_(days=1)
-    claim = world.store.queue.claim()
+    claim = world.store.queue.claim((Kind.DIGEST,))
     assert claim is not None
-    timer = world.store.timers.get(claim.id)
+    timer = world.store.timers.get(claim.about)
     assert timer is not None
     for _ in range(2):  # a start takes the timer from its holder, and both have read the same
         send_digests(world.gate, claim, timer)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.outside import Outside, falls, given
+from tests.outside import Outside, given
 
 
-@falls("26: a clock three minutes fast loses a review request (DESIGN 5.2, 6: GitHub's times are GitHub's)")
 def test_a_clock_that_is_three_minutes_fast_loses_no_review_request(outside: Outside) -> None:
     clock = outside.world.clock
     outside.github.world.clock = lambda: clock() - timedelta(minutes=3)
@@ -32,7 +31,6 @@ def jump(outside: Outside, **time: float) -> None:
     outside.world.clock.now -= timedelta(**time)
 
 
-@falls("26: +3 days for a minute parks the look for days (DESIGN 6: what is due further ahead is due now)")
 def test_a_clock_that_was_three_days_ahead_for_a_minute_parks_no_look(outside: Outside) -> None:
     outside.start()
     jump(outside, days=3)
@@ -42,7 +40,6 @@ def test_a_clock_that_was_three_days_ahead_for_a_minute_parks_no_look(outside: O
     assert len(outside.told("Change cards")) == 1
 
 
-@falls("26: +3 days for a minute parks a row that waits for its next try (DESIGN 6)")
 def test_a_clock_that_was_three_days_ahead_for_a_minute_parks_no_approval(outside: Outside) -> None:
     number = outside.asked("cards")
     outside.github.webhooks_paused = True
@@ -54,9 +51,6 @@ def test_a_clock_that_was_three_days_ahead_for_a_minute_parks_no_approval(outsid
     assert outside.is_merged(number)
 
 
-@falls(
-    "26: +3 days for a minute keeps a remembered limit for days (DESIGN 7.2: limits end at their own time)"
-)
 def test_a_limit_that_was_met_while_the_clock_was_ahead_ends_at_its_own_time(outside: Outside) -> None:
     number = outside.asked("cards")
     outside.github.fail("*", ".*", 429, {"message": "Slow down."}, {"Retry-After": "60"})
@@ -73,7 +67,6 @@ def test_a_limit_that_was_met_while_the_clock_was_ahead_ends_at_its_own_time(out
     given(not outside.is_merged(number), "merged")
 
 
-@falls("26: -2 h keeps a dead worker alive on /readyz (DESIGN 6: durations from a monotonic clock)")
 def test_a_worker_that_died_before_the_clock_went_back_is_not_alive(outside: Outside) -> None:
     with outside.at_work():
         given(outside.comes(lambda: outside.readyz()[0] == 200), "never ready")

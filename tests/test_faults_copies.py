@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from tests.outside import Outside, falls, given
+from tests.outside import Outside, given
 
 
-@falls(
-    "27: SES takes mails and its answers are lost for 4 minutes: 9 copies (DESIGN 7.4: three tries in all)"
-)
 def test_a_mail_whose_answer_is_lost_is_sent_three_times_at_most(outside: Outside) -> None:
     fault = outside.world.inbox.fail(None, times=None, after=True)
     outside.open("cards")
@@ -32,7 +29,6 @@ def limited_for_half_an_hour(outside: Outside) -> int:
     return limit.met
 
 
-@falls("27: each process learns a limit alone (DESIGN 7.2: limits that a service states are shared)")
 def test_a_limit_that_one_process_met_is_known_to_the_others(outside: Outside) -> None:
     learnt = limited_for_half_an_hour(outside)
     outside.commit("wine")
@@ -43,7 +39,6 @@ def test_a_limit_that_one_process_met_is_known_to_the_others(outside: Outside) -
     assert sum(call.status == 429 for call in outside.calls()) == learnt
 
 
-@falls("27: a limit is forgotten at a restart (DESIGN 7.2: limits are kept in the database)")
 def test_a_limit_is_still_known_after_a_restart(outside: Outside) -> None:
     learnt = limited_for_half_an_hour(outside)
     outside.restart()

@@ -22,7 +22,6 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.mark.parametrize("step", ["asked", "mailed", "decided", "status", "merged"])
-@falls("28: what the gate does (asked, mailed with SES's id, decided, status, merged) is in no log line")
 def test_what_the_gate_does_has_a_log_line(
     outside: Outside, caplog: pytest.LogCaptureFixture, step: str
 ) -> None:
@@ -58,7 +57,6 @@ def database_away(url: str, admin_url: str) -> Iterator[None]:
             admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
-@falls("28: database away: a traceback a second and thread (DESIGN 7.5: one line then and once an hour)")
 def test_a_database_that_is_away_makes_one_line_and_no_traceback(
     make_outside: MakeOutside,
     postgres_server: Callable[[str], str],

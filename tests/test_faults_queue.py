@@ -6,16 +6,13 @@ import re
 
 import pytest
 
-from tests.outside import Outside, falls, given
+from tests.outside import Outside, given
 
 # --- One odd answer (23) -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 @pytest.mark.parametrize("call", ["GET /pulls/1$", "POST /statuses/"])
-@falls(
-    "23: parked for an hour by one odd answer (DESIGN 7.1: refused is three quick runs, each of which reads first)"
-)
 def test_one_odd_answer_of_github_costs_no_hour(outside: Outside, call: str, status: int) -> None:
     number = outside.asked("cards")
     method, path = call.split()
@@ -28,7 +25,6 @@ def test_one_odd_answer_of_github_costs_no_hour(outside: Outside, call: str, sta
 
 
 @pytest.mark.parametrize("status, error", [(401, "UnrecognizedClientException"), (302, "")])
-@falls("23: a mail parked for an hour by one odd answer of SES (DESIGN 7.1)")
 def test_one_odd_answer_of_ses_costs_no_hour(outside: Outside, status: int, error: str) -> None:
     outside.world.inbox.fail(
         status, error, "Odd", headers={} if error else {"Location": "http://127.0.0.1:9/"}
@@ -71,16 +67,12 @@ def waiting_for_a_right(outside: Outside, how_many: int = 4) -> list[int]:
     return numbers
 
 
-@falls(
-    "23: after a mend a restart leaves rows waiting (DESIGN 7.3: start wakes everything that waits after a failure)"
-)
 def test_a_restart_after_a_mend_heals_everything_at_once(outside: Outside) -> None:
     numbers = waiting_for_a_right(outside)
     outside.restart()
     assert [number for number in numbers if not outside.is_merged(number)] == []
 
 
-@falls("23: after a mend `sync` leaves rows waiting and repeats yesterday's sentence (DESIGN 7.3)")
 def test_sync_after_a_mend_heals_everything_at_once(outside: Outside) -> None:
     outside.keep_true_time()
     numbers = waiting_for_a_right(outside)
@@ -93,7 +85,6 @@ def test_sync_after_a_mend_heals_everything_at_once(outside: Outside) -> None:
 # --- Head of line (24) ---------------------------------------------------------------------------------------
 
 
-@falls("24: SES silent with letters to send: no merge meanwhile (DESIGN 6: threads are by destination)")
 def test_mail_that_is_stuck_delays_no_merge(outside: Outside) -> None:
     outside.start()
     number = outside.asked("cards")
@@ -112,9 +103,6 @@ def test_mail_that_is_stuck_delays_no_merge(outside: Outside) -> None:
     assert is_merged
 
 
-@falls(
-    "24: compare hanging for some changes delays another one's merge (DESIGN 6: a thread for what is decided only)"
-)
 def test_comparisons_that_hang_delay_no_merge(outside: Outside) -> None:
     outside.start()
     number = outside.asked("cards")
@@ -137,9 +125,6 @@ def test_comparisons_that_hang_delay_no_merge(outside: Outside) -> None:
 # --- Coming back (27) ----------------------------------------------------------------------------------------
 
 
-@falls(
-    "27: GitHub back after an hour, healed up to 15 minutes later (DESIGN 7.2: a probe every 15 s, then all in a minute)"
-)
 def test_after_an_outage_everything_goes_on_within_minutes(outside: Outside) -> None:
     links = outside.ask_about(6)
     fault = outside.github.fail("*", ".*", 503, {"message": "Unavailable"}, times=None)

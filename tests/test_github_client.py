@@ -32,14 +32,10 @@ from hypothesis import strategies as st
 
 from app.github_client import (
     BadPayload,
-    Checked,
-    Commented,
     GitHub,
     ListedPull,
     Listing,
     Moved,
-    Notice,
-    Other,
     Refused,
     TryAgain,
     parse,
@@ -49,7 +45,20 @@ from app.github_client.answers import meaning_of, quote
 from app.github_client.checks import read_checks
 from app.github_client.fields import Odd
 from app.github_client.reading import etag_of, read_change, read_listed, read_pull_request, read_tree
-from app.review import Checks, Choice, Person, PullRequest, Seen, Status, words_digest
+from app.review import (
+    CheckEvent,
+    Checks,
+    Choice,
+    CommentEvent,
+    GitHubEvent,
+    Person,
+    PullRequest,
+    PullRequestEvent,
+    Seen,
+    Status,
+    words_digest,
+)
+from app.store import Store
 from demo.github import PretendGitHub
 from tests.builders import NOON, Clock
 
@@ -82,9 +91,9 @@ def with_value(path: str, value: Any) -> bytes:
     return json.dumps(data).encode()
 
 
-def parsed(body: bytes, event: str = "pull_request", content_type: str = JSON) -> Notice:
+def parsed(body: bytes, event: str = "pull_request", content_type: str = JSON) -> PullRequestEvent:
     notice = parse(event, content_type, body)
-    assert isinstance(notice, Notice)
+    assert isinstance(notice, PullRequestEvent)
     return notice
 
 
@@ -133,7 +142,7 @@ OPENED = "This is a pretty simple change that we need to pull into master."
 
 
 def test_a_real_payload_says_what_is_needed() -> None:
-    assert parsed(real()) == Notice(
+    assert parsed(real()) == PullRequestEvent(
         action="opened",
         repository_id=186853002,
         repository="Codertocat/Hello-World",
@@ -150,8 +159,6 @@ def test_a_real_payload_says_what_is_needed() -> None:
         ),
         updated_at=datetime(2019, 5, 15, 15, 20, 33, tzinfo=UTC),
         closed_at=None,
-        base_before=None,
-        asked_by=None,
         author_id=21031067,
     )
 
@@ -175,12 +182,13 @@ def test_an_edit_of_the_title_is_no_retarget() -> None:
 
 def test_who_asks_for_a_review_is_told() -> None:
     notice = parsed(real("pull_request.review_requested"))
-    assert (notice.asked_by, notice.author) == (Person(21031067, "Codertocat"), "Codertocat")
+    codertocat = Person(21031067, "Codertocat")
+    assert (notice.requests, notice.author) == (((codertocat, notice.updated_at),), "Codertocat")
 
 
 @pytest.mark.parametrize("action", ["opened", "review_request_removed", "synchronize"])
 def test_only_asking_for_a_review_asks(action: str) -> None:
-    assert parsed(with_value("action", action)).asked_by is None
+    assert parsed(with_value("action", action)).requests == ()
 
 
 def test_when_it_was_closed_is_told() -> None:
@@ -202,11 +210,9 @@ def test_a_sha256_repository_is_read() -> None:
     assert parsed(with_value("pull_request.head.sha", "a" * 64)).seen.head_sha == "a" * 64
 
 
-@pytest.mark.parametrize("event", ["ping", "check_run", "never_heard_of"])
-def test_other_events_are_told_apart(event: str) -> None:
-    assert parse(event, JSON, b'{"action": "created"}') == Other(event, "created")
-    assert parse(event, JSON, b'{"action": "two\\nlines"}') == Other(event, "")
-    assert parse(event, JSON, b"{}") == Other(event, "")
+@pytest.mark.parametrize("event", ["ping", "never_heard_of"])
+def test_other_events_are_not_needed(event: str) -> None:
+    assert parse(event, JSON, b'{"action": "created"}') is None
 
 
 def test_a_content_type_may_have_parameters_and_any_case() -> None:
@@ -226,15 +232,15 @@ def test_a_content_type_may_have_parameters_and_any_case() -> None:
         (JSON, b"1" * 5000, "not JSON"),
         (JSON, b"null", "not an object"),
         (JSON, b'"text"', "not an object"),
-        (JSON, b"[" * 100_000, "too deeply"),
-        (JSON, b'{"a":' * 100_000, "too deeply"),
+        (JSON, b"[" * 100_000, "not JSON"),
+        (JSON, b'{"a":' * 100_000, "not JSON"),
         (FORM, b"", 'one field "payload"'),
         (FORM, b"other=1", 'one field "payload"'),
         (FORM, b"payload={}&payload={}", 'one field "payload"'),
         (FORM, b"payload=", "not JSON"),
         (FORM, b"payload=%FF", "not JSON"),
         (FORM, b"payload={}" + b"&a=1" * 20, "not JSON"),
-        (FORM, b"payload=" + b"[" * 100_000, "too deeply"),
+        (FORM, b"payload=" + b"[" * 100_000, "not JSON"),
     ],
 )
 def test_a_body_that_is_not_githubs_is_named(content_type: str, body: bytes, words: str) -> None:
@@ -245,50 +251,48 @@ def test_a_body_that_is_not_githubs_is_named(content_type: str, body: bytes, wor
 
 
 @pytest.mark.parametrize(
-    "path, value, words",
+    "path, value",
     [
-        ("action", ..., '"action" is missing'),
-        ("action", "Opened!", '"action" is not a word'),
-        ("repository", ..., '"repository" is missing'),
-        ("repository", [], '"repository" is not an object'),
-        ("repository.id", ..., '"repository.id" is missing'),
-        ("repository.id", True, '"repository.id" is not a whole number'),
-        ("repository.id", "1", '"repository.id" is not a whole number'),
-        ("repository.id", 1.5, '"repository.id" is not a whole number'),
-        ("repository.id", 0, '"repository.id" is out of range'),
-        ("repository.id", 2**63, '"repository.id" is out of range'),
-        ("repository.full_name", "noslash", "is not owner/name"),
-        ("repository.full_name", "a/b/c", "is not owner/name"),
-        ("repository.full_name", "a/b\n", "is not owner/name"),
-        ("repository.full_name", "a/b?x=1", "is not owner/name"),
-        ("pull_request.number", True, '"pull_request.number" is not a whole number'),
-        ("pull_request.number", -1, '"pull_request.number" is out of range'),
-        ("pull_request.number", 2**31, '"pull_request.number" is out of range'),
-        ("pull_request.state", "merged", "neither open nor closed"),
-        ("pull_request.draft", 0, "neither true nor false"),
-        ("pull_request.merged", None, "neither true nor false"),
-        ("pull_request.head", None, '"pull_request.head" is not an object'),
-        ("pull_request.head.sha", "HEAD", "not the name of a commit"),
-        ("pull_request.head.sha", "A" * 40, "not the name of a commit"),
-        ("pull_request.head.sha", "a" * 41, "not the name of a commit"),
-        ("pull_request.base.ref", "", '"pull_request.base.ref" is not a text'),
-        ("pull_request.base.ref", "a\ud800", "cannot be kept"),
-        ("pull_request.title", 7, '"pull_request.title" is not a text'),
-        ("pull_request.title", "half \udc00", "cannot be kept"),
-        ("pull_request.title", "zero \x00", "cannot be kept"),
-        ("pull_request.updated_at", ..., '"pull_request.updated_at" is missing'),
-        ("pull_request.updated_at", "2025-03-04T12:00:00", "is not a time"),
-        ("pull_request.closed_at", "soon", '"pull_request.closed_at" is not a time'),
-        ("pull_request.user.login", 7, '"pull_request.user.login" is not a text'),
-        ("changes.base.ref.from", 7, "is not a text"),
-        ("changes.base.ref.from", "\ud800", "cannot be kept"),
-        ("changes.base", [], "is not an object"),
+        ("action", ...),
+        ("action", "Opened!"),
+        ("repository", ...),
+        ("repository", []),
+        ("repository.id", ...),
+        ("repository.id", True),
+        ("repository.id", "1"),
+        ("repository.id", 1.5),
+        ("repository.id", 0),
+        ("repository.id", 2**63),
+        ("repository.full_name", "noslash"),
+        ("repository.full_name", "a/b/c"),
+        ("repository.full_name", "a/b\n"),
+        ("repository.full_name", "a/b?x=1"),
+        ("pull_request.number", True),
+        ("pull_request.number", -1),
+        ("pull_request.number", 2**31),
+        ("pull_request.state", "merged"),
+        ("pull_request.draft", 0),
+        ("pull_request.merged", None),
+        ("pull_request.head", None),
+        ("pull_request.head.sha", "HEAD"),
+        ("pull_request.head.sha", "A" * 40),
+        ("pull_request.head.sha", "a" * 41),
+        ("pull_request.base.ref", ""),
+        ("pull_request.title", 7),
+        ("pull_request.updated_at", ...),
+        ("pull_request.updated_at", "2025-03-04T12:00:00"),
+        ("pull_request.closed_at", "soon"),
+        ("pull_request.user.login", 7),
+        ("changes.base.ref.from", 7),
+        ("changes.base.ref.from", "a\x00"),
+        ("changes.base", []),
     ],
 )
-def test_a_wrong_field_is_named(path: str, value: Any, words: str) -> None:
+def test_a_wrong_field_is_named_and_its_value_is_not(path: str, value: Any) -> None:
     with pytest.raises(BadPayload) as bad:
         parse("pull_request", JSON, with_value(path, value))
-    assert words in bad.value.reason
+    assert f'"{path}": ' in bad.value.reason
+    assert "noslash" not in bad.value.reason
 
 
 def check_event(event: str, **changes: Any) -> bytes:
@@ -314,44 +318,43 @@ CHECK_EVENTS = ["status", "check_run", "check_suite"]
 @pytest.mark.parametrize("event", CHECK_EVENTS)
 def test_a_check_that_has_ended_names_its_commit(event: str) -> None:
     checked = parse(event, JSON, check_event(event))
-    assert checked == Checked(event, 7, "acme/shop", "a" * 40)
-    assert isinstance(checked, Checked)
+    assert checked == CheckEvent(repository_id=7, repository="acme/shop", sha="a" * 40)
     assert checked.name == "acme/shop@aaaaaaa"
 
 
 @pytest.mark.parametrize("event", ["check_run", "check_suite"])
 @pytest.mark.parametrize("action", ["created", "requested", "rerequested", "requested_action"])
 def test_a_check_that_goes_on_is_not_needed(event: str, action: str) -> None:
-    assert parse(event, JSON, check_event(event, action=action)) == Other(event, action)
+    assert parse(event, JSON, check_event(event, action=action)) is None
 
 
 @pytest.mark.parametrize("context", ["qa-gate/development", "QA-Gate/master"])
 def test_the_gates_own_status_is_not_needed(context: str) -> None:
-    assert parse("status", JSON, check_event("status", context=context)) == Other("status", "")
-    assert isinstance(parse("status", JSON, check_event("status", context="not-" + context)), Checked)
+    assert parse("status", JSON, check_event("status", context=context)) is None
+    assert isinstance(parse("status", JSON, check_event("status", context="not-" + context)), CheckEvent)
 
 
 @pytest.mark.parametrize(
-    "event, path, value, words",
+    "event, path, value",
     [
-        ("status", "sha", "HEAD", 'one of a status: "sha" is not the name of a commit'),
-        ("status", "sha", None, '"sha" is not a text'),
-        ("status", "context", 7, '"context" is not a text'),
-        ("check_run", "check_run", None, 'one of a check run: "check_run" is not an object'),
-        ("check_run", "check_run__head_sha", "A" * 40, "not the name of a commit"),
-        ("check_suite", "check_suite__head_sha", "", 'one of a check suite: "check_suite.head_sha"'),
-        *[(event, "repository__id", "7", '"repository.id" is not a whole number') for event in CHECK_EVENTS],
-        *[(event, "repository__full_name", "a/b\n", "is not owner/name") for event in CHECK_EVENTS],
+        ("status", "sha", "HEAD"),
+        ("status", "sha", None),
+        ("status", "context", 7),
+        ("check_run", "check_run__head_sha", "A" * 40),
+        ("check_suite", "check_suite__head_sha", ""),
+        *[(event, "repository__id", "7") for event in CHECK_EVENTS],
+        *[(event, "repository__full_name", "a/b\n") for event in CHECK_EVENTS],
     ],
 )
-def test_a_wrong_field_of_a_check_is_named(event: str, path: str, value: Any, words: str) -> None:
+def test_a_wrong_field_of_a_check_is_named(event: str, path: str, value: Any) -> None:
     with pytest.raises(BadPayload) as bad:
         parse(event, JSON, check_event(event, **{path: value}))
-    assert words in bad.value.reason
+    assert f'one of a {event.replace("_", " ")}: "{path.replace("__", ".")}": ' in bad.value.reason
 
 
 def test_what_is_not_needed_may_be_anything() -> None:
-    assert parsed(with_value("pull_request.body", "\ud800\x00" * 10)).number == 2
+    assert parsed(with_value("pull_request.body", "\x00" * 10)).number == 2
+    assert parsed(with_value("pull_request.labels", [[[7]]])).number == 2
 
 
 _anything = st.recursive(
@@ -390,7 +393,7 @@ _read_paths = st.sampled_from(
 @given(body=st.binary(), content_type=st.sampled_from([JSON, FORM]) | st.text(), event=st.text())
 def test_any_bytes_end_in_a_result_or_a_bad_payload(body: bytes, content_type: str, event: str) -> None:
     with suppress(BadPayload):
-        assert isinstance(parse(event, content_type, body), Notice | Checked | Other)
+        assert isinstance(parse(event, content_type, body), GitHubEvent | None)
 
 
 @given(event=st.sampled_from(CHECK_EVENTS), data=st.data())
@@ -399,7 +402,7 @@ def test_any_check_ends_in_a_result_or_a_bad_payload(event: str, data: st.DataOb
     changes = {key: data.draw(_anything) for key in data.draw(st.sets(st.sampled_from(sorted(whole))))}
     with suppress(BadPayload):
         said = parse(event, JSON, json.dumps(whole | changes).encode())
-        assert isinstance(said, Checked | Other)
+        assert isinstance(said, CheckEvent | None)
 
 
 @given(path=_read_paths, value=_anything)
@@ -409,7 +412,7 @@ def test_any_value_in_any_field_ends_in_what_can_be_kept_or_a_sentence(path: str
     except BadPayload as bad:
         bad.reason.encode()
     else:
-        seen, people = notice.seen, [notice.author, notice.asked_by.login if notice.asked_by else ""]
+        seen, people = notice.seen, [notice.author, *(by.login for by, _ in notice.requests)]
         kept = [notice.repository, seen.base, seen.title, notice.base_before or "", *people]
         assert "\x00" not in "".join(kept).encode().decode()
         assert notice.number.bit_length() < 32
@@ -684,11 +687,15 @@ def test_any_pull_request_is_read_or_odd(value: Any, key: str) -> None:
         str(odd).encode()
 
 
+BASES = {"merge_base_commit": {"sha": "a" * 40}, "base_commit": {"sha": "b" * 40}}
+
+
 def test_a_comparison_is_read() -> None:
     sha = "a" * 40
     change = read_change(
         {
             "merge_base_commit": {"sha": sha},
+            "base_commit": {"sha": sha},
             "commits": [
                 {
                     "sha": sha,
@@ -715,7 +722,7 @@ def test_a_comparison_is_read() -> None:
 def files_json(*patches: str | None) -> dict[str, Any]:
     file = {"filename": "a", "status": "modified", "additions": 1, "deletions": 0}
     files = [file if patch is None else {**file, "patch": patch} for patch in patches]
-    return {"merge_base_commit": {"sha": "a" * 40}, "commits": [], "files": files}
+    return {**BASES, "commits": [], "files": files}
 
 
 def test_a_patch_is_kept_as_far_as_there_is_room() -> None:
@@ -936,7 +943,7 @@ def test_any_check_is_read_or_odd(value: Any, key: str) -> None:
 
 @given(_anything)
 def test_any_comparison_is_read_or_odd(value: Any) -> None:
-    for data in (value, {"merge_base_commit": {"sha": "a" * 40}, "commits": [value], "files": [value]}):
+    for data in (value, {**BASES, "commits": [value], "files": [value]}):
         with pytest.raises(Odd):
             read_change(data)
 
@@ -1108,9 +1115,14 @@ def test_a_limit_is_that_of_the_token_and_ends_to_the_second(pretend: PretendGit
     assert len(pretend.calls) == 2
 
 
-def test_of_two_limits_that_were_met_at_once_the_longer_one_counts(pretend: PretendGitHub) -> None:
+def test_of_two_limits_that_were_met_at_once_the_longer_one_counts(
+    pretend: PretendGitHub, tmp_path: Path
+) -> None:
     clock = Clock()
-    github = GitHub(pretend.url, token=TOKEN, timeout=5, clock=clock)
+    store = Store(f"sqlite:///{tmp_path / 'limits.db'}", clock)
+    store.create()
+    keep = {"recall": store.services.limited_until, "remember": store.services.limit}
+    github = GitHub(pretend.url, token=TOKEN, timeout=5, clock=clock, **keep)
     limit = {"message": "You have exceeded a secondary rate limit."}
 
     def meet_a_longer_one(*_: str) -> None:
@@ -1126,6 +1138,7 @@ def test_of_two_limits_that_were_met_at_once_the_longer_one_counts(pretend: Pret
             github.pull_request("acme/shop", 1)
         clock.pass_(seconds=61)
     assert len(pretend.calls) == 2
+    store.close()
 
 
 def test_a_server_that_is_busy_is_no_limit_of_the_token(pretend: PretendGitHub, github: GitHub) -> None:
@@ -1286,9 +1299,9 @@ def test_every_way_to_write_about_a_pull_request_is_told(event: str, action: str
         about = {"issue": {"number": 2, "pull_request": {}}}
     repository = {"id": 7, "full_name": "acme/shop"}
     body = json.dumps({"action": action, "repository": repository, **about}).encode()
-    assert parse(event, JSON, body) == Commented(event, 7, "acme/shop", 2)
+    assert parse(event, JSON, body) == CommentEvent(repository_id=7, repository="acme/shop", number=2)
     gone = json.dumps({"action": "deleted", "repository": repository, **about}).encode()
-    assert parse(event, JSON, gone) == Other(event, "deleted")
+    assert parse(event, JSON, gone) is None
 
 
 def test_a_missing_pull_request_is_refused(github: GitHub) -> None:
@@ -1593,7 +1606,7 @@ def test_a_list_under_an_old_name_is_refused(pretend: PretendGitHub, ask: Ask, l
     pretend.rename("acme/shop", "acme/store")
     with pytest.raises(Refused) as refused:
         look()
-    assert (refused.value.kind, "GITHUB_REPOSITORIES" in refused.value.reason) == ("missing", True)
+    assert (refused.value.kind, "GITHUB_REPOSITORIES" in refused.value.reason) == ("renamed", True)
 
 
 def test_a_name_in_another_case_is_the_same_repository(github: GitHub, ask: Ask) -> None:
@@ -1733,8 +1746,8 @@ def test_what_the_stand_in_tells_of_checks_is_read(pretend: PretendGitHub, ask: 
     said = [parse(one.event, JSON, one.body) for one in told]
     number = pretend.pull(1).repo.id
     assert said == [
-        Other("check_run", "created"),
-        *(Checked(event, number, "acme/shop", sha) for event in ("check_run", "check_suite", "status")),
+        None,
+        *[CheckEvent(repository_id=number, repository="acme/shop", sha=sha)] * 3,
     ]
 
 

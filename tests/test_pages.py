@@ -10,8 +10,7 @@ import gzip
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -33,8 +32,8 @@ from app.review import (
     Event,
     Move,
     Passed,
-    Person,
     Policy,
+    PullRequestEvent,
     Release,
     Review,
     Reviewer,
@@ -44,12 +43,12 @@ from app.review import (
     Unseen,
     next_move,
 )
-from app.store import Happening, NewLetter, Store, Unavailable
+from app.store import Happening, Kind, NewLetter, Store, Unavailable
 from app.store.tables import metadata
 from app.text.words import NOT_NOW
 from app.workflow import Gate
 from app.workflow.merging import CONFLICT
-from tests.builders import HEAD, LILY, NOON, Clock, snapshot
+from tests.builders import HEAD, LILY, NOON, Clock, snapshot, told
 from tests.world import World, compiled_once
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -57,21 +56,6 @@ MAX = Reviewer("Max", "max@example.com")
 TONES = ("accent", "good", "bad", "warn", "ship")
 _numbers = count(1)
 _COPIED = "base base_sha head head_sha open draft merged title author url private".split()
-
-
-@dataclass(frozen=True)
-class Notice:
-    """What a webhook would say."""
-
-    seen: Seen
-    number: int
-    repository_id: int = 7
-    repository: str = "acme/shop"
-    author: str = "sam"
-    author_id: int | None = 5
-    updated_at: datetime = NOON
-    closed_at: datetime | None = None
-    requests: tuple[tuple[Person, datetime], ...] = ()
 
 
 class Desk:
@@ -132,9 +116,9 @@ class Desk:
         self._wake(number, f"title {next(_numbers)}")
         row = self.row(number)
         while True:
-            claim = self.store.queue.claim()
+            claim = self.store.queue.claim((Kind.REVIEW,))
             assert claim is not None
-            if (claim.kind, claim.id) == ("review", row.id):
+            if claim.id == row.id:
                 break
             self.store.queue.finish(claim, wait=None)
         self.store.queue.checkpoint(claim, row, move=move, seen_rev=row.rev, **changes)
@@ -155,7 +139,12 @@ class Desk:
 
     def _wake(self, number: int, title: str) -> None:
         seen = Seen("f" * 40, "development", True, False, False, title, "0" * 16)
-        self.store.arrivals.record(f"delivery-{next(_numbers)}", Notice(seen, number), True)
+        self.told(told(seen, number))
+
+    def told(self, event: PullRequestEvent) -> None:
+        """A webhook tells of a pull request."""
+        self.store.inbox.put(f"delivery-{next(_numbers)}", event)
+        self.store.inbox.fold(self.gate.policy)
 
     # --- Links and clicks -----------------------------------------------------------------------------------
 
@@ -971,7 +960,7 @@ def test_the_list_shows_whose_turn_the_rest_is(desk: Desk) -> None:
 def test_the_list_shows_what_the_operator_must_mend(desk: Desk) -> None:
     desk.ask()
     seen = Seen("f" * 40, "development", True, False, False, "x", "0" * 16)
-    desk.store.arrivals.record("other", Notice(seen, 1, repository_id=8), True)
+    desk.told(told(seen, 1, repository_id=8))
     desk.sign_in()
     assert "Another repository now has the name acme/shop." in desk.see("/")
 

@@ -551,7 +551,8 @@ class Lives(RuleBasedStateMachine):
     def outline(self) -> list[Any]:
         told = sum(map(len, self.github.repo().statuses.values()))
         rows = [
-            (r.id, r.state, r.round, r.head_sha, r.hold, r.problem, r.title) for r in self.world.all_rows()
+            (r.id, r.state, r.round, r.head_sha, r.hold, self.world.problem(r.number), r.title)
+            for r in self.world.all_rows()
         ]
         return [rows, told, len(self.world.inbox.mails), len(self.github.repo().comments)]
 
@@ -580,7 +581,9 @@ class Lives(RuleBasedStateMachine):
     def is_nobodys_loss(self, row: Review, pull: Pull) -> None:
         """Nothing goes quiet."""
         if row.state in (State.TO_ASK, State.TO_MERGE):
-            assert row.hold or row.problem, f"#{row.number} waits and nobody knows why\n{self.story()}"
+            assert row.hold or self.world.problem(row.number), (
+                f"#{row.number} waits and nobody knows why\n{self.story()}"
+            )
         if row.state is State.WAITING:
             asked = {
                 (link.review, link.round)
@@ -589,7 +592,8 @@ class Lives(RuleBasedStateMachine):
             }
             assert (row.id, row.round) in asked, f"#{row.number} waits for Lily unasked\n{self.story()}"
         assert row.state is not State.MERGING, f"#{row.number} is left between\n{self.story()}"
-        assert not row.problem, f"#{row.number}: {row.problem}\n{self.story()}"
+        problem = self.world.problem(row.number)
+        assert not problem, f"#{row.number}: {problem}\n{self.story()}"
         is_twin = self.world.store.reviews.twins(row)
         if row.state in SAID and not is_twin:
             said = newest(self.world, pull.head_sha).get(context_of(row.base))
@@ -660,7 +664,7 @@ def tell(world: World) -> str:
     for row in world.all_rows():
         pull = world.github.pull(row.number)
         lines.append(
-            f"#{row.number} {row.state} r{row.round} {row.base}@{row.head_sha[:7]} hold={row.hold} problem={row.problem} "
+            f"#{row.number} {row.state} r{row.round} {row.base}@{row.head_sha[:7]} hold={row.hold} problem={world.problem(row.number)} "
             f"rev={row.rev}/{row.seen_rev} bypassed={row.bypassed} decision={row.decision and row.decision.choice}"
         )
         lines.append(

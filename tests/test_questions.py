@@ -213,11 +213,11 @@ def test_while_github_does_not_say_who_belongs_here_an_answer_waits_and_is_a_pro
     world.github.comment(number, "I agree.", by="sam")
     world.settle()
     assert answers(world) == ["I agree."]
-    assert "did not answer" in (world.row().problem or "")
+    assert "did not answer" in (world.problem() or "")
     world.pass_(minutes=1)
     world.pass_(minutes=1)
     assert answers(world) == ["I agree.", "No."]
-    assert world.row().problem is None
+    assert world.problem() is None
 
 
 def review(world: World, number: int, words: str) -> None:

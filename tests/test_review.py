@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,11 @@ from app.review import (
     TABLE,
     Choice,
     Event,
+    PullRequestEvent,
     Reviewer,
     Seen,
     Signpost,
+    Since,
     Snapshot,
     State,
     Status,
@@ -27,11 +30,12 @@ from app.review import (
     follow,
     next_move,
     said,
+    since,
     statuses_to_say,
     tells_nothing_new,
     wants_review,
 )
-from tests.builders import HEAD, LILY, NOON, OLD_HEAD, POLICY, WORDS, decision, pull, row, snapshot
+from tests.builders import HEAD, LILY, NOON, OLD_HEAD, POLICY, WORDS, decision, pull, row, snapshot, told
 
 # DESIGN's table, written out once more by hand: "state+" is a new round, "-" changes nothing.
 GRID = """
@@ -155,7 +159,7 @@ def test_readiness_is_seen_in_the_facts(state: State, facts: dict[str, object], 
 def test_what_was_interrupted_is_ready_again(
     state: State, facts: dict[str, object], event: Event | None
 ) -> None:
-    assert event_of(row(state, interrupted=True), pull(**facts), POLICY) is event
+    assert event_of(row(state), pull(**facts), POLICY, since=Since(interrupted=True)) is event
 
 
 def test_the_first_read_never_starts_a_second_round() -> None:
@@ -359,3 +363,37 @@ def test_no_release_branch_gates_nothing_else() -> None:
 def test_a_snapshot_survives_json() -> None:
     asked = snapshot(body="\u202e évil 🎁")
     assert Snapshot.from_json(json.loads(json.dumps(asked.to_json()))) == asked
+
+
+# --- What the events since the last read tell ---------------------------------------------------------------
+
+
+def asks(at: datetime, **more: Any) -> PullRequestEvent:
+    """Somebody requests a review."""
+    seen = Seen(HEAD, "development", True, False, False, "Add gift cards", WORDS)
+    return told(replace(seen, **more), requests=(("sam", at),), updated_at=at)
+
+
+@pytest.mark.parametrize("seconds, again", [(-180, False), (-3, False), (-2, True), (0, True), (180, True)])
+def test_a_request_after_the_rejection_asks_again(seconds: int, again: bool) -> None:
+    rejected = row(State.REJECTED, decision=decision(Choice.REJECT))
+    assert rejected.decision
+    event = asks(rejected.decision.at + timedelta(seconds=seconds))
+    assert since(rejected, [event], timedelta(0)).asked_again is again
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=-3), timedelta(minutes=3)])
+def test_a_request_counts_by_githubs_clock_however_wrong_ours_is(ahead: timedelta) -> None:
+    rejected = row(State.REJECTED, decision=decision(Choice.REJECT))
+    assert rejected.decision
+    then = rejected.decision.at + ahead
+    assert since(rejected, [asks(then + timedelta(seconds=5))], ahead).asked_again
+    assert not since(rejected, [asks(then - timedelta(seconds=5))], ahead).asked_again
+
+
+def test_events_that_show_what_is_known_take_no_read() -> None:
+    waiting = row(State.WAITING)
+    seen = Seen(waiting.head_sha, waiting.base, True, False, False, waiting.title, waiting.words)
+    assert since(waiting, [told(seen), told(seen)], timedelta(0)).is_known
+    assert not since(waiting, [told(seen), told(replace(seen, title="Other"))], timedelta(0)).is_known
+    assert not since(waiting, [], timedelta(0)).is_known

@@ -5,35 +5,31 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
-from app.review import Choice, Event, Person, Review, Seen, Signpost, State, next_move
-from app.store import LEASE, Claim, Happening, NewLetter, Overtaken, Recorded, Store, Unavailable
-from tests.builders import HEAD, LILY, NOON, OLD_HEAD, WORDS, Clock, snapshot
+from app.review import (
+    Choice,
+    Event,
+    Policy,
+    PullRequestEvent,
+    Review,
+    Seen,
+    Signpost,
+    State,
+    next_move,
+)
+from app.store import LEASE, Claim, Happening, Kind, NewLetter, Overtaken, Recorded, Store, Unavailable
+from tests.builders import HEAD, LILY, NOON, OLD_HEAD, WORDS, Clock, snapshot, told
 
+POLICY = Policy((LILY,), ("acme/shop",))
 KNOWN = Seen(HEAD, "development", True, False, False, "Add gift cards", WORDS)
 PUSHED = replace(KNOWN, head_sha=OLD_HEAD)
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A webhook's word."""
-
-    seen: Seen = KNOWN
-    repository_id: int = 7
-    repository: str = "acme/shop"
-    number: int = 12
-    author: str = "sam"
-    author_id: int | None = 5
-    updated_at: datetime = NOON
-    closed_at: datetime | None = None
-    requests: tuple[tuple[Person, datetime], ...] = ()
 
 
 @pytest.fixture
@@ -49,17 +45,17 @@ def store(database_url: str, clock: Clock) -> Iterator[Store]:
     store.close()
 
 
-def wake(
-    store: Store, delivery: str = "d1", notice: Notice | None = None, *, is_gated: bool = True
-) -> Recorded:
-    return store.arrivals.record(delivery, notice or Notice(), is_gated)
+def wake(store: Store, delivery: str = "d1", event: PullRequestEvent | None = None) -> Recorded | None:
+    """Put an event into the inbox and fold it; None for a delivery that is known."""
+    is_new = store.inbox.put(delivery, event or told(KNOWN))
+    outcomes = store.inbox.fold(POLICY)
+    return outcomes[-1] if is_new and outcomes else None
 
 
 def take(store: Store) -> tuple[Claim, Review]:
     """Claim the one due review."""
-    claim = store.queue.claim()
+    claim = store.queue.claim((Kind.REVIEW,))
     assert claim
-    assert claim.kind == "review"
     row = store.reviews.get(claim.id)
     assert row
     return claim, row
@@ -109,7 +105,7 @@ def test_a_first_event_makes_one_row_that_is_due(store: Store) -> None:
 
 def test_the_same_delivery_counts_once(store: Store) -> None:
     wake(store)
-    assert wake(store) is Recorded.REPEATED
+    assert wake(store) is None
     assert take(store)[1].rev == 1
 
 
@@ -130,17 +126,15 @@ def test_racing_first_events_make_one_row_and_lose_none(store: Store) -> None:
 
 
 def test_a_base_that_is_not_gated_and_not_known_is_forgotten(store: Store) -> None:
-    assert wake(store, is_gated=False) is Recorded.UNKNOWN
+    assert wake(store, event=told(replace(KNOWN, base="somewhere"))) is Recorded.UNKNOWN
     assert store.reviews.pending() == []
     with store.database.read() as connection:
-        for table in ("deliveries", "repositories"):
-            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
+        assert connection.execute(text("SELECT count(*) FROM repositories")).scalar_one() == 0
 
 
 def test_a_known_row_is_woken_even_when_its_new_base_is_not_gated(store: Store) -> None:
     ask(store)
-    elsewhere = Notice(replace(KNOWN, base="somewhere"))
-    assert wake(store, "d2", elsewhere, is_gated=False) is Recorded.WOKEN
+    assert wake(store, "d2", told(replace(KNOWN, base="somewhere"))) is Recorded.WOKEN
 
 
 def test_a_payload_that_shows_what_is_known_wakes_nobody(store: Store) -> None:
@@ -150,48 +144,48 @@ def test_a_payload_that_shows_what_is_known_wakes_nobody(store: Store) -> None:
 
 def test_another_repository_under_a_known_name_is_a_problem_and_no_match(store: Store) -> None:
     wake(store)
-    assert wake(store, "d2", Notice(repository_id=8, repository="Acme/Shop")) is Recorded.FOREIGN
+    assert wake(store, "d2", told(KNOWN, repository_id=8, repository="Acme/Shop")) is Recorded.FOREIGN
     assert len(store.reviews.pending()) == 1
     (problem,) = store.arrivals.problems()
     assert "qa-gate trust Acme/Shop" in problem
     assert store.repositories.trust("acme/SHOP")
-    assert wake(store, "d3", Notice(repository_id=8)) is Recorded.WOKEN
+    assert wake(store, "d3", told(KNOWN, repository_id=8)) is Recorded.WOKEN
     assert store.arrivals.problems() == []
 
 
-def test_two_different_words_since_the_last_look_take_a_read(store: Store) -> None:
+def test_what_came_since_the_last_read_is_kept_in_order(store: Store) -> None:
     row = ask(store)
-    wake(store, "d2", Notice(PUSHED))
-    woken = store.reviews.get(row.id)
-    assert woken
-    assert woken.hint == PUSHED
-    wake(store, "d3", Notice(replace(PUSHED, title="Other")))
-    again = store.reviews.get(row.id)
-    assert again
-    assert again.hint is None
-    assert again.rev == 3
+    wake(store, "d2", told(PUSHED))
+    wake(store, "d3", told(KNOWN, number=13))
+    wake(store, "d4", told(replace(PUSHED, title="Other")))
+    fresh = store.reviews.get(row.id)
+    assert fresh
+    assert (fresh.rev, fresh.seen_rev) == (3, 1)
+    events = store.inbox.since(row.id, fresh.seen_rev, fresh.rev)
+    assert [event.seen for event in events] == [PUSHED, replace(PUSHED, title="Other")]
+    assert store.inbox.since(row.id, 2, 2) == []
 
 
 def test_a_force_push_back_while_a_worker_reads_is_not_lost(store: Store) -> None:
     row = ask(store)
-    store.queue.claim()  # the letter
-    wake(store, "d2", Notice(PUSHED))
+    store.queue.claim((Kind.MAIL,))
+    wake(store, "d2", told(PUSHED))
     claim, seen = take(store)
     # The worker has read the pushed head; now the old one comes back, just as the row still shows it.
     assert wake(store, "d3") is Recorded.WOKEN
     store.queue.checkpoint(claim, seen, seen_rev=seen.rev, head_sha=OLD_HEAD, base="development")
     store.queue.finish(claim, wait=None)
     _claim, again = take(store)
-    assert (again.id, again.rev > again.seen_rev, again.hint) == (row.id, True, None)
+    assert (again.id, again.rev > again.seen_rev) == (row.id, True)
 
 
 def test_old_delivery_ids_are_forgotten(store: Store, clock: Clock) -> None:
     ask(store)
     clock.pass_(days=6)
-    store.arrivals.forget_deliveries(timedelta(days=7))
-    assert wake(store) is Recorded.REPEATED
+    store.inbox.forget(timedelta(days=7))
+    assert wake(store) is None
     clock.pass_(days=2)
-    store.arrivals.forget_deliveries(timedelta(days=7))
+    store.inbox.forget(timedelta(days=7))
     assert wake(store) is Recorded.NOTHING_NEW
 
 
@@ -206,7 +200,7 @@ def test_a_claimed_row_is_nobody_elses(store: Store) -> None:
 
 def test_many_workers_never_share_a_row(store: Store) -> None:
     for number in range(12):
-        wake(store, f"d{number}", Notice(number=number))
+        wake(store, f"d{number}", told(KNOWN, number=number))
     got: list[int] = []
 
     def work() -> None:
@@ -244,10 +238,8 @@ def test_a_checkpoint_renews_the_lease(store: Store, clock: Clock) -> None:
 
 def test_a_checkpoint_never_overwrites_a_decision(store: Store) -> None:
     row = ask(store)
-    wake(store, "d2", Notice(PUSHED))
-    letter = store.queue.claim()
-    assert letter
-    assert letter.kind == "letter"
+    wake(store, "d2", told(PUSHED))
+    assert store.queue.claim((Kind.MAIL,))
     claim, seen = take(store)
     assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY).move
     with pytest.raises(Overtaken):
@@ -266,7 +258,7 @@ def test_a_decision_just_before_the_worker_lets_go_is_not_left_lying(store: Stor
     store.queue.checkpoint(claim, row, move=asked, asked=snapshot(), letter=letter)
     assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY).move
     store.queue.finish(claim, wait=None)
-    store.queue.claim()  # the letter
+    store.queue.claim((Kind.MAIL,))
     _claim, row = take(store)
     assert (row.state, row.rev) == (State.TO_MERGE, row.seen_rev)
 
@@ -287,7 +279,7 @@ def test_an_event_during_the_work_makes_it_due_again(store: Store) -> None:
     wake(store)
     claim, row = take(store)
     row = read_facts(store, claim, row)
-    wake(store, "d2", Notice(PUSHED))
+    wake(store, "d2", told(PUSHED))
     assert store.queue.claim() is None
     store.queue.finish(claim, wait=None)
     assert take(store)[1].rev == 2
@@ -304,15 +296,27 @@ def test_a_row_that_waits_is_due_when_its_time_comes(store: Store, clock: Clock)
     clock.pass_(minutes=2)
     assert store.queue.oldest_due() == timedelta(minutes=1)
     again, row = take(store)
-    assert (again.attempts, row.problem) == (3, "GitHub is down.")
+    assert (again.attempts, again.problem) == (3, "GitHub is down.")
 
 
-def test_letters_come_first(store: Store) -> None:
+def test_a_claim_takes_only_the_kinds_it_names(store: Store) -> None:
     ask(store)
-    wake(store, "d2", Notice(number=13))
-    claim = store.queue.claim()
+    wake(store, "d2", told(KNOWN, number=13))
+    assert store.queue.claim((Kind.POLL, Kind.DIGEST)) is None
+    letter, review = store.queue.claim((Kind.MAIL,)), store.queue.claim((Kind.REVIEW,))
+    assert letter
+    assert review
+    assert (letter.kind, review.kind) == (Kind.MAIL, Kind.REVIEW)
+
+
+def test_a_claim_for_decided_reviews_leaves_the_others(store: Store) -> None:
+    row = ask(store)
+    wake(store, "d2", told(KNOWN, number=13))
+    assert store.queue.claim((Kind.REVIEW,), decided_only=True) is None
+    assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY).move
+    claim = store.queue.claim((Kind.REVIEW,), decided_only=True)
     assert claim
-    assert claim.kind == "letter"
+    assert claim.id == row.id
 
 
 def test_a_worker_is_alive_by_its_beat(store: Store, clock: Clock) -> None:
@@ -415,7 +419,7 @@ def test_a_new_round_voids_and_counts(store: Store, clock: Clock) -> None:
     row = ask(store)
     store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY)
     clock.pass_(minutes=1)
-    store.queue.claim()  # the letter
+    store.queue.claim((Kind.MAIL,))
     claim, row = take(store)
     facts = {"head_sha": OLD_HEAD, "base": "development"}
     row = store.queue.checkpoint(claim, row, move=next_move(State.TO_MERGE, Event.NEW_HEAD), **facts)
@@ -478,15 +482,15 @@ def test_a_sign_in_letter_is_used_once(store: Store) -> None:
 
 def test_pending_lists_the_longest_waiting_first(store: Store) -> None:
     ask(store)
-    wake(store, "d2", Notice(number=13))
+    wake(store, "d2", told(KNOWN, number=13))
     numbers = [row.number for row in store.reviews.pending()]
     assert sorted(numbers) == [12, 13]
 
 
 def test_twins_share_head_and_base(store: Store) -> None:
     row = ask(store)
-    wake(store, "d2", Notice(number=13))
-    store.queue.claim()  # the letter
+    wake(store, "d2", told(KNOWN, number=13))
+    store.queue.claim((Kind.MAIL,))
     claim, twin = take(store)
     twin = read_facts(store, claim, twin)
     assert [other.number for other in store.reviews.twins(twin)] == [12]
@@ -501,7 +505,7 @@ def test_a_database_that_is_away_is_unavailable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["SELECT x FROM nowhere", "SELEC 1", "INSERT INTO deliveries (id) VALUES ('d')"]
+    "wrong", ["SELECT x FROM nowhere", "SELEC 1", "INSERT INTO workers (name) VALUES ('d')"]
 )
 def test_a_wrong_statement_is_a_bug_and_not_a_database_that_is_away(database_url: str, wrong: str) -> None:
     store = Store(database_url)
@@ -518,7 +522,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(sqlite_url: str, clock:
     with store.database.write() as connection:
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
         connection.execute(text(f"PRAGMA max_page_count = {pages}"))
-    long = Notice(replace(KNOWN, title="t" * 100_000), number=13)
+    long = told(replace(KNOWN, title="t" * 100_000), number=13)
     with pytest.raises(Unavailable):
         wake(store, "d2", long)
     assert [row.number for row in store.reviews.pending()] == [12]

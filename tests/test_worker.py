@@ -13,14 +13,21 @@ from sqlalchemy import text
 
 from app.github_client import GitHub
 from app.review import PullRequest, State
+from app.store import Kind
+from app.store.jobs import wake
 from app.worker import Worker, backoff, work_once
 from tests.world import TOKEN, World, wait_until
 
 
-def test_waits_double_up_to_a_quarter_of_an_hour() -> None:
-    longest = [backoff(attempts, 1.0).total_seconds() for attempts in (1, 2, 3, 10, 11, 500)]
-    assert longest == [1, 2, 4, 512, 900, 900]
+def test_waits_double_up_to_a_minute() -> None:
+    longest = [backoff(attempts, 1.0).total_seconds() for attempts in (1, 2, 3, 6, 7, 500)]
+    assert longest == [1, 2, 4, 32, 60, 60]
     assert backoff(3, 0.0) == timedelta(seconds=2)
+
+
+def test_what_was_refused_is_tried_quickly_three_times_and_then_up_to_an_hour_apart() -> None:
+    longest = [backoff(attempts, 1.0, refused=True).total_seconds() for attempts in (1, 2, 3, 4, 8, 9, 500)]
+    assert longest == [1, 2, 60, 120, 1920, 3600, 3600]
 
 
 def test_nothing_due_is_nothing_done(world: World) -> None:
@@ -43,14 +50,16 @@ def test_a_failing_step_waits_longer_each_time(world: World) -> None:
     world.github.fail("GET", "/pulls/", 502, times=3)
     world.open()
     world.github.settle()
+    while world.store.inbox.fold(world.gate.policy):
+        pass
     for attempts in (1, 2, 3):
         assert work_once(world.gate)
         assert not work_once(world.gate)
-        assert world.row().attempts == attempts
-        assert world.row().problem
+        assert world.attempts() == attempts
+        assert world.problem()
         world.clock.pass_(seconds=60)
     world.settle()
-    assert (world.row().state, world.row().attempts, world.row().problem) == (State.WAITING, 0, None)
+    assert (world.row().state, world.attempts(), world.problem()) == (State.WAITING, 0, None)
 
 
 def test_an_event_ends_the_wait(world: World) -> None:
@@ -69,15 +78,14 @@ def test_what_nobody_expected_is_logged_shown_and_tried_again(
     world.open()
     world.settle()
     with world.store.database.write() as connection:
-        connection.execute(
-            text("UPDATE reviews SET state = 'on holiday', rev = rev + 1, due_at = created_at")
-        )
+        connection.execute(text("UPDATE reviews SET state = 'on holiday', rev = rev + 1"))
+        wake(connection, world.store.database, Kind.REVIEW, "1", world.clock())
     with caplog.at_level(logging.ERROR):
         assert work_once(world.gate)
     assert "ValueError" in caplog.text
     with world.store.database.write() as connection:
         connection.execute(text("UPDATE reviews SET state = 'waiting'"))
-    assert "unexpected" in (world.row().problem or "")
+    assert "unexpected" in (world.problem() or "")
 
 
 class Buggy(GitHub):
@@ -103,7 +111,7 @@ def test_a_bug_inside_a_call_to_github_is_logged_with_its_traceback_and_called_o
     assert "as_it_should_be" in caplog.text
     assert "Traceback" in caplog.text
     assert "did not answer" not in caplog.text
-    assert "unexpected" in (world.row().problem or "")
+    assert "unexpected" in (world.problem() or "")
     world.pass_(minutes=1)
     assert world.row().state is State.WAITING
 
@@ -113,13 +121,16 @@ def test_the_database_being_away_stops_no_thread(
 ) -> None:
     path = Path(sqlite_url.removeprefix("sqlite:///"))
     world.store.close()
-    aside = path.rename(path.with_suffix(".aside"))
-    path.mkdir()
-    worker = Worker(world.gate, threads=1)
+    aside, folder = path.rename(path.with_suffix(".aside")), path.with_suffix(".folder")
+    folder.mkdir()
+    path.symlink_to(folder)
+    worker = Worker(world.gate)
     worker.start()
     wait_until(lambda: "database cannot be used" in caplog.text)
-    path.rmdir()
-    aside.rename(path)
+    # In one instant: else SQLite would make an empty file of that name in between.
+    back = path.with_suffix(".back")
+    back.symlink_to(aside)
+    back.rename(path)
     world.open()
     wait_until(lambda: len(world.inbox.mails) == 1)
     worker.stop()

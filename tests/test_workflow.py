@@ -263,7 +263,7 @@ def test_github_being_down_for_hours_loses_nothing(world: World) -> None:
     world.github.fail("GET", ".*", 503, times=50)
     world.open()
     world.settle()
-    assert world.row().problem
+    assert world.problem()
     for _ in range(8):
         world.clock.pass_(minutes=16)
         world.settle()
@@ -271,7 +271,7 @@ def test_github_being_down_for_hours_loses_nothing(world: World) -> None:
     world.clock.pass_(minutes=16)
     world.settle()
     assert world.row().state is State.WAITING
-    assert world.row().problem is None
+    assert world.problem() is None
     assert len(world.inbox.mails) == 1
 
 
@@ -296,12 +296,12 @@ def test_missing_rights_are_said_and_tried_hourly(small_world: World) -> None:
     world.open()
     world.settle()
     assert world.row().state is State.WAITING
-    assert world.row().problem
+    assert world.problem()
     assert len(world.inbox.mails) == 1
     world.github.rights.add("statuses")
     world.clock.pass_(hours=1)
     world.settle()
-    assert world.row().problem is None
+    assert world.problem() is None
 
 
 def test_a_merge_around_the_gate_is_recorded_as_such(small_world: World) -> None:

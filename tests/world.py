@@ -26,9 +26,9 @@ from werkzeug.test import Client, TestResponse
 from app import create_app, create_gate
 from app.review import Review
 from app.settings import Settings
-from app.store import Store
+from app.store import Kind, Store
 from app.store.rows import review_from
-from app.store.tables import reviews
+from app.store.tables import jobs, reviews
 from app.worker import work_once
 from app.workflow import set_looks
 from demo.github import PretendGitHub
@@ -191,6 +191,20 @@ class World:
     def row(self, number: int = 1) -> Review:
         """The row of a pull request."""
         return self._rows(reviews.c.number == number)[0]
+
+    def problem(self, number: int = 1) -> str | None:
+        """Why the last run of a pull request's job failed."""
+        return self._job(number)[0]
+
+    def attempts(self, number: int = 1) -> int:
+        """How often in a row a pull request's job has failed."""
+        return self._job(number)[1]
+
+    def _job(self, number: int) -> tuple[str | None, int]:
+        about = (jobs.c.kind == Kind.REVIEW, jobs.c.about == str(self.row(number).id))
+        with self.store.database.read() as connection:
+            found = connection.execute(select(jobs.c.problem, jobs.c.attempts).where(*about)).first()
+            return (found.problem, found.attempts) if found else (None, 0)
 
     def all_rows(self) -> list[Review]:
         """Every row, ended ones too."""

@@ -6,42 +6,25 @@ Read first `webhooks`, then `client`, then `answers`.
 
 from __future__ import annotations
 
-from app.github_client.answers import GitHubError, Limited, Moved, Refused, TryAgain
+from app.github_client.answers import GitHubError, Limited, Moved, NoAnswer, Refused, TryAgain
 from app.github_client.api import Api, NoPlan
 from app.github_client.client import GitHub
 from app.github_client.reading import Brought, ListedPull, Listing, Standing, Step, Steps
-from app.github_client.webhooks import (
-    BadPayload,
-    Checked,
-    Commented,
-    Deployed,
-    Notice,
-    Other,
-    Pushed,
-    Said,
-    parse,
-    verify,
-)
+from app.github_client.webhooks import BadPayload, parse, verify
 
 __all__ = [
     "Api",
     "BadPayload",
     "Brought",
-    "Checked",
-    "Commented",
-    "Deployed",
     "GitHub",
     "GitHubError",
     "Limited",
     "ListedPull",
     "Listing",
     "Moved",
+    "NoAnswer",
     "NoPlan",
-    "Notice",
-    "Other",
-    "Pushed",
     "Refused",
-    "Said",
     "Standing",
     "Step",
     "Steps",

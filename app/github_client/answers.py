@@ -6,6 +6,7 @@ of ours to show to people; GitHub's message may be quoted in it, an exception's 
     GitHubError   something went wrong with GitHub
       Refused     a definite no: somebody must act
       TryAgain    nothing is known, or a passing state; `after` is how long to wait, None: as the caller likes
+        NoAnswer  GitHub did not answer, or is in trouble itself
         Limited   too many calls: none may be made before `after` is over
       Moved       the head is not the commit that was named
 """
@@ -117,6 +118,10 @@ class Limited(TryAgain):
         super().__init__("GitHub asks the gate to slow down.", after)
 
 
+class NoAnswer(TryAgain):
+    """GitHub gave no answer, or only that it is in trouble itself."""
+
+
 class Moved(GitHubError):
     """The head is another commit by now."""
 
@@ -145,9 +150,9 @@ def meaning_of(error: BaseException, now: datetime) -> GitHubError:
         case jwt.PyJWTError():
             return Refused("GITHUB_APP_PRIVATE_KEY is not the private key that GitHub made.", "rights")
         case requests.Timeout():
-            return TryAgain("GitHub did not answer in time.")
+            return NoAnswer("GitHub did not answer in time.")
         case OSError():  # requests' errors are such
-            return TryAgain("GitHub did not answer: the connection failed.")
+            return NoAnswer("GitHub did not answer: the connection failed.")
         case Odd():
             return TryAgain(f"GitHub did not answer as it should: {error}.")
         case _:
@@ -180,7 +185,7 @@ def _by_status(error: GithubException, now: datetime) -> GitHubError:
         case _ if 300 <= status < 400:
             return TryAgain("GitHub did not answer but redirected: the repository was renamed or moved.")
         case _:
-            return TryAgain(f"GitHub did not answer properly: error {status}.", _wait(headers, now))
+            return NoAnswer(f"GitHub did not answer properly: error {status}.", _wait(headers, now))
 
 
 def _by_words(status: int, words: str) -> GitHubError:
@@ -214,11 +219,12 @@ def _wait(headers: Mapping[str, Any], now: datetime) -> timedelta | None:
     seconds = _number(headers.get("retry-after"))
     reset = _number(headers.get("x-ratelimit-reset"))
     if seconds is None and reset is not None and str(headers.get("x-ratelimit-remaining")) == "0":
-        seconds = reset - _sent_at(headers, now).timestamp() + 1
+        seconds = reset - sent_at(headers, now).timestamp() + 1
     return None if seconds is None else timedelta(seconds=min(max(seconds, 1), LONGEST_WAIT.total_seconds()))
 
 
-def _sent_at(headers: Mapping[str, Any], now: datetime) -> datetime:
+def sent_at(headers: Mapping[str, Any], now: datetime) -> datetime:
+    """Return when an answer was sent by its own Date, or `now` where it has none."""
     try:
         sent = parsedate_to_datetime(str(headers.get("date", "")))
     except ValueError:

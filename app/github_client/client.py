@@ -60,7 +60,10 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request
         """
         with self._repository(repository) as found:
-            return read_pull_request(found.get_pull(number).raw_data)
+            pull = found.get_pull(number)
+            facts = read_pull_request(pull.raw_data)
+            self.note_clock(pull.raw_headers)
+            return facts
 
     def change(self, repository: str, base: str, head_sha: str) -> Change:
         """Compare a branch, as it stands now, with a commit: one GET, so at most 250 commits and 300 files.

@@ -18,7 +18,17 @@ from typing import Any, NamedTuple
 import github
 from github.Repository import Repository
 
-from app.github_client.answers import GitHubError, Limited, Refused, TryAgain, is_githubs, meaning_of
+from app.github_client.answers import (
+    LONGEST_WAIT,
+    GitHubError,
+    Limited,
+    NoAnswer,
+    Refused,
+    TryAgain,
+    is_githubs,
+    meaning_of,
+    sent_at,
+)
 from app.github_client.fields import MOST_ID, integer, text
 from app.review import Person
 
@@ -26,6 +36,7 @@ log = logging.getLogger("qa-gate.github")
 
 # https://docs.github.com/en/rest/about-the-rest-api/api-versions
 API_VERSION = "2022-11-28"
+CLOCKS_DIFFER = timedelta(minutes=5)
 UNSAID = "GitHub didn’t confirm that it’s done: the repository may have been renamed or moved."
 
 
@@ -42,12 +53,15 @@ class _Clients(threading.local):
 
     def __init__(self) -> None:
         self.known: dict[int | None, github.Github] = {}
+        self.has_answered = False
 
 
 class Connection:
     """The way to GitHub with one token or one App; may be used by many threads.
 
-    `app` is (App id, private key in PEM); `timeout` in seconds is for connecting and for each wait for data.
+    `app` is (App id, private key in PEM); `timeout` in seconds is for connecting and for each wait for data. `recall`
+    and `remember` keep until when an identity may not call; a limit is that of a token or an installation, whichever
+    job or machine has met it.
     """
 
     def __init__(
@@ -57,16 +71,21 @@ class Connection:
         app: tuple[int, str] | None = None,
         timeout: int = 10,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        recall: Callable[[str], datetime | None] | None = None,
+        remember: Callable[[str, datetime], None] | None = None,
     ) -> None:
         self._token = token
         self._app = github.Auth.AppAuth(*app) if app else None
         self._clock = clock
         self._clients = _Clients()
         self._installations: dict[str, int] = {}
-        # A limit is that of a token or an installation, whichever row or thread has met it.
-        self._not_before: dict[int | None, datetime] = {}
+        limits: dict[str, datetime] = {}
+        self._recall = recall or limits.get
+        self._remember = remember or limits.__setitem__
         self._login: str | None = None
         self._account: int | None = None
+        # How far GitHub's clock is ahead of ours, as its last answer said.
+        self.ahead = timedelta(0)
         self._options: dict[str, Any] = {
             "base_url": api_url.rstrip("/"),
             "timeout": timeout,
@@ -123,6 +142,7 @@ class Connection:
             installation = self._installation(repository)
             self._keep_off(installation)
             yield self._client(installation).get_repo(repository)
+            self._clients.has_answered = True
         except GitHubError:
             raise
         except Exception as error:
@@ -130,9 +150,9 @@ class Connection:
                 raise
             told = meaning_of(error, self._clock())
             log.warning("%s: %s (%s)", repository, told.reason, type(error).__name__)
+            self._clients.has_answered |= not isinstance(told, NoAnswer)
             if isinstance(told, Limited) and told.after:
-                until = self._clock() + told.after
-                self._not_before[installation] = max(until, self._not_before.get(installation, until))
+                self._remember(self._identity(installation), self._clock() + told.after)
             if isinstance(told, Refused) and told.kind in ("rights", "missing"):
                 self._forget(repository)
             # Not "from error": what PyGithub and requests raise may hold a header or an address.
@@ -143,10 +163,26 @@ class Connection:
 
         https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
         """
-        until = self._not_before.get(installation)
+        until = self._recall(self._identity(installation))
         left = until - self._clock() if until else timedelta(0)
-        if left > timedelta(0):
+        # GitHub's limits end within the hour: a later end is that of a clock that was wrong.
+        if timedelta(0) < left <= LONGEST_WAIT + CLOCKS_DIFFER:
             raise Limited(left)
+
+    def _identity(self, installation: int | None) -> str:
+        if installation is not None:
+            return f"github {installation}"
+        return "github app" if self._app else "github"
+
+    def note_clock(self, headers: Mapping[str, Any]) -> None:
+        """Note how far GitHub's clock is ahead of ours, from the headers of an answer; it tells whole seconds."""
+        now = self._clock()
+        self.ahead = sent_at(headers, now) - now
+
+    def has_answered(self) -> bool:
+        """Tell whether GitHub gave this thread any answer since it was last asked, a refusal included."""
+        answered, self._clients.has_answered = self._clients.has_answered, False
+        return answered
 
     def _client(self, installation: int | None) -> github.Github:
         if installation not in self._clients.known:

@@ -10,42 +10,37 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qs
 
-from app.github_client.checks import is_own
-from app.github_client.fields import (
-    MOST_ID,
-    Odd,
-    at_or_none,
-    flag,
-    id_or_none,
-    integer,
-    moment,
-    moment_or_none,
-    sha,
-    text,
-    text_or_none,
-    words,
-)
-from app.github_client.reading import read_person
-from app.review import Person, Seen, words_digest
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
-_REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
-_ACTION = re.compile(r"[a-z0-9_]{1,64}")
+from app.github_client.checks import is_own
+from app.review import (
+    CheckEvent,
+    CommentEvent,
+    DeploymentEvent,
+    GitHubEvent,
+    Person,
+    PullRequestEvent,
+    PushEvent,
+    Seen,
+    words_digest,
+)
+
 # Of a deployment that can be tried one day.
 _RUNNING = ("queued", "pending", "in_progress", "waiting")
 _HEADS = "refs/heads/"
 # What is done to a text that may be an answer.
-_WRITTEN = {
-    "issue_comment": ("created", "edited"),
-    "pull_request_review": ("submitted", "edited"),
-    "pull_request_review_comment": ("created", "edited"),
-}
+_WRITTEN = ("created", "submitted", "edited")
+# What no database column holds.
+_NUL = "\x00"
+
+
+Commit = TypeVar("Commit", CheckEvent, DeploymentEvent)
 
 
 class BadPayload(Exception):
@@ -56,110 +51,228 @@ class BadPayload(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What a `pull_request` event says; `base_before` is the branch it went to before a retarget.
+def _keepable(text: str) -> str:
+    if _NUL in text:
+        raise ValueError("holds a NUL")
+    return text
 
-    `asked_by` is who asked for a review just now, None when nobody did; `author_id` is None for a deleted account;
-    `updated_at` has whole seconds.
-    https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request
-    """
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_keepable)]
+Sha = Annotated[str, Field(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")]
+Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class _Payload(BaseModel):
+    """A part of a payload: a wrong type is refused, an unknown field is ignored, and no error shows a value."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class _Repository(_Payload):
+    id: Id
+    full_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}$")]
+
+
+class _User(_Payload):
+    id: Id
+    login: Text
+    type: str = "User"
+
+
+class _Head(_Payload):
+    sha: Sha
+
+
+class _Base(_Payload):
+    ref: Text
+
+
+class _Pull(_Payload):
+    number: Number
+    state: Literal["open", "closed"]
+    draft: bool
+    merged: bool
+    title: str | None = None
+    body: str | None = None
+    user: _User | None = None
+    head: _Head
+    base: _Base
+    updated_at: AwareDatetime
+    closed_at: AwareDatetime | None = None
+
+
+class _Before(_Payload):
+    before: Annotated[Text, Field(alias="from")]
+
+
+class _BaseChange(_Payload):
+    ref: _Before
+
+
+class _Changes(_Payload):
+    base: _BaseChange | None = None
+
+
+class _PullRequestPayload(_Payload):
+    """https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request ."""
+
+    action: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
+    repository: _Repository
+    pull_request: _Pull
+    changes: _Changes | None = None
+    sender: _User | None = None
+
+    def event(self) -> PullRequestEvent:
+        pull = self.pull_request
+        title = (pull.title or "").replace(_NUL, "\ufffd")
+        return PullRequestEvent.model_construct(
+            repository_id=self.repository.id,
+            repository=self.repository.full_name,
+            action=self.action,
+            number=pull.number,
+            author=pull.user.login if pull.user else "ghost",
+            author_id=pull.user.id if pull.user else None,
+            seen=Seen(
+                head_sha=pull.head.sha,
+                base=pull.base.ref,
+                open=pull.state == "open",
+                draft=pull.draft,
+                merged=pull.merged,
+                title=title,
+                words=words_digest(title, (pull.body or "").replace(_NUL, "\ufffd")),
+            ),
+            updated_at=pull.updated_at,
+            closed_at=pull.closed_at,
+            base_before=self.changes.base.ref.before if self.changes and self.changes.base else None,
+            requests=self._requests(pull.updated_at),
+        )
+
+    def _requests(self, at: datetime) -> tuple[tuple[Person, datetime], ...]:
+        by = self.sender
+        if self.action != "review_requested" or by is None:
+            return ()
+        return ((Person(by.id, by.login, by.type == "Bot"), at),)
+
+
+class _Suite(_Payload):
+    head_sha: Sha
+
+
+class _CheckPayload(_Payload):
+    """https://docs.github.com/en/webhooks/webhook-events-and-payloads#check_suite, and #check_run."""
 
     action: str
-    repository_id: int
-    repository: str
-    number: int
-    author: str
-    author_id: int | None
-    seen: Seen
-    updated_at: datetime
-    closed_at: datetime | None
-    base_before: str | None
-    asked_by: Person | None
+    repository: _Repository
+    check_suite: _Suite | None = None
+    check_run: _Suite | None = None
 
-    @property
-    def name(self) -> str:
-        """Return "owner/repo#12@abc1234", as the logs show it."""
-        return f"{self.repository}#{self.number}@{self.seen.head_sha[:7]}"
-
-    @property
-    def requests(self) -> tuple[tuple[Person, datetime], ...]:
-        """Return who asked for a review, and when, as far as this event says."""
-        return ((self.asked_by, self.updated_at),) if self.asked_by else ()
+    def event(self) -> CheckEvent | None:
+        about = self.check_suite or self.check_run
+        if self.action != "completed" or about is None:
+            return None
+        return _about_commit(CheckEvent, self.repository, about.head_sha)
 
 
-@dataclass(frozen=True, slots=True)
-class AboutCommit:
-    """An event about a commit; which pull requests it heads, a fork's event does not say."""
+class _StatusPayload(_Payload):
+    """https://docs.github.com/en/webhooks/webhook-events-and-payloads#status ."""
 
-    event: str
-    repository_id: int
-    repository: str
-    sha: str
+    repository: _Repository
+    sha: Sha
+    context: str
 
-    @property
-    def name(self) -> str:
-        """Return "owner/repo@abc1234", as the logs show it."""
-        return f"{self.repository}@{self.sha[:7]}"
+    def event(self) -> CheckEvent | None:
+        # The gate's own statuses say nothing new to it.
+        return None if is_own(self.context) else _about_commit(CheckEvent, self.repository, self.sha)
 
 
-class Checked(AboutCommit):
-    """An automatic check of a commit has said something.
-
-    https://docs.github.com/en/webhooks/webhook-events-and-payloads#check_suite
-    """
+class _State(_Payload):
+    state: str
 
 
-class Deployed(AboutCommit):
-    """A deployment of a commit has ended, well or not, or is no longer there.
-
-    https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment_status
-    """
+class _Deployment(_Payload):
+    sha: Sha
 
 
-@dataclass(frozen=True, slots=True)
-class Commented:
-    """Somebody wrote about a pull request, or wrote it anew: a comment, a review, a comment on a line.
+class _DeploymentPayload(_Payload):
+    """https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment_status ."""
 
-    https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment
-    https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request_review
-    https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request_review_comment
-    """
+    repository: _Repository
+    deployment: _Deployment
+    deployment_status: _State
 
-    event: str
-    repository_id: int
-    repository: str
-    number: int
-
-    @property
-    def name(self) -> str:
-        """Return "owner/repo#12", as the logs show it."""
-        return f"{self.repository}#{self.number}"
+    def event(self) -> DeploymentEvent | None:
+        if self.deployment_status.state in _RUNNING:
+            return None
+        return _about_commit(DeploymentEvent, self.repository, self.deployment.sha)
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """A branch has moved, by whatever way.
-
-    https://docs.github.com/en/webhooks/webhook-events-and-payloads#push
-    """
-
-    repository_id: int
-    repository: str
-    branch: str
-
-    @property
-    def name(self) -> str:
-        """Return "owner/repo", as the logs show it: a branch may be called anything."""
-        return self.repository
+class _Issue(_Payload):
+    number: Number
+    pull_request: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
-    """An event that the gate does nothing about, a ping included; `action` is "" where it has none."""
+class _CommentPayload(_Payload):
+    """https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment ."""
 
-    event: str
     action: str
+    repository: _Repository
+    issue: _Issue
+
+    def event(self) -> CommentEvent | None:
+        # GitHub's events call a pull request an issue, too.
+        is_written = self.action in _WRITTEN and self.issue.pull_request is not None
+        return _comment(self.repository, self.issue.number) if is_written else None
+
+
+class _Reviewed(_Payload):
+    number: Number
+
+
+class _ReviewPayload(_Payload):
+    """https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request_review, and #pull_request_review_comment."""
+
+    action: str
+    repository: _Repository
+    pull_request: _Reviewed
+
+    def event(self) -> CommentEvent | None:
+        return _comment(self.repository, self.pull_request.number) if self.action in _WRITTEN else None
+
+
+class _PushPayload(_Payload):
+    """https://docs.github.com/en/webhooks/webhook-events-and-payloads#push ."""
+
+    repository: _Repository
+    ref: Text
+
+    def event(self) -> PushEvent | None:
+        if not self.ref.startswith(_HEADS):
+            return None
+        about, branch = self.repository, self.ref.removeprefix(_HEADS)
+        return PushEvent(repository_id=about.id, repository=about.full_name, branch=branch)
+
+
+Payload = (
+    _PullRequestPayload
+    | _CheckPayload
+    | _StatusPayload
+    | _DeploymentPayload
+    | _CommentPayload
+    | _ReviewPayload
+    | _PushPayload
+)
+_PAYLOADS: dict[str, type[Payload]] = {
+    "pull_request": _PullRequestPayload,
+    "check_suite": _CheckPayload,
+    "check_run": _CheckPayload,
+    "status": _StatusPayload,
+    "deployment_status": _DeploymentPayload,
+    "issue_comment": _CommentPayload,
+    "pull_request_review": _ReviewPayload,
+    "pull_request_review_comment": _ReviewPayload,
+    "push": _PushPayload,
+}
 
 
 def verify(secret: str, body: bytes | memoryview, signature: str | None) -> bool:
@@ -174,124 +287,52 @@ def verify(secret: str, body: bytes | memoryview, signature: str | None) -> bool
     return hmac.compare_digest(expected.encode(), signature.encode())
 
 
-Said = Notice | Checked | Commented | Deployed | Pushed | Other
+def parse(event: str, content_type: str, body: bytes) -> GitHubEvent | None:
+    """Read a verified body, JSON or a form with the field `payload`; None where the gate does not need it.
 
-
-def parse(event: str, content_type: str, body: bytes) -> Said:
-    """Read a verified body, JSON or a form with the field `payload`. Raises BadPayload."""
-    data = _decoded(content_type, body)
-    try:
-        if event == "pull_request":
-            return _notice(data)
-        if _tells_of_checks(event, data):
-            return Checked(event, *_commit(data, "sha" if event == "status" else f"{event}.head_sha"))
-        if data.get("action") in _WRITTEN.get(event, ()) and (
-            event != "issue_comment" or _is_on_a_pull(data)
-        ):
-            return _commented(event, data)
-        if event == "deployment_status" and text(data, "deployment_status.state") not in _RUNNING:
-            return Deployed(event, *_commit(data, "deployment.sha"))
-        if event == "push" and text(data, "ref").startswith(_HEADS):
-            return _pushed(data)
-    except Odd as odd:
-        raise BadPayload(f"The payload is not one of a {event.replace('_', ' ')}: {odd}.") from odd
-    action = data.get("action")
-    return Other(event, action if isinstance(action, str) and _ACTION.fullmatch(action) else "")
-
-
-def _decoded(content_type: str, body: bytes) -> dict[str, Any]:
+    Raises BadPayload.
+    """
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in ("application/json", "application/x-www-form-urlencoded"):
         raise BadPayload("The content type must be application/json or application/x-www-form-urlencoded.")
+    text = body if kind == "application/json" else _form_payload(body)
+    model = _PAYLOADS.get(event)
+    if model is None:
+        return None
     try:
-        words = body.decode()
-        data = json.loads(words if kind == "application/json" else _form_payload(words))
-    except RecursionError:
-        raise BadPayload("The JSON is nested too deeply.") from None
-    except ValueError:  # UnicodeDecodeError and JSONDecodeError are such
-        raise BadPayload("The payload is not JSON in UTF-8.") from None
-    if not isinstance(data, dict):
-        raise BadPayload("The JSON is not an object.")
-    return data
+        return model.model_validate_json(text).event()
+    except ValidationError as error:
+        raise BadPayload(_why(event, error.errors(include_input=False, include_url=False)[0])) from None
 
 
-def _form_payload(form: str) -> str:
-    fields = parse_qs(form, keep_blank_values=True, errors="strict", max_num_fields=10)
+def _form_payload(body: bytes) -> str:
+    try:
+        fields = parse_qs(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=10)
+    except ValueError:  # UnicodeDecodeError is one
+        raise BadPayload("The payload is not JSON in UTF-8: not even the form can be read.") from None
     if len(fields.get("payload", [])) != 1:
         raise BadPayload('The form must have one field "payload".')
     return fields["payload"][0]
 
 
-def _notice(data: dict[str, Any]) -> Notice:
-    repository, action = _repository(data), text(data, "action")
-    if not _ACTION.fullmatch(action):
-        raise Odd('"action" is not a word of GitHub\'s')
-    return Notice(
-        action=action,
-        repository_id=integer(data, "repository.id", 1, MOST_ID),
-        repository=repository,
-        number=integer(data, "pull_request.number", 1),
-        author=text_or_none(data, "pull_request.user.login") or "ghost",
-        author_id=id_or_none(data, "pull_request.user"),
-        seen=_seen(data),
-        updated_at=moment(data, "pull_request.updated_at"),
-        closed_at=moment_or_none(data, "pull_request.closed_at"),
-        base_before=text_or_none(data, "changes.base.ref.from"),
-        asked_by=read_person(data, "sender") if action == "review_requested" else None,
-    )
+def _why(event: str, first: ErrorDetails) -> str:
+    """Return what is wrong in a sentence: which field, and what pydantic says of it, but never its value."""
+    place = ".".join(str(part) for part in first["loc"])
+    if not place:
+        is_json = first["type"] != "json_invalid"
+        return (
+            "The JSON is not an object."
+            if is_json
+            else "The payload is not JSON in UTF-8, or it is nested too deeply."
+        )
+    what = re.sub(r"[^\x20-\x7e]", "", first["msg"])
+    name = event.replace("_", " ")
+    return f'The payload is not one of a {name}: "{place}": {what}.'
 
 
-def _tells_of_checks(event: str, data: dict[str, Any]) -> bool:
-    if event == "status":
-        return not is_own(words(data, "context"))
-    return event in ("check_suite", "check_run") and data.get("action") == "completed"
+def _about_commit(kind: type[Commit], about: _Repository, sha: str) -> Commit:
+    return kind(repository_id=about.id, repository=about.full_name, sha=sha)
 
 
-def _commit(data: dict[str, Any], path: str) -> tuple[int, str, str]:
-    """Return which commit of which repository an event is about."""
-    return integer(data, "repository.id", 1, MOST_ID), _repository(data), sha(data, path)
-
-
-def _is_on_a_pull(data: dict[str, Any]) -> bool:
-    """Tell whether the "issue" is a pull request: GitHub's events call both so."""
-    return at_or_none(data, "issue.pull_request") is not None
-
-
-def _commented(event: str, data: dict[str, Any]) -> Commented:
-    return Commented(
-        event=event,
-        repository_id=integer(data, "repository.id", 1, MOST_ID),
-        repository=_repository(data),
-        number=integer(data, "issue.number" if event == "issue_comment" else "pull_request.number", 1),
-    )
-
-
-def _pushed(data: dict[str, Any]) -> Pushed:
-    return Pushed(
-        repository_id=integer(data, "repository.id", 1, MOST_ID),
-        repository=_repository(data),
-        branch=text(data, "ref").removeprefix(_HEADS),
-    )
-
-
-def _repository(data: dict[str, Any]) -> str:
-    repository = text(data, "repository.full_name")
-    if not _REPOSITORY.fullmatch(repository):
-        raise Odd('"repository.full_name" is not owner/name')
-    return repository
-
-
-def _seen(data: dict[str, Any]) -> Seen:
-    state = text(data, "pull_request.state")
-    if state not in ("open", "closed"):
-        raise Odd('"pull_request.state" is neither open nor closed')
-    title = text_or_none(data, "pull_request.title") or ""
-    return Seen(
-        head_sha=sha(data, "pull_request.head.sha"),
-        base=text(data, "pull_request.base.ref"),
-        open=state == "open",
-        draft=flag(data, "pull_request.draft"),
-        merged=flag(data, "pull_request.merged"),
-        title=title,
-        words=words_digest(title, words(data, "pull_request.body")),
-    )
+def _comment(about: _Repository, number: int) -> CommentEvent:
+    return CommentEvent(repository_id=about.id, repository=about.full_name, number=number)

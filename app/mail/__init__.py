@@ -7,7 +7,7 @@ Never sends twice by itself, and never puts anything of a pull request into a he
 from __future__ import annotations
 
 from app.mail.compose import Mail, comment, compose_request, compose_sign_in, held, question
-from app.mail.errors import MailError, MailLater, MailRefused
+from app.mail.errors import MailError, MailLater, MailRefused, MailUnanswered
 from app.mail.news import About, DigestItem, Held, compose_bypass, compose_digest, compose_outcome
 from app.mail.release import has_part, is_release_title, release_title, with_part, without_part
 from app.mail.request import Line, Request
@@ -22,6 +22,7 @@ __all__ = [
     "MailError",
     "MailLater",
     "MailRefused",
+    "MailUnanswered",
     "Mailer",
     "Request",
     "comment",

@@ -2,7 +2,8 @@
 
     MailError                 never raised itself; `reason` is fit to show to anybody
     ├── MailRefused           a definite no: an operator must act before it can go out
-    └── MailLater             a passing state, or nothing is known; `after` is how long to wait at least
+    └── MailLater             a passing state; `after` is how long to wait at least
+        └── MailUnanswered    SES gave no answer; `may_be_sent`: it may have taken the letter all the same
 
 `explain` maps what boto3 raises, in this one place; `send` calls it. No reason ever quotes an exception: a message of
 botocore's may hold the letter, with its links.
@@ -44,6 +45,14 @@ class MailLater(MailError):
     def __init__(self, reason: str, after: timedelta | None = None) -> None:
         super().__init__(reason)
         self.after = after
+
+
+class MailUnanswered(MailLater):
+    """Amazon SES gave no answer, or only that it is in trouble itself."""
+
+    def __init__(self, reason: str, *, may_be_sent: bool) -> None:
+        super().__init__(reason)
+        self.may_be_sent = may_be_sent
 
 
 _SOON, _LONG = timedelta(minutes=1), timedelta(minutes=15)
@@ -92,11 +101,11 @@ def explain(error: Exception) -> MailError:
         case CredentialRetrievalError() | MetadataRetrievalError():
             return MailLater("AWS credentials could not be fetched just now.")
         case ConnectionError():
-            return MailLater("Amazon SES cannot be reached.")
+            return MailUnanswered("Amazon SES cannot be reached.", may_be_sent=False)
         case BotoCoreError() if not isinstance(error, HTTPClientError):
             return MailRefused(f"The AWS settings are not usable ({type(error).__name__}).")
         case _:
-            return MailLater(NO_ANSWER)
+            return MailUnanswered(NO_ANSWER, may_be_sent=True)
 
 
 def _answered(error: ClientError) -> MailError:
@@ -110,7 +119,7 @@ def _answered(error: ClientError) -> MailError:
     if status == 429:
         return MailLater(*_LATER["TooManyRequestsException"])
     if status >= 500:
-        return MailLater(f"Amazon SES is in trouble (HTTP {status}).")
+        return MailUnanswered(f"Amazon SES is in trouble (HTTP {status}).", may_be_sent=False)
     if status in (401, 403) or "Token" in code or "Signature" in code or "AccessDenied" in code:
         return MailRefused(f"{_CREDENTIALS} ({code})")
     return MailRefused(f"Amazon SES refused the email ({code or status}).")

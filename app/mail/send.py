@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, Param
 
 from app import text
 from app.mail.compose import Mail
-from app.mail.errors import NO_ANSWER, MailLater, explain
+from app.mail.errors import NO_ANSWER, MailUnanswered, explain
 
 if TYPE_CHECKING:
     from types_boto3_sesv2.type_defs import MessageHeaderTypeDef, SendEmailRequestTypeDef
@@ -63,7 +63,7 @@ class Mailer:
     def send(self, mail: Mail) -> str:
         """Send it once and return the id that SES gave it; "accepted" is not yet "delivered".
 
-        Raises MailRefused or MailLater.
+        Raises MailRefused or MailLater (MailUnanswered).
         https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
         """
         try:
@@ -76,7 +76,7 @@ class Mailer:
             raise explain(error) from None
         if not answer.get("MessageId"):
             # botocore takes any 200 for an answer, a proxy's page too.
-            raise MailLater(NO_ANSWER)
+            raise MailUnanswered(NO_ANSWER, may_be_sent=True)
         return answer["MessageId"]
 
     def _request(self, mail: Mail) -> SendEmailRequestTypeDef:

@@ -291,9 +291,10 @@ def _page(gate: Gate, case: Case, template: str, status: int, facts: dict[str, A
         "reviewer": case.reviewer,
         "token": case.token,
         "is_withdrawing": bool(stale_successes(case.row, gate.policy)),
+        "is_late": case.now - case.row.changed_at >= SHORT,
         "is_release": gate.policy.is_release(case.row),
     }
-    return frame.show(gate, template, case.now, status, **known, **facts)
+    return frame.show(gate, template, case.now, status, **{**known, **facts})
 
 
 def merged_by(history: list[HistoryRow]) -> str:

@@ -244,6 +244,21 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """What the events say. `interrupted`: it was closed, a draft or for another base, even if it is no more.
+
+    `asked_again`: somebody asked for a review after the rejection. `is_known`: they only show what is known.
+    """
+
+    interrupted: bool = False
+    asked_again: bool = False
+    is_known: bool = False
+
+
+NOTHING = Since()
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
     """Our row about one pull request.
 
@@ -251,19 +266,15 @@ class Review:
     `decision` is the standing one, None when nobody has decided on this round.
     `success_on` names every commit and status context on which success stands, or may stand, at GitHub.
     `said_*` is what GitHub was last told; `saying` is the decision whose review may be on its way.
-    `asked_again`: somebody requested a review since the last look; `vouched`: somebody else than the author did.
-    `interrupted`: since the last look it was closed, a draft or for another base, whatever it is now; `updated_at` is
-    what GitHub said at that look.
-    `words` is the digest of title and text. `try_url` is where `head_sha` was deployed to; GitHub said so many times
-    (`deployments_told`) that something was deployed, of which so many (`deployments_seen`) are read.
+    `vouched`: somebody else than the author requested a review. `updated_at` is what GitHub said at the last read.
+    `words` is the digest of title and text. `try_url` is where `head_sha` was deployed to, as read at `try_read_at`.
     `merge_base` is where `head_sha` branched off when it was asked about, or carried over; None where that is not known.
     `merge_sent` is the head for which a merge was sent last, `merged_onto` where the base stood when a rebase of several
     commits was; `merged_by_gate`: our merge did it.
     `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is
-    not merged yet, and `stuck` that this does not end by itself; `problem` why the last step failed. `questions` counts
-    what reviewers asked without deciding, `said_question` how many of those GitHub was told, `question_comment` is the
-    id of the comment that holds the last one, 0 where there is none. `rev` counts what happened, `seen_rev` how far we have looked; `hint` is
-    what the only webhook in between said.
+    not merged yet, and `stuck` that this does not end by itself. `questions` counts what reviewers asked without
+    deciding, `said_question` how many of those GitHub was told, `question_comment` is the id of the comment that holds
+    the last one, 0 where there is none. `rev` counts what happened, `seen_rev` how far we have looked.
     """
 
     id: int
@@ -288,8 +299,7 @@ class Review:
     url: str
     private: bool
     try_url: str | None
-    deployments_told: int
-    deployments_seen: int
+    try_read_at: datetime | None
     reviewer: str | None
     changed_at: datetime
     restless_since: datetime
@@ -307,19 +317,14 @@ class Review:
     merged_onto: str | None
     merged_by_gate: bool
     bypassed: bool
-    asked_again: bool
-    interrupted: bool
     updated_at: datetime | None
     vouched: bool
     adopted: bool
     to_list: bool
     hold: str | None
     stuck: bool
-    problem: str | None
-    attempts: int
     rev: int
     seen_rev: int
-    hint: Seen | None
     questions: int
     said_question: int
     question_comment: int

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.review.decisions import Choice
-from app.review.facts import PullRequest, Review, Seen, State, Tree
+from app.review.facts import NOTHING, PullRequest, Review, Seen, Since, State, Tree
 from app.review.policy import Policy
 
 # The states in which a decision stands; entering any other voids it.
@@ -171,11 +171,13 @@ def next_move(state: State, event: Event) -> Move | None:
     return TABLE[state].get(event)
 
 
-def event_of(row: Review, facts: PullRequest, policy: Policy, same_change: bool = False) -> Event | None:
+def event_of(
+    row: Review, facts: PullRequest, policy: Policy, same_change: bool = False, since: Since = NOTHING
+) -> Event | None:
     """Return the event that this read of GitHub amounts to, or None when it brings nothing new.
 
     Precedence: merged, closed or ungated base, draft, base, head. `same_change` says that a new head was
-    compared and holds the same change as the round that a reviewer was asked about.
+    compared and holds the same change as the round that a reviewer was asked about; `since` what happened in between.
     """
     # Into a branch that is not gated anybody may merge, unless a yes for a gated one was on its way.
     if facts.merged and (policy.gates(facts.base) or row.has_yes):
@@ -188,19 +190,21 @@ def event_of(row: Review, facts: PullRequest, policy: Policy, same_change: bool 
         return E.READY
     if row.was_read and facts.base != row.base:
         return E.RETARGETED
-    if (row.interrupted and row.state in _ASKED) or (row.asked_again and row.state is S.REJECTED):
+    if (since.interrupted and row.state in _ASKED) or (since.asked_again and row.state is S.REJECTED):
         return E.READY
     if row.was_read and facts.head_sha != row.head_sha:
         return E.SAME_CHANGE if same_change else E.NEW_HEAD
     return None
 
 
-def follow(row: Review, facts: PullRequest, policy: Policy, same_change: bool = False) -> Move | None:
+def follow(
+    row: Review, facts: PullRequest, policy: Policy, same_change: bool = False, since: Since = NOTHING
+) -> Move | None:
     """Return the move that this read of GitHub asks for, or None.
 
     The very first read of a row never starts a second round: nobody was asked about the first one yet.
     """
-    event = event_of(row, facts, policy, same_change)
+    event = event_of(row, facts, policy, same_change, since)
     move = next_move(row.state, event) if event else None
     if move and not row.was_read:
         return Move(move.to, move.why)
@@ -257,9 +261,9 @@ def delta(before: Tree, after: Tree) -> frozenset[tuple[str, str, str, str]]:
     return frozenset(gone | come)
 
 
-def may_be_carried(row: Review, facts: PullRequest, policy: Policy) -> bool:
+def may_be_carried(row: Review, facts: PullRequest, policy: Policy, since: Since = NOTHING) -> bool:
     """Tell whether a new head could hold the same change as the one asked about; a release's never can."""
-    is_asked = row.state in _ASKED and not row.asked_again and not row.interrupted
+    is_asked = row.state in _ASKED and not since.asked_again and not since.interrupted
     moved = facts.head_sha != row.head_sha and facts.base == row.base and facts.open and not facts.draft
     return is_asked and moved and not policy.is_release(facts)
 

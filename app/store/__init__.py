@@ -1,8 +1,8 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
-`Store` is what the rest of the gate holds: `.arrivals`, `.repositories`, `.reviews`, `.talk`, `.people`, `.letters`,
-`.landings`, `.timers`, `.absences`, `.queue`, `.audit`, `.lists`. It keeps what was acknowledged and decides nothing;
-the rules are in `review`.
+`Store` is what the rest of the gate holds: `.inbox`, `.arrivals`, `.repositories`, `.reviews`, `.talk`, `.people`,
+`.letters`, `.landings`, `.timers`, `.absences`, `.queue`, `.services`, `.audit`, `.lists`. It keeps what was acknowledged
+and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
     Overtaken    the row moved on while somebody worked on it
@@ -10,22 +10,25 @@ the rules are in `review`.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import datetime
 
 from app.store.absences import Absences
-from app.store.arrivals import Arrivals, Customs, Recorded
+from app.store.arrivals import Arrivals, Folded, Recorded
 from app.store.audit import Audit, Entry, Page, Search
+from app.store.bell import Bell
 from app.store.database import Database, Unavailable
+from app.store.inbox import Inbox
+from app.store.jobs import LEASE, Claim, Kind, Service
 from app.store.landings import Landing, Landings
-from app.store.letters import A_DAY, Letter, Letters, NewLetter, outcome_letter
+from app.store.letters import A_DAY, MOST_UNKNOWN, Letter, Letters, NewLetter, outcome_letter
 from app.store.lists import Asked, Lists
 from app.store.people import People
-from app.store.queue import LEASE, Claim, Overtaken, Queue
+from app.store.queue import Overtaken, Queue
 from app.store.repositories import Repositories
 from app.store.reviews import DECISIONS, Reviews, Round
 from app.store.rows import Happening, HistoryRow
+from app.store.services import Services
 from app.store.talk import Talk, open_talk
 from app.store.timers import RELEASE, Timer, Timers
 
@@ -33,16 +36,18 @@ __all__ = [
     "A_DAY",
     "DECISIONS",
     "LEASE",
+    "MOST_UNKNOWN",
     "RELEASE",
     "Absences",
     "Arrivals",
     "Asked",
     "Audit",
     "Claim",
-    "Customs",
     "Entry",
+    "Folded",
     "Happening",
     "HistoryRow",
+    "Kind",
     "Landing",
     "Letter",
     "Letters",
@@ -56,6 +61,7 @@ __all__ = [
     "Reviews",
     "Round",
     "Search",
+    "Service",
     "Store",
     "Talk",
     "Timer",
@@ -68,14 +74,15 @@ __all__ = [
 class Store:
     """All that is remembered.
 
-    `url` is a SQLAlchemy URL; `clock` replaces the clock. `work_made` is set by every request that makes work,
+    `url` is a SQLAlchemy URL; `clock` replaces the clock. `work_made` is rung by every request that makes work,
     so that a worker in the same process need not wait for its next poll.
     """
 
     def __init__(self, url: str, clock: Callable[[], datetime] | None = None) -> None:
         self.database = Database(url, clock)
-        self.work_made = threading.Event()
-        self.arrivals = Arrivals(self.database, self.work_made)
+        self.work_made = Bell()
+        self.arrivals = Arrivals(self.database)
+        self.inbox = Inbox(self.database, self.work_made, self.arrivals.fold)
         self.repositories = Repositories(self.database)
         self.reviews = Reviews(self.database, self.work_made)
         self.talk = Talk(self.database, self.work_made)
@@ -84,7 +91,8 @@ class Store:
         self.landings = Landings(self.database)
         self.timers = Timers(self.database)
         self.absences = Absences(self.database, self.work_made)
-        self.queue = Queue(self.database)
+        self.queue = Queue(self.database, self.work_made)
+        self.services = Services(self.database)
         self.audit = Audit(self.database)
         self.lists = Lists(self.database)
 

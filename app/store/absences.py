@@ -6,21 +6,22 @@ nothing over itself; the worker does.
 
 from __future__ import annotations
 
-import threading
 from datetime import date, datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from app.review import Reviewer, State
+from app.store.bell import Bell
 from app.store.database import Database
-from app.store.rows import Happening, note_event, woken
+from app.store.jobs import wake_reviews
+from app.store.rows import Happening, note_event
 from app.store.tables import absences, reviews
 
 
 class Absences:
     """Who is away until when; a day in the past says nothing any more."""
 
-    def __init__(self, database: Database, work_made: threading.Event) -> None:
+    def __init__(self, database: Database, work_made: Bell) -> None:
         self._database = database
         self._work_made = work_made
 
@@ -40,8 +41,8 @@ class Absences:
             away = self._database.insert(absences).values(reviewer=reviewer.id, **values)
             connection.execute(away.on_conflict_do_update(index_elements=["reviewer"], set_=values))
             note_event(connection, now, Happening("away", reviewer.name, f"until {until.isoformat()}"))
-            _wake(connection, now)
-        self._work_made.set()
+            self._wake(connection, now)
+        self._work_made.ring()
         return True
 
     def end(self, reviewer: Reviewer) -> None:
@@ -52,11 +53,10 @@ class Absences:
             if connection.scalar(gone) is None:
                 return
             note_event(connection, now, Happening("back", reviewer.name))
-            _wake(connection, now)
-        self._work_made.set()
+            self._wake(connection, now)
+        self._work_made.ring()
 
-
-def _wake(connection: Connection, now: datetime) -> None:
-    """Wake all that waits: while everybody is away, what is another's waits for this one, too."""
-    concerned = reviews.c.state.in_((State.WAITING, State.TO_ASK))
-    connection.execute(update(reviews).where(concerned).values(woken(now)))
+    def _wake(self, connection: Connection, now: datetime) -> None:
+        """Wake all that waits: while everybody is away, what is another's waits for this one, too."""
+        concerned = reviews.c.state.in_((State.WAITING, State.TO_ASK))
+        wake_reviews(connection, self._database, now, concerned)

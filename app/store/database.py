@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from sqlite3 import SQLITE_ERROR, OperationalError
+from sqlite3 import SQLITE_ERROR, OperationalError, connect
+from sqlite3 import Error as DriverError
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
@@ -32,8 +33,8 @@ log = logging.getLogger("qa-gate.store")
 
 # So long SQLite waits for another process, in milliseconds.
 BUSY_TIMEOUT = 10_000
-# Any constant numbers: what must not be done twice at once, creating the tables and counting letters.
-SCHEMA_LOCK, LETTERS_LOCK = 704_117, 704_118
+# Any constant numbers: what must not be done twice at once, creating the tables, counting letters and folding.
+SCHEMA_LOCK, LETTERS_LOCK, FOLD_LOCK = 704_117, 704_118, 704_119
 # What a database says of a statement that it will never take.
 _BUGS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
@@ -50,7 +51,10 @@ class Database:
 
     def __init__(self, url: str, clock: Callable[[], datetime] | None = None) -> None:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self._clock = clock
+        self.clock = clock
+        self._raw = threading.local()
+        self._opened: list[Any] = []
+        self._url = url
         self._lock = threading.Lock() if self.is_sqlite else nullcontext()
         self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE") if self.is_sqlite else _postgres_engine(url)
         self._reader = _sqlite_engine(url, "BEGIN") if self.is_sqlite else self._writer
@@ -75,6 +79,24 @@ class Database:
         with _told(), self._lock, self._writer.begin() as connection:
             yield connection
 
+    def execute_raw(self, statement: str, values: tuple[Any, ...]) -> int:
+        """Execute one writing statement by SQLite's own driver, as a transaction of its own; return the rows it changed.
+
+        Raises Unavailable.
+        """
+        with _told(), self._lock:
+            return int(self._driver().execute(statement, values).rowcount)
+
+    def _driver(self) -> Any:
+        """Return this thread's own connection, which is as durable as the others."""
+        if getattr(self._raw, "connection", None) is None:
+            path = make_url(self._url).database or ""
+            self._raw.connection = connect(path, isolation_level=None, check_same_thread=False)
+            for pragma in (f"busy_timeout={BUSY_TIMEOUT}", "synchronous=FULL"):
+                self._raw.connection.execute(f"PRAGMA {pragma}")
+            self._opened.append(self._raw.connection)
+        return self._raw.connection
+
     def lock(self, connection: Connection, number: int) -> None:
         """Let this transaction go on only when no other holds the lock; SQLite writes one by one anyway."""
         if not self.is_sqlite:
@@ -88,8 +110,8 @@ class Database:
 
     def now(self, connection: Connection) -> datetime:
         """Return the time that all machines agree on."""
-        if self._clock:
-            return self._clock()
+        if self.clock:
+            return self.clock()
         if self.is_sqlite:
             return datetime.now(UTC)
         moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
@@ -103,13 +125,16 @@ class Database:
         """Close every connection."""
         for engine in self.engines:
             engine.dispose()
+        while self._opened:
+            self._opened.pop().close()
+        self._raw = threading.local()
 
 
 @contextmanager
 def _told() -> Iterator[None]:
     try:
         yield
-    except (DBAPIError, PoolTimeout) as error:
+    except (DBAPIError, PoolTimeout, DriverError) as error:
         if _is_a_bug(error):
             raise
         # The cause stays in the log; parameters are hidden by the engine.
@@ -121,7 +146,7 @@ def _is_a_bug(error: Exception) -> bool:
 
     SQLite calls a missing table or column an OperationalError, too, but with a code of its own.
     """
-    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
     return isinstance(error, _BUGS) or code == SQLITE_ERROR
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, String, and_, cast, func, or_, select, update
 
 from app.review import Decision, Review, State
 from app.store.database import LETTERS_LOCK, Database
-from app.store.tables import letters, reviews, rounds
+from app.store.jobs import FURTHEST, Kind, wake
+from app.store.tables import jobs, letters, reviews, rounds
 
 # How many letters that somebody asked for one address may get, by kind: (in this time, at most so many).
 ALLOWANCES: dict[str, tuple[tuple[timedelta, int], ...]] = {
@@ -31,6 +32,8 @@ QUESTIONS = ("ask", "answer", "instead")
 AN_HOUR = timedelta(hours=1)
 MOST_QUESTIONS, MOST_OF_ONE_AUTHOR = 10, 5
 DIGEST_DELAY = timedelta(minutes=10)
+# A letter of which nobody knows whether it went out is tried so often in all; then its review goes into a list.
+MOST_UNKNOWN = 3
 # Whatever holds a yes for so long, who said it is told.
 A_DAY = timedelta(days=1)
 
@@ -62,9 +65,9 @@ class Letter:
     review_id: int | None
     round: int | None
     created_at: datetime
+    at: datetime
     sent_at: datetime | None
     used_at: datetime | None
-    problem: str | None
     back: str | None
 
 
@@ -91,7 +94,9 @@ class Letters:
             spare = [_count(connection, letter, now - span) < most for span, most in ALLOWANCES[letter.kind]]
             put_letter(connection, self._database, letter, now)
             if not (is_known and all(spare)):
-                connection.execute(letters.delete().where(letters.c.key == letter.key))
+                gone = letters.delete().where(letters.c.key == letter.key).returning(letters.c.id)
+                about = str(connection.execute(gone).scalar_one())
+                connection.execute(jobs.delete().where(jobs.c.kind == Kind.MAIL, jobs.c.about == about))
                 return False
             return True
 
@@ -121,9 +126,7 @@ class Letters:
 
     def is_listed(self, reviewer: str, since: datetime) -> bool:
         """Tell whether this reviewer got a digest letter since then, or is about to get one."""
-        is_out = or_(
-            letters.c.sent_at >= since, and_(letters.c.sent_at.is_(None), letters.c.due_at.is_not(None))
-        )
+        is_out = or_(letters.c.sent_at >= since, and_(letters.c.sent_at.is_(None), _queued()))
         digests = (letters.c.reviewer == reviewer, letters.c.kind == "digest", is_out)
         with self._database.read() as connection:
             return connection.execute(select(letters.c.id).where(*digests).limit(1)).first() is not None
@@ -131,10 +134,26 @@ class Letters:
     def answer(self, reviewer: str, row: Review, delay: timedelta) -> NewLetter:
         """Return the letter about the next answer to a question; until it goes out, it is always the same one."""
         told = (letters.c.review_id == row.id, letters.c.kind == "answer")
-        is_out = or_(letters.c.sent_at.is_not(None), letters.c.due_at.is_(None), letters.c.lease.is_not(None))
+        is_out = or_(letters.c.sent_at.is_not(None), ~_queued(jobs.c.lease.is_(None)))
         with self._database.read() as connection:
             number = connection.execute(select(func.count()).where(*told, is_out)).scalar_one()
         return NewLetter(f"answer {row.id} {number}", "answer", reviewer, row.id, row.round, delay=delay)
+
+    def note_unknown(self, letter_id: int) -> int:
+        """Count that nobody knows whether the letter went out, and return how often that is so by now.
+
+        After the last try its review goes into the reviewer's next list instead.
+        """
+        with self._database.write() as connection:
+            counted = update(letters).where(letters.c.id == letter_id).values(unknowns=letters.c.unknowns + 1)
+            letter = connection.execute(counted.returning(letters)).one()
+            if letter.unknowns >= MOST_UNKNOWN and letter.review_id is not None:
+                asked = (reviews.c.id == letter.review_id, reviews.c.state == State.WAITING)
+                listed = update(reviews).where(*asked).values(to_list=True).returning(reviews.c.id)
+                if connection.execute(listed).first():
+                    now = self._database.now(connection)
+                    put_letter(connection, self._database, _digest(connection, letter.reviewer), now)
+            return int(letter.unknowns)
 
     def use(self, letter_id: int) -> bool:
         """Mark a letter's link as used; True only for the first time."""
@@ -161,6 +180,7 @@ def put_letter(connection: Connection, database: Database, letter: NewLetter, no
 
     The same key again is the same letter: it goes out at the earlier time, and never twice.
     """
+    at = now + letter.delay
     values = {
         "key": letter.key,
         "kind": letter.kind,
@@ -169,14 +189,22 @@ def put_letter(connection: Connection, database: Database, letter: NewLetter, no
         "round": letter.round,
         "back": letter.back,
         "created_at": now,
-        "due_at": now + letter.delay,
+        "at": at,
     }
-    # Not one that is just being sent.
-    is_later = and_(letters.c.lease.is_(None), letters.c.due_at > values["due_at"])
-    sooner = {"set_": {"due_at": values["due_at"]}, "where": is_later}
-    connection.execute(
-        database.insert(letters).values(values).on_conflict_do_update(index_elements=["key"], **sooner)
-    )
+    new = database.insert(letters).values(values).on_conflict_do_nothing(index_elements=["key"])
+    added = connection.scalar(new.returning(letters.c.id))
+    if added is None:
+        # Not one that is just being sent, nor one that is over.
+        is_later = (letters.c.key == letter.key, letters.c.at > at, _queued(jobs.c.lease.is_(None)))
+        added = connection.scalar(update(letters).where(*is_later).values(at=at).returning(letters.c.id))
+    if added is not None:
+        wake(connection, database, Kind.MAIL, str(added), min(at, now + FURTHEST))
+
+
+def _queued(*which: Any) -> Any:
+    """Tell whether a letter is still to be sent."""
+    job = (jobs.c.kind == Kind.MAIL, jobs.c.about == cast(letters.c.id, String), *which)
+    return select(jobs.c.id).where(*job).exists()
 
 
 def goes_alone(authors: Sequence[str], author: str) -> bool:
@@ -204,7 +232,7 @@ def alone_or_listed(
 
 def _asked_about(connection: Connection, reviewer: str, since: datetime) -> list[str]:
     """Return the author of each question that this reader was sent since then, or is about to be sent."""
-    is_out = or_(letters.c.sent_at > since, and_(letters.c.sent_at.is_(None), letters.c.due_at.is_not(None)))
+    is_out = or_(letters.c.sent_at > since, and_(letters.c.sent_at.is_(None), _queued()))
     asked = select(reviews.c.author).where(
         letters.c.review_id == reviews.c.id,
         letters.c.reviewer == reviewer,
@@ -233,7 +261,7 @@ def outcome_letter(row: Review, decision: Decision, delay: timedelta = A_DAY) ->
 
 def _digest(connection: Connection, reviewer: str) -> NewLetter:
     # One that had nothing to say any more was never sent, and is over as well.
-    is_over = or_(letters.c.sent_at.is_not(None), letters.c.due_at.is_(None))
+    is_over = or_(letters.c.sent_at.is_not(None), ~_queued())
     sent = (letters.c.reviewer == reviewer, letters.c.kind == "digest", is_over)
     number = connection.execute(select(func.count()).where(*sent)).scalar_one()
     return NewLetter(f"digest {reviewer} {number}", "digest", reviewer, delay=DIGEST_DELAY)

@@ -1,71 +1,54 @@
-"""The queue in the rows: claim what is due, write while the lease holds, give it back.
+"""The worker's side of the store: claim a job, write what is true of its review while the lease holds, give it back.
 
-Called by the worker and the workflow. A claim is a lease: when its holder dies, the row falls due again by
-itself. Every write of a holder is fenced by lease, state and round, so that nothing a person decided meanwhile
-is ever overwritten.
+Called by the worker and the workflow. A claim is a lease: when its holder dies, the job falls due again by itself.
+Every write of a holder is fenced by lease, state and round, so that nothing a person decided meanwhile is ever
+overwritten.
 
     Overtaken   the row moved on, or the lease is gone: read it afresh
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, case, cast, func, insert, select, update
-from sqlalchemy.sql.schema import Table
+from sqlalchemy import Connection, String, cast, func, insert, select, update
 
 from app.review import Move, Remark, Review, Snapshot, consequences
+from app.store import jobs as queue
+from app.store.bell import Bell
 from app.store.database import Database
+from app.store.jobs import Claim, Kind, Service
 from app.store.letters import NewLetter, alone_or_listed, put_letter
-from app.store.rows import Happening, columns_from, note_history, review_from
-from app.store.tables import asked_commits, letters, reviews, rounds, timers, workers
+from app.store.rows import Happening, columns_from, log_happened, note_history, review_from
+from app.store.services import note_down, note_up
+from app.store.tables import asked_commits, jobs, letters, reviews, rounds, workers
 from app.store.talk import note_heard
 
-# Longer than any step between two checkpoints takes; after it another worker takes over.
-LEASE = timedelta(seconds=120)
-# Letters first: they are short, and Lily is waiting for them.
-QUEUES: dict[str, Table] = {"letter": letters, "review": reviews, "timer": timers}
+log = logging.getLogger("qa-gate.review")
+
+# A worker that has been silent for longer is dead; one that was seen in the future is of a clock that was wrong.
+A_WORKERS_SILENCE = timedelta(seconds=60)
 
 
 class Overtaken(Exception):
     """The row moved on, or the lease ran out; what was to be written was not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to work on one row until the lease ends; `rev` is a review's when it was claimed."""
-
-    kind: str
-    id: int
-    lease: str
-    attempts: int
-    rev: int = 0
-
-
 class Queue:
     """Claims, checkpoints and ends."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, work_made: Bell) -> None:
         self._database = database
+        self._work_made = work_made
 
-    def claim(self) -> Claim | None:
-        """Lease the earliest due row of the first queue that has one; None when nothing is due."""
+    def claim(self, kinds: Collection[Kind] = tuple(Kind), *, decided_only: bool = False) -> Claim | None:
+        """Lease the earliest due job of these kinds, or of reviews that somebody decided on; None when none is due."""
         with self._database.write() as connection:
             now = self._database.now(connection)
-            for kind, table in QUEUES.items():
-                due = select(table).where(table.c.due_at <= now).order_by(table.c.due_at)
-                row = connection.execute(due.limit(1).with_for_update(skip_locked=True)).first()
-                if row is not None:
-                    rev = row.rev if table is reviews else 0
-                    claim = Claim(kind, row.id, secrets.token_hex(8), row.attempts, rev)
-                    values = {"lease": claim.lease, "due_at": now + LEASE}
-                    connection.execute(update(table).where(table.c.id == row.id).values(values))
-                    return claim
-        return None
+            return queue.claim(connection, now, kinds, decided_only=decided_only)
 
     def checkpoint(
         self,
@@ -101,7 +84,7 @@ class Queue:
                 if told.kind == "digest":
                     values["to_list"] = True
                 put_letter(connection, self._database, told, now)
-            fresh = self._fenced(connection, claim, row, {**values, "due_at": now + LEASE})
+            fresh = self._fenced(connection, claim, row, values, now)
             if asked:
                 _keep_round(connection, fresh, asked, now)
             if edited:
@@ -109,39 +92,53 @@ class Queue:
             for remark in heard:
                 note_heard(connection, self._database, fresh.id, remark)
             note_history(connection, now, fresh, happened or [])
-            return fresh
+        log_happened(fresh, happened or [])
+        if letter or news:
+            self._work_made.ring()
+        return fresh
 
     def finish(
-        self, claim: Claim, *, wait: timedelta | None, attempts: int = 0, problem: str | None = None
+        self,
+        claim: Claim,
+        *,
+        wait: timedelta | None,
+        attempts: int = 0,
+        problem: str | None = None,
+        failed_in: Service | None = None,
+        answered: Collection[Service] = (),
     ) -> None:
-        """Give a row back: due again after `wait`, or None for not until something happens.
+        """Give a job back: due again after `wait`, or gone where that is None; woken meanwhile, it is due at once.
 
-        A review that something happened to meanwhile is due at once. Does nothing when the lease is gone.
+        `failed_in` is the service that gave no answer, `answered` those that did. Does nothing when the lease is gone.
         """
-        table = QUEUES[claim.kind]
         with self._database.write() as connection:
             now = self._database.now(connection)
-            due: Any = now + wait if wait is not None else None
-            if table is reviews:
-                due = case((reviews.c.rev > claim.rev, now), else_=due)
-            values = {"lease": None, "due_at": due, "attempts": attempts, "problem": problem}
-            connection.execute(update(table).where(*_held(table, claim)).values(values))
+            facts = {"attempts": attempts, "problem": problem, "failed_in": failed_in}
+            queue.finish(connection, claim, now, wait=wait, **facts)  # type: ignore[arg-type]
+            for service in answered:
+                if service is not failed_in and note_up(connection, service, now):
+                    log.warning("%s answers again; what failed meanwhile is tried again.", service.label)
+            if failed_in:
+                about = f"{claim.kind} {claim.about}"
+                note_down(connection, self._database, failed_in, about, now)
 
     def renew(self, claim: Claim) -> None:
         """Renew a lease during a long step. Raises Overtaken when it is gone."""
-        table = QUEUES[claim.kind]
         with self._database.write() as connection:
-            values = {"due_at": self._database.now(connection) + LEASE}
-            fence = update(table).where(*_held(table, claim)).values(values).returning(table.c.id)
-            if connection.execute(fence).first() is None:
+            if not queue.renew(connection, claim, self._database.now(connection)):
                 raise Overtaken
 
     def release(self, claim: Claim) -> None:
-        """Give a row back at once: somebody else moved it, so that it has to be looked at afresh."""
-        table = QUEUES[claim.kind]
+        """Give a job back at once: somebody else moved its row, so that it has to be looked at afresh."""
         with self._database.write() as connection:
-            values = {"lease": None, "due_at": self._database.now(connection)}
-            connection.execute(update(table).where(*_held(table, claim)).values(values))
+            queue.finish(connection, claim, self._database.now(connection), wait=timedelta(0))
+
+    def wake_failed(self) -> None:
+        """Let everything that waits after a failure be tried again now."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            queue.wake_failed(connection, now)
+            queue.wake_reviews(connection, self._database, now, reviews.c.hold.is_not(None))
 
     def admit_success(self, review_id: int, key: str) -> None:
         """Note a success that was said after the lease was gone, as `Review.success_on` has it, and wake the row.
@@ -152,29 +149,33 @@ class Queue:
             found = select(reviews).where(reviews.c.id == review_id).with_for_update()
             row = review_from(connection.execute(found).one())
             now = self._database.now(connection)
-            values = {
-                **columns_from({"success_on": tuple({*row.success_on, key})}),
-                "rev": reviews.c.rev + 1,
-                "due_at": case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at),
-            }
-            connection.execute(update(reviews).where(reviews.c.id == review_id).values(values))
+            changes = columns_from({"success_on": tuple({*row.success_on, key})})
+            connection.execute(update(reviews).where(reviews.c.id == review_id).values(changes))
+            queue.wake(connection, self._database, Kind.REVIEW, str(review_id), now)
 
     def oldest_due(self) -> timedelta | None:
-        """Return for how long the most overdue row has been due; None when nothing is due."""
+        """Return for how long the most overdue job has been due; None when nothing is due."""
         with self._database.read() as connection:
-            now = self._database.now(connection)
-            firsts = [connection.scalar(select(func.min(table.c.due_at))) for table in QUEUES.values()]
-            overdue = [now - first for first in firsts if first is not None and first <= now]
-            return max(overdue, default=None)
+            now, first = self._database.now(connection), queue.oldest_due(connection)
+            return now - first if first is not None and first <= now else None
 
     def problems(self) -> list[tuple[str, str]]:
-        """Return whose last step failed, and why: a review, a timer by its name, or a letter by its kind."""
+        """Return whose last step failed, and why: a review, a letter by its kind, or what else a job is about."""
         review = reviews.c.repository + "#" + cast(reviews.c.number, String)
+        by_kind: tuple[tuple[Any, Any, tuple[Kind, ...]], ...] = (
+            (review, reviews.c.id, (Kind.REVIEW,)),
+            (letters.c.kind, letters.c.id, (Kind.MAIL,)),
+        )
         with self._database.read() as connection:
             found: list[Any] = []
-            for about, table in ((review, reviews), (timers.c.name, timers), (letters.c.kind, letters)):
-                failed = select(about, table.c.problem).where(table.c.problem.is_not(None))
-                found += connection.execute(failed.order_by(table.c.id))
+            for about, key, kinds in by_kind:
+                failed = select(about, jobs.c.problem).join(jobs, jobs.c.about == cast(key, String))
+                failed = failed.where(jobs.c.kind.in_(kinds), jobs.c.problem.is_not(None))
+                found += connection.execute(failed.order_by(key))
+            others = select(jobs.c.about, jobs.c.problem).where(
+                jobs.c.kind.not_in((Kind.REVIEW, Kind.MAIL)), jobs.c.problem.is_not(None)
+            )
+            found += connection.execute(others.order_by(jobs.c.about))
         return [(about, problem) for about, problem in found]
 
     def beat(self, worker: str) -> None:
@@ -185,21 +186,25 @@ class Queue:
             connection.execute(beat.on_conflict_do_update(index_elements=["name"], set_={"seen_at": now}))
 
     def last_beat(self) -> timedelta | None:
-        """Return how long ago any worker was last alive; None: never."""
+        """Return how long ago any worker was last alive; None: never. What was seen in the future counts for nothing."""
         with self._database.read() as connection:
-            seen: datetime | None = connection.scalar(select(func.max(workers.c.seen_at)))
-            return self._database.now(connection) - seen if seen else None
+            now = self._database.now(connection)
+            known = select(func.max(workers.c.seen_at)).where(workers.c.seen_at <= now + A_WORKERS_SILENCE)
+            seen: datetime | None = connection.scalar(known)
+            return max(now - seen, timedelta(0)) if seen else None
 
-    def _fenced(self, connection: Connection, claim: Claim, row: Review, values: dict[str, Any]) -> Review:
-        fence = (*_held(reviews, claim), reviews.c.state == row.state, reviews.c.round == row.round)
-        fresh = connection.execute(update(reviews).where(*fence).values(values).returning(reviews)).first()
+    def _fenced(
+        self, connection: Connection, claim: Claim, row: Review, values: dict[str, Any], now: datetime
+    ) -> Review:
+        # The job first: that locks it, so that no other holder comes between.
+        if not queue.renew(connection, claim, now):
+            raise Overtaken
+        fence = (reviews.c.id == row.id, reviews.c.state == row.state, reviews.c.round == row.round)
+        change = update(reviews).where(*fence).values({"id": reviews.c.id, **values})
+        fresh = connection.execute(change.returning(reviews)).first()
         if fresh is None:
             raise Overtaken
         return review_from(fresh)
-
-
-def _held(table: Table, claim: Claim) -> tuple[Any, Any]:
-    return (table.c.id == claim.id, table.c.lease == claim.lease)
 
 
 def _keep_round(connection: Connection, row: Review, asked: Snapshot, now: datetime) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, and_, case, or_, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from app.review import State, is_dead_end
 from app.store.database import Database
-from app.store.rows import woken
+from app.store.jobs import wake_reviews
 from app.store.tables import repositories, reviews, timers
 from app.store.timers import RELEASE
 
@@ -63,11 +63,9 @@ class Repositories:
         is_back = and_(reviews.c.state == State.CLOSED, reviews.c.open, reviews.c.base.in_(bases))
         with self._database.write() as connection:
             now = self._database.now(connection)
-            strange = update(reviews).where(~known, reviews.c.state.not_in(dead))
-            connection.execute(strange.values(woken(now)))
-            due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
-            back = update(reviews).where(known, is_back)
-            connection.execute(back.values(rev=reviews.c.rev + 1, hint=None, due_at=due))
+            wake_reviews(connection, self._database, now, ~known, reviews.c.state.not_in(dead))
+            connection.execute(update(reviews).where(known, is_back).values(rev=reviews.c.rev + 1))
+            wake_reviews(connection, self._database, now, known, is_back)
 
 
 def pin(connection: Connection, database: Database, name: str, repository_id: int) -> bool:

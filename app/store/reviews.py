@@ -6,7 +6,6 @@ and round. It decides nothing itself; the rules do.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,16 +28,18 @@ from app.review import (
     is_dead_end,
     words_digest,
 )
+from app.store.bell import Bell
 from app.store.database import Database
+from app.store.jobs import Kind, wake, wake_reviews
 from app.store.letters import outcome_letter, put_letter
 from app.store.rows import (
     Happening,
     HistoryRow,
     columns_from,
     history_from,
+    log_happened,
     note_history,
     review_from,
-    woken,
 )
 from app.store.tables import asked_commits, history, reviews, rounds
 
@@ -73,7 +74,7 @@ class Round:
 class Reviews:
     """Everything about reviews that is not the queue."""
 
-    def __init__(self, database: Database, work_made: threading.Event) -> None:
+    def __init__(self, database: Database, work_made: Bell) -> None:
         self._database = database
         self._work_made = work_made
 
@@ -109,12 +110,15 @@ class Reviews:
                     "decisions": decision.number,
                     **consequences(row, verdict.move, now),
                 }
-                _move_by_hand(connection, row, changes, now)
+                _move_by_hand(connection, row, changes)
+                wake(connection, self._database, Kind.REVIEW, str(row.id), now, afresh=True)
                 what = Happening(DECISIONS[choice], reviewer.name, words, reviewer.id)
                 note_history(connection, now, row, [what])
                 if choice is Choice.APPROVE:
                     put_letter(connection, self._database, outcome_letter(row, decision), now)
-        self._work_made.set()
+        if verdict.move:
+            log_happened(row, [Happening(DECISIONS[choice], reviewer.name)])
+        self._work_made.ring()
         return verdict
 
     def get(self, review_id: int) -> Review | None:
@@ -251,8 +255,7 @@ class Reviews:
             and_(reviews.c.state == State.WAITING, reviews.c.reviewer.not_in(reviewers)),
         )
         with self._database.write() as connection:
-            now = self._database.now(connection)
-            connection.execute(update(reviews).where(unheld).values(woken(now)))
+            wake_reviews(connection, self._database, self._database.now(connection), unheld)
 
 
 def _round_from(row: Row[Any]) -> Round:
@@ -260,7 +263,6 @@ def _round_from(row: Row[Any]) -> Round:
     return Round(row.round, row.asked_at, Snapshot.from_json(row.snapshot), edited)
 
 
-def _move_by_hand(connection: Connection, row: Review, changes: dict[str, Any], now: datetime) -> None:
+def _move_by_hand(connection: Connection, row: Review, changes: dict[str, Any]) -> None:
     fence = (reviews.c.id == row.id, reviews.c.state == row.state, reviews.c.round == row.round)
-    values = {**columns_from(changes), **woken(now), "problem": None, "attempts": 0}
-    connection.execute(update(reviews).where(*fence).values(values))
+    connection.execute(update(reviews).where(*fence).values(columns_from(changes)))

@@ -5,16 +5,19 @@ Only this package uses it.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, insert
+from sqlalchemy import Connection, Row, insert
 
-from app.review import Basis, Choice, Decision, Review, Seen, State
-from app.store.tables import history, reviews
+from app.review import Basis, Choice, Decision, Review, State
+from app.store.tables import history
 
-_OWN = {"state", "decision", "success_on", "hint"}
+log = logging.getLogger("qa-gate.review")
+
+_OWN = {"state", "decision", "success_on"}
 _PLAIN = [name for name in Review.__dataclass_fields__ if name not in _OWN]
 
 
@@ -49,7 +52,6 @@ def review_from(row: Row[Any]) -> Review:
         state=State(values["state"]),
         decision=decision_from(values["decision"]) if values["decision"] else None,
         success_on=tuple(values["success_on"]),
-        hint=Seen(**values["hint"]) if values["hint"] else None,
         **{name: values[name] for name in _PLAIN},
     )
 
@@ -83,19 +85,16 @@ def note_history(connection: Connection, now: datetime, row: Review, happened: l
         connection.execute(insert(history), [{**facts, **asdict(thing)} for thing in happened])
 
 
+def log_happened(row: Review, happened: list[Happening]) -> None:
+    """Write one log line for each thing that happened, once it is kept; what people wrote is not in it."""
+    for thing in happened:
+        log.info("%s#%d: %s, by %s (round %d)", row.repository, row.number, thing.what, thing.who, row.round)
+
+
 def note_event(connection: Connection, now: datetime, happened: Happening) -> None:
     """Append to the history what is about no review in particular."""
     nothing = {"review_id": None, "base": "", "head_sha": "", "round": 0}
     connection.execute(insert(history).values(at=now, **nothing, **asdict(happened)))
-
-
-def woken(now: datetime) -> dict[str, Any]:
-    """Return the columns that wake reviews although nothing happened that GitHub has to be read for.
-
-    Who holds the lease goes on at once after the step.
-    """
-    due = case((reviews.c.lease.is_(None), now), else_=reviews.c.due_at)
-    return {"due_at": due, "rev": reviews.c.rev + 1, "seen_rev": reviews.c.seen_rev + 1}
 
 
 def decision_from(data: dict[str, Any]) -> Decision:

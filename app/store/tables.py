@@ -1,13 +1,11 @@
 """The tables. One row of `reviews` is one pull request; `rounds` holds what a reviewer was asked about.
 
-`reviews` and `letters` are also the queue: `due_at` (null: nothing to do), `lease`, `attempts`, `problem`.
-`history` is append-only. Only this package uses it.
+`jobs` is the one queue. `history` is append-only. Only this package uses it.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -24,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -49,15 +48,35 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 metadata = MetaData()
 
 
-def _work() -> list[Column[Any]]:
-    """Return the columns that make a row a place in the queue."""
-    return [
-        Column("due_at", UtcTime),
-        Column("attempts", Integer, nullable=False, default=0),
-        Column("lease", String(32)),
-        Column("problem", Text),
-    ]
+# What there is to do, and for whom it failed last: see `jobs`. A row is gone when it is done.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("about", Text, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("lease", String(32)),
+    Column("revision", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("problem", Text),
+    Column("failed_in", String(64)),
+    UniqueConstraint("kind", "about"),
+    Index("jobs_due", "due_at"),
+)
 
+# What the gate needs outside: whether it answers, and until when it wants no call.
+services = Table(
+    "services",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_job", Text),
+    Column("failing_since", UtcTime),
+    Column("probe_at", UtcTime),
+    Column("limited_until", UtcTime),
+    Column("answered_at", UtcTime),
+)
 
 repositories = Table(
     "repositories",
@@ -67,9 +86,6 @@ repositories = Table(
     # What GitHub calls it, which is another name once it was renamed.
     Column("full_name", Text, nullable=False),
     Column("problem", Text),
-    # Only where they are known to be used are they read, and paid for.
-    Column("has_checks", Boolean, nullable=False, default=False),
-    Column("has_deployments", Boolean, nullable=False, default=False),
 )
 
 reviews = Table(
@@ -97,8 +113,7 @@ reviews = Table(
     Column("url", Text, nullable=False, default=""),
     Column("private", Boolean, nullable=False, default=True),
     Column("try_url", Text),
-    Column("deployments_told", Integer, nullable=False, default=0),
-    Column("deployments_seen", Integer, nullable=False, default=0),
+    Column("try_read_at", UtcTime),
     Column("reviewer", String(16)),
     Column("changed_at", UtcTime, nullable=False),
     Column("restless_since", UtcTime, nullable=False),
@@ -119,8 +134,6 @@ reviews = Table(
     Column("adopted", Boolean, nullable=False, default=False),
     Column("to_list", Boolean, nullable=False, default=False),
     Column("vouched", Boolean, nullable=False, default=False),
-    Column("asked_again", Boolean, nullable=False, default=False),
-    Column("interrupted", Boolean, nullable=False, default=False),
     Column("updated_at", UtcTime),
     Column("hold", Text),
     Column("questions", Integer, nullable=False, default=0),
@@ -130,10 +143,7 @@ reviews = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("rev", Integer, nullable=False, default=1),
     Column("seen_rev", Integer, nullable=False, default=0),
-    Column("hint", JSON(none_as_null=True)),
-    *_work(),
     UniqueConstraint("repository_id", "number"),
-    Index("reviews_due", "due_at"),
     Index("reviews_state", "state"),
 )
 
@@ -228,13 +238,15 @@ letters = Table(
     Column("round", Integer),
     Column("reviewer", String(16), nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    # Not before this; the job that sends it may look earlier.
+    Column("at", UtcTime, nullable=False),
     Column("sent_at", UtcTime),
     Column("message_id", Text),
     Column("used_at", UtcTime),
     # Which page a sign-in leads on to, in whatever browser its link is opened.
     Column("back", Text),
-    *_work(),
-    Index("letters_due", "due_at"),
+    # How often it was handed to SES without any answer: it may have gone out each time.
+    Column("unknowns", Integer, nullable=False, server_default="0"),
     Index("letters_reviewer", "reviewer", "kind", "created_at"),
 )
 
@@ -246,8 +258,6 @@ timers = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("seen", UtcTime),
     Column("etag", Text),
-    *_work(),
-    Index("timers_due", "due_at"),
 )
 
 # `until` is the first day back, by the calendar of TIMEZONE.
@@ -276,11 +286,29 @@ history = Table(
     Index("history_at", "at"),
 )
 
-deliveries = Table(
-    "deliveries",
+# Every webhook, and what a poll found. `revision` is the review's `rev` that came of it.
+inbox = Table(
+    "inbox",
     metadata,
-    Column("id", String(64), primary_key=True),
-    Column("received_at", UtcTime, nullable=False, index=True),
+    Column("id", Id, primary_key=True),
+    Column("delivery", String(200), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("repository_id", BigInteger, nullable=False),
+    Column("number", Integer),
+    Column("sha", String(64)),
+    Column("fields", Text, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("folded_at", UtcTime),
+    Column("review_id", Id),
+    Column("revision", Integer),
+    Index(
+        "inbox_unfolded",
+        "id",
+        sqlite_where=text("folded_at IS NULL"),
+        postgresql_where=text("folded_at IS NULL"),
+    ),
+    Index("inbox_review", "review_id", "revision"),
+    Index("inbox_repository", "repository_id", "kind", "sha"),
 )
 
 workers = Table(

@@ -6,16 +6,17 @@ sees which GitHub was not told yet. A question never changes whose turn it is.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, select, update
 
 from app.review import Remark, Reviewer, Signpost, may_ask
+from app.store.bell import Bell
 from app.store.database import Database
+from app.store.jobs import wake_reviews
 from app.store.reviews import DECISIONS
-from app.store.rows import Happening, HistoryRow, history_from, note_history, review_from, woken
+from app.store.rows import Happening, HistoryRow, history_from, note_history, review_from
 from app.store.tables import heard, history, reviews
 
 QUESTION, ANSWER = "question", "answered"
@@ -24,7 +25,7 @@ QUESTION, ANSWER = "question", "answered"
 class Talk:
     """Questions and answers by review."""
 
-    def __init__(self, database: Database, work_made: threading.Event) -> None:
+    def __init__(self, database: Database, work_made: Bell) -> None:
         self._database = database
         self._work_made = work_made
 
@@ -46,12 +47,13 @@ class Talk:
             told = connection.execute(_lines(review_id).order_by(history.c.id.desc()).limit(1)).first()
             if told and (told.what, told.reviewer, told.detail) == (QUESTION, reviewer.id, words.strip()):
                 return None
-            values = {"questions": row.questions + 1, **woken(now)}
+            values = {"questions": row.questions + 1}
             connection.execute(update(reviews).where(reviews.c.id == review_id).values(values))
+            wake_reviews(connection, self._database, now, reviews.c.id == review_id)
             note_history(
                 connection, now, row, [Happening(QUESTION, reviewer.name, words.strip(), reviewer.id)]
             )
-        self._work_made.set()
+        self._work_made.ring()
         return None
 
     def questions(self, review_id: int) -> list[HistoryRow]:

@@ -1,7 +1,7 @@
-"""Timers: what is to be done again and again, such as looking at a repository; rows of the queue like others.
+"""What is done again and again: a poll of a repository, its release, the daily digest. Each has a job of its own.
 
-A repository's own name is the timer that looks at it; of any other the first word says what it is for. `seen` and
-`etag` are how far the last look came. One row a name, whichever machine made it.
+`seen` and `etag` are how far the last one came. One row a name, whichever machine made it: a repository's own name
+is its poll, "release NAME" its release, "digest" the digest.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, case, select, update
+from sqlalchemy import Connection, select, update
 
 from app.store.database import Database
+from app.store.jobs import Kind, wake
 from app.store.tables import timers
 
 # The first word of the timer that keeps a repository's release pull request.
@@ -30,7 +31,7 @@ class Timer:
 
 
 class Timers:
-    """Timers by id and by name."""
+    """Timers by name."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -40,10 +41,10 @@ class Timers:
         with self._database.write() as connection:
             put_timer(connection, self._database, name, self._database.now(connection))
 
-    def get(self, timer_id: int) -> Timer | None:
+    def get(self, name: str) -> Timer | None:
         """Return one timer."""
         with self._database.read() as connection:
-            row = connection.execute(select(timers).where(timers.c.id == timer_id)).first()
+            row = connection.execute(select(timers).where(timers.c.name == name.casefold())).first()
             return Timer(row.id, row.name, row.created_at, row.seen, row.etag) if row else None
 
     def note(self, timer_id: int, seen: datetime | None, etag: str | None) -> None:
@@ -57,9 +58,10 @@ def put_timer(
     connection: Connection, database: Database, name: str, now: datetime, delay: timedelta = timedelta(0)
 ) -> None:
     """Make the timer due, inside another transaction: in a while, unless it is due sooner already."""
-    soon, name = now + delay, name.casefold()
-    made = database.insert(timers).values(name=name, created_at=now, due_at=soon)
+    name = name.casefold()
+    made = database.insert(timers).values(name=name, created_at=now)
+    connection.execute(made.on_conflict_do_nothing(index_elements=["name"]))
+    first = name.partition(" ")[0]
+    kind = Kind(first) if first in (Kind.RELEASE, Kind.DIGEST) else Kind.POLL
     # Who holds the lease may have looked already, and loses it.
-    is_due_sooner = and_(timers.c.lease.is_(None), timers.c.due_at < soon)
-    changes = {"due_at": case((is_due_sooner, timers.c.due_at), else_=soon), "lease": None}
-    connection.execute(made.on_conflict_do_update(index_elements=["name"], set_=changes))
+    wake(connection, database, kind, name, now + delay, take=True)

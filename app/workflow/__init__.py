@@ -9,10 +9,10 @@ read from the row, or from GitHub, never guessed. It never merges without a stan
 
 from __future__ import annotations
 
-from app.github_client import GitHubError, Refused
-from app.mail import MailError, MailRefused
+from app.github_client import GitHubError, NoAnswer, Refused
+from app.mail import MailError, MailRefused, MailUnanswered
 from app.review import State
-from app.store import RELEASE, Claim
+from app.store import Claim, Kind, Service
 from app.workflow.again import asked_again, why_again
 from app.workflow.asking import AT_ONCE, ask, keep_list, look
 from app.workflow.away import (
@@ -25,9 +25,9 @@ from app.workflow.away import (
     who_is_away,
 )
 from app.workflow.belonging import belongs_here, let_go, read_before_writing
-from app.workflow.digests import DIGEST, send_digests, set_digest
+from app.workflow.digests import send_digests, set_digest
 from app.workflow.extras import find_try_url
-from app.workflow.gate import HOURLY, Gate, Rest, Work
+from app.workflow.gate import Gate, Rest, Work
 from app.workflow.letters import (
     cautions_of,
     new_commits,
@@ -71,9 +71,17 @@ def step(gate: Gate, claim: Claim) -> Rest:
     """Do all that can be done now for one claimed row. Raises Overtaken when somebody else moved it."""
     try:
         return STEPS[claim.kind](gate, claim)
-    except (GitHubError, MailError) as error:
-        lasting = isinstance(error, Refused | MailRefused)
-        return Rest(HOURLY if lasting else getattr(error, "after", None), error.reason, failed=True)
+    except GitHubError as error:
+        down = Service.GITHUB if isinstance(error, NoAnswer) else None
+        return _failed(error, isinstance(error, Refused), down)
+    except MailError as error:
+        down = Service.MAIL if isinstance(error, MailUnanswered) else None
+        return _failed(error, isinstance(error, MailRefused), down)
+
+
+def _failed(error: GitHubError | MailError, refused: bool, down: Service | None) -> Rest:
+    wait = getattr(error, "after", None)
+    return Rest(wait, error.reason, failed=True, refused=refused, failed_in=down)
 
 
 def advance(gate: Gate, claim: Claim) -> Rest:
@@ -98,11 +106,11 @@ def advance(gate: Gate, claim: Claim) -> Rest:
 
 
 def tick(gate: Gate, claim: Claim) -> Rest:
-    """Do what a timer is for: the first word of its name says it, a repository's name is a look at it."""
-    timer = gate.store.timers.get(claim.id)
-    return TIMERS.get(timer.name.partition(" ")[0], look_around)(gate, claim, timer) if timer else Rest()
+    """Do what is done again and again."""
+    timer = gate.store.timers.get(claim.about)
+    return TIMERS[claim.kind](gate, claim, timer) if timer else Rest()
 
 
 TURNS = {State.WAITING: hand_over, State.MERGED: keep_list}
-STEPS = {"letter": send_letter, "review": advance, "timer": tick}
-TIMERS = {DIGEST: send_digests, RELEASE: keep_release}
+TIMERS = {Kind.POLL: look_around, Kind.DIGEST: send_digests, Kind.RELEASE: keep_release}
+STEPS = {Kind.MAIL: send_letter, Kind.REVIEW: advance, **dict.fromkeys(TIMERS, tick)}

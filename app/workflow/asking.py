@@ -23,7 +23,6 @@ from app.review import (
     covers,
     follow,
     next_move,
-    tells_nothing_new,
     words_digest,
 )
 from app.store import Happening, NewLetter
@@ -69,8 +68,8 @@ def look(work: Work) -> None:
         return settle(work)
     if row.rev == row.seen_rev:
         return None
-    if row.hint is not None and tells_nothing_new(row, row.hint) and not row.asked_again:
-        return work.keep(seen_rev=row.rev, **({"interrupted": False} if row.interrupted else {}))
+    if work.since().is_known:
+        return work.keep(seen_rev=row.rev)
     return take_in(work, work.read())
 
 
@@ -85,8 +84,9 @@ def settle(work: Work) -> None:
 def take_in(work: Work, facts: PullRequest) -> None:
     """Write what was read into the row, and the move that follows from it."""
     row = work.row
-    same = same_change(work, facts)
-    move = follow(row, facts, work.gate.policy, same is not None)
+    since = work.since()
+    same = same_change(work, facts, since)
+    move = follow(row, facts, work.gate.policy, same is not None, since)
     changes: dict[str, Any] = {name: getattr(facts, name) for name in _COPIED}
     if same:
         changes["merge_base"] = same.merge_base
@@ -112,8 +112,6 @@ def take_in(work: Work, facts: PullRequest) -> None:
         happened.append(Happening("edited", "GitHub"))
         changes["edited"] = words
     news = bypass_letters(work) if is_news else []
-    # Only what came before the read is answered by it.
-    changes |= {name: False for name in ("asked_again", "interrupted") if getattr(row, name)}
     work.keep(move=move, happened=happened, news=news, seen_rev=work.read_rev, **changes)
 
 

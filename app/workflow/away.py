@@ -66,8 +66,8 @@ def hand_over(work: Work) -> Rest:
     heir = first_there(gate, away)
     if heir is None:
         return Rest(wait=min(away.values()) - gate.store.now())
-    # Each time that somebody goes away the rows that wait for them get a new `rev`.
-    key = f"instead {row.id} {row.round} {row.rev} {heir.id}"
+    # Each time that somebody goes away is another cause.
+    key = f"instead {row.id} {row.round} {work.claim.lease} {heir.id}"
     work.keep(
         reviewer=heir.id,
         to_list=False,

@@ -16,27 +16,26 @@ from app.workflow.gate import Work
 
 def read_extras(work: Work) -> dict[str, Any]:
     """Read what belongs to a question: `work.checks`, and return what changes in the row."""
-    customs = work.gate.store.arrivals.customs(work.row.repository_id)
-    if work.checks is None and customs.has_checks:
+    inbox, repository_id = work.gate.store.inbox, work.row.repository_id
+    if work.checks is None and inbox.told_at("check", repository_id):
         with suppress(Refused):
             ignored = work.gate.policy.ignore_checks
             work.checks = work.gate.github.checks(work.row.repository, work.row.head_sha, ignored)
         work.keep()
-    return _deployed(work) if customs.has_deployments and work.gate.preview_url is None else {}
+    is_used = work.gate.preview_url is None and inbox.told_at("deployment", repository_id)
+    return _deployed(work) if is_used else {}
 
 
 def find_try_url(work: Work) -> None:
     """Learn where a change that was asked about can be tried, if GitHub said that it was deployed."""
     row = work.row
-    is_told = row.deployments_told > row.deployments_seen and work.gate.preview_url is None
-    if is_told and row.state in (State.WAITING, State.REJECTED, State.TO_MERGE):
+    if work.gate.preview_url is not None or row.state not in (State.WAITING, State.REJECTED, State.TO_MERGE):
+        return
+    told = work.gate.store.inbox.told_at("deployment", row.repository_id, row.head_sha)
+    if told and (row.try_read_at is None or told >= row.try_read_at):
         work.keep(**_deployed(work))
 
 
 def _deployed(work: Work) -> dict[str, Any]:
-    row = work.row
-    # What is told while it is read makes another read.
-    return {
-        "try_url": work.gate.github.try_url(row.repository, row.head_sha),
-        "deployments_seen": row.deployments_told,
-    }
+    row, now = work.row, work.gate.store.now()  # what is told while it is read makes another read
+    return {"try_url": work.gate.github.try_url(row.repository, row.head_sha), "try_read_at": now}

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from app.github_client import GitHub, GitHubError, Refused
 from app.links import Links
 from app.mail import Mailer
-from app.review import Checks, Person, Policy, PullRequest, Review
-from app.store import Claim, Store
+from app.review import Checks, Person, Policy, PullRequest, Review, Since, since
+from app.store import Claim, Service, Store
 from app.workflow.people import belongs
 
 # GitHub reads may lag behind its own answers for a moment.
@@ -51,12 +51,15 @@ class Gate:
 class Rest:
     """How a step ended: due again after `wait` (None: when something happens), and why it failed if it did.
 
-    A failed step with no `wait` is for the worker to space out.
+    A failed step with no `wait` is for the worker to space out; `refused`: it was answered, with a no. `failed_in` is
+    the service that gave no answer.
     """
 
     wait: timedelta | None = None
     problem: str | None = None
     failed: bool = False
+    refused: bool = False
+    failed_in: Service | None = None
 
 
 class Work:
@@ -79,6 +82,13 @@ class Work:
         """Write a checkpoint; see `Queue.checkpoint`. Raises Overtaken."""
         at_once = self.gate.policy.is_release(self.row)
         self.row = self.gate.store.queue.checkpoint(self.claim, self.row, at_once=at_once, **changes)
+
+    def since(self) -> Since:
+        """Return what the events since the last read tell, up to those that came before this one."""
+        events = self.gate.store.inbox.since(self.row.id, self.row.seen_rev, self.read_rev)
+        found = since(self.row, events, self.gate.github.ahead)
+        # Events that are forgotten by now may have told anything.
+        return found if len(events) == self.read_rev - self.row.seen_rev else replace(found, is_known=False)
 
     def read(self) -> PullRequest:
         """Read the pull request from GitHub, once a call."""

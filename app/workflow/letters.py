@@ -17,11 +17,24 @@ from urllib.parse import quote
 from app import mail
 from app.links import DecideLink, SignInLink
 from app.review import Caution, Choice, Commit, Review, Reviewer, Snapshot, State, cautions
-from app.store import A_DAY, Claim, HistoryRow, Letter, NewLetter, Round, outcome_letter
+from app.store import (
+    A_DAY,
+    MOST_UNKNOWN,
+    Claim,
+    HistoryRow,
+    Letter,
+    NewLetter,
+    Round,
+    Service,
+    outcome_letter,
+)
 from app.workflow.again import asked_again
 from app.workflow.gate import Gate, Rest
 
-log = logging.getLogger("qa-gate.letters")
+log = logging.getLogger("qa-gate.mail")
+
+# How long a letter of which nobody knows whether it went out waits before it is tried again, times the tries so far.
+UNKNOWN_WAIT = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +51,31 @@ def send_letter(gate: Gate, claim: Claim) -> Rest:
     reviewer = gate.policy.reviewer(letter.reviewer) if letter else None
     if letter is None or letter.sent_at or reviewer is None:
         return Rest()
+    early = letter.at - gate.store.now()
+    if early > timedelta(0):
+        return Rest(wait=early)
     words = WRITERS[letter.kind](gate, letter, reviewer)
     if not isinstance(words, Words):
         return words or Rest()
-    gate.store.letters.note_sent(letter.id, gate.mailer.send(words.mail), words.listed)
+    try:
+        message_id = gate.mailer.send(words.mail)
+    except mail.MailUnanswered as error:
+        return _unanswered(gate, letter, error)
+    gate.store.letters.note_sent(letter.id, message_id, words.listed)
+    row = gate.store.reviews.get(letter.review_id) if letter.review_id else None
+    about = f"{row.repository}#{row.number}" if row else f"{len(words.listed)} changes"
+    log.info("%s: mailed %s to %s, SES id %s", about, letter.kind, reviewer.name, message_id)
+    return Rest()
+
+
+def _unanswered(gate: Gate, letter: Letter, error: mail.MailUnanswered) -> Rest:
+    """Try again, minutes apart where the letter may have gone out: three copies at most, then a list names it."""
+    if not error.may_be_sent:
+        raise error
+    times = gate.store.letters.note_unknown(letter.id)
+    if times < MOST_UNKNOWN:
+        return Rest(UNKNOWN_WAIT * times, error.reason, failed=True, failed_in=Service.MAIL)
+    log.error("%s: %s It was tried %d times, and goes into the next list.", letter.key, error.reason, times)
     return Rest()
 
 

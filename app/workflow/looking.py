@@ -6,13 +6,15 @@ that where nothing changed it costs one call that counts for nothing. It decides
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 from app.github_client import ListedPull, Listing, Refused
-from app.store import RELEASE, Claim, Recorded, Timer
+from app.review import POLLED, PullRequestEvent
+from app.store import RELEASE, Claim, Timer
 from app.workflow.gate import FOREIGN, Gate, Rest
 
 # A repository without any pull request tells no time of GitHub's; its clock and ours may differ.
@@ -51,15 +53,15 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
             raise
         meet(gate, timer.name)
         listing = _listing(gate, claim, timer)
-    woken = [pull for pull in listing.pulls if _wake(gate, claim, timer, pull)]
+    found = [pull for pull in listing.pulls if _put(gate, claim, timer, pull)]
     # One that is closed while a first list of several pages is read can hide another: read again till nothing is new.
-    is_complete = timer.seen is not None or len(listing.pulls) <= ONE_PAGE or not woken
+    is_complete = timer.seen is not None or len(listing.pulls) <= ONE_PAGE or not found
     if not listing.is_unchanged and is_complete:
         newest = max((pull.updated_at for pull in listing.pulls), default=None)
         gate.store.timers.note(timer.id, newest or timer.seen or began - MARGIN, _etag(timer, listing.etag))
-    if woken:
+    if found:
         set_release(gate, timer.name)
-        log.info("%s: found %s", timer.name, ", ".join(f"#{pull.number}" for pull in woken))
+        log.info("%s: found %s", timer.name, ", ".join(f"#{pull.number}" for pull in found))
     return Rest(wait=gate.policy.look)
 
 
@@ -95,19 +97,36 @@ def _listing(gate: Gate, claim: Claim, timer: Timer) -> Listing:
     )
 
 
-def _wake(gate: Gate, claim: Claim, timer: Timer, pull: ListedPull) -> bool:
+def _put(gate: Gate, claim: Claim, timer: Timer, pull: ListedPull) -> bool:
     is_gated = gate.policy.gates(pull.seen.base)
     if timer.seen is not None:
         pull = _with_requests(gate, claim, pull, is_gated)
     # On day one, what lay there already is listed in one letter; what comes while the gate starts is not.
     adopt = timer.seen is None and pull.updated_at + SLACK < timer.created_at
-    return gate.store.arrivals.found(pull, is_gated, adopt=adopt) is Recorded.WOKEN
+    event = PullRequestEvent(
+        repository_id=pull.repository_id,
+        repository=pull.repository,
+        action=POLLED,
+        number=pull.number,
+        author=pull.author,
+        author_id=pull.author_id,
+        seen=pull.seen,
+        updated_at=pull.updated_at,
+        closed_at=pull.closed_at,
+        requests=pull.requests,
+        adopt=adopt,
+    )
+    # What was found before is the same delivery.
+    digest = hashlib.blake2b(event.model_dump_json().encode(), digest_size=16).hexdigest()
+    return gate.store.inbox.put(f"{POLLED} {digest}", event)
 
 
 def _with_requests(gate: Gate, claim: Claim, pull: ListedPull, is_gated: bool) -> ListedPull:
     """Add who asked for a review, where that would change something: a call more, for a webhook may be lost."""
-    arrivals, is_from_fork = gate.store.arrivals, pull.is_from_fork
-    if not arrivals.waits_for_a_request(pull, is_gated=is_gated, is_from_fork=is_from_fork):
+    about = (pull.repository_id, pull.number)
+    is_from_fork = pull.is_from_fork
+    asks = gate.store.arrivals.waits_for_a_request(*about, is_gated=is_gated, is_from_fork=is_from_fork)
+    if not pull.seen.open or not asks:
         return pull
     with suppress(Refused):  # a right is missing: all else that was listed still counts
         pull = replace(pull, requests=gate.github.review_requests(pull.repository, pull.number))

@@ -221,7 +221,7 @@ def blocked(work: Work, reason: str) -> Rest:
 
 def unheard(work: Work, reason: str) -> Rest:
     """Say our own status again, for somebody may have written over it; if GitHub still misses it, it never counts."""
-    if work.row.problem == SAID_AGAIN or (work.row.hold == NOT_COUNTED and "expected" in reason):
+    if work.claim.problem == SAID_AGAIN or (work.row.hold == NOT_COUNTED and "expected" in reason):
         return hold(work, NOT_COUNTED)
     work.keep(said_status="")
     return Rest(SOON, SAID_AGAIN, failed=True)
@@ -231,7 +231,7 @@ def unreviewed(work: Work, reason: str) -> Rest:
     """Review the new head of a yes that was carried over, once: GitHub may dismiss what was said of the one before."""
     row, last = work.row, work.gate.store.reviews.last_decision(work.row.id)
     is_carried = last is not None and last.head_sha != row.head_sha
-    if "review" not in reason or not is_carried or row.problem == REVIEWED_AGAIN or row.hold == reason:
+    if "review" not in reason or not is_carried or work.claim.problem == REVIEWED_AGAIN or row.hold == reason:
         return hold(work, reason)
     work.keep(said_review=row.decisions - 1, saying=0)
     return Rest(SOON, REVIEWED_AGAIN, failed=True)

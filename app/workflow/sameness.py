@@ -9,11 +9,11 @@ meet in more than one place: what the head undoes of the other place is not in i
 from __future__ import annotations
 
 from app.github_client import Refused
-from app.review import Change, PullRequest, Snapshot, Tree, delta, may_be_carried
+from app.review import Change, PullRequest, Since, Snapshot, Tree, delta, may_be_carried
 from app.workflow.gate import Work
 
 
-def same_change(work: Work, facts: PullRequest) -> Change | None:
+def same_change(work: Work, facts: PullRequest, since: Since) -> Change | None:
     """Return the comparison of a new head that holds just what the reviewer was asked about in this round, else None.
 
     One read of the comparison, and only if that agrees, at most four of trees. What GitHub cuts short or does not
@@ -21,7 +21,7 @@ def same_change(work: Work, facts: PullRequest) -> Change | None:
     """
     row, gate = work.row, work.gate
     asked = gate.store.reviews.round(row.id, row.round)
-    if asked is None or not may_be_carried(row, facts, gate.policy):
+    if asked is None or not may_be_carried(row, facts, gate.policy, since):
         return None
     try:
         now = gate.github.change(facts.repository, facts.base, facts.head_sha)

@@ -5,6 +5,7 @@ The rules say what is wanted; here the first difference between wanted and said 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,8 @@ from app.review import (
 )
 from app.store import DECISIONS, Happening, Overtaken
 from app.workflow.gate import Work
+
+log = logging.getLogger("qa-gate.review")
 
 # What `Review.said_hold` is where the comment says that nothing is in the way any more, or that no approval stands.
 MERGED, VOID = "merged", "void"
@@ -71,6 +74,7 @@ def say_status(work: Work, status: Status) -> None:
         # A success on a commit that is gone cannot be withdrawn, and unlocks nothing any more.
         if is_success or refusal.kind not in ("invalid", "missing") or status.sha == work.row.head_sha:
             raise
+    log.info("%s#%d: status %s is %s", work.row.repository, work.row.number, status.context, status.state)
     is_current = status.sha == work.row.head_sha and status.context.endswith(f"/{work.row.base}")
     changes: dict[str, Any] = {"said_status": said(status)} if is_current else {}
     try:
