@@ -201,6 +201,29 @@ def test_a_key_file_that_env_example_names_is_on_the_volume_of_every_gate(servic
     assert "data:/data" not in services["caddy"]["volumes"]
 
 
+def test_env_example_filled_in_is_a_settings_file_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {
+        "PUBLIC_URL": "https://gate.example.com",
+        "SECRET_KEY": "k" * 40,
+        "GITHUB_WEBHOOK_SECRET": "w" * 40,
+        "GITHUB_TOKEN": "github_pat_1",
+        "GITHUB_REPOSITORIES": "acme/shop",
+        "QA_REVIEWERS": "Lily <lily@example.com>",
+        "MAIL_FROM": "QA gate <gate@example.com>",
+    }
+    text = (ROOT / ".env.example").read_text()
+    for name, value in values.items():
+        text = re.sub(rf"^{name}=$", f"{name}={value}", text, flags=re.MULTILINE)
+    (tmp_path / "settings.env").write_text(text)
+    for name in (*values, *(name for name, *_ in settings.table())):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SETTINGS_FILE", str(tmp_path / "settings.env"))
+    loaded = settings.Settings.load()
+    assert (loaded.public_url, loaded.github_repositories) == ("https://gate.example.com", ("acme/shop",))
+
+
 # --- systemd ------------------------------------------------------------------------------------------------
 
 

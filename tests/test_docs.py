@@ -1,21 +1,26 @@
-"""What the README draws is what the code does."""
+"""What the papers draw, list and link is there, and is what the code does."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pytest
+
 from app.review import TABLE, State
+from tests import diagram
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+WORKFLOW = (ROOT / "docs" / "workflow.md").read_text(encoding="utf-8")
+PAPERS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
 def _drawn() -> set[tuple[str, str]]:
     """Arrows of the state diagram; one from the group `open` stands for one from each of its members."""
-    diagram = README.partition("stateDiagram-v2")[2].partition("```")[0]
-    members = re.findall(r"^ {8}(\w+)$", diagram, re.MULTILINE)
-    arrows = re.findall(r"^ {4}(\w+) --> (\w+)", diagram, re.MULTILINE)
+    drawn = WORKFLOW.partition("stateDiagram-v2")[2].partition("```")[0]
+    members = re.findall(r"^ {8}(\w+)$", drawn, re.MULTILINE)
+    arrows = re.findall(r"^ {4}(\w+) --> (\w+)", drawn, re.MULTILINE)
     return {
         (member, end)
         for start, end in arrows
@@ -35,11 +40,50 @@ def test_every_room_is_on_the_map() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == rooms
 
 
-def test_every_local_link_of_the_readme_leads_somewhere() -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", README) + re.findall(r'src="([^"]+)"', README)
-    local = [link for link in links if "://" not in link]
-    assert local
-    assert [link for link in local if not (ROOT / link).exists()] == []
+def test_the_picture_of_the_workflow_is_its_diagram() -> None:
+    people, messages = diagram.source(WORKFLOW)
+    assert (len(people), len(messages)) == (7, 18)
+    assert (ROOT / "docs" / "workflow.svg").read_text(encoding="utf-8") == diagram.draw(WORKFLOW)
+
+
+def test_the_steps_of_the_workflow_have_their_tools_each_once() -> None:
+    table = WORKFLOW.partition("## Which tool at each step")[2].partition("## ")[0]
+    steps = [
+        step
+        for first, last in re.findall(r"^\| (\d+)(?:–(\d+))? \|", table, re.MULTILINE)
+        for step in range(int(first), int(last or first) + 1)
+    ]
+    assert steps == list(range(1, len(diagram.source(WORKFLOW)[1]) + 1))
+
+
+def test_the_readme_is_read_in_ten_minutes() -> None:
+    assert len(README.splitlines()) <= 200
+
+
+def _anchors(page: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
+def test_every_local_link_leads_somewhere(paper: Path) -> None:
+    page = paper.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", page) + re.findall(r'src="([^"]+)"', page)
+    wrong = []
+    for link in links:
+        place, _, anchor = link.partition("#")
+        if "://" in place:
+            continue
+        leads_to = paper.parent / place if place else paper
+        if not leads_to.exists() or (anchor and anchor not in _anchors(leads_to.read_text(encoding="utf-8"))):
+            wrong.append(link)
+    assert wrong == []
+
+
+def test_there_are_links_to_check() -> None:
+    assert "docs/workflow.svg" in README
+    assert len(PAPERS) >= 8
 
 
 def test_every_row_of_the_behaviour_page_names_tests_that_exist() -> None:

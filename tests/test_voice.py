@@ -35,6 +35,8 @@ PLACES = (
     "demo/templates/**/*",
     "README.md",
     "CHANGELOG.md",
+    "SECURITY.md",
+    "CONTRIBUTING.md",
     "docs/*.md",
     ".env.example",
 )
