@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app import cli
 from app.review import TABLE, State
 from tests import diagram
 
@@ -79,6 +80,23 @@ def test_every_local_link_leads_somewhere(paper: Path) -> None:
         if not leads_to.exists() or (anchor and anchor not in _anchors(leads_to.read_text(encoding="utf-8"))):
             wrong.append(link)
     assert wrong == []
+
+
+def _code(page: str) -> str:
+    """What a page shows as code."""
+    return "\n".join(re.findall(r"```\w*\n(.*?)```", page, re.DOTALL) + re.findall(r"`([^`\n]+)`", page))
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
+def test_every_command_that_is_shown_exists(paper: Path) -> None:
+    shown = re.findall(r"(?<!-u )(?<![\w-])(?:qa-)?gate ([a-z]+)\b", _code(paper.read_text(encoding="utf-8")))
+    assert set(shown) - {"qa", *cli.cli.commands} == set()
+
+
+def test_the_papers_show_every_command_and_how_to_make_each_thing() -> None:
+    code = "\n".join(_code(paper.read_text(encoding="utf-8")) for paper in PAPERS)
+    own = {name for name in cli.cli.commands if name not in ("run", "shell", "routes")}  # Flask's
+    assert own - set(re.findall(r"\bgate ([a-z]+)\b", code)) == set()
 
 
 def test_there_are_links_to_check() -> None:

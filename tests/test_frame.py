@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -174,6 +175,31 @@ def test_image_runs_the_command_as_a_plain_user_and_tells_its_health() -> None:
     assert instructions("ENTRYPOINT") == ['ENTRYPOINT ["qa-gate"]']
     assert instructions("CMD") == ['CMD ["serve"]']
     assert "/healthz" in "".join(instructions("HEALTHCHECK"))
+
+
+def test_the_image_holds_all_that_its_command_needs(tmp_path: Path) -> None:
+    sent = {rule[1:] for rule in read(".dockerignore").splitlines() if rule.startswith("!")}
+    for line in instructions("COPY"):
+        _, *sources, target = line.split()
+        if sources[0].startswith("--from") or "requirements.txt" in sources:
+            continue
+        assert set(sources) <= sent
+        for source in sources:
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, tmp_path / target)
+            else:
+                shutil.copy(ROOT / source, tmp_path / target)
+    command = ["-c", "from app.cli import main; main()", "--version"]
+    environ = {"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]}
+    said = subprocess.run(
+        [sys.executable, *command], env=environ, cwd="/", capture_output=True, text=True, check=True
+    )
+    assert said.stdout.startswith("qa-gate ")
+    where = "import app, app.wording as w; print(app.__file__, w.templates())"
+    found = subprocess.run(
+        [sys.executable, "-c", where], env=environ, cwd="/", capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert found == [str(tmp_path / "app" / "__init__.py"), str(tmp_path / "templates")]
 
 
 def test_no_secret_is_sent_to_the_builder() -> None:
