@@ -43,7 +43,7 @@ lock: $(INSTALLED) ## Write requirements*.txt anew from pyproject.toml (UPGRADE=
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --constraint requirements.txt --output-file requirements-dev.txt
 
 clean: ## Remove what was made here, but data/ and .env
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov build *.egg-info
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov build dist *.egg-info
 
 # A Debian without its python3-venv makes half an environment: look before.
 .venv/bin/python:

@@ -195,6 +195,19 @@ def test_the_proxy_gets_a_certificate_by_itself() -> None:
     assert "automatic_https" not in adapted  # nothing switches it off
 
 
+# --- Linters ------------------------------------------------------------------------------------------------
+
+
+def test_make_check_lints_every_paper_that_a_deployment_needs() -> None:
+    check = (ROOT / "Makefile").read_text().partition("\ncheck:")[2].partition("\n\n")[0]
+    linted = set(
+        re.findall(r"(?<= )(?:\.github/workflows/\*\.yml|deploy/\S+|Dockerfile|docker-compose\.yml)", check)
+    )
+    in_tests = {"deploy/Caddyfile", "deploy/qa-gate.service"}
+    there = {f"deploy/{path.name}" for path in (ROOT / "deploy").iterdir()}
+    assert there | {"Dockerfile", "docker-compose.yml", ".github/workflows/*.yml"} == linted | in_tests
+
+
 # --- Compose ------------------------------------------------------------------------------------------------
 
 

@@ -115,7 +115,7 @@ def test_tests_run_with_the_versions_that_are_deployed() -> None:
 
 def own_files() -> Iterator[Path]:
     """Every file of the project, without what is made or installed."""
-    made = {"data", "build", "htmlcov", "__pycache__", "node_modules"}
+    made = {"data", "build", "dist", "htmlcov", "__pycache__", "node_modules"}
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [
             name
