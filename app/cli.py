@@ -28,6 +28,7 @@ from granian.constants import Interfaces
 from app import __version__, create_app, create_gate
 from app.mail import Mailer, MailError
 from app.operator.commands import COMMANDS
+from app.operator.doctor import warn_at_start
 from app.settings import Settings, SettingsError
 from app.store import Unavailable
 from app.worker import Worker, work_once
@@ -157,6 +158,7 @@ def serving() -> Flask:
     working = Worker(app.extensions["qa-gate"]) if settings.worker == "embedded" else None
     if working:
         working.start()
+    threading.Thread(target=warn_at_start, args=(settings,), name="doctor", daemon=True).start()
     ending, told = socket.socketpair()
     told.setblocking(False)
     # Python writes each signal's number there, whoever handles it: Granian sets its own handlers after this.

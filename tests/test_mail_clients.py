@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from app.mail import About, Held, Line, Mail, compose_outcome, compose_sign_in
+from app.mail import About, Held, Line, Mail, compose_outcome, compose_sign_in, compose_trial
 from app.mail.compose import LARGEST_HTML
 from app.review import (
     Change,
@@ -262,6 +262,7 @@ LETTERS: dict[str, Callable[[], list[Mail]]] = {
     "bypass": lambda: [bypass()],
     "outcome": lambda: [compose_outcome(LILY, ABOUT, Held("It clashes.", True))],
     "sign_in": lambda: [compose_sign_in(LILY, f"{PENDING}sign-in/AAA")],
+    "trial": lambda: [compose_trial("Lily", "lily@example.com", "https://gate.example.com")],
 }
 
 

@@ -6,15 +6,18 @@ Never sends twice by itself, and never puts anything of a pull request into a he
 
 from __future__ import annotations
 
+from app.mail.account import Account, NotAllowed
 from app.mail.compose import Mail, comment, compose_request, compose_sign_in, held, question
 from app.mail.errors import MailError, MailLater, MailRefused, MailUnanswered
 from app.mail.news import About, DigestItem, Held, compose_bypass, compose_digest, compose_outcome
 from app.mail.release import has_part, is_release_title, release_title, with_part, without_part
 from app.mail.request import Line, Request
 from app.mail.send import Mailer
+from app.mail.trial import compose_trial
 
 __all__ = [
     "About",
+    "Account",
     "DigestItem",
     "Held",
     "Line",
@@ -24,6 +27,7 @@ __all__ = [
     "MailRefused",
     "MailUnanswered",
     "Mailer",
+    "NotAllowed",
     "Request",
     "comment",
     "compose_bypass",
@@ -31,6 +35,7 @@ __all__ = [
     "compose_outcome",
     "compose_request",
     "compose_sign_in",
+    "compose_trial",
     "has_part",
     "held",
     "is_release_title",

@@ -5,21 +5,21 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from typing import NoReturn
 
 import click
 
 from app.github_client import Api, GitHubError, NoPlan
+from app.mail import Mailer, compose_trial
+from app.operator.doctor import examine, of_problems
+from app.operator.findings import ADVISES, Finding, looked, ok, worst
 from app.operator.protect import carry_out, plans
 from app.operator.setup import Stopped, ask, connect_app, connect_token
-from app.settings import Settings, operators_token
+from app.settings import Settings, SettingsError, operators_token
 from app.settings.draft import Draft
-
-ADVISES = (
-    "This plan has no rulesets and no branch protection for this repository, so the gate only advises: "
-    "whoever may push can merge without QA. A paid plan or a public repository lifts that."
-)
 
 
 @click.command()
@@ -87,10 +87,39 @@ def setup(token: bool) -> None:
     sys.exit(1 if left else 0)
 
 
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+@click.option("--mail", is_flag=True, help="Also send the first reviewer a test email.")
+def doctor(as_json: bool, mail: bool) -> None:
+    """Look at everything that the gate needs, and say what to do; exit code 1 with warnings, 2 with failures."""
+    try:
+        settings = Settings.load()
+        found = list(examine(settings))
+        if mail:
+            found += looked("test email", lambda: [_send_trial(settings)])
+    except SettingsError as error:
+        found = list(of_problems(error))
+    if as_json:
+        click.echo(json.dumps({"checks": [asdict(one) for one in found]}, indent=2))
+    else:
+        width = max(len(one.check) for one in found)
+        for one in found:
+            click.echo(f"{one.verdict:<8} {one.check:<{width}}  {one.says}")
+    sys.exit(worst(found))
+
+
+def _send_trial(settings: Settings) -> Finding:
+    name, address = settings.qa_reviewers[0]
+    Mailer(settings.mail_from, settings.ses_configuration_set).send(
+        compose_trial(name, address, settings.public_url)
+    )
+    return ok("test email", f"Sent to {address}: ask whether it came, and not as spam.")
+
+
 def stop(*lines: str) -> NoReturn:
     """End with sentences on standard error and exit code 2."""
     click.echo("\n".join(lines), err=True)
     sys.exit(2)
 
 
-COMMANDS = (setup, protect)
+COMMANDS = (setup, protect, doctor)

@@ -20,6 +20,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from demo.faults import Fault, lift_all
+from demo.inbox.account import Account
 from demo.inbox.mail import Mail
 from demo.inbox.ses import SEND_EMAIL, Refusal, checked_request
 
@@ -46,6 +47,7 @@ class PretendInbox:
 
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.mails: list[Mail] = []
+        self.account = Account()
         self.calls = 0
         self._clock = clock
         self.failures: list[Failure] = []  # those that are not over
@@ -243,6 +245,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         inbox = self.server.inbox
         number = re.fullmatch(r"/mails/(\d{1,6})", self.path)
+        if self.path.startswith("/v2/email/"):
+            self._tell_of_account()
+            return
         if self.path == "/":
             self._page("list.html", threads=inbox.threads(), count=len(inbox.mails))
         elif self.path == "/mails.json":
@@ -253,6 +258,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._page("mail.html", mail=mail, frame=_framed(mail.html), others=others)
         else:
             self._answer(404, "text/plain", "There is no such mail.")
+
+    def _tell_of_account(self) -> None:
+        try:
+            told = self.server.inbox.account.answer(self.path, self.headers.get("Authorization", ""))
+        except Refusal as refusal:
+            self._refuse(refusal)
+        else:
+            self._answer(200, "application/json", json.dumps(told))
 
     def _page(self, template: str, **values: object) -> None:
         self._answer(200, "text/html", _PAGES.get_template(template).render(values))

@@ -1,0 +1,30 @@
+"""The test mail of `qa-gate doctor --mail`: it shows a reviewer, and the operator, that mails arrive. Pure.
+
+Called by the operator's commands; the wording is in templates/mail/trial.*.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.mail.compose import Mail, address_of, tidy
+from app.mail.templates import render
+from app.review import Reviewer
+
+
+def compose_trial(name: str, address: str, public_url: str) -> Mail:
+    """Return the mail; its one link leads to the sign-in page and decides nothing."""
+    values: dict[str, Any] = {
+        "subject": "Test email: you’ll be asked like this",
+        "preheader": "There’s nothing to do.",
+        "place": "",
+        "name": name,
+        "url": f"{public_url}/",
+    }
+    return Mail(
+        to=address_of(Reviewer(name, address)),
+        subject=values["subject"],
+        text=tidy(render("mail/trial.txt", values)),
+        html=render("mail/trial.html", values),
+        thread=None,
+    )

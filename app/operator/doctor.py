@@ -1,0 +1,148 @@
+"""`qa-gate doctor`: look at everything that the gate needs, change nothing, and say of each what to do.
+
+Called by `commands`, and its cheap half by `serve` at start. The checks of GitHub are in `at_github`, those of Amazon SES in
+`at_ses`, those of this machine here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from uuid import uuid4
+
+from app.operator.at_github import GitHubChecks, repository_id
+from app.operator.at_ses import ses_checks
+from app.operator.findings import Finding, failure, looked, ok, warning
+from app.settings import Settings, SettingsError
+from app.store.inspection import Inspected, look
+
+WORKER_SILENT = timedelta(seconds=60)  # it gives a sign of life every 15
+OVERDUE, LONG_OVERDUE = timedelta(minutes=5), timedelta(hours=1)
+CLOCK_OFF = timedelta(seconds=5)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield what every check finds. Makes no change anywhere."""
+    yield from of_settings(settings)
+    yield from _of_doors(settings)
+    found: list[Inspected] = []
+    yield from looked("database", lambda: _of_database(settings, found))
+    pinned = dict(found[0].ids) if found else {}
+    github = GitHubChecks(settings)
+    yield from github.all()
+    for name in settings.github_repositories:
+        known = pinned.get(name)
+        yield from looked(f"repository {name}", partial(repository_id, github, name, known))
+    yield from ses_checks(settings)
+
+
+def of_problems(error: SettingsError) -> Iterator[Finding]:
+    """Yield what is wrong with settings that cannot be used."""
+    for problem in error.problems:
+        yield failure("settings", problem)
+
+
+def of_settings(settings: Settings) -> Iterator[Finding]:
+    """Yield what is allowed in the settings, but should not stay so."""
+    found = [*settings.warnings]
+    if not settings.operator:
+        found.append("OPERATOR is not set: nobody is mailed when something lasting is wrong.")
+    yield from (warning("settings", one) for one in found)
+    if not found:
+        yield ok("settings", "All are there.")
+
+
+def warn_at_start(settings: Settings) -> None:
+    """Log what the checks of GitHub and Amazon SES find wrong; for a thread of its own, as they are slow."""
+    log = logging.getLogger("qa-gate.doctor")
+    for one in (*GitHubChecks(settings).all(), *ses_checks(settings)):
+        if one.verdict != "ok":
+            log.warning("%s: %s", one.check, one.says)
+
+
+# --- This machine --------------------------------------------------------------------------------------------
+
+
+def _of_doors(settings: Settings) -> Iterator[Finding]:
+    host, port = settings.listen
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    near = f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
+    for check, url, hint in (
+        ("listener", near, "Start it with qa-gate serve, or see why it ended."),
+        ("public address", settings.public_url, "Check DNS, the proxy before the gate, and its certificate."),
+    ):
+        wrong = _knock(url, settings.github_webhook_secret[0])
+        yield failure(check, f"{wrong} {hint}") if wrong else ok(check, f"{url} is this gate.")
+
+
+def _knock(url: str, secret: str) -> str:
+    """Send the gate's door a signed ping, as GitHub does, which it answers and forgets; return what is wrong."""
+    body = json.dumps({"zen": "doctor"}).encode()
+    headers = {
+        "Content-Type": "application/json",
+        "X-GitHub-Event": "ping",
+        "X-GitHub-Delivery": str(uuid4()),
+        "X-Hub-Signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(),
+    }
+    try:
+        asked = urllib.request.Request(f"{url}/webhook", body, headers)  # noqa: S310 - a web address
+        with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310
+            said = answer.read(1000)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == 401:
+                return f"The gate at {url} has another GITHUB_WEBHOOK_SECRET: it's not this one, or needs a restart."
+            return f"{url}/webhook answers {error.code} instead of the gate."
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return f"Nobody answers at {url} ({getattr(reason, 'strerror', None) or type(reason).__name__})."
+    return "" if b"pong" in said else f"Something else than the gate answers at {url}."
+
+
+def _of_database(settings: Settings, found: list[Inspected]) -> Iterator[Finding]:
+    seen = look(settings.database_url, settings.github_repositories)
+    if seen is None:
+        yield failure("database", "There is no database yet: qa-gate serve makes it when it starts.")
+        return
+    if seen.missing:
+        shown = ", ".join(seen.missing[:3])
+        yield failure(
+            "database", f"Its schema is not this version's (missing: {shown}). Restart qa-gate serve."
+        )
+        return
+    found.append(seen)
+    yield ok("database", "It opens, and its schema is this version's.")
+    off = abs(seen.clock_off)
+    if off > CLOCK_OFF:
+        yield warning(
+            "clock", f"This machine and the database differ by {off.seconds} s: switch time sync on at both."
+        )
+    yield from of_work(seen)
+
+
+def of_work(seen: Inspected) -> Iterator[Finding]:
+    """Yield whether the work is done."""
+    if seen.worker_seen is None or seen.worker_seen > WORKER_SILENT:
+        yield failure("worker", "No worker gives a sign of life: start qa-gate serve, or qa-gate worker.")
+    else:
+        yield ok("worker", "It's alive.")
+    due = seen.oldest_due or timedelta(0)
+    if due > OVERDUE:
+        verdict = failure if due > LONG_OVERDUE else warning
+        minutes = due // timedelta(minutes=1)
+        yield verdict(
+            "oldest job", f"It has been due for {minutes} minutes. Read the log for what holds it up."
+        )
+    else:
+        yield ok("oldest job", "Nothing is overdue.")
+    for problem in seen.problems:
+        yield warning("problems", f"{problem} After mending it, run qa-gate sync.")
+    if not seen.problems:
+        yield ok("problems", "None.")

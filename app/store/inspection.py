@@ -1,0 +1,62 @@
+"""The database as `doctor` sees it: looked at, never made, never changed.
+
+Called by the operator's commands. A SQLite file that is not there is not made by looking at it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect
+from sqlalchemy.engine import make_url
+
+from app.store import Store
+from app.store.tables import metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What was found. `missing` are tables and columns that this version needs; the rest is unknown then."""
+
+    missing: tuple[str, ...] = ()
+    clock_off: timedelta = timedelta(0)  # this machine's clock, ahead of the database's
+    worker_seen: timedelta | None = None  # so long ago
+    oldest_due: timedelta | None = None
+    problems: tuple[str, ...] = ()
+    ids: tuple[tuple[str, int | None], ...] = ()  # the repository pinned to each name
+
+
+def look(url: str, repositories: tuple[str, ...]) -> Inspected | None:
+    """Look at the database, None where there is none yet. Raises Unavailable."""
+    target = make_url(url)
+    if target.get_backend_name() == "sqlite" and not Path(target.database or "").exists():
+        return None
+    store = Store(url)
+    try:
+        with store.database.read() as connection:
+            missing = _missing(connection)
+        if missing:
+            return Inspected(missing)
+        problems = [f"{about}: {problem}" for about, problem in store.queue.problems()]
+        return Inspected(
+            clock_off=datetime.now(UTC) - store.now(),
+            worker_seen=store.queue.last_beat(),
+            oldest_due=store.queue.oldest_due(),
+            problems=(*problems, *store.arrivals.problems()),
+            ids=tuple((name, store.repositories.id_of(name)) for name in repositories),
+        )
+    finally:
+        store.close()
+
+
+def _missing(connection: Connection) -> tuple[str, ...]:
+    there = inspect(connection)
+    tables = set(there.get_table_names())
+    found = [name for name in metadata.tables if name not in tables]
+    for name, table in metadata.tables.items():
+        if name in tables:
+            columns = {column["name"] for column in there.get_columns(name)}
+            found += [f"{name}.{column.name}" for column in table.columns if column.name not in columns]
+    return tuple(sorted(found))
