@@ -31,7 +31,7 @@ check: $(INSTALLED) ## Check without running: style, types, house laws, and the 
 	@.venv/bin/cfn-lint deploy/aws.yaml
 	@.venv/bin/python -m pytest --quiet tests/test_architecture.py
 
-screens: $(INSTALLED) ## Take the pictures in docs/screens, and draw docs/workflow.svg
+screens: $(INSTALLED) ## Take a picture of every page and mail, into build/screens and docs/screens, and draw docs/workflow.svg
 	@.venv/bin/python -m tests.diagram
 	@.venv/bin/python -m tests.screens
 

@@ -211,7 +211,7 @@ def _mind_the_end(parent: int, working: Worker | None, ending: socket.socket, _t
         working.stop(GRACE)
     main_thread.join(max(0.0, requests_end - time.monotonic()))
     if main_thread.is_alive():
-        log.warning("Stopped; a request that had begun was not finished.")
+        log.warning("Stopped before a running request was finished.")
         os._exit(0)
 
 

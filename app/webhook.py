@@ -27,7 +27,7 @@ LARGEST = 25 * 1024 * 1024
 # So much of bodies is held at once before their signatures are checked; GitHub's own are a few KB.
 MOST_UNPROVEN = 64 * 1024 * 1024
 AT_ONCE = 64 * 1024  # read at a time
-TOO_LARGE = "The body is larger than 25 MB, which no webhook of GitHub's is."
+TOO_LARGE = "The body is larger than 25 MB, the most that GitHub sends."
 _DELIVERY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _EVENT = re.compile(r"[a-z0-9_]{1,64}")
 

@@ -31,7 +31,7 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(minutes=1)
 # What was refused is tried soon, for a single odd answer proves nothing; then it waits for somebody to act.
 QUICK_TRIES = 3
 FIRST_WAIT_REFUSED, LONGEST_WAIT_REFUSED = timedelta(minutes=1), timedelta(hours=1)
-UNEXPECTED = "Something unexpected went wrong; the log says what. The gate keeps trying."
+UNEXPECTED = "Something unexpected went wrong; see the log. QA gate keeps trying."
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class Worker:
             self._tell_away(error)
             return False
         except Exception:
-            log.exception("The worker met something unexpected; it goes on.")
+            log.exception("The worker hit an unexpected error and continues.")
             return False
         self._told_at = None
         return worked

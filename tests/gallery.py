@@ -18,6 +18,10 @@ from app.review import Choice, Reviewer
 from app.workflow import set_digest
 from tests.world import SHOP, World
 
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.1 Mobile/15E148 Safari/604.1"
+)
 MAX = "Max <max@example.com>"
 BODY = """\
 Customers ask for a present that always fits.
@@ -44,7 +48,8 @@ class Gallery:
             QA_REVIEWERS=f"Lily <lily@example.com>, {MAX}",
             PREVIEW_URL="https://preview.example.com/{number}/",
         )
-        self.world.github.add_person("kim")
+        self.world.github.add_person("kim").name = "Kim Berg"
+        self.world.github.world.person("sam").name = "Sam Meyer"
         self.pages: dict[str, str] = {}
         self.mails: dict[str, str] = {}
         self._sessions: dict[str, Any] = {}
@@ -92,8 +97,8 @@ class Gallery:
         return found[0] if found else ""
 
     def _mail(self, words: str) -> str:
-        """The first mail whose subject, or what a list shows behind it, begins so."""
-        mails = self.world.inbox.mails
+        """The last mail whose subject, or what a list shows behind it, begins so."""
+        mails = list(reversed(self.world.inbox.mails))
         return next(m.html for m in mails if m.subject.startswith(words) or m.preview.startswith(words))
 
     def link(self, number: int, choice: Choice = Choice.APPROVE, *, days_ago: int = 0) -> str:
@@ -122,6 +127,9 @@ class Gallery:
     def _live(self) -> None:
         world = self.world
         world.look()  # so that what is merged from here on did not come before the gate
+        self._weeks()
+        self._asked("tea-bags", "Sell tea in bags, too")
+        world.clock.pass_(hours=51)
         self._question()
         self._ends()
         asked = self._asked("night-colours", "Be kind to eyes at night")
@@ -134,6 +142,9 @@ class Gallery:
             "asked again": self.link(asked),
             "release": self.link(release),
             "cautions": self._cautions(),
+            "question sent": self._question_sent(),
+            "withdrawn": self._withdrawn(),
+            "details, ticks": self._ticked(),
             "preparing": self._preparing(),
             "way in": self._way_in_by_mail(self.max),
             "wrong way": "/sign-out",
@@ -158,7 +169,58 @@ class Gallery:
             "mail-bypass": self._mail("Not approved by QA"),
             "mail-release": self._mail("Release into"),
             "mail-sign-in": self._mail("Your sign-in link"),
+            "mail-new-version": self._mail("New version"),
+            "mail-new-link": self._new_link(asked),
         }
+
+    def _weeks(self) -> None:
+        """Live eleven weeks in which little was decided, and nothing of it came in."""
+        world, approved, rejected = (
+            self.world,
+            (3, 1, 2, 4, 2, 0, 3, 5, 2, 3, 1),
+            (1, 0, 1, 0, 2, 0, 1, 1, 0, 1, 0),
+        )
+        today = world.clock.now
+        world.clock.now = today - timedelta(weeks=12)
+        for week, (good, bad) in enumerate(zip(approved, rejected, strict=True)):
+            for turn in range(good + bad):
+                number = self._asked(f"week-{week}-{turn}", f"Tea of the week {week + 1}, part {turn + 1}")
+                world.clock.pass_(minutes=40 + 35 * ((week * 5 + turn * 3) % 7))
+                choice = "approve" if turn < good else "reject"
+                world.decide(choice, "The picture is missing.", path=self.link(number))
+                world.github.close(number)
+                world.settle()
+            world.clock.now = today - timedelta(weeks=11 - week)
+        world.clock.now = today
+
+    def _question_sent(self) -> str:
+        number = self._asked("pick-up", "Pick it up in the shop", BODY)
+        self.world.decide("question", "From what time on?", path=self.link(number))
+        self.world.settle()
+        return f"{self.link(number)}?done=question"
+
+    def _withdrawn(self) -> str:
+        number = self._asked("samples", "A sample with every order")
+        self.world.decide(path=self.link(number))
+        self.world.decide("take_back", path=self.link(number))
+        return f"{self.link(number)}?done=withdrawn"
+
+    def _ticked(self) -> str:
+        repository = self.world.github.repo()
+        repository.private = True  # else Details keeps her message to itself
+        number = self._asked("vouchers", "Take vouchers at the till", BODY)
+        path = self.link(number)
+        ticks = re.findall(r'name="works" value="(\w+)"', self.world.browser.get(path).text)[:2]
+        form = {"choice": "reject", "note": "It’s cut off on my phone.", "works": ticks, "seen": "0"}
+        self.world.browser.post(path, data=form, headers={"User-Agent": IPHONE})
+        self.world.settle()
+        repository.private = False
+        return self.world.details(number)
+
+    def _new_link(self, number: int) -> str:
+        self.world.browser.post(f"{self.link(number).partition('?')[0]}/fresh")
+        self.world.settle()
+        return self._mail("New link")
 
     def _cautions(self) -> str:
         files = {".github/workflows/ci.yml": "on: push\n", "logo.png": b"\x00\x01\x02" * 99}
@@ -175,11 +237,12 @@ class Gallery:
         number = self._asked("gift-cards", "Add gift cards", BODY)
         self.world.decide("question", "Should a card for 0 euros be possible?", path=self.link(number))
         self.world.settle()
+        self.mails["mail"] = self._mail("Add gift cards")
         self.world.clock.pass_(minutes=20)
-        self.world.github.comment(number, "No. It is forbidden now.", by="sam")
+        self.world.github.comment(number, "No, the smallest card is 25 euros.", by="sam")
         self.world.settle()
         self.world.pass_(minutes=2)
-        self.mails = {"mail": self.world.inbox.mails[0].html, "mail-answer": self.world.inbox.mails[-1].html}
+        self.mails["mail-answer"] = self._mail("Sam Meyer answered")
         details = self.world.github.repo().statuses[self.world.row(number).head_sha][-1].target_url or ""
         self.pages |= {
             "question": self.link(number),

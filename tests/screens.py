@@ -1,7 +1,8 @@
-"""Take the pictures in docs/screens: the pages and mails, phone and desk, light and dark. `make screens` runs it.
+"""Take a picture of every page and mail, on phone and desk, light and dark. `make screens` runs it.
 
-They are those of `gallery`, as long as they are, with the hour of its clock, so that a picture changes only where a
-page does. What changes the others by being done, to go away and to let a night pass, is done last.
+All of `gallery` go to build/screens, as long as they are, with the hour of its clock, so that a picture changes only
+where a page does; the few of DOCS, as much as a screen shows at once, also to docs/screens. What changes the others by
+being done, to go away and to let a night pass, is done last.
 """
 
 from __future__ import annotations
@@ -19,31 +20,27 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.chromium import arguments, find_or_fetch
 from tests.gallery import Gallery
 
-OUT = Path(__file__).parent.parent / "docs" / "screens"
+ROOT = Path(__file__).parent.parent
+OUT, DOCS_OUT = ROOT / "build" / "screens", ROOT / "docs" / "screens"
 SIZES = {375: 812, 1280: 900}
 SCHEMES = ("light", "dark")
-# What is shown, by the name of its picture.
-SHOWN = {
-    "pending": "pending",
-    "decide": "question",
-    "held": "held",
-    "merged": "merged",
-    "review": "review",
-    "history": "history",
-    "details": "details",
-    "release": "release",
-    "cautions": "cautions",
-    "newer": "old round",
-    "too-old": "expired",
-    "closed": "closed",
-    "sign-in": "sign in",
+# What the README and docs/screens show, at most twelve.
+DOCS = {
+    ("mail", 375, "light"),
+    ("question", 375, "light"),
+    ("pending", 375, "dark"),
+    ("mail-answer", 375, "light"),
+    ("question-reject-first", 375, "dark"),
+    ("merged", 375, "light"),
+    ("held", 375, "light"),
+    ("mail-release", 375, "dark"),
+    ("mail-digest", 375, "light"),
+    ("details-ticks", 375, "light"),
+    ("question", 1280, "light"),
+    ("history", 1280, "light"),
 }
-
-
 # Where the gate of the pictures is; the real one here has another port each time.
 PUBLIC_URL = "https://qa-gate.example.com"
-# What the README shows: as much as a phone does at once.
-GLANCES = {("mail", 375, "light"), ("decide", 375, "light"), ("pending", 375, "dark")}
 
 
 def main() -> int:
@@ -52,10 +49,11 @@ def main() -> int:
     if chromium is None:
         print("No Chromium that starts was found.", file=sys.stderr)
         return 1
-    OUT.mkdir(exist_ok=True)
+    for folder in (OUT, DOCS_OUT):
+        folder.mkdir(parents=True, exist_ok=True)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    with TemporaryDirectory(prefix="qa-gate-") as folder, pytest.MonkeyPatch.context() as environment:
-        gallery = Gallery(Path(folder), environment)
+    with TemporaryDirectory(prefix="qa-gate-") as place, pytest.MonkeyPatch.context() as environment:
+        gallery = Gallery(Path(place), environment)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=arguments())
             looks = [(width, scheme) for scheme in SCHEMES for width in SIZES]
@@ -81,11 +79,14 @@ def _open(browser: Browser, width: int, scheme: str, session: Any = None) -> Pag
 
 def _take_all(gallery: Gallery, browser: Browser, width: int, scheme: str) -> None:
     page = _open(browser, width, scheme, gallery.session(browser))
-    for name, shown in SHOWN.items():
-        if shown == "sign in":
-            page.context.clear_cookies()
-        page.goto(f"{gallery.world.url}{gallery.pages[shown]}")
-        _take(page, name, width, scheme)
+    for name, path in gallery.pages.items():
+        if name != "sign in":
+            page.goto(f"{gallery.world.url}{path}")
+            _take(page, name, width, scheme)
+    page.context.clear_cookies()
+    for name in ("sign in", "old round"):
+        page.goto(f"{gallery.world.url}{gallery.pages[name]}")
+        _take(page, f"{name}, signed out", width, scheme)
     page.goto("about:blank")  # without the gate's own rules for what a page may load
     _take_mails(page, gallery.mails, width, scheme)
 
@@ -109,9 +110,11 @@ def _take_mails(page: Page, mails: dict[str, str], width: int, scheme: str) -> N
 
 
 def _take(page: Page, name: str, width: int, scheme: str) -> None:
-    page.screenshot(path=OUT / f"{name}-{width}-{scheme}.png", animations="disabled", full_page=True)
-    if (name, width, scheme) in GLANCES:
-        page.screenshot(path=OUT / f"glance-{name}.png", animations="disabled")
+    name = re.sub(r"\W+", "-", name)
+    file = f"{name}-{width}-{scheme}.png"
+    page.screenshot(path=OUT / file, animations="disabled", full_page=True)
+    if (name, width, scheme) in DOCS:
+        page.screenshot(path=DOCS_OUT / file, animations="disabled")
 
 
 if __name__ == "__main__":

@@ -448,14 +448,14 @@ def test_a_success_is_taken_back_however_often_that_fails(world: World) -> None:
     world.settle()
     assert world.statuses(old)[-1] == "qa-gate/development success"
     assert world.row().success_on == (f"{old} qa-gate/development",)
-    assert "hasn’t taken the withdrawn approval back" not in world.see()
+    assert "still shows the withdrawn approval" not in world.see()
     world.clock.pass_(seconds=30)
-    assert "hasn’t taken the withdrawn approval back" in world.see()
+    assert "still shows the withdrawn approval" in world.see()
     for _ in range(4):
         world.pass_(minutes=1)
     assert world.statuses(old)[-1] == "qa-gate/development pending"
     assert world.row().success_on == ()
-    assert "hasn’t taken the withdrawn approval back" not in world.see()
+    assert "still shows the withdrawn approval" not in world.see()
 
 
 def test_a_release_behind_its_branch_is_left_to_the_developer(world: World) -> None:
@@ -470,9 +470,9 @@ def test_a_release_behind_its_branch_is_left_to_the_developer(world: World) -> N
     world.decide()
     for _ in range(4):
         world.pass_(minutes=1)
-    assert "must be brought up to date with master" in (world.row().hold or "")
+    assert "It’s behind master." in (world.row().hold or "")
     (comment,) = comments(world)
-    assert "must be brought up to date with master" in comment
+    assert "It’s behind master." in comment
     assert world.github.pull(number).head_sha == head
 
 

@@ -10,6 +10,7 @@ import pytest
 from app import cli
 from app.review import TABLE, State
 from tests import diagram
+from tests.screens import DOCS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -102,6 +103,15 @@ def test_the_papers_show_every_command_and_how_to_make_each_thing() -> None:
 def test_there_are_links_to_check() -> None:
     assert "docs/workflow.svg" in README
     assert len(PAPERS) >= 8
+
+
+def test_the_pictures_are_few_small_and_all_taken_by_make_screens() -> None:
+    pictures = list((ROOT / "docs" / "screens").iterdir())
+    assert {path.name for path in pictures} == {
+        f"{name}-{width}-{scheme}.png" for name, width, scheme in DOCS
+    }
+    assert len(pictures) <= 12
+    assert max(path.stat().st_size for path in pictures) < 100_000
 
 
 def test_every_row_of_the_behaviour_page_names_tests_that_exist() -> None:

@@ -371,7 +371,7 @@ def test_signing_in_and_out_and_a_used_link_are_a_line_each(
     world.browser.post("/sign-in", data={"address": "lily@example.com"})
     assert lines() == ["Lily asked for a sign-in link."]
     world.browser.post("/sign-in", data={"address": "nobody@example.com"})
-    assert lines() == ["Somebody who is no reviewer asked for a sign-in link."]
+    assert lines() == ["Someone who isn't a reviewer asked for a sign-in link."]
     world.settle()
     path = way_in(world)
     world.browser.post(path)
@@ -419,6 +419,6 @@ def test_a_share_that_is_used_up_is_a_line(world: World, lines: Callable[[], lis
     world.browser.post(f"{link}/fresh")
     lines()
     world.browser.post("/sign-in", data={"address": "lily@example.com"})
-    assert lines() == ["Lily asked for a sign-in link: not sent, the share of this hour is used up."]
+    assert lines() == ["Lily asked for a sign-in link: not sent, this hour's limit is reached."]
     world.browser.post(f"{link}/fresh")
-    assert lines() == ["Lily asked for a fresh link: not sent, the share of this hour is used up."]
+    assert lines() == ["Lily asked for a fresh link: not sent, this hour's limit is reached."]

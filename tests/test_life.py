@@ -483,13 +483,13 @@ def test_taking_the_yes_back_takes_the_success_back(world: World) -> None:
         world.clock.pass_(minutes=1)
     assert said(world).startswith("success")
     world.decide("take_back")
-    assert "hasn’t taken the withdrawn approval back" not in world.see()
+    assert "still shows the withdrawn approval" not in world.see()
     world.clock.pass_(seconds=30)
-    assert "hasn’t taken the withdrawn approval back" in world.see()
+    assert "still shows the withdrawn approval" in world.see()
     world.settle()
     assert world.row().state is State.WAITING
     assert said(world).startswith("pending: Waiting for Lily")
-    assert "hasn’t taken the withdrawn approval back" not in world.see()
+    assert "still shows the withdrawn approval" not in world.see()
 
 
 def held_by_a_build(world: World) -> tuple[int, str]:
@@ -774,7 +774,7 @@ def test_the_comment_about_a_red_check_says_that_the_yes_is_gone(world: World, e
     world.settle()
     (comment,) = comments(world)  # one event, one comment
     withdrawn = "**Lily withdrew the approval.** This won’t merge until QA approves again."
-    assert comment.startswith(withdrawn if end == "take back" else "**Not approved any more,**")
+    assert comment.startswith(withdrawn if end == "take back" else "**No longer approved,**")
     before = len(world.github.calls)
     world.pass_(hours=1)
     assert [call.path for call in world.github.calls[before:] if "comments" in call.path] == []

@@ -622,13 +622,13 @@ def test_a_comment_about_what_was_in_the_way_says_when_that_is_over() -> None:
     assert held(None, MARKER, "development", is_merged=True).startswith(
         "**Merged:** what was in the way is resolved."
     )
-    assert held(None, MARKER, "development").startswith("**Not approved any more,**")
+    assert held(None, MARKER, "development").startswith("**No longer approved,**")
 
 
 def test_an_answer_that_stands_no_more_names_the_version_it_was_about() -> None:
     said = comment(Choice.REJECT, "Lily", "The total is wrong.", MARKER, "abc1234")
     assert (
-        "> The total is wrong.\n\nThis was about abc1234. The pull request has changed since, so it doesn’t count any more"
+        "> The total is wrong.\n\nThis was about abc1234. The pull request has changed since, so it no longer counts"
         in said
     )
 

@@ -633,7 +633,7 @@ def test_a_link_about_nothing_known_says_so(desk: Desk) -> None:
     row = desk.ask()
     path = desk.gate.links.decide_url(DecideLink(row.id + 99, 1, LILY.id, Choice.APPROVE), desk.clock())
     answer = desk.client.get(path.removeprefix("http://localhost"))
-    assert (answer.status_code, "isn’t known here" in said(answer)) == (404, True)
+    assert (answer.status_code, "We don’t know the change" in said(answer)) == (404, True)
 
 
 def test_every_signpost_of_the_rules_has_words_of_its_own(small_desk: Desk) -> None:

@@ -29,10 +29,10 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
 # Each with the words that say what happened, and those of the next step: a link or button, or a sentence.
 SIGNPOSTS = {
     "merged": ("It’s in", "goes out with the next release"),
-    "rejected": ("Sent back to sam", "Approve after all"),
+    "rejected": ("Sent back to Sam Meyer", "Approve after all"),
     "held": ("Show when we answer", "Withdraw my approval"),
-    "decided by another": ("Sent back to sam", "Max requested changes"),
-    "bypassed": ("Merged without your approval", "talk to sam"),
+    "decided by another": ("Sent back to Sam Meyer", "Max requested changes"),
+    "bypassed": ("Merged without your approval", "talk to Sam Meyer"),
     "closed": ("This change was closed", "you’ll get a new email"),
     "draft": ("Not ready for you yet", "You’ll get a new email when it’s ready."),
     "preparing": ("Not ready for you yet", "once it hasn’t changed for a while"),
@@ -96,7 +96,7 @@ def test_a_form_of_an_earlier_session_changes_nothing(
 def test_much_too_many_words_are_refused_and_not_lost(gallery: Gallery, open_page: OpenPage) -> None:
     page = open_page(375)
     page.goto(f"{gallery.world.url}{gallery.pages['question']}")
-    page.get_by_text("Add a message to sam").click()
+    page.get_by_text("Add a message to Sam Meyer").click()
     page.get_by_role("textbox").fill("ä" * 150_000)
     page.get_by_role("button", name="Reject").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("That’s too much at once")

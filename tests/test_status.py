@@ -77,7 +77,7 @@ def test_a_link_that_is_not_ours_is_a_signpost(desk: Desk) -> None:
         answer = desk.client.get(f"/status/{bad}")
         assert (answer.status_code, "Details beside the status leads" in said(answer)) == (404, True), bad
     unknown = desk.gate.links.details_url(row.id + 9).removeprefix("http://localhost")
-    assert "isn’t known here" in said(desk.client.get(unknown))
+    assert "We don’t know the change" in said(desk.client.get(unknown))
 
 
 def test_hostile_words_stay_words_for_developers_too(desk: Desk) -> None:

@@ -64,6 +64,8 @@ BANNED = {
     r"\bsomebody\b(?= asked)": "someone",
     r"\bYou will be asked once more\b": "Nothing happens until you confirm",
     r"\bHello \{": "Hi",
+    r"\bSomebody (who|else)\b|\bis no reviewer\b": "Someone who isn’t a reviewer",
+    r"\bwritten anew\b|\bcode lives\b|\bused up\b|\bmisses the\b": "say what happened",
 }
 BANS = [(re.compile(pattern), instead) for pattern, instead in BANNED.items()]
 

@@ -53,7 +53,7 @@ SLOW_DOWN = timedelta(seconds=60)
 # GitHub's limits are by the hour; nothing longer can be meant.
 LONGEST_WAIT = timedelta(hours=1)
 LONGEST_QUOTE = 200
-ODD_ANSWER = "GitHub did not answer in a way that can be understood."
+ODD_ANSWER = "GitHub did not answer in a form that QA gate understands."
 
 _LIMIT = re.compile(r"rate limit|abuse detection|request again later|wait a few minutes", re.I)
 _SECRET = re.compile(r"gh[a-z]_\w|github_pat_|://[^/\s]*@|bearer\s|token=", re.I)

@@ -14,7 +14,7 @@ from app.pages import frame, pending
 from app.pages.sign_in import check_form
 from app.workflow import Gate, come_back, go_away
 
-NO_DAY = "Please choose the day when you are back. Nothing has changed."
+NO_DAY = "Please choose the day you’re back. Nothing has changed."
 WRONG_DAY = "Please choose a day from tomorrow on, at most a year from now. Nothing has changed."
 
 

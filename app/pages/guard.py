@@ -46,12 +46,12 @@ class Guard:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         if not is_host(environ.get("HTTP_HOST", "")):
-            log.warning("Refused a request: its Host header is not the name of a host.")
+            log.warning("Refused a request: its Host header isn't a valid host name.")
             return self._answer(400, start_response)
         try:
             return self._inner(environ, self._with_headers(start_response))
         except Exception:
-            log.exception("A page failed, and so did the page that should have said so.")
+            log.exception("A page failed, and so did its error page.")
             return self._answer(500, start_response)
 
     def _with_headers(self, start_response: StartResponse) -> StartResponse:

@@ -85,7 +85,7 @@ def leave(gate: Gate) -> Redirect:
     check_form()
     reviewer = frame.signed_in(gate)
     session.clear()
-    log.info("%s signed out.", reviewer.name if reviewer else "Somebody who is no reviewer any more")
+    log.info("%s signed out.", reviewer.name if reviewer else "Someone who is no longer a reviewer")
     session["left"] = True  # so that the page says so
     return redirect(url_for("pages.sign_in"), 303)
 

@@ -178,7 +178,7 @@ def _take_from_others(file: Path) -> None:
         try:
             file.chmod(mode & 0o700)
         except PermissionError:  # another user's: it still works
-            log.warning("Others can read a file of the database, and only its owner can end that: chmod 600.")
+            log.warning("Other users can read a database file; its owner should run chmod 600 on it.")
 
 
 def _sqlite_engine(url: str, begin: str) -> Engine:

@@ -25,10 +25,8 @@ _UNITS = (
 )
 # Below so many of them a span is said in this unit.
 MINUTES_SAID, HOURS_SAID = 60, 48
-NOT_NOW = (
-    "Something between this gate and GitHub, where the code lives, does not work right now. We keep trying."
-)
-NOT_YET = "GitHub, where the code lives, does not let it be merged yet."
+NOT_NOW = "There’s a problem reaching GitHub, where the code is kept. We’ll keep trying."
+NOT_YET = "GitHub, where the code is kept, isn’t letting it in yet."
 # How the reasons of `github_client` begin.
 _OF_GITHUB = re.compile(
     r"GitHub (refused|did not|does not|puts|asks)\b|GITHUB_|It is gone or renamed at GitHub"

@@ -103,11 +103,11 @@ def request_fresh_link(gate: Gate, review_id: int, reviewer: Reviewer) -> None:
 
 def _log_request(for_what: str, reviewer: Reviewer | None, *, is_queued: bool) -> None:
     if reviewer is None:
-        log.warning("Somebody who is no reviewer asked for %s.", for_what)
+        log.warning("Someone who isn't a reviewer asked for %s.", for_what)
     elif is_queued:
         log.info("%s asked for %s.", reviewer.name, for_what)
     else:
-        log.warning("%s asked for %s: not sent, the share of this hour is used up.", reviewer.name, for_what)
+        log.warning("%s asked for %s: not sent, this hour's limit is reached.", reviewer.name, for_what)
 
 
 def _preview(gate: Gate, row: Review) -> str | None:

@@ -28,20 +28,20 @@ PATIENCE = 3
 NOT_NAMED = "{} is not a reviewer any more, so another is asked."
 CONFLICT = "Someone else changed the same part. The developer has to combine the two first."
 KEPT = (
-    "GitHub would delete {} after the merge: protect that branch, or switch off “Automatically delete head "
+    "GitHub would delete {} after the merge: protect that branch, or turn off “Automatically delete head "
     "branches” in the repository's settings."
 )
-BEHIND = "It must be brought up to date with {} first: the developer has to do that."
-UNCOMPARED = "GitHub cannot compare it with {} right now. The gate keeps trying."
+BEHIND = "It’s behind {}. The developer has to update it first."
+UNCOMPARED = "GitHub can’t compare it with {} right now. QA gate keeps trying."
 REWRITTEN = "the history of {} was changed, and more might come with it"
-STAYS = "GitHub says that the code changed, but shows no change. The gate keeps trying."
+STAYS = "GitHub says the code has changed, but shows no new version. QA gate keeps trying."
 NOT_COUNTED = (
-    "GitHub does not count the gate's own word: the required check belongs to another app. "
-    "Whoever runs the gate has to fix that."
+    "GitHub does not accept QA gate’s status: the required check belongs to another app. "
+    "Whoever runs QA gate has to fix that."
 )
 # How a step ends that only said once more what GitHub seems to have lost.
-SAID_AGAIN = "GitHub misses the gate's own status; it was set again."
-REVIEWED_AGAIN = "GitHub misses the gate's own review; it was given again."
+SAID_AGAIN = "GitHub doesn’t see QA gate’s status yet, so it was set again."
+REVIEWED_AGAIN = "GitHub doesn’t see QA gate’s review yet, so it was given again."
 # How GitHub says that a check has no result yet.
 RUNNING = ("pending", "in progress", "queued")
 # What ends only when somebody changes a setting or a right.

@@ -14,7 +14,7 @@ from app.workflow.gate import HOURLY, Work
 
 # A commit without any check after this time has none.
 NO_CHECKS_AFTER = timedelta(minutes=2)
-NOT_SAID = "It comes from a fork, and GitHub has not said yet who may write here. QA is asked after that."
+NOT_SAID = "It comes from a fork, and GitHub hasn’t said yet whether its author belongs here. QA is asked after that."
 
 
 @dataclass(frozen=True, slots=True)
