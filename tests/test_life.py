@@ -154,7 +154,7 @@ def test_a_fork_waits_while_github_does_not_say_who_belongs_here_and_it_is_a_pro
     world.github.fail("GET", "/permission$", 502, "<html>", times=2)
     from_a_fork(world, "kim")
     world.settle()
-    assert (world.inbox.mails, "has not said yet who may write" in said(world)) == ([], True)
+    assert (world.inbox.mails, "hasn’t said yet whether its author belongs here" in said(world)) == ([], True)
     assert "did not answer" in (world.problem() or "")
     for _ in range(3):
         world.pass_(minutes=1)

@@ -1017,6 +1017,6 @@ def test_a_release_that_was_rejected_says_why_and_waits(world: World) -> None:
     pull = asked(world)
     world.decide("reject", note="The total is wrong.")
     world.settle()
-    assert said(world, pull.number) == "failure: Lily: The total is wrong."
+    assert said(world, pull.number) == "failure: Changes requested by Lily: The total is wrong."
     assert not pull.merged
     assert "rejected" in what(world, pull.number)

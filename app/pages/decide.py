@@ -186,7 +186,6 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
         "is_live": row.state in (State.TO_MERGE, State.MERGING)
         or (row.state is State.REJECTED and wants_review(row))
         or bool(stale_successes(row, gate.policy)),
-        "is_late": _is_late(case, history),
         "history": history,
         "why": why,
         "note": note,
@@ -200,11 +199,6 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
         return _page(gate, case, "question.html", status, facts)
     facts |= {"done": done, "is_unsaid": wants_review(row), "merged_by": merged_by(history)}
     return _page(gate, case, "outcome.html", status, facts | _onward(gate, case))
-
-
-def _is_late(case: Case, history: list[HistoryRow]) -> bool:
-    """Tell whether nothing has happened for so long that what is still going on is worth a word."""
-    return bool(history) and case.now - history[-1].at >= SHORT
 
 
 def _done(case: Case, history: list[HistoryRow]) -> str | None:
@@ -285,7 +279,6 @@ def _signpost(gate: Gate, case: Case, kind: str, status: int = 200, note: str = 
         "note": note,
         "again": asked_again(gate, case.row, case.link.round) if kind == "old_round" else None,
         "holder": gate.policy.reviewer(case.row.reviewer),
-        "is_late": _is_late(case, gate.store.reviews.history(case.row.id)),
         **ways_on(gate, case.row, case.link, case.now),
     }
     return _page(gate, case, "signpost.html", 410 if case.is_expired else status, facts)
