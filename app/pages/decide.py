@@ -186,6 +186,7 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
         "is_live": row.state in (State.TO_MERGE, State.MERGING)
         or (row.state is State.REJECTED and wants_review(row))
         or bool(stale_successes(row, gate.policy)),
+        "is_late": bool(history) and case.now - history[-1].at >= SHORT,
         "history": history,
         "why": why,
         "note": note,
