@@ -394,7 +394,7 @@ def test_beside_a_running_gate_it_refuses(stage: Stage) -> None:
         "serve",
     )
     try:
-        wait_until(lambda: "200" in _get(f"{stage.url}/healthz"))
+        wait_until(lambda: "200" in status_of(f"{stage.url}/healthz"))
         done, said = stage.run(answers=[])
         assert (done, "A gate is running at" in said) == (2, True)
     finally:
@@ -402,7 +402,7 @@ def test_beside_a_running_gate_it_refuses(stage: Stage) -> None:
         gate.process.wait(20)
 
 
-def _get(url: str) -> str:
+def status_of(url: str) -> str:
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
             return str(answer.status)
