@@ -1,7 +1,8 @@
-"""The commands: `qa-gate serve`, `worker`, `sync`, `trust`; Flask's command line underneath.
+"""The commands: `qa-gate serve`, `worker`, `sync`, `trust`, and the operator's.
 
-`serve` runs the pages and the webhook in one Granian process, with the worker's threads beside them unless
-WORKER=none. Called by operators only. It must never start with a missing or insecure setting, nor print one.
+`serve` runs the pages and the webhook in one Granian process (`server`), with the worker's threads beside them unless
+WORKER=none. Its parent lives as long: what only a command needs is imported inside of it. Called by operators only. It
+must never start with a missing or insecure setting, nor print one.
 """
 
 from __future__ import annotations
@@ -17,32 +18,46 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any
 
 import click
-from flask import Flask
-from flask.cli import AppGroup
-from granian import Granian
-from granian.constants import Interfaces
 
-from app import __version__, create_app, create_gate
-from app.mail import Mailer, MailError
-from app.operator.commands import COMMANDS
-from app.operator.doctor import warn_at_start
+from app import __version__
 from app.settings import Settings, SettingsError
-from app.store import Unavailable
-from app.worker import Worker, work_once
-from app.workflow import set_looks
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 THREADS = 16  # requests answered at once, so that a few slow ones do not keep out the rest
 GRACE = 25.0  # seconds that a step under way gets to finish when the gate is stopped
-REQUEST_GRACE = 2.0  # seconds that requests get to finish then: whoever sends slowly must not hold up a stop
 FREED = 5.0  # seconds in which a gate that was killed frees its port
 
-cli = AppGroup(help="qa-gate: an email review gate for a development branch.")
-click.version_option(__version__, message="qa-gate %(version)s")(cli)
-for _command in COMMANDS:
-    cli.add_command(_command)
+
+class Commands(click.Group):
+    """The commands here, and the operator's, which are loaded when one of them, or the list, is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names, in the order of the alphabet."""
+        return sorted([*super().list_commands(ctx), *_operators()])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name."""
+        return super().get_command(ctx, cmd_name) or _operators().get(cmd_name)
+
+
+def _operators() -> dict[str, click.Command]:
+    from app.operator.commands import COMMANDS
+
+    return {command.name or "": command for command in COMMANDS}
+
+
+@click.group(cls=Commands)
+@click.version_option(__version__, message="qa-gate %(version)s")
+def cli() -> None:
+    """qa-gate: an email review gate for a development branch."""
 
 
 class JsonLines(logging.Formatter):
@@ -66,27 +81,42 @@ def main() -> None:
     os.umask(0o077)  # whatever is written is for the gate's own user
     try:
         cli.main(prog_name="qa-gate", standalone_mode=True)
-    except SettingsError as error:
-        _stop("qa-gate cannot start. Fix these settings:", *error.problems, *_aws_problems())
-    except MailError as error:
-        _stop("qa-gate cannot start:", error.reason)
-    except Unavailable:
-        _stop(
-            "qa-gate cannot start:",
-            "The database of DATABASE_URL cannot be opened; is it there, and writable?",
-        )
+    except Exception as error:
+        lines = cannot_start(error)
+        if lines is None:
+            raise
+        _stop(*lines)
+
+
+def cannot_start(error: Exception) -> list[str] | None:
+    """Return what an operator must read where settings, AWS or the database stop the start; None for anything else."""
+    from app.mail import MailError
+    from app.store import Unavailable
+
+    match error:
+        case SettingsError():
+            return ["qa-gate cannot start. Fix these settings:", *error.problems, *_aws_problems()]
+        case MailError():
+            return ["qa-gate cannot start:", error.reason]
+        case Unavailable():
+            why = "The database of DATABASE_URL cannot be opened; is it there, and writable?"
+            return ["qa-gate cannot start:", why]
+        case _:
+            return None
 
 
 @cli.command()
 def serve() -> None:
     """Run the gate: webhook, pages, and the worker (unless WORKER=none)."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
     settings = Settings.load()
-    create_gate(settings).store.close()  # says now, once, what would stop the server process later
     host, port = settings.listen
     _require_free(host, port)
-    Granian(
-        target="app.cli:serving",
-        factory=True,
+    hear, tell = Pipe(duplex=False)
+    server = Granian(
+        target="qa-gate",
         interface=Interfaces.WSGI,
         address=host,
         port=port,
@@ -96,15 +126,32 @@ def serve() -> None:
         workers_kill_timeout=int(GRACE) + 5,
         websockets=False,
         log_dictconfig=log_config(settings.log_format),
-    ).serve()
+    )
+    try:
+        server.serve(target_loader=partial(_application, os.getpid(), tell), wrap_loader=False)
+    finally:
+        if hear.poll():
+            _stop(*hear.recv())
+
+
+def _application(parent: int, tell: Connection) -> Flask:
+    """Load the application, inside the server process."""
+    from app.server import serving
+
+    return serving(parent, tell)
 
 
 @cli.command()
 def worker() -> None:
     """Run only the worker; as many as you like, on as many machines as reach the database."""
+    from app.wiring import create_gate
+    from app.worker import Worker
+
     settings = Settings.load()
     logging.config.dictConfig(log_config(settings.log_format))
-    working = Worker(create_gate(settings))
+    gate = create_gate(settings)
+    gate.mailer.open()
+    working = Worker(gate)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -116,7 +163,12 @@ def worker() -> None:
 @cli.command()
 def sync() -> None:
     """Look at every repository now, and do all that is due; say what was found, and what could not be done."""
+    from app.wiring import create_gate
+    from app.worker import work_once
+    from app.workflow import set_looks
+
     gate = create_gate(Settings.load())
+    gate.mailer.open()
     began = gate.store.now()
     gate.store.queue.wake_failed()
     set_looks(gate)
@@ -138,6 +190,9 @@ def sync() -> None:
 @click.argument("repository")
 def trust(repository: str) -> None:
     """Accept that another repository has this name now (after a deletion or transfer): OWNER/NAME."""
+    from app.wiring import create_gate
+    from app.workflow import set_looks
+
     gate = create_gate(Settings.load())
     if gate.store.repositories.trust(repository):
         set_looks(gate)
@@ -146,25 +201,6 @@ def trust(repository: str) -> None:
         )
     else:
         _stop(f"No repository called {repository} is known.")
-
-
-def serving() -> Flask:
-    """Return the application inside Granian's server process, with the worker beside it."""
-    settings = Settings.load()
-    logging.config.dictConfig(log_config(settings.log_format))
-    for warning in settings.warnings:
-        logging.getLogger("qa-gate").warning(warning)
-    app = create_app(settings)
-    working = Worker(app.extensions["qa-gate"]) if settings.worker == "embedded" else None
-    if working:
-        working.start()
-    threading.Thread(target=warn_at_start, args=(settings,), name="doctor", daemon=True).start()
-    ending, told = socket.socketpair()
-    told.setblocking(False)
-    # Python writes each signal's number there, whoever handles it: Granian sets its own handlers after this.
-    signal.set_wakeup_fd(told.fileno())
-    threading.Thread(target=_mind_the_end, args=(os.getppid(), working, ending, told), name="end").start()
-    return app
 
 
 def log_config(log_format: str) -> dict[str, Any]:
@@ -187,32 +223,6 @@ def log_config(log_format: str) -> dict[str, Any]:
             "github": {"level": "WARNING"},
         },
     }
-
-
-def _mind_the_end(parent: int, working: Worker | None, ending: socket.socket, _told: socket.socket) -> None:
-    """End the worker when the server is told to stop, and this process when its parent was killed.
-
-    `kill -9` of Granian's main process leaves this one serving on the same port, beside the restarted gate. And
-    Granian waits for every request that has begun, however slowly it is sent.
-    """
-    log, main_thread = logging.getLogger("qa-gate"), threading.main_thread()
-    ending.settimeout(1.0)
-    while main_thread.is_alive():
-        try:
-            if {*ending.recv(64)} & {signal.SIGTERM, signal.SIGINT}:
-                break
-        except TimeoutError:
-            pass
-        if os.getppid() != parent:
-            log.error("The main process is gone; stopping.")
-            os._exit(1)
-    requests_end = time.monotonic() + REQUEST_GRACE
-    if working:
-        working.stop(GRACE)
-    main_thread.join(max(0.0, requests_end - time.monotonic()))
-    if main_thread.is_alive():
-        log.warning("Stopped before a running request was finished.")
-        os._exit(0)
 
 
 def _require_free(host: str, port: int) -> None:
@@ -244,8 +254,10 @@ def _why_not_free(host: str, port: int) -> str | None:
 
 def _aws_problems() -> list[str]:
     """Return what is wrong with the AWS settings, which boto3 reads by itself; makes no call."""
+    from app.mail import Mailer, MailError
+
     try:
-        Mailer("gate@example.com")
+        Mailer("gate@example.com").open()
     except MailError as error:
         return [error.reason]
     return []

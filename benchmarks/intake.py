@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import selectors
 import signal
 import socket
@@ -150,12 +151,24 @@ def send(made: list[bytes], port: int) -> tuple[float, list[float], int]:
         for key, _ in chosen.select():
             connection = key.fileobj
             assert isinstance(connection, socket.socket)
-            answer = connection.recv(65536)
-            assert answer, "the server closed the connection"
+            answer = _answer(connection)
             times.append(monotonic() - key.data)
             taken += answer[9:10] == b"2"
             next_on(connection)
     return monotonic() - began, times, taken
+
+
+def _answer(connection: socket.socket) -> bytes:
+    """Read one answer to its end: its head and its body may come apart."""
+    answer = b""
+    while True:
+        piece = connection.recv(65536)
+        assert piece, "the server closed the connection"
+        answer += piece
+        head, is_there, body = answer.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.I)
+        if is_there and (length is None or len(body) >= int(length[1])):
+            return answer
 
 
 def intake(folder: Path, worker: str) -> Intake:

@@ -18,9 +18,9 @@ from typing import Any
 from sqlalchemy import event
 from werkzeug.test import Client
 
-from app import create_app, create_gate
 from app.settings import Settings
 from app.store import Store
+from app.wiring import create_app, create_gate
 from app.worker import work_once
 from tests.builders import Clock
 

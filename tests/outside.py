@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 import pytest
 from werkzeug.test import Client
 
-from app import create_gate
 from app.cli import cli
+from app.wiring import create_gate
 from app.worker import Worker, wake_up, work_once
 from demo.github import PretendGitHub
 from demo.github.front import Call

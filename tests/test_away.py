@@ -14,11 +14,11 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 from werkzeug.test import Client
 
-from app import create_app, create_gate
 from app.review import Review, State
 from app.settings import Settings
 from app.store import Kind
 from app.store.tables import absences, history
+from app.wiring import create_app, create_gate
 from app.workflow import hand_over_unheld
 from demo.inbox import PretendInbox
 from demo.inbox.mail import Mail

@@ -13,10 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
-from app import create_gate
 from app.links import DecideLink
 from app.review import Choice, State, day_begins, digest_on, next_digest
 from app.store import Kind
+from app.wiring import create_gate
 from app.worker import work_once
 from app.workflow import set_digest
 from app.workflow.digests import send_digests

@@ -804,7 +804,7 @@ def test_nobody_there_is_for_later(aws: pytest.MonkeyPatch) -> None:
 def test_missing_region_is_named_at_the_start(aws: pytest.MonkeyPatch) -> None:
     aws.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(MailRefused, match="AWS_DEFAULT_REGION"):
-        Mailer(SENDER)
+        Mailer(SENDER).open()
 
 
 def test_missing_credentials_are_named(inbox: PretendInbox, aws: pytest.MonkeyPatch) -> None:
@@ -833,7 +833,7 @@ def test_credentials_that_cannot_be_fetched_now_are_for_later(
 def test_unknown_profile_is_refused(aws: pytest.MonkeyPatch) -> None:
     aws.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(MailRefused, match="ProfileNotFound"):
-        Mailer(SENDER)
+        Mailer(SENDER).open()
 
 
 def test_a_letter_of_the_wrong_form_is_a_bug_and_nothing_of_it_is_quoted(inbox: PretendInbox) -> None:

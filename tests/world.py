@@ -23,12 +23,12 @@ from sqlalchemy import event, select
 from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
 
-from app import create_app, create_gate
 from app.review import Review
 from app.settings import Settings
 from app.store import Kind, Store
 from app.store.rows import review_from
 from app.store.tables import jobs, reviews
+from app.wiring import create_app, create_gate
 from app.worker import work_once
 from app.workflow import set_looks
 from demo.github import PretendGitHub

@@ -6,7 +6,6 @@ Never sends twice by itself, and never puts anything of a pull request into a he
 
 from __future__ import annotations
 
-from app.mail.account import Account, NotAllowed
 from app.mail.compose import Mail, comment, compose_request, compose_sign_in, held, question
 from app.mail.errors import MailError, MailLater, MailRefused, MailUnanswered
 from app.mail.news import About, DigestItem, Held, compose_bypass, compose_digest, compose_outcome
@@ -17,7 +16,6 @@ from app.mail.trial import compose_trial
 
 __all__ = [
     "About",
-    "Account",
     "DigestItem",
     "Held",
     "Line",
@@ -27,7 +25,6 @@ __all__ = [
     "MailRefused",
     "MailUnanswered",
     "Mailer",
-    "NotAllowed",
     "Request",
     "comment",
     "compose_bypass",

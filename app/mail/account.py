@@ -17,7 +17,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from app.mail.errors import MailRefused, explain
+from app.mail.errors import MailRefused
+from app.mail.ses import explain
 
 _PATIENCE = Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=10)
 

@@ -10,21 +10,14 @@ import re
 from email.utils import formataddr, parseaddr
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, ParamValidationError
-
 from app import text
 from app.mail.compose import Mail
-from app.mail.errors import NO_ANSWER, MailUnanswered, explain
 
 if TYPE_CHECKING:
     from types_boto3_sesv2.type_defs import MessageHeaderTypeDef, SendEmailRequestTypeDef
 
-# boto3 repeats a call by itself whose answer was lost, and SES has no idempotency token: one letter went out three
-# times. `max_attempts=1` would still be two.
-# https://docs.aws.amazon.com/boto3/latest/guide/retries.html
-_ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=10)
+    from app.mail.ses import Ses
+
 # No out-of-office note comes back, and no assistant answers.
 # https://www.rfc-editor.org/rfc/rfc3834#section-5
 _MACHINE = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
@@ -43,41 +36,29 @@ def name_for_sender(name: str) -> str:
 
 
 class Mailer:
-    """Sends letters from one address. One for all threads: boto3's clients are safe to share."""
+    """Sends letters from one address. One for all threads."""
 
     def __init__(self, sender: str, configuration_set: str | None = None) -> None:
-        """Take MAIL_FROM and SES_CONFIGURATION_SET; region and credentials come from the usual AWS_ variables.
-
-        Makes no call. Raises MailRefused when the AWS settings are not usable.
-        """
+        """Take MAIL_FROM and SES_CONFIGURATION_SET; region and credentials come from the usual AWS_ variables."""
         self._name, self._address = parseaddr(sender)
         self._domain = self._address.rpartition("@")[2]
         self._configuration_set = configuration_set
-        try:
-            self._client = boto3.Session().client("sesv2", config=_ONCE)
-            if not self._client.meta.region_name:  # set, but empty: an endpoint of one's own lets that pass
-                raise NoRegionError
-        except BotoCoreError as error:
-            raise explain(error) from None
+        self._ses: Ses | None = None
+
+    def open(self) -> Ses:
+        """Make the client at its first use. Makes no call. Raises MailRefused when the AWS settings are not usable."""
+        if self._ses is None:
+            from app.mail.ses import Ses  # loads boto3
+
+            self._ses = Ses()
+        return self._ses
 
     def send(self, mail: Mail) -> str:
         """Send it once and return the id that SES gave it; "accepted" is not yet "delivered".
 
         Raises MailRefused or MailLater (MailUnanswered).
-        https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
         """
-        try:
-            answer = self._client.send_email(**self._request(mail))
-        except ParamValidationError:
-            # A bug of ours; its message quotes the letter, too.
-            raise TypeError("The request to Amazon SES is not of the form that it takes.") from None
-        except (BotoCoreError, ClientError) as error:
-            # `from None`: the original may quote the letter, and a log would then hold its links.
-            raise explain(error) from None
-        if not answer.get("MessageId"):
-            # botocore takes any 200 for an answer, a proxy's page too.
-            raise MailUnanswered(NO_ANSWER, may_be_sent=True)
-        return answer["MessageId"]
+        return self.open().send(self._request(mail))
 
     def _request(self, mail: Mail) -> SendEmailRequestTypeDef:
         request: SendEmailRequestTypeDef = {

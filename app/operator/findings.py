@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.github_client import GitHubError, NoPlan, TryAgain
-from app.mail import MailError, MailLater, NotAllowed
+from app.mail import MailError, MailLater
+from app.mail.account import NotAllowed
 from app.store import Unavailable
 
 Verdict = Literal["ok", "warning", "failure"]

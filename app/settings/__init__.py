@@ -16,10 +16,17 @@ from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.settings import file, spelling, values
 
@@ -48,10 +55,10 @@ def _default(text: str | None, meaning: str, secret: bool = False) -> Any:
     return Field(default=text, validate_default=checked, description=meaning, repr=not secret)  # type: ignore[call-overload]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What an operator decides. Times are minutes or days as the names say; secrets stay out of repr()."""
 
-    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, extra="forbid")
 
     public_url: Annotated[str, BeforeValidator(values.web_address)] = _required(
         "Where people reach the gate. http is for trying it out; over https the session cookie is Secure.",
@@ -169,18 +176,6 @@ class Settings(BaseSettings):
         if is_http and values.is_public(urlsplit(self.public_url).hostname or ""):
             return (values.PLAIN_HTTP,)
         return ()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the names are pydantic's
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let `load` alone read the environment: pydantic's own sources know no NAME_FILE."""
-        return (init_settings,)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Self:

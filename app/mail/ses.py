@@ -1,0 +1,135 @@
+"""Amazon SES by boto3: one client, one call, and what its failures mean.
+
+Imported by `send` when the first mail is sent, or the start checks the settings: loading boto3 takes as long as
+all the rest of a start. Raises `errors`' own errors only.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own: refused, timed out before it stood, failed TLS
+    CredentialRetrievalError,
+    HTTPClientError,
+    MetadataRetrievalError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
+
+from app.mail.errors import MailError, MailLater, MailRefused, MailUnanswered
+
+if TYPE_CHECKING:
+    from types_boto3_sesv2.type_defs import SendEmailRequestTypeDef
+
+# boto3 repeats a call by itself whose answer was lost, and SES has no idempotency token: one letter went out three
+# times. `max_attempts=1` would still be two.
+# https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+_ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=10)
+_SOON, _LONG = timedelta(minutes=1), timedelta(minutes=15)
+
+# https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors
+_LATER = {
+    "TooManyRequestsException": ("Amazon SES gets more emails a second than the account may send.", _SOON),
+    "LimitExceededException": (
+        "The account has reached a limit of Amazon SES, most likely that of a day.",
+        _LONG,
+    ),
+    "SendingPausedException": ("Sending is paused for this account at Amazon SES.", _LONG),
+}
+_REFUSED = {
+    "MessageRejected": (
+        "Amazon SES rejected the email. Most often the sender's address is not verified in this region, "
+        "or the account is still in the sandbox and the receiver's is not."
+    ),
+    "MailFromDomainNotVerifiedException": "The sender's domain is not verified at Amazon SES in this region.",
+    "AccountSuspendedException": "Amazon SES has suspended this account's sending for good.",
+    "BadRequestException": "Amazon SES could not read the email. Check MAIL_FROM and the addresses in QA_REVIEWERS.",
+    "NotFoundException": "Amazon SES does not know the configuration set named by SES_CONFIGURATION_SET.",
+}
+# https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html
+_CREDENTIALS = "AWS does not accept the credentials, or they may not send email (ses:SendEmail). Check the AWS_ settings."
+
+
+# boto3 reads no AWS_REGION. https://docs.aws.amazon.com/boto3/latest/guide/configuration.html
+NO_REGION = (
+    "No AWS region is set: AWS_DEFAULT_REGION says where Amazon SES is used, for example eu-central-1."
+)
+NO_ANSWER = "Amazon SES did not answer: the email may have gone out, and is sent again."
+
+
+class Ses:
+    """Amazon SES as the AWS_ variables say. One for all threads: boto3's clients are safe to share."""
+
+    def __init__(self) -> None:
+        """Make the client, and no call. Raises MailRefused when the AWS settings are not usable."""
+        try:
+            self._client = boto3.Session().client("sesv2", config=_ONCE)
+            if not self._client.meta.region_name:  # set, but empty: an endpoint of one's own lets that pass
+                raise NoRegionError
+        except BotoCoreError as error:
+            raise explain(error) from None
+
+    def send(self, request: SendEmailRequestTypeDef) -> str:
+        """Make one call, and return the id that SES gave the mail. Raises MailRefused or MailLater (MailUnanswered).
+
+        https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
+        """
+        try:
+            answer = self._client.send_email(**request)
+        except ParamValidationError:
+            # A bug of ours; its message quotes the letter, too.
+            raise TypeError("The request to Amazon SES is not of the form that it takes.") from None
+        except (BotoCoreError, ClientError) as error:
+            # `from None`: the original may quote the letter, and a log would then hold its links.
+            raise explain(error) from None
+        if not answer.get("MessageId"):
+            # botocore takes any 200 for an answer, a proxy's page too.
+            raise MailUnanswered(NO_ANSWER, may_be_sent=True)
+        return answer["MessageId"]
+
+
+def explain(error: Exception) -> MailError:
+    """Return the error of ours for one of botocore's."""
+    match error:
+        case ClientError():
+            return _answered(error)
+        case NoRegionError():
+            return MailRefused(NO_REGION)
+        case NoCredentialsError() | PartialCredentialsError():
+            return MailRefused(
+                "AWS credentials are missing. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role."
+            )
+        case CredentialRetrievalError() | MetadataRetrievalError():
+            return MailLater("AWS credentials could not be fetched just now.")
+        case ConnectionError():
+            return MailUnanswered("Amazon SES cannot be reached.", may_be_sent=False)
+        case BotoCoreError() if not isinstance(error, HTTPClientError):
+            return MailRefused(f"The AWS settings are not usable ({type(error).__name__}).")
+        case _:
+            return MailUnanswered(NO_ANSWER, may_be_sent=True)
+
+
+def _answered(error: ClientError) -> MailError:
+    """Map an error that SES answered with: by its name where that is known, else by the HTTP status."""
+    code = re.sub(r"[^A-Za-z0-9.]", "", str(error.response.get("Error", {}).get("Code", "")))[:60]
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _LATER:
+        return MailLater(*_LATER[code])
+    if code in _REFUSED:
+        return MailRefused(_REFUSED[code])
+    if status == 429:
+        return MailLater(*_LATER["TooManyRequestsException"])
+    if status >= 500:
+        return MailUnanswered(f"Amazon SES is in trouble (HTTP {status}).", may_be_sent=False)
+    if status in (401, 403) or "Token" in code or "Signature" in code or "AccessDenied" in code:
+        return MailRefused(f"{_CREDENTIALS} ({code})")
+    return MailRefused(f"Amazon SES refused the email ({code or status}).")

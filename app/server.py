@@ -1,0 +1,114 @@
+"""The server process: the application inside Granian, with the worker beside it unless WORKER=none.
+
+`qa-gate serve` starts Granian, which calls `serving` in a process of its own. Everything is loaded there and not in
+its parent. What stops the start is told to the parent, which ends with a sentence.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import os
+import signal
+import socket
+import threading
+import time
+from multiprocessing.connection import Connection
+
+from flask import Flask
+
+from app.cli import GRACE, cannot_start, log_config
+from app.settings import Settings
+from app.wiring import create_app
+from app.worker import Worker
+from app.workflow import Gate
+
+log = logging.getLogger("qa-gate")
+
+REQUEST_GRACE = 2.0  # seconds that requests get to finish at a stop: whoever sends slowly must not hold it up
+
+
+def serving(parent: int, tell: Connection) -> Flask:
+    """Return the application inside Granian's server process, and start what runs beside it.
+
+    `parent` is Granian's main process, and `tell` the way to it.
+    """
+    settings = Settings.load()
+    logging.config.dictConfig(log_config(settings.log_format))
+    for warning in settings.warnings:
+        log.warning(warning)
+    try:
+        app = create_app(settings)
+    except Exception as error:
+        if not _told(error, parent, tell):
+            raise
+        raise SystemExit(2) from None
+    gate: Gate = app.extensions["qa-gate"]
+    working = Worker(gate) if settings.worker == "embedded" else None
+    ending, told = socket.socketpair()
+    told.setblocking(False)
+    # Python writes each signal's number there, whoever handles it: Granian sets its own handlers after this.
+    signal.set_wakeup_fd(told.fileno())
+
+    def beside() -> None:
+        started = working if _can_mail(gate, parent, tell) else None
+        if started:
+            started.start()
+        threading.Thread(target=_look_around, args=(settings,), name="doctor", daemon=True).start()
+        _mind_the_end(parent, started, ending, told)
+
+    threading.Thread(target=beside, name="beside").start()
+    return app
+
+
+def _can_mail(gate: Gate, parent: int, tell: Connection) -> bool:
+    """Check the AWS settings, beside the server: to load boto3 takes longer than the first answer should."""
+    try:
+        gate.mailer.open()
+    except Exception as error:
+        if not _told(error, parent, tell):
+            raise
+        return False
+    return True
+
+
+def _look_around(settings: Settings) -> None:
+    from app.operator.doctor import warn_at_start  # loads boto3, too
+
+    warn_at_start(settings)
+
+
+def _told(error: Exception, parent: int, tell: Connection) -> bool:
+    """Let the parent stop with the sentences of what stands in the way; False for a bug."""
+    lines = cannot_start(error)
+    if lines is None:
+        return False
+    tell.send(lines)
+    os.kill(parent, signal.SIGTERM)
+    return True
+
+
+def _mind_the_end(parent: int, working: Worker | None, ending: socket.socket, _told: socket.socket) -> None:
+    """End the worker when the server is told to stop, and this process when its parent was killed.
+
+    `kill -9` of Granian's main process leaves this one serving on the same port, beside the restarted gate. And
+    Granian waits for every request that has begun, however slowly it is sent.
+    """
+    main_thread = threading.main_thread()
+    ending.settimeout(1.0)
+    while main_thread.is_alive():
+        try:
+            if {*ending.recv(64)} & {signal.SIGTERM, signal.SIGINT}:
+                break
+        except TimeoutError:
+            pass
+        if os.getppid() != parent:
+            log.error("The main process is gone; stopping.")
+            os._exit(1)
+    requests_end = time.monotonic() + REQUEST_GRACE
+    if working:
+        working.stop(GRACE)
+    main_thread.join(max(0.0, requests_end - time.monotonic()))
+    if main_thread.is_alive():
+        log.warning("Stopped before a running request was finished.")
+        os._exit(0)
