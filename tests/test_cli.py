@@ -187,6 +187,23 @@ def test_what_cannot_be_used_stops_the_start_with_a_sentence(
     assert "nothing" not in gate.said()
 
 
+@pytest.mark.parametrize(
+    "module, spared",
+    [
+        (
+            "app.cli",
+            {"flask", "sqlalchemy", "github", "boto3", "botocore", "jinja2", "app.store", "app.pages"},
+        ),
+        ("app.server", {"boto3", "botocore"}),
+    ],
+)
+def test_a_process_loads_only_what_it_needs(module: str, spared: set[str]) -> None:
+    """The server's parent lives as long as the gate; boto3 is loaded after the first answer."""
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & spared == set()
+
+
 def test_log_lines_can_be_json(stage: Stage) -> None:
     gate = stage.serve(LOG_FORMAT="json")
     stage.open_pull_request()
