@@ -141,7 +141,7 @@ def test_deployed_before_the_question_it_is_in_mail_and_page_with_its_host(world
     world.github.add_deployment(SHOP, sha, "preview", URL)
     number = world.github.open_pull_request(SHOP, "gift-cards")
     world.settle()
-    assert world.row(number).try_url == URL
+    assert world.row(number).facts.try_url == URL
     mail = world.inbox.mails[-1]
     assert f"Try it:\n{URL}" in mail.text
     for html in (mail.html, world.see()):
@@ -182,7 +182,7 @@ def test_a_payload_is_not_believed(world: World) -> None:
     payload["deployment_status"] |= {"state": "success", "environment_url": "https://evil.example"}
     assert world.post_webhook("deployment_status", payload).json == {"outcome": "recorded"}
     world.settle()
-    assert world.row().try_url is None
+    assert world.row().facts.try_url is None
     assert "evil.example" not in world.see()
 
 
@@ -193,7 +193,7 @@ def test_a_push_drops_it_until_the_new_head_is_deployed(world: World) -> None:
     world.settle()
     sha = world.commit("gift-cards", "Round the total", cards_py="rounded\n")
     world.settle()
-    assert world.row().try_url is None
+    assert world.row().facts.try_url is None
     world.pass_(minutes=10)
     assert URL not in world.inbox.mails[-1].html
     world.github.add_deployment(SHOP, sha, "preview", f"{URL}/2")
@@ -207,7 +207,7 @@ def test_without_the_right_to_read_there_is_no_link_and_no_trouble(world: World)
     world.settle()
     world.github.add_deployment(SHOP, world.github.pull(number).head_sha, "preview", URL)
     world.settle()
-    assert (world.row().try_url, world.problem()) == (None, None)
+    assert (world.row().facts.try_url, world.problem()) == (None, None)
     assert world.see().count("Take the branch") == 1
 
 
@@ -217,9 +217,9 @@ def test_github_being_away_is_tried_again(world: World) -> None:
     world.github.fail("GET", r"/deployments$", 502)
     world.github.add_deployment(SHOP, world.github.pull(number).head_sha, "preview", URL)
     world.settle()
-    assert world.row().try_url is None
+    assert world.row().facts.try_url is None
     world.pass_(minutes=1)
-    assert world.row().try_url == URL
+    assert world.row().facts.try_url == URL
 
 
 def test_with_a_preview_url_deployments_are_never_read(
@@ -249,4 +249,4 @@ def test_told_while_a_worker_reads_it_is_read_once_more(world: World) -> None:
 
     world.github.on_call = replaced
     world.settle()
-    assert world.row().try_url is None
+    assert world.row().facts.try_url is None

@@ -37,6 +37,7 @@ from app.review import (
     Release,
     Review,
     Reviewer,
+    Said,
     Seen,
     Signpost,
     State,
@@ -48,7 +49,7 @@ from app.store.tables import metadata
 from app.text.words import NOT_NOW
 from app.workflow import Gate
 from app.workflow.merging import CONFLICT
-from tests.builders import HEAD, LILY, NOON, Clock, snapshot, told
+from tests.builders import HEAD, LILY, NOON, Clock, columns, snapshot, told
 from tests.world import World, compiled_once
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -121,6 +122,7 @@ class Desk:
             if claim.id == row.id:
                 break
             self.store.queue.finish(claim, wait=None)
+        changes = columns(row.facts, changes)
         self.store.queue.checkpoint(claim, row, move=move, seen_rev=row.rev, **changes)
         self.store.queue.finish(claim, wait=None, problem=problem)
         return self.row(number)
@@ -312,7 +314,7 @@ def test_a_rejection_is_told_and_may_become_an_approval(desk: Desk) -> None:
     words = desk.see(desk.link(row))
     assert "Sent back to sam" in words
     assert "is being told" in words
-    desk.change(12, None, said_review=1)
+    desk.change(12, None, said=Said(review=1))
     page = desk.client.get(desk.link(row))
     assert "sam has your message." in said(page)
     assert "Too slow.\nSee the list." in page.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -153,9 +154,9 @@ def name_the_author(desk: Desk, name: str) -> None:
     """Let the snapshot say what the author is called, as the commits at GitHub do."""
     with desk.store.database.write() as connection:
         for row in connection.execute(select(rounds)).all():
-            for commit in row.snapshot["change"]["commits"]:
-                commit["name"] = name
-            connection.execute(update(rounds).values(snapshot=row.snapshot))
+            change = row.snapshot.change
+            named = replace(change, commits=tuple(replace(one, name=name) for one in change.commits))
+            connection.execute(update(rounds).values(snapshot=replace(row.snapshot, change=named)))
 
 
 def test_people_are_called_by_their_names_and_developers_read_logins_beside_them(desk: Desk) -> None:

@@ -288,5 +288,5 @@ def test_a_forks_branch_opens_nobody_elses_preview(desk: Desk) -> None:
     deployed = row(is_from_fork=True, try_url="https://deployed.example.com/")
     assert (
         where_to_try(replace(desk.gate, preview_url="https://example.com/{branch}"), deployed)
-        == deployed.try_url
+        == deployed.facts.try_url
     )

@@ -571,7 +571,7 @@ class Lives(RuleBasedStateMachine):
             self.open_links(mail)
 
     def agrees(self, row: Review, pull: Pull) -> None:
-        ours = (row.title, row.base, row.head_sha, row.open, row.merged, row.rev)
+        ours = (row.title, row.base, row.head_sha, row.open, row.facts.merged, row.rev)
         theirs = (pull.title, pull.base, pull.head_sha, pull.open, pull.merged, row.seen_rev)
         assert ours == theirs, f"#{row.number} is not as GitHub has it: {ours}, {theirs}\n{self.story()}"
         assert row.state in may_be(pull), (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from app.review import (
     TABLE,
@@ -15,6 +15,7 @@ from app.review import (
     Event,
     PullRequestEvent,
     Reviewer,
+    Said,
     Seen,
     Signpost,
     Since,
@@ -241,10 +242,10 @@ def test_the_first_question_of_a_release_waits_too() -> None:
 def test_each_state_shows_its_status(state: State, shown: str) -> None:
     choice = Choice.REJECT if state is State.REJECTED else Choice.APPROVE
     made = decision(choice, note="The button\n is missing.")
-    (status,) = statuses_to_say(row(state, decision=made, said_status="before"), POLICY)
+    (status,) = statuses_to_say(row(state, decision=made, said=Said(status="before")), POLICY)
     assert (f"{status.state} {status.description}", status.sha) == (shown, HEAD)
     assert status.context == "qa-gate/development"
-    assert statuses_to_say(row(state, decision=made, said_status=said(status)), POLICY) == []
+    assert statuses_to_say(row(state, decision=made, said=Said(status=said(status))), POLICY) == []
 
 
 @pytest.mark.parametrize("state", State)
@@ -276,7 +277,9 @@ def test_a_success_in_the_same_place_is_overwritten_by_one_call() -> None:
 def test_a_merged_success_stays_only_after_a_merge_commit(method: str, states: list[str]) -> None:
     place = (f"{HEAD} qa-gate/development",)
     told = said(Status("success", "Approved by Lily.", HEAD, "qa-gate/development"))
-    merged = row(State.MERGED, decision=decision(), success_on=place, merged_by_gate=True, said_status=told)
+    merged = row(
+        State.MERGED, decision=decision(), success_on=place, merged_by_gate=True, said=Said(status=told)
+    )
     shown = statuses_to_say(merged, replace(POLICY, merge_method=method))
     assert [status.state for status in shown] == states
 
@@ -285,7 +288,7 @@ def test_a_merge_ends_what_was_said_to_be_in_its_way() -> None:
     place = f"{HEAD} qa-gate/development"
     told = said(Status("success", "Approved by Lily. A check is red.", HEAD, "qa-gate/development"))
     merged = row(
-        State.MERGED, decision=decision(), success_on=(place,), merged_by_gate=True, said_status=told
+        State.MERGED, decision=decision(), success_on=(place,), merged_by_gate=True, said=Said(status=told)
     )
     (status,) = statuses_to_say(merged, POLICY)
     assert (status.state, status.description) == ("success", "Approved by Lily.")
@@ -297,12 +300,12 @@ def test_a_success_goes_when_somebody_else_merged_it_in_whatever_way() -> None:
 
 
 def test_a_merge_around_the_gate_never_shows_as_waiting() -> None:
-    (status,) = statuses_to_say(row(State.MERGED, bypassed=True, said_status="waiting"), POLICY)
+    (status,) = statuses_to_say(row(State.MERGED, bypassed=True, said=Said(status="waiting")), POLICY)
     assert (status.state, status.description) == ("pending", "Merged without QA’s approval.")
 
 
 def test_a_base_that_is_not_gated_gets_no_status() -> None:
-    assert statuses_to_say(row(State.CLOSED, base="somewhere", said_status="x"), POLICY) == []
+    assert statuses_to_say(row(State.CLOSED, base="somewhere", said=Said(status="x")), POLICY) == []
 
 
 def test_a_row_that_was_never_read_says_nothing() -> None:
@@ -321,8 +324,8 @@ def test_why_a_yes_is_held_is_in_the_status() -> None:
 
 
 def test_each_decision_is_said_once() -> None:
-    assert wants_review(row(State.TO_MERGE, decision=decision(number=2), said_review=1))
-    assert not wants_review(row(State.TO_MERGE, decision=decision(number=2), said_review=2))
+    assert wants_review(row(State.TO_MERGE, decision=decision(number=2), said=Said(review=1)))
+    assert not wants_review(row(State.TO_MERGE, decision=decision(number=2), said=Said(review=2)))
     assert not wants_review(row())
 
 
@@ -362,7 +365,8 @@ def test_no_release_branch_gates_nothing_else() -> None:
 
 def test_a_snapshot_survives_json() -> None:
     asked = snapshot(body="\u202e évil 🎁")
-    assert Snapshot.from_json(json.loads(json.dumps(asked.to_json()))) == asked
+    kept = TypeAdapter(Snapshot)
+    assert kept.validate_json(kept.dump_json(asked)) == asked
 
 
 # --- What the events since the last read tell ---------------------------------------------------------------
@@ -393,7 +397,7 @@ def test_a_request_counts_by_githubs_clock_however_wrong_ours_is(ahead: timedelt
 
 def test_events_that_show_what_is_known_take_no_read() -> None:
     waiting = row(State.WAITING)
-    seen = Seen(waiting.head_sha, waiting.base, True, False, False, waiting.title, waiting.words)
+    seen = Seen(waiting.head_sha, waiting.base, True, False, False, waiting.title, waiting.facts.words)
     assert since(waiting, [told(seen), told(seen)], timedelta(0)).is_known
     assert not since(waiting, [told(seen), told(replace(seen, title="Other"))], timedelta(0)).is_known
     assert not since(waiting, [], timedelta(0)).is_known

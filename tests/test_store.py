@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,22 +11,27 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from pydantic import TypeAdapter
+from sqlalchemy import JSON, event, literal, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app.review import (
     Choice,
     Event,
+    Facts,
     Policy,
     PullRequestEvent,
     Review,
+    Said,
     Seen,
     Signpost,
+    Snapshot,
     State,
     next_move,
 )
 from app.store import LEASE, Claim, Happening, Kind, NewLetter, Overtaken, Recorded, Store, Unavailable
-from tests.builders import HEAD, LILY, NOON, OLD_HEAD, WORDS, Clock, snapshot, told
+from app.store.tables import reviews, rounds
+from tests.builders import HEAD, LILY, NOON, OLD_HEAD, WORDS, Clock, columns, snapshot, told
 
 POLICY = Policy((LILY,), ("acme/shop",))
 KNOWN = Seen(HEAD, "development", True, False, False, "Add gift cards", WORDS)
@@ -71,7 +77,7 @@ def read_facts(store: Store, claim: Claim, row: Review) -> Review:
         "author": "sam",
         "words": WORDS,
     }
-    return store.queue.checkpoint(claim, row, seen_rev=row.rev, **facts)
+    return store.queue.checkpoint(claim, row, seen_rev=row.rev, **columns(row.facts, facts))
 
 
 def ask(store: Store) -> Review:
@@ -243,7 +249,7 @@ def test_a_checkpoint_never_overwrites_a_decision(store: Store) -> None:
     claim, seen = take(store)
     assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY).move
     with pytest.raises(Overtaken):
-        store.queue.checkpoint(claim, seen, said_status="x")
+        store.queue.checkpoint(claim, seen, said=Said(status="x"))
     store.queue.release(claim)
     claim, seen = take(store)
     assert (seen.state, seen.has_yes) == (State.TO_MERGE, True)
@@ -425,6 +431,27 @@ def test_a_new_round_voids_and_counts(store: Store, clock: Clock) -> None:
     row = store.queue.checkpoint(claim, row, move=next_move(State.TO_MERGE, Event.NEW_HEAD), **facts)
     assert (row.state, row.round, row.decision) == (State.TO_ASK, 2, None)
     assert row.changed_at == row.restless_since == clock.now
+
+
+def test_documents_of_an_older_or_a_newer_program_stay_readable(store: Store) -> None:
+    row = ask(store)
+    asked = json.loads(TypeAdapter(Snapshot).dump_json(snapshot()))
+    asked["pull"]["from_a_newer_one"] = {}
+    for name in ("author_id", "belongs"):
+        del asked["pull"][name]
+    del asked["checks"], asked["release"], asked["change"]["is_unique"]
+    with store.database.write() as connection:
+        connection.execute(update(reviews).values(facts=literal({"url": "https://x", "more": 1}, JSON)))
+        connection.execute(update(rounds).values(snapshot=literal(asked, JSON)))
+    read, question = store.reviews.get(row.id), store.reviews.round(row.id, 1)
+    assert read
+    assert read.facts == Facts(url="https://x")
+    assert question
+    assert question.snapshot == snapshot(author_id=None)
+
+
+def test_a_review_has_only_as_many_columns_as_are_searched_or_kept_by_the_gate() -> None:
+    assert len(reviews.columns) <= 40
 
 
 def test_sign_in_letters_are_counted(store: Store, clock: Clock) -> None:

@@ -63,7 +63,13 @@ def details(gate: Gate, token: str) -> Response:
         raise frame.DeadEnd("bad_details", 404) from None
     facts = _facts(gate, row)
     return frame.show(
-        gate, "status.html", gate.store.now(), zone=UTC, with_notes=row.private, quiet=_quiet(gate), **facts
+        gate,
+        "status.html",
+        gate.store.now(),
+        zone=UTC,
+        with_notes=row.facts.private,
+        quiet=_quiet(gate),
+        **facts,
     )
 
 

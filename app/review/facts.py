@@ -7,10 +7,10 @@ Times are aware and in UTC; a SHA is 40 hexadecimal digits. Nothing here decides
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 
 from app.review.decisions import Choice, Decision
 from app.review.people import Person
@@ -198,37 +198,6 @@ class Snapshot:
         """Return what the author is called, by the login where no name is known."""
         return self.names.get(self.pull.author, self.pull.author)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON data."""
-        data = asdict(self)
-        for field in ("created_at", "updated_at"):
-            data["pull"][field] = data["pull"][field].isoformat()
-        data["release"] = self.release.to_json() if self.release else None
-        return data
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Snapshot:
-        """Read what `to_json` wrote."""
-        times = {field: datetime.fromisoformat(data["pull"][field]) for field in ("created_at", "updated_at")}
-        change, checks = data["change"], data.get("checks")
-        return cls(
-            pull=PullRequest(
-                **{name: value for name, value in {**data["pull"], **times}.items() if name in _FIELDS}
-            ),
-            change=Change(
-                merge_base=change["merge_base"],
-                base_sha=change.get("base_sha", ""),
-                is_unique=change.get("is_unique", True),
-                commits=tuple(Commit(**commit) for commit in change["commits"]),
-                files=tuple(ChangedFile(**file) for file in change["files"]),
-            ),
-            checks=Checks(checks["state"], tuple(checks["names"])) if checks else None,
-            release=Release.from_json(data["release"]) if data.get("release") else None,
-        )
-
-
-_FIELDS = PullRequest.__dataclass_fields__
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -259,22 +228,59 @@ NOTHING = Since()
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What GitHub was told of a review: one document of the row, in which every field has a default.
+
+    `status` is the last one. `review` counts the decisions that were told, `begun` is the one whose review may be on its
+    way. `hold` is what the comment about a held merge says, None where there is none. `question` counts the questions
+    that were told, `comment` is the id of the comment that holds the last one, 0 where there is none.
+    """
+
+    status: str = ""
+    review: int = 0
+    begun: int = 0
+    hold: str | None = None
+    question: int = 0
+    comment: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the last read said and no statement of the database searches for: one document of the row.
+
+    Old documents stay readable: what is not known here is ignored, and every field has a default.
+    `words` is the digest of title and text. `updated_at` is GitHub's. `try_url` is where the head was deployed to, as
+    read at `try_read_at`.
+    """
+
+    base_sha: str = ""
+    is_from_fork: bool = False
+    draft: bool = False
+    merged: bool = False
+    words: str = ""
+    author_id: int | None = None
+    url: str = ""
+    private: bool = True
+    updated_at: datetime | None = None
+    try_url: str | None = None
+    try_read_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
     """Our row about one pull request.
 
-    The facts (`base` to `merged`) are those of the last read; `head_sha` is "" before the first.
+    The facts (`base` to `facts`) are those of the last read; `head_sha` is "" before the first.
     `decision` is the standing one, None when nobody has decided on this round.
     `success_on` names every commit and status context on which success stands, or may stand, at GitHub.
-    `said_*` is what GitHub was last told; `saying` is the decision whose review may be on its way.
-    `vouched`: somebody else than the author requested a review. `updated_at` is what GitHub said at the last read.
-    `words` is the digest of title and text. `try_url` is where `head_sha` was deployed to, as read at `try_read_at`.
+    `said` is what GitHub was last told.
+    `vouched`: somebody else than the author requested a review.
     `merge_base` is where `head_sha` branched off when it was asked about, or carried over; None where that is not known.
     `merge_sent` is the head for which a merge was sent last, `merged_onto` where the base stood when a rebase of several
     commits was; `merged_by_gate`: our merge did it.
     `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is
     not merged yet, and `stuck` that this does not end by itself. `questions` counts what reviewers asked without
-    deciding, `said_question` how many of those GitHub was told, `question_comment` is the id of the comment that holds
-    the last one, 0 where there is none. `rev` counts what happened, `seen_rev` how far we have looked.
+    deciding. `rev` counts what happened, `seen_rev` how far we have looked.
     """
 
     id: int
@@ -284,40 +290,27 @@ class Review:
     state: State
     round: int
     base: str
-    base_sha: str
     head: str
     head_sha: str
-    is_from_fork: bool
     is_from_outside: bool
     open: bool
-    draft: bool
-    merged: bool
     title: str
-    words: str
     author: str
-    author_id: int | None
-    url: str
-    private: bool
-    try_url: str | None
-    try_read_at: datetime | None
+    facts: Facts
     reviewer: str | None
     changed_at: datetime
     restless_since: datetime
     asked_at: datetime | None
     decision: Decision | None
     decisions: int
-    said_status: str
     success_on: tuple[str, ...]
-    said_review: int
-    said_hold: str | None
-    saying: int
+    said: Said
     merge_base: str | None
     merge_commit: str | None
     merge_sent: str | None
     merged_onto: str | None
     merged_by_gate: bool
     bypassed: bool
-    updated_at: datetime | None
     vouched: bool
     adopted: bool
     to_list: bool
@@ -326,8 +319,6 @@ class Review:
     rev: int
     seen_rev: int
     questions: int
-    said_question: int
-    question_comment: int
     created_at: datetime
 
     @property
@@ -339,6 +330,11 @@ class Review:
     def was_read(self) -> bool:
         """Tell whether GitHub was read at least once for this row."""
         return self.head_sha != ""
+
+    @property
+    def is_from_fork(self) -> bool:
+        """Tell whether its head is another repository's branch."""
+        return self.facts.is_from_fork
 
     @property
     def is_strangers(self) -> bool:

@@ -5,9 +5,8 @@ Plain frozen data, kept with the round in which a reviewer is asked about the re
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +57,3 @@ class Release:
         passed = tuple(item for item in self.passed if item not in before.passed)
         known = {item.sha for item in before.unseen}
         return Release(passed, tuple(item for item in self.unseen if item.sha not in known))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON data."""
-        passed = [{**asdict(item), "at": item.at.isoformat()} for item in self.passed]
-        return {**asdict(self), "passed": passed}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Release:
-        """Read what `to_json` wrote."""
-        passed = [{**item, "at": datetime.fromisoformat(item["at"])} for item in data["passed"]]
-        return cls(
-            passed=tuple(Passed(**item) for item in passed),
-            unseen=tuple(Unseen(**item) for item in data["unseen"]),
-            earlier=data["earlier"],
-            is_rewritten=data["is_rewritten"],
-        )

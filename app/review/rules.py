@@ -280,7 +280,9 @@ def is_dead_end(state: State) -> bool:
 
 def tells_nothing_new(row: Review, seen: Seen) -> bool:
     """Tell whether a payload shows just what the row holds already, so that no call to GitHub is needed."""
-    known = Seen(row.head_sha, row.base, row.open, row.draft, row.merged, row.title, row.words)
+    known = Seen(
+        row.head_sha, row.base, row.open, row.facts.draft, row.facts.merged, row.title, row.facts.words
+    )
     return row.was_read and seen == known
 
 

@@ -28,9 +28,9 @@ def since(row: Review, events: Sequence[PullRequestEvent], ahead: timedelta) -> 
 def interrupts(row: Review, event: PullRequestEvent) -> bool:
     """Tell whether it was closed, a draft or for another base after the last read; what comes late interrupts nothing."""
     seen = event.seen
-    is_news = row.updated_at is not None and event.updated_at > row.updated_at
+    is_news = row.facts.updated_at is not None and event.updated_at > row.facts.updated_at
     is_closed = row.open and not seen.open and not seen.merged
-    return is_news and (is_closed or (seen.draft and not row.draft) or seen.base != row.base)
+    return is_news and (is_closed or (seen.draft and not row.facts.draft) or seen.base != row.base)
 
 
 def asks_again(row: Review, event: PullRequestEvent, ahead: timedelta = timedelta(0)) -> bool:

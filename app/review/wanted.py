@@ -58,19 +58,19 @@ def stale_successes(row: Review, policy: Policy) -> list[tuple[str, str]]:
 
 
 def said(status: Status) -> str:
-    """Return how `Review.said_status` remembers a status."""
+    """Return how `Said.status` remembers a status."""
     return f"{status.sha} {status.context} {status.state} {status.description}"
 
 
 def wants_review(row: Review) -> bool:
     """Tell whether GitHub should still be told the standing decision as a review."""
-    return row.decision is not None and row.said_review < row.decision.number
+    return row.decision is not None and row.said.review < row.decision.number
 
 
 def _is_said(status: Status, row: Review) -> bool:
     # What was said last may have been written over by a success that nobody could note.
     is_written_over = status.state != "success" and success_key(status) in row.success_on
-    return said(status) == row.said_status and not is_written_over
+    return said(status) == row.said.status and not is_written_over
 
 
 def _kept_by_merge(row: Review, policy: Policy) -> str | None:
@@ -88,7 +88,7 @@ def _wanted(row: Review, policy: Policy) -> Status | None:
     is_over = row.state is State.CLOSED or (row.state is State.MERGED and row.bypassed)
     is_merged = row.state is State.MERGED and not row.bypassed
     # What was in the way of a merge is not any more, so it is said without that.
-    if (is_merged and not _kept_by_merge(row, policy)) or (is_over and not row.said_status):
+    if (is_merged and not _kept_by_merge(row, policy)) or (is_over and not row.said.status):
         return None
     if not policy.gates(row.base):
         return None

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, and_, select, update
 
 from app.review import Decision, Passed, Release, State, Unseen
 from app.store.database import Database
-from app.store.rows import decision_from
 from app.store.tables import branches, landed, reviews, rounds
 
 # So many names in one question to the database: each has a limit.
@@ -103,7 +102,7 @@ class Landings:
             for part in _parts(shas):
                 ours = (reviews.c.repository_id == repository_id, reviews.c.merge_commit.in_(part))
                 for row in connection.execute(both.where(*ours, reviews.c.merged_onto.is_not(None))):
-                    begun[row.merge_commit] = (row.merged_onto, row.snapshot["pull"]["commits"])
+                    begun[row.merge_commit] = (row.merged_onto, row.snapshot.pull.commits)
         return begun
 
     def unknown(self, repository_id: int) -> list[str]:
@@ -183,7 +182,7 @@ def _has_yes(row: Any) -> bool:
 
 
 def _passed(row: Any) -> Passed:
-    decision: Decision = decision_from(row.decision)
+    decision: Decision = row.decision
     return Passed(
         number=row.number,
         title=row.review_title,

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import JSON, ColumnElement, func, select, type_coerce
 from sqlalchemy.sql.functions import coalesce
 
 from app.review import Review
@@ -75,7 +75,8 @@ def _length(list_: ColumnElement[Any]) -> ColumnElement[Any]:
     return coalesce(func.json_array_length(list_), 0)
 
 
-_pull, _release = rounds.c.snapshot["pull"], rounds.c.snapshot["release"]
+_snapshot = type_coerce(rounds.c.snapshot, JSON)
+_pull, _release = _snapshot["pull"], _snapshot["release"]
 # The database takes the few facts out of the document: with its patches, it may be very long.
 _ASKED = select(
     rounds.c.review_id,
@@ -87,7 +88,7 @@ _ASKED = select(
     _pull["additions"].as_integer().label("additions"),
     _pull["deletions"].as_integer().label("deletions"),
     _pull["changed_files"].as_integer().label("changed_files"),
-    rounds.c.snapshot["change"]["commits"].as_json().label("commits"),
+    _snapshot["change"]["commits"].as_json().label("commits"),
     _release["earlier"].as_integer().label("earlier"),
     (_length(_release["passed"]) + _length(_release["unseen"])).label("holds"),
 ).order_by(rounds.c.review_id, rounds.c.round)
@@ -95,7 +96,7 @@ _ASKED = select(
 _NAMES = select(
     _pull["author_is_bot"].as_boolean().label("author_is_bot"),
     reviews.c.is_from_outside,
-    rounds.c.snapshot["change"]["commits"].as_json().label("commits"),
+    _snapshot["change"]["commits"].as_json().label("commits"),
 ).join_from(rounds, reviews, reviews.c.id == rounds.c.review_id)
 
 

@@ -22,7 +22,7 @@ from app.store.bell import Bell
 from app.store.database import Database
 from app.store.jobs import Claim, Kind, Service
 from app.store.letters import NewLetter, alone_or_listed, put_letter
-from app.store.rows import Happening, columns_from, log_happened, note_history, review_from
+from app.store.rows import Happening, log_happened, note_history, review_from
 from app.store.services import note_down, note_up
 from app.store.tables import asked_commits, jobs, letters, reviews, rounds, workers
 from app.store.talk import note_heard
@@ -74,7 +74,7 @@ class Queue:
         """
         with self._database.write() as connection:
             now = self._database.now(connection)
-            values = columns_from({**changes, **(consequences(row, move, now) if move else {})})
+            values = {**changes, **(consequences(row, move, now) if move else {})}
             if "head_sha" in changes and (changes["head_sha"], changes["base"]) != (row.head_sha, row.base):
                 values["changed_at"] = now
             if letter:
@@ -149,8 +149,8 @@ class Queue:
             found = select(reviews).where(reviews.c.id == review_id).with_for_update()
             row = review_from(connection.execute(found).one())
             now = self._database.now(connection)
-            changes = columns_from({"success_on": tuple({*row.success_on, key})})
-            connection.execute(update(reviews).where(reviews.c.id == review_id).values(changes))
+            said = update(reviews).where(reviews.c.id == review_id)
+            connection.execute(said.values(success_on=tuple({*row.success_on, key})))
             queue.wake(connection, self._database, Kind.REVIEW, str(review_id), now)
 
     def oldest_due(self) -> timedelta | None:
@@ -208,7 +208,7 @@ class Queue:
 
 
 def _keep_round(connection: Connection, row: Review, asked: Snapshot, now: datetime) -> None:
-    values = {"review_id": row.id, "round": row.round, "asked_at": now, "snapshot": asked.to_json()}
+    values = {"review_id": row.id, "round": row.round, "asked_at": now, "snapshot": asked}
     connection.execute(insert(rounds).values(values))
     commits = {commit.sha for commit in asked.change.commits}
     if commits:
@@ -218,4 +218,4 @@ def _keep_round(connection: Connection, row: Review, asked: Snapshot, now: datet
 
 def _keep_words(connection: Connection, row: Review, edited: tuple[str, str]) -> None:
     this = (rounds.c.review_id == row.id, rounds.c.round == row.round)
-    connection.execute(update(rounds).where(*this).values(edited=list(edited)))
+    connection.execute(update(rounds).where(*this).values(edited=edited))

@@ -35,7 +35,6 @@ from app.store.letters import outcome_letter, put_letter
 from app.store.rows import (
     Happening,
     HistoryRow,
-    columns_from,
     history_from,
     log_happened,
     note_history,
@@ -259,10 +258,9 @@ class Reviews:
 
 
 def _round_from(row: Row[Any]) -> Round:
-    edited = (row.edited[0], row.edited[1]) if row.edited else None
-    return Round(row.round, row.asked_at, Snapshot.from_json(row.snapshot), edited)
+    return Round(row.round, row.asked_at, row.snapshot, row.edited)
 
 
 def _move_by_hand(connection: Connection, row: Review, changes: dict[str, Any]) -> None:
     fence = (reviews.c.id == row.id, reviews.c.state == row.state, reviews.c.round == row.round)
-    connection.execute(update(reviews).where(*fence).values(columns_from(changes)))
+    connection.execute(update(reviews).where(*fence).values(changes))

@@ -12,13 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert
 
-from app.review import Basis, Choice, Decision, Review, State
+from app.review import Review, State
 from app.store.tables import history
 
 log = logging.getLogger("qa-gate.review")
 
-_OWN = {"state", "decision", "success_on"}
-_PLAIN = [name for name in Review.__dataclass_fields__ if name not in _OWN]
+_FIELDS = tuple(Review.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +47,12 @@ class HistoryRow:
 def review_from(row: Row[Any]) -> Review:
     """Read one row of `reviews`."""
     values = row._mapping
-    return Review(
-        state=State(values["state"]),
-        decision=decision_from(values["decision"]) if values["decision"] else None,
-        success_on=tuple(values["success_on"]),
-        **{name: values[name] for name in _PLAIN},
-    )
+    return Review(**{**{name: values[name] for name in _FIELDS}, "state": State(values["state"])})
 
 
 def history_from(row: Row[Any]) -> HistoryRow:
     """Read one row of `history`."""
     return HistoryRow(**{name: row._mapping[name] for name in HistoryRow.__slots__})
-
-
-def columns_from(changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the changes to a `Review` as the columns hold them."""
-    columns = dict(changes)
-    if isinstance(columns.get("decision"), Decision):
-        decision = asdict(columns["decision"])
-        columns["decision"] = {**decision, "at": decision["at"].isoformat()}
-    if "success_on" in columns:
-        columns["success_on"] = list(columns["success_on"])
-    return columns
 
 
 def note_history(connection: Connection, now: datetime, row: Review, happened: list[Happening]) -> None:
@@ -95,15 +78,3 @@ def note_event(connection: Connection, now: datetime, happened: Happening) -> No
     """Append to the history what is about no review in particular."""
     nothing = {"review_id": None, "base": "", "head_sha": "", "round": 0}
     connection.execute(insert(history).values(at=now, **nothing, **asdict(happened)))
-
-
-def decision_from(data: dict[str, Any]) -> Decision:
-    """Read a decision as its column holds it."""
-    basis = data.get("basis") or {}
-    lists = {name: tuple(basis.get(name, ())) for name in ("works", "unticked")}
-    known = {
-        "choice": Choice(data["choice"]),
-        "at": datetime.fromisoformat(data["at"]),
-        "basis": Basis(**lists, device=basis.get("device", "")),
-    }
-    return Decision(**{**data, **known})

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -27,6 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from app.review import Decision, Facts, Said, Snapshot
+
 
 class UtcTime(TypeDecorator[datetime]):
     """An aware time in UTC; SQLite keeps no zone, so it is put back on reading."""
@@ -41,6 +45,26 @@ class UtcTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """Read back aware."""
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC) if value else None
+
+
+class Document(TypeDecorator[Any]):
+    """One value of a model, kept as JSON. What the model does not know is ignored on reading, so that old rows stay readable."""
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(none_as_null=True)
+        self.model = model
+        self._adapter: TypeAdapter[Any] = TypeAdapter(model)
+
+    def process_bind_param(self, value: Any, _dialect: Dialect) -> Any:
+        """Return plain JSON data."""
+        return None if value is None else self._adapter.dump_python(value, mode="json")
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> Any:
+        """Read what was kept."""
+        return None if value is None else self._adapter.validate_python(value)
 
 
 # SQLite numbers rows only by INTEGER.
@@ -98,33 +122,21 @@ reviews = Table(
     Column("state", String(16), nullable=False),
     Column("round", Integer, nullable=False, default=1),
     Column("base", Text, nullable=False, default=""),
-    Column("base_sha", String(64), nullable=False, default=""),
     Column("head", Text, nullable=False, default=""),
     Column("head_sha", String(64), nullable=False, default=""),
-    Column("is_from_fork", Boolean, nullable=False, default=False),
     Column("is_from_outside", Boolean, nullable=False, default=False),
     Column("open", Boolean, nullable=False, default=True),
-    Column("draft", Boolean, nullable=False, default=False),
-    Column("merged", Boolean, nullable=False, default=False),
     Column("title", Text, nullable=False, default=""),
-    Column("words", String(16), nullable=False, default=""),
     Column("author", Text, nullable=False, default=""),
-    Column("author_id", BigInteger),
-    Column("url", Text, nullable=False, default=""),
-    Column("private", Boolean, nullable=False, default=True),
-    Column("try_url", Text),
-    Column("try_read_at", UtcTime),
+    Column("facts", Document(Facts), nullable=False, default=Facts()),
     Column("reviewer", String(16)),
     Column("changed_at", UtcTime, nullable=False),
     Column("restless_since", UtcTime, nullable=False),
     Column("asked_at", UtcTime),
-    Column("decision", JSON(none_as_null=True)),
+    Column("decision", Document(Decision)),
     Column("decisions", Integer, nullable=False, default=0),
-    Column("said_status", Text, nullable=False, default=""),
-    Column("success_on", JSON, nullable=False, default=list),
-    Column("said_review", Integer, nullable=False, default=0),
-    Column("said_hold", Text),
-    Column("saying", Integer, nullable=False, default=0),
+    Column("said", Document(Said), nullable=False, default=Said()),
+    Column("success_on", Document(tuple[str, ...]), nullable=False, default=()),
     Column("merge_base", String(64)),
     Column("merge_commit", String(64), index=True),
     Column("merge_sent", String(64)),
@@ -134,11 +146,8 @@ reviews = Table(
     Column("adopted", Boolean, nullable=False, default=False),
     Column("to_list", Boolean, nullable=False, default=False),
     Column("vouched", Boolean, nullable=False, default=False),
-    Column("updated_at", UtcTime),
     Column("hold", Text),
     Column("questions", Integer, nullable=False, default=0),
-    Column("said_question", Integer, nullable=False, default=0),
-    Column("question_comment", BigInteger, nullable=False, default=0),
     Column("stuck", Boolean, nullable=False, default=False),
     Column("created_at", UtcTime, nullable=False),
     Column("rev", Integer, nullable=False, default=1),
@@ -153,9 +162,9 @@ rounds = Table(
     Column("review_id", Id, ForeignKey("reviews.id"), primary_key=True),
     Column("round", Integer, primary_key=True),
     Column("asked_at", UtcTime, nullable=False),
-    Column("snapshot", JSON, nullable=False),
+    Column("snapshot", Document(Snapshot), nullable=False),
     # Title and text as they are now, where they were edited after the question.
-    Column("edited", JSON(none_as_null=True)),
+    Column("edited", Document(tuple[str, str])),
     # Whether a letter about it went out to anybody, on its own or in a list.
     Column("was_mailed", Boolean, nullable=False, default=False),
 )

@@ -35,27 +35,9 @@ from app.workflow.readiness import Unready, why_not_ready
 from app.workflow.sameness import same_change
 
 AT_ONCE = timedelta(0)
-# The fields of a row that are simply what GitHub said.
-_COPIED = (
-    "repository",
-    "base",
-    "base_sha",
-    "head",
-    "head_sha",
-    "is_from_fork",
-    "is_from_outside",
-    "open",
-    "draft",
-    "merged",
-    "title",
-    "words",
-    "author",
-    "author_id",
-    "url",
-    "private",
-    "updated_at",
-)
-
+# What of a read is simply copied: into the row, and into its document of facts.
+_COPIED = ("repository", "base", "head", "head_sha", "is_from_outside", "open", "title", "author")
+_FACTS = ("base_sha", "is_from_fork", "draft", "merged", "words", "author_id", "url", "private", "updated_at")
 
 # The states of a change that somebody was asked about, where an edit of its words is worth telling.
 ASKED = (State.WAITING, State.REJECTED, State.TO_MERGE)
@@ -88,6 +70,10 @@ def take_in(work: Work, facts: PullRequest) -> None:
     same = same_change(work, facts, since)
     move = follow(row, facts, work.gate.policy, same is not None, since)
     changes: dict[str, Any] = {name: getattr(facts, name) for name in _COPIED}
+    told: dict[str, Any] = {name: getattr(facts, name) for name in _FACTS}
+    if facts.head_sha != row.head_sha:
+        told["try_url"] = None
+    changes["facts"] = replace(row.facts, **told)
     if same:
         changes["merge_base"] = same.merge_base
     if facts.belongs is None and row.was_read:
@@ -103,9 +89,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
     elif row.state is State.MERGED and facts.merged and facts.base != row.base:
         # GitHub's merge names no base: a retarget in the last instant took it where no yes was given for.
         changes["bypassed"] = True
-    if facts.head_sha != row.head_sha:
-        changes["try_url"] = None
-    words = _edited(work, facts) if row.state in ASKED and facts.words != row.words else None
+    words = _edited(work, facts) if row.state in ASKED and facts.words != row.facts.words else None
     is_news = changes.get("bypassed", False) and not row.bypassed
     happened = _happened(row, facts, move, "bypassed" if is_news else "same_change" if same else None)
     if words:
@@ -128,7 +112,7 @@ def as_its_twin(work: Work, facts: PullRequest, move: Move) -> tuple[Move, dict[
             # It was said there, and is not said again here.
             given = {
                 "decision": twin.decision,
-                "said_review": max(work.row.said_review, twin.decision.number),
+                "said": replace(work.row.said, review=max(work.row.said.review, twin.decision.number)),
             }
             return replace(move, why=why), {"bypassed": False, **given}
     return move, {"bypassed": True}

@@ -61,9 +61,9 @@ def read_before_writing(work: Work) -> bool:
     is_owed = (
         statuses_to_say(row, work.gate.policy)
         or wants_review(row)
-        or row.decisions > row.said_review
-        or row.questions > row.said_question
-        or (row.said_hold is not None and hold_to_say(row) not in (None, row.said_hold))
+        or row.decisions > row.said.review
+        or row.questions > row.said.question
+        or (row.said.hold is not None and hold_to_say(row) not in (None, row.said.hold))
     )
     if work.facts is not None or not is_owed:
         return True

@@ -7,6 +7,7 @@ nothing is said of it.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from app.github_client import Refused
@@ -32,10 +33,11 @@ def find_try_url(work: Work) -> None:
     if work.gate.preview_url is not None or row.state not in (State.WAITING, State.REJECTED, State.TO_MERGE):
         return
     told = work.gate.store.inbox.told_at("deployment", row.repository_id, row.head_sha)
-    if told and (row.try_read_at is None or told >= row.try_read_at):
+    if told and (row.facts.try_read_at is None or told >= row.facts.try_read_at):
         work.keep(**_deployed(work))
 
 
 def _deployed(work: Work) -> dict[str, Any]:
     row, now = work.row, work.gate.store.now()  # what is told while it is read makes another read
-    return {"try_url": work.gate.github.try_url(row.repository, row.head_sha), "try_read_at": now}
+    url = work.gate.github.try_url(row.repository, row.head_sha)
+    return {"facts": replace(row.facts, try_url=url, try_read_at=now)}

@@ -121,7 +121,7 @@ def _preview(gate: Gate, row: Review) -> str | None:
 
 def where_to_try(gate: Gate, row: Review) -> str | None:
     """Return where a change can be tried as it is now: by PREVIEW_URL, else where its head was deployed to."""
-    return _preview(gate, row) or row.try_url
+    return _preview(gate, row) or row.facts.try_url
 
 
 def cautions_of(gate: Gate, row: Review, asked: Round, *, is_new: bool = False) -> list[Caution]:
@@ -319,7 +319,7 @@ def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | N
     early = letter.created_at + A_DAY - now
     if early > timedelta(0) and not (row.hold and row.stuck):
         return Rest(wait=early)
-    held = mail.Held(row.hold, row.hold is not None and row.said_hold == row.hold)
+    held = mail.Held(row.hold, row.hold is not None and row.said.hold == row.hold)
     url = gate.links.decide_url(DecideLink(row.id, row.round, reviewer.id, Choice.APPROVE), now)
     return Words(mail.compose_outcome(reviewer, _about(gate, row, reviewer, url), held))
 

@@ -6,6 +6,7 @@ by another merge before GitHub was read again.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from app.github_client import GitHubError, Limited, Moved, Refused, TryAgain
@@ -223,7 +224,7 @@ def unheard(work: Work, reason: str) -> Rest:
     """Say our own status again, for somebody may have written over it; if GitHub still misses it, it never counts."""
     if work.claim.problem == SAID_AGAIN or (work.row.hold == NOT_COUNTED and "expected" in reason):
         return hold(work, NOT_COUNTED)
-    work.keep(said_status="")
+    work.keep(said=replace(work.row.said, status=""))
     return Rest(SOON, SAID_AGAIN, failed=True)
 
 
@@ -233,7 +234,7 @@ def unreviewed(work: Work, reason: str) -> Rest:
     is_carried = last is not None and last.head_sha != row.head_sha
     if "review" not in reason or not is_carried or work.claim.problem == REVIEWED_AGAIN or row.hold == reason:
         return hold(work, reason)
-    work.keep(said_review=row.decisions - 1, saying=0)
+    work.keep(said=replace(row.said, review=row.decisions - 1, begun=0))
     return Rest(SOON, REVIEWED_AGAIN, failed=True)
 
 

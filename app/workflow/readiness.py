@@ -46,7 +46,7 @@ def strange(work: Work) -> Unready | None:
     if work.row.vouched or not (work.row.is_from_outside or work.unanswered):
         return None
     for person in work.gate.store.people.requesters(work.row.id):
-        if person.id != work.row.author_id and work.asked_whether_belongs(person):
+        if person.id != work.row.facts.author_id and work.asked_whether_belongs(person):
             work.keep(vouched=True)
             return None
     if work.unanswered:

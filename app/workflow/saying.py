@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from app import mail
@@ -28,7 +29,7 @@ from app.workflow.gate import Work
 
 log = logging.getLogger("qa-gate.review")
 
-# What `Review.said_hold` is where the comment says that nothing is in the way any more, or that no approval stands.
+# What `Said.hold` is where the comment says that nothing is in the way any more, or that no approval stands.
 MERGED, VOID = "merged", "void"
 
 
@@ -43,7 +44,7 @@ def say(work: Work) -> None:
         say_status(work, status)
     if wants_review(work.row):
         say_review(work)
-    elif work.row.decisions > work.row.said_review:
+    elif work.row.decisions > work.row.said.review:
         say_overtaken(work)
     say_hold(work, is_news=False)
 
@@ -76,7 +77,7 @@ def say_status(work: Work, status: Status) -> None:
             raise
     log.info("%s#%d: status %s is %s", work.row.repository, work.row.number, status.context, status.state)
     is_current = status.sha == work.row.head_sha and status.context.endswith(f"/{work.row.base}")
-    changes: dict[str, Any] = {"said_status": said(status)} if is_current else {}
+    changes: dict[str, Any] = {"said": replace(work.row.said, status=said(status))} if is_current else {}
     try:
         work.keep(success_on=(*others, key) if is_success else others, **changes)
     except Overtaken:
@@ -124,7 +125,7 @@ def _say_in_place(work: Work, body: str) -> str | None:
     So one event is one comment. Return why not when GitHub refuses it.
     """
     row, github, markers = work.row, work.gate.github, work.gate.links.markers(f"{work.row.id} held")
-    if row.said_hold in (None, MERGED, VOID):
+    if row.said.hold in (None, MERGED, VOID):
         return _say_comment(github, row, body)
     try:
         comment = github.find_comment(row.repository, row.number, *markers)
@@ -133,7 +134,7 @@ def _say_in_place(work: Work, body: str) -> str | None:
         github.edit_comment(row.repository, comment, f"{body}{markers[0]}\n")
     except Refused as refusal:
         return refusal.reason
-    work.keep(said_hold=VOID)
+    work.keep(said=replace(work.row.said, hold=VOID))
     return None
 
 
@@ -143,11 +144,11 @@ def _say_once(work: Work, number: int, mark: str, put: Callable[[str], str | Non
     The call is not idempotent: after a crash its hidden marker is looked for first.
     """
     row, markers, unsaid = work.row, work.gate.links.markers(mark), None
-    if row.saying != number or not work.gate.github.has_said(row.repository, row.number, *markers):
-        work.keep(saying=number)
+    if row.said.begun != number or not work.gate.github.has_said(row.repository, row.number, *markers):
+        work.keep(said=replace(row.said, begun=number))
         unsaid = put(markers[0])
     happened = [Happening("unsaid", "GitHub", unsaid)] if unsaid else []
-    work.keep(said_review=number, happened=happened)
+    work.keep(said=replace(work.row.said, review=number), happened=happened)
 
 
 def is_held(state: State) -> bool:
@@ -156,7 +157,7 @@ def is_held(state: State) -> bool:
 
 
 def hold_to_say(row: Review) -> str | None:
-    """Return what the comment about a merge that is held should say, as `said_hold` has it; None: as it is."""
+    """Return what the comment about a merge that is held should say, as `Said.hold` has it; None: as it is."""
     return row.hold if is_held(row.state) else MERGED if row.state is State.MERGED else VOID
 
 
@@ -168,7 +169,7 @@ def say_hold(work: Work, *, is_news: bool) -> None:
     row, github = work.row, work.gate.github
     is_approved, is_merged = is_held(row.state), row.state is State.MERGED
     why = hold_to_say(row)
-    if why in (None, row.said_hold) or (row.said_hold is None and not is_news):
+    if why in (None, row.said.hold) or (row.said.hold is None and not is_news):
         return
     markers = work.gate.links.markers(f"{row.id} held")
     body = mail.held(row.hold if is_approved else None, markers[0], row.base, is_merged=is_merged)
@@ -183,7 +184,7 @@ def say_hold(work: Work, *, is_news: bool) -> None:
             why = None  # somebody deleted it, so nothing is said there
     except Refused:
         pass  # the status says it, too; nothing waits for a comment
-    work.keep(said_hold=why)
+    work.keep(said=replace(work.row.said, hold=why))
 
 
 def _say_words(github: GitHub, row: Review, choice: Choice, body: str) -> str | None:

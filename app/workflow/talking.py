@@ -8,6 +8,7 @@ for its reviewer.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 from app import mail
@@ -27,10 +28,10 @@ LONGEST_ANSWER = 4_000
 
 def talk(work: Work) -> None:
     """Tell GitHub what was asked; then take in what was answered. Raises GitHubError."""
-    if work.row.said_question < work.row.questions and not say_questions(work):
+    if work.row.said.question < work.row.questions and not say_questions(work):
         return  # whatever comes after it wakes the row
     row = work.row
-    if row.question_comment and row.state is State.WAITING and work.gate.store.talk.last(row.id):
+    if row.said.comment and row.state is State.WAITING and work.gate.store.talk.last(row.id):
         hear(work)
         if work.unanswered:
             raise work.unanswered  # whether somebody's words are an answer is not known yet
@@ -43,11 +44,11 @@ def say_questions(work: Work) -> bool:
     """
     row, github = work.row, work.gate.github
     asked, was_there = work.gate.store.talk.questions(row.id), False
-    for number in range(row.said_question + 1, len(asked) + 1):
+    for number in range(row.said.question + 1, len(asked) + 1):
         line = asked[number - 1]
         markers = work.gate.links.markers(f"{row.id} question {number}")
         happened = []
-        comment = row.question_comment
+        comment = row.said.comment
         try:
             found = github.find_comment(row.repository, row.number, *markers)
             work.keep()
@@ -60,7 +61,7 @@ def say_questions(work: Work) -> bool:
             comment = found
         except Refused as refusal:
             happened = [Happening("unsaid", "GitHub", refusal.reason)]
-        work.keep(said_question=number, question_comment=comment, happened=happened)
+        work.keep(said=replace(work.row.said, question=number, comment=comment), happened=happened)
     return was_there
 
 
@@ -113,12 +114,12 @@ def _is_answer(work: Work, remark: Remark) -> bool | None:
     by = remark.by
     if by is None or by.is_bot or not _words(remark) or _is_ours(work, remark, by):
         return False
-    return by.id == work.row.author_id or (None if work.unanswered else work.asked_whether_belongs(by))
+    return by.id == work.row.facts.author_id or (None if work.unanswered else work.asked_whether_belongs(by))
 
 
 def _is_ours(work: Work, remark: Remark, by: Person) -> bool:
     """Tell whether the gate wrote it: by its account, which a person may share, and with its marker on the last line."""
-    if (remark.place, remark.id) == ("comment", work.row.question_comment):
+    if (remark.place, remark.id) == ("comment", work.row.said.comment):
         return True
     is_marked = remark.body.rstrip().rpartition("\n")[2].startswith(OWN)
     return is_marked and work.gate.github.is_own(work.row.repository, by) is not False
