@@ -11,6 +11,7 @@ import logging.config
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -25,6 +26,8 @@ from app.workflow import Gate
 
 log = logging.getLogger("qa-gate")
 
+# Seconds that a busy thread keeps the others waiting: a request that came back from the disk waits for the worker else.
+SWITCH = 0.001
 REQUEST_GRACE = 2.0  # seconds that requests get to finish at a stop: whoever sends slowly must not hold it up
 
 
@@ -33,6 +36,7 @@ def serving(parent: int, tell: Connection) -> Flask:
 
     `parent` is Granian's main process, and `tell` the way to it.
     """
+    sys.setswitchinterval(SWITCH)
     settings = Settings.load()
     logging.config.dictConfig(log_config(settings.log_format))
     for warning in settings.warnings:

@@ -22,6 +22,7 @@ from app.workflow import Gate, Rest, hand_over_unheld, set_digest, set_looks, st
 log = logging.getLogger("qa-gate.worker")
 
 POLL = 1.0  # seconds; a request in the same process wakes the worker sooner
+PATIENCE = 0.5  # seconds that a step waits for a crowd of webhooks to be let in
 BEAT = 15.0  # seconds between two signs of life
 AN_HOUR = 3600.0  # seconds between two log lines about a trouble that lasts
 # Only deliveries from the past 3 days can be sent again:
@@ -160,6 +161,7 @@ class Worker:
 
     def _try(self, lane: Lane) -> bool:
         """Do one step; False when there was none, or the database is away."""
+        self._gate.store.inbox.give_way(PATIENCE)
         try:
             worked = work_once(self._gate, lane)
         except Unavailable as error:

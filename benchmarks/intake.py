@@ -200,6 +200,24 @@ def memory(pid: int) -> int:
     return total
 
 
+def start(folder: Path) -> tuple[float, int, int]:
+    """Start a gate with its worker; return the seconds to its first answer, and its tree's bytes then and 10,000 webhooks on."""
+    port = free_port()
+    folder.mkdir()
+    began = monotonic()
+    with gate(folder, port, "embedded") as started:
+        for request in requests(1, port, "first"):
+            assert send([request], port)[2] == 1
+        seconds = monotonic() - began
+        for turn in range(2):  # what is loaded at the first use is loaded then
+            assert send(requests(500, port, f"warm{turn}"), port)[2] == 500
+        sleep(3)
+        first = memory(started.pid)
+        for turn in range(10):
+            assert send(requests(1_000, port, f"more{turn}"), port)[2] == 1_000
+        return seconds, first, memory(started.pid)
+
+
 def burst(folder: Path, count: int = 1_000) -> tuple[float, int]:
     """Send so many deliveries for as many pull requests, kill the gate over it, send the rest again, and count.
 

@@ -8,7 +8,6 @@ wakes a row; what is true is read from GitHub. Nothing here ever raises anything
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from datetime import datetime
@@ -282,7 +281,8 @@ def verify(secret: str, body: bytes | memoryview, signature: str | None) -> bool
     """
     if not secret or signature is None or not signature.isascii():
         return False
-    expected = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    # In one step: `hmac.new` takes four times as long for a short body.
+    expected = "sha256=" + hmac.digest(secret.encode(), body, "sha256").hex()
     # Bytes: compare_digest raises TypeError on a text that is not ASCII.
     return hmac.compare_digest(expected.encode(), signature.encode())
 

@@ -12,12 +12,16 @@ import os
 import stat
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import SQLITE_ERROR, OperationalError, connect
+from sqlite3 import DataError as DriverDataError
 from sqlite3 import Error as DriverError
+from sqlite3 import IntegrityError as DriverIntegrityError
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
@@ -36,11 +40,29 @@ BUSY_TIMEOUT = 10_000
 # Any constant numbers: what must not be done twice at once, creating the tables, counting letters and folding.
 SCHEMA_LOCK, LETTERS_LOCK, FOLD_LOCK = 704_117, 704_118, 704_119
 # What a database says of a statement that it will never take.
-_BUGS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+_BUGS = (
+    DataError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+    DriverDataError,
+    DriverIntegrityError,
+)
 
 
 class Unavailable(Exception):
     """The database cannot be used right now; nothing of the transaction was kept."""
+
+
+@dataclass(slots=True, eq=False)
+class _Brought:
+    """A statement that waits to be executed, and what came of it."""
+
+    statement: str
+    values: tuple[Any, ...]
+    changed: int = 0
+    error: Exception | None = None
+    is_done: bool = False
 
 
 class Database:
@@ -54,6 +76,7 @@ class Database:
         self.clock = clock
         self._raw = threading.local()
         self._opened: list[Any] = []
+        self._brought: deque[_Brought] = deque()
         self._url = url
         self._lock = threading.Lock() if self.is_sqlite else nullcontext()
         self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE") if self.is_sqlite else _postgres_engine(url)
@@ -80,12 +103,44 @@ class Database:
             yield connection
 
     def execute_raw(self, statement: str, values: tuple[Any, ...]) -> int:
-        """Execute one writing statement by SQLite's own driver, as a transaction of its own; return the rows it changed.
+        """Execute one writing statement by SQLite's own driver; return the rows it changed, once they are safe.
 
-        Raises Unavailable.
+        Whoever holds the writer's lock commits what the others have brought meanwhile with its own: a commit waits for
+        the disk, and so they wait for it together. Raises Unavailable.
         """
-        with _told(), self._lock:
-            return int(self._driver().execute(statement, values).rowcount)
+        mine = _Brought(statement, values)
+        self._brought.append(mine)
+        with _told():
+            with self._lock:
+                if not mine.is_done:
+                    self._commit([self._brought.popleft() for _ in range(len(self._brought))])
+            if mine.error is not None:
+                raise mine.error
+        if not mine.is_done:  # whoever held the lock met a bug
+            raise Unavailable("The database cannot be used right now.")
+        return mine.changed
+
+    def _commit(self, brought: list[_Brought]) -> None:
+        """Execute these in one transaction; where one of them is at fault, each in one of its own."""
+        try:
+            driver = self._driver()
+            driver.execute("BEGIN IMMEDIATE")
+            try:
+                for one in brought:
+                    one.changed = int(driver.execute(one.statement, one.values).rowcount)
+                driver.execute("COMMIT")
+            finally:
+                if driver.in_transaction:
+                    driver.execute("ROLLBACK")
+        except DriverError as error:
+            if len(brought) > 1 and not isinstance(error, OperationalError):
+                for one in brought:
+                    self._commit([one])
+                return
+            for one in brought:
+                one.error = error
+        for one in brought:
+            one.is_done = True
 
     def _driver(self) -> Any:
         """Return this thread's own connection, which is as durable as the others."""

@@ -8,8 +8,9 @@ what came since the last read of a pull request tells what happened in between.
 from __future__ import annotations
 
 import logging
-import threading
+from collections import deque
 from datetime import UTC, datetime, timedelta
+from time import monotonic, sleep
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -21,6 +22,9 @@ from app.store.database import FOLD_LOCK, Database
 from app.store.tables import inbox
 
 log = logging.getLogger("qa-gate.inbox")
+
+# Webhooks that overlap are a crowd, for so many seconds after the last.
+CROWD = 0.05
 
 # So many rows in one transaction: while it lasts, SQLite lets nobody else write.
 BATCH = 10
@@ -46,26 +50,40 @@ class Inbox:
         self._database = database
         self._work_made = work_made
         self._fold = fold
-        self._here = threading.local()
-        self._insert = database.insert(inbox).on_conflict_do_nothing(index_elements=["delivery"])
+        self._coming: deque[str] = deque()
+        self._crowded_until = 0.0
+        put = database.insert(inbox).on_conflict_do_nothing(index_elements=["delivery"])
+        self._insert = put.returning(inbox.c.id)
 
     def put(self, delivery: str, event: GitHubEvent) -> bool:
         """Keep an event; False where the delivery is known already. Raises Unavailable.
 
         The one statement of a webhook goes to SQLite's own driver: through SQLAlchemy it would cost five times as much.
         """
-        values = _values(delivery, event)
-        if self._database.is_sqlite and self._database.clock is None:
-            moment = datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-            is_new = self._database.execute_raw(_INSERT, (*values.values(), moment)) == 1
-        else:
-            with self._database.write() as connection:
-                values["received_at"] = self._database.now(connection)
-                put = self._insert.returning(inbox.c.id)
-                is_new = connection.execute(put, values).first() is not None
+        self._coming.append(delivery)
+        if len(self._coming) > 1:
+            self._crowded_until = monotonic() + CROWD
+        try:
+            is_new = self._keep(_values(delivery, event))
+        finally:
+            self._coming.popleft()
         if is_new:
             self._work_made.ring()
         return is_new
+
+    def give_way(self, most: float) -> None:
+        """Let a crowd of webhooks in first, and wait at most so many seconds: GitHub gives up after ten."""
+        end = monotonic() + most
+        while monotonic() < min(self._crowded_until, end):
+            sleep(CROWD / 5)
+
+    def _keep(self, values: dict[str, Any]) -> bool:
+        if self._database.is_sqlite and self._database.clock is None:
+            moment = datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+            return self._database.execute_raw(_INSERT, (*values.values(), moment)) == 1
+        with self._database.write() as connection:
+            values["received_at"] = self._database.now(connection)
+            return connection.execute(self._insert, values).first() is not None
 
     def fold(self, policy: Policy) -> list[Recorded]:
         """Bring the next few events into the reviews, and return what became of each; empty when there was none."""
