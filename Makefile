@@ -8,7 +8,7 @@ COMPILE := .venv/bin/uv pip compile pyproject.toml --universal --python-version 
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check screens bench lock clean
+.PHONY: help install demo test check screens bench faults lock clean
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ screens: $(INSTALLED) ## Take a picture of every page and mail, into build/scree
 
 bench: $(INSTALLED) ## Measure how fast it is
 	@.venv/bin/python -m benchmarks
+
+faults: $(INSTALLED) ## Play every fault of GitHub and SES, and write docs/faults.md
+	@.venv/bin/python -m benchmarks.faults
 
 lock: $(INSTALLED) ## Write requirements*.txt anew from pyproject.toml (UPGRADE=1: with the newest versions)
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.txt

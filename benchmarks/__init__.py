@@ -49,10 +49,10 @@ class Cost:
 
 
 @contextmanager
-def new_world() -> Iterator[World]:
+def new_world(**settings: str) -> Iterator[World]:
     """Give a fresh gate between fresh stand-ins; all of it is gone afterwards."""
     with TemporaryDirectory(prefix="qa-gate-") as folder, pytest.MonkeyPatch.context() as environment:
-        world = World(Path(folder, "git"), f"sqlite:///{folder}/qa-gate.db", environment)
+        world = World(Path(folder, "git"), f"sqlite:///{folder}/qa-gate.db", environment, **settings)
         try:
             yield world
         finally:

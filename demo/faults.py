@@ -6,8 +6,9 @@ that it ordered, and lifts it when the outside world is well again.
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import inf
 
@@ -53,3 +54,16 @@ def lift_all(faults: Iterable[Fault]) -> None:
     """End all of these."""
     for fault in faults:
         fault.lift()
+
+
+def refusing(port: int, start: Callable[[int], object]) -> Callable[[], None]:
+    """Keep a port, on which nobody listens, from others; return what starts a server there again."""
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", port))
+
+    def again() -> None:
+        kept.close()
+        start(port)
+
+    return again

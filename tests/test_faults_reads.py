@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.outside import Outside, falls, given
+from tests.outside import Outside, given
 
 # What GitHub says when it cannot compare, for hours and for one pull request only.
 REFUSALS: dict[int, Any] = {
@@ -22,7 +22,6 @@ OF_A_CHANGE = r"/compare/(?!master\.\.\.development)"
 
 
 @pytest.mark.parametrize("status", REFUSALS)
-@falls("21: compare fails for one pull request at its first question: no mail, no status (DESIGN 5.2)")
 def test_a_change_that_cannot_be_compared_is_asked_about_all_the_same(outside: Outside, status: int) -> None:
     outside.github.fail("GET", OF_A_CHANGE, status, REFUSALS[status], times=None)
     number = outside.open("cards")
@@ -37,7 +36,6 @@ def test_a_change_that_cannot_be_compared_is_asked_about_all_the_same(outside: O
 
 
 @pytest.mark.parametrize("status", REFUSALS)
-@falls("21: compare fails after a push: no status on the new head and no mail about it (DESIGN 5.2)")
 def test_a_push_that_cannot_be_compared_is_asked_about_anew(outside: Outside, status: int) -> None:
     number = outside.asked("cards")
     outside.github.fail("GET", OF_A_CHANGE, status, REFUSALS[status], times=None)
@@ -49,7 +47,6 @@ def test_a_push_that_cannot_be_compared_is_asked_about_anew(outside: Outside, st
     assert len(outside.told("Change cards", mails)) == 1
 
 
-@falls("21: compare fails after a push: her page takes an approval for the old head (DESIGN 5.2, 5.1)")
 def test_no_page_takes_an_approval_for_a_head_that_was_pushed_over(outside: Outside) -> None:
     outside.asked("cards")
     old = outside.link()

@@ -457,9 +457,9 @@ def test_a_method_that_is_switched_off_is_said(world: World) -> None:
     approved(world)
     world.settle()
     assert "not allowed" in (world.row().hold or "")
-    world.github.repo().methods |= {"merge"}
     world.pass_(minutes=59)
     assert world.row().state is State.TO_MERGE
+    world.github.repo().methods |= {"merge"}
     world.pass_(minutes=1)
     assert world.row().state is State.MERGED
 

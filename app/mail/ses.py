@@ -118,6 +118,13 @@ def explain(error: Exception) -> MailError:
             return MailUnanswered(NO_ANSWER, may_be_sent=True)
 
 
+def _asked_for(error: ClientError) -> timedelta | None:
+    """Return how long SES, or a proxy before it, asks us to wait, at most an hour; None where it says nothing."""
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    seconds = str(headers.get("retry-after", ""))
+    return timedelta(seconds=min(int(seconds), 3600)) if re.fullmatch(r"[0-9]{1,9}", seconds) else None
+
+
 def _answered(error: ClientError) -> MailError:
     """Map an error that SES answered with: by its name where that is known, else by the HTTP status."""
     code = re.sub(r"[^A-Za-z0-9.]", "", str(error.response.get("Error", {}).get("Code", "")))[:60]
@@ -127,7 +134,8 @@ def _answered(error: ClientError) -> MailError:
     if code in _REFUSED:
         return MailRefused(_REFUSED[code])
     if status == 429:
-        return MailLater(*_LATER["TooManyRequestsException"])
+        reason, soon = _LATER["TooManyRequestsException"]
+        return MailLater(reason, _asked_for(error) or soon)
     if status >= 500:
         return MailUnanswered(f"Amazon SES is in trouble (HTTP {status}).", may_be_sent=False)
     if status in (401, 403) or "Token" in code or "Signature" in code or "AccessDenied" in code:

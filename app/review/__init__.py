@@ -22,6 +22,7 @@ from app.review.events import (
 )
 from app.review.facts import (
     NOTHING,
+    UNKNOWN_CHANGE,
     Change,
     ChangedFile,
     Checks,
@@ -79,6 +80,7 @@ __all__ = [
     "NOTHING",
     "POLLED",
     "TABLE",
+    "UNKNOWN_CHANGE",
     "Answer",
     "Basis",
     "Caution",

@@ -31,6 +31,7 @@ class Kind(StrEnum):
 
     EDITED = "edited"
     REJECTED = "rejected"
+    UNKNOWN = "unknown"
     UNDOES = "undoes"
     OUTSIDE = "outside"
     WORKFLOWS = "workflows"
@@ -63,9 +64,10 @@ def cautions(
     about[Kind.REJECTED] = tuple(f"#{number}" for number in sorted(rejected_in))
     is_so = {
         Kind.EDITED: is_edited,
+        Kind.UNKNOWN: not snapshot.change.is_known,
         Kind.UNDOES: not snapshot.change.is_unique,
         Kind.OUTSIDE: snapshot.pull.is_from_outside,
-        Kind.MORE: _is_more(snapshot),
+        Kind.MORE: snapshot.change.is_known and _is_more(snapshot),
     }
     return [Caution(kind, about[kind]) for kind in Kind if about[kind] or is_so.get(kind)]
 

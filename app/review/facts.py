@@ -158,6 +158,14 @@ class Change:
     base_sha: str = ""
     is_unique: bool = True
 
+    @property
+    def is_known(self) -> bool:
+        """Tell whether GitHub could compare them at all."""
+        return bool(self.merge_base)
+
+
+UNKNOWN_CHANGE = Change("", (), ())
+
 
 # Every file of a commit as (path, mode, blob); None when GitHub could not give all of them.
 Tree = frozenset[tuple[str, str, str]]

@@ -9,7 +9,7 @@ read from the row, or from GitHub, never guessed. It never merges without a stan
 
 from __future__ import annotations
 
-from app.github_client import GitHubError, NoAnswer, Refused
+from app.github_client import GitHubError, Limited
 from app.mail import MailError, MailRefused, MailUnanswered
 from app.review import State
 from app.store import Claim, Kind, Service
@@ -27,7 +27,7 @@ from app.workflow.away import (
 from app.workflow.belonging import belongs_here, let_go, read_before_writing
 from app.workflow.digests import send_digests, set_digest
 from app.workflow.extras import find_try_url
-from app.workflow.gate import Gate, Rest, Work
+from app.workflow.gate import Gate, Rest, Work, failure
 from app.workflow.letters import (
     cautions_of,
     new_commits,
@@ -72,16 +72,11 @@ def step(gate: Gate, claim: Claim) -> Rest:
     try:
         return STEPS[claim.kind](gate, claim)
     except GitHubError as error:
-        down = Service.GITHUB if isinstance(error, NoAnswer) else None
-        return _failed(error, isinstance(error, Refused), down)
+        return failure(error)
     except MailError as error:
         down = Service.MAIL if isinstance(error, MailUnanswered) else None
-        return _failed(error, isinstance(error, MailRefused), down)
-
-
-def _failed(error: GitHubError | MailError, refused: bool, down: Service | None) -> Rest:
-    wait = getattr(error, "after", None)
-    return Rest(wait, error.reason, failed=True, refused=refused, failed_in=down)
+        wait, refused = getattr(error, "after", None), isinstance(error, MailRefused)
+        return Rest(wait, error.reason, failed=True, refused=refused, failed_in=down)
 
 
 def advance(gate: Gate, claim: Claim) -> Rest:
@@ -95,7 +90,7 @@ def advance(gate: Gate, claim: Claim) -> Rest:
     look(work)
     disown(work)
     find_try_url(work)
-    wait = TURNS.get(work.row.state, ask)(work)
+    wait = take_turn(work)
     if not read_before_writing(work):
         return Rest(wait=AT_ONCE)
     say(work)
@@ -103,6 +98,16 @@ def advance(gate: Gate, claim: Claim) -> Rest:
     if work.row.state is State.TO_MERGE:
         return merge(work)
     return wait
+
+
+def take_turn(work: Work) -> Rest:
+    """Do what is next for the people. Where GitHub stops that, what should be said is still said."""
+    try:
+        return TURNS.get(work.row.state, ask)(work)
+    except Limited:
+        raise
+    except GitHubError as error:
+        return failure(error)
 
 
 def tick(gate: Gate, claim: Claim) -> Rest:

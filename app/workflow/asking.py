@@ -10,8 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 from app import mail
-from app.github_client import Refused
+from app.github_client import GitHubError, Limited, Refused
 from app.review import (
+    UNKNOWN_CHANGE,
+    Change,
     Event,
     Move,
     PullRequest,
@@ -179,7 +181,7 @@ def ask(work: Work) -> Rest:
     work.keep(
         move=next_move(State.TO_ASK, Event.ASKED),
         asked=asked,
-        merge_base=asked.change.merge_base,
+        merge_base=asked.change.merge_base or None,
         letter=letter,
         to_list=False,
         reviewer=reviewer.id,
@@ -213,9 +215,9 @@ def snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
     gate, row = work.gate, work.row
     # Once it is merged the branch has all of it, and only where it stood before tells what came.
     base = facts.base_sha if facts.merged else facts.base
-    change = gate.github.change(row.repository, base, facts.head_sha)
     if not gate.policy.is_release(facts):
-        return Snapshot(facts, change, work.checks)
+        return Snapshot(facts, compared(work, base, facts.head_sha), work.checks)
+    change = gate.github.change(row.repository, base, facts.head_sha)
     work.keep()
     place = place_of(work)
     ahead = gate.github.steps(row.repository, change.base_sha, facts.head_sha, on_page=work.keep)
@@ -229,6 +231,18 @@ def snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
     return Snapshot(
         replace(facts, title=title, body=mail.without_part(facts.body)), change, work.checks, release
     )
+
+
+def compared(work: Work, base: str, head_sha: str) -> Change:
+    """Compare, for the question; where that fails twice in a row it goes out without, and warns of that."""
+    try:
+        return work.gate.github.change(work.row.repository, base, head_sha)
+    except Limited:
+        raise
+    except GitHubError:
+        if not work.claim.attempts:
+            raise
+        return UNKNOWN_CHANGE
 
 
 def place_of(work: Work) -> Place:
@@ -248,7 +262,8 @@ def wait(work: Work, unready: Unready) -> Rest:
     """Leave a change unasked, and say in its status why."""
     if work.row.hold != unready.why:
         work.keep(hold=unready.why, happened=[Happening("unready", "qa-gate", unready.why)])
-    return Rest(wait=unready.wait, problem=unready.problem, failed=unready.problem is not None)
+    failed = unready.problem is not None
+    return Rest(wait=unready.wait, problem=unready.problem, failed=failed, refused=unready.refused)
 
 
 def _happened(row: Review, facts: PullRequest, move: Move | None, what: str | None) -> list[Happening]:

@@ -1,7 +1,7 @@
 """What a reviewer is told besides the change: what the automatic checks say, and where the change can be tried.
 
-Read only where it is known to be used, so that nobody else pays a call for it. A missing right is no trouble: then
-nothing is said of it.
+Read only where it is known to be used, so that nobody else pays a call for it. Where GitHub does not give it nothing
+is said of it, and nothing waits for it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from app.github_client import Refused
+from app.github_client import GitHubError
 from app.review import State
 from app.workflow.gate import Work
 
@@ -19,7 +19,7 @@ def read_extras(work: Work) -> dict[str, Any]:
     """Read what belongs to a question: `work.checks`, and return what changes in the row."""
     inbox, repository_id = work.gate.store.inbox, work.row.repository_id
     if work.checks is None and inbox.told_at("check", repository_id):
-        with suppress(Refused):
+        with suppress(GitHubError):
             ignored = work.gate.policy.ignore_checks
             work.checks = work.gate.github.checks(work.row.repository, work.row.head_sha, ignored)
         work.keep()
@@ -39,5 +39,8 @@ def find_try_url(work: Work) -> None:
 
 def _deployed(work: Work) -> dict[str, Any]:
     row, now = work.row, work.gate.store.now()  # what is told while it is read makes another read
-    url = work.gate.github.try_url(row.repository, row.head_sha)
+    try:
+        url = work.gate.github.try_url(row.repository, row.head_sha)
+    except GitHubError:
+        return {}
     return {"facts": replace(row.facts, try_url=url, try_read_at=now)}

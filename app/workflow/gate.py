@@ -10,7 +10,7 @@ from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.github_client import GitHub, GitHubError, Refused
+from app.github_client import GitHub, GitHubError, NoAnswer, Refused
 from app.links import Links
 from app.mail import Mailer
 from app.review import Checks, Person, Policy, PullRequest, Review, Since, since
@@ -19,8 +19,8 @@ from app.workflow.people import belongs
 
 # GitHub reads may lag behind its own answers for a moment.
 SOON = timedelta(seconds=2)
-# What somebody must act on is tried again by itself this often.
-HOURLY = timedelta(hours=1)
+# So often in a row a merge may fail before that is shown as a reason.
+PATIENCE = 3
 FOREIGN = "Another repository now has the name {}."
 
 
@@ -60,6 +60,17 @@ class Rest:
     failed: bool = False
     refused: bool = False
     failed_in: Service | None = None
+
+
+def failure(error: GitHubError) -> Rest:
+    """Return how a step ends that GitHub stopped."""
+    return Rest(
+        getattr(error, "after", None),
+        error.reason,
+        failed=True,
+        refused=isinstance(error, Refused),
+        failed_in=Service.GITHUB if isinstance(error, NoAnswer) else None,
+    )
 
 
 class Work:

@@ -33,8 +33,8 @@ from app.workflow.gate import Gate, Rest
 
 log = logging.getLogger("qa-gate.mail")
 
-# How long a letter of which nobody knows whether it went out waits before it is tried again, times the tries so far.
-UNKNOWN_WAIT = timedelta(minutes=2)
+# How long a letter of which nobody knows whether it went out waits before it is tried again.
+UNKNOWN_WAIT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _unanswered(gate: Gate, letter: Letter, error: mail.MailUnanswered) -> Rest:
         raise error
     times = gate.store.letters.note_unknown(letter.id)
     if times < MOST_UNKNOWN:
-        return Rest(UNKNOWN_WAIT * times, error.reason, failed=True, failed_in=Service.MAIL)
+        return Rest(UNKNOWN_WAIT, error.reason, failed=True, failed_in=Service.MAIL)
     log.error("%s: %s It was tried %d times, and goes into the next list.", letter.key, error.reason, times)
     return Rest()
 

@@ -14,7 +14,7 @@ from app.review import Event, PullRequest, State, context_of, next_move, statuse
 from app.store import Happening, outcome_letter
 from app.workflow.again import SAME_CODE
 from app.workflow.asking import AT_ONCE, settle, take_in
-from app.workflow.gate import HOURLY, SOON, Rest, Work
+from app.workflow.gate import PATIENCE, SOON, Rest, Work, failure
 from app.workflow.sameness import is_base_rewritten
 from app.workflow.saying import say, say_hold
 
@@ -24,8 +24,6 @@ UPDATING = timedelta(seconds=30)
 LOOK_AGAIN = timedelta(minutes=10)
 # What is over within this time is not worth a mail.
 TELL_AFTER = timedelta(minutes=5)
-# So often in a row GitHub may put a merge off before that is shown as a reason.
-PATIENCE = 3
 NOT_NAMED = "{} is not a reviewer any more, so another is asked."
 CONFLICT = "Someone else changed the same part. The developer has to combine the two first."
 KEPT = (
@@ -113,8 +111,9 @@ def compare_again(work: Work, facts: PullRequest) -> Rest | None:
             return None
     except GitHubError as error:
         if isinstance(error, Limited) or work.claim.attempts < PATIENCE:
-            return Rest(getattr(error, "after", None), error.reason, failed=True)
-        return hold(work, UNCOMPARED.format(work.row.base))
+            return failure(error)
+        hold(work, UNCOMPARED.format(work.row.base))
+        return failure(error)
     why = REWRITTEN.format(work.row.base)
     move = next_move(State.TO_MERGE, Event.BASE_REWRITTEN)
     work.keep(move=move, happened=[Happening(SAME_CODE, "GitHub", why)])
@@ -151,7 +150,8 @@ def refused(work: Work, refusal: Refused) -> Rest:
     if work.row.state is not State.TO_MERGE or work.facts is None:
         return Rest(wait=AT_ONCE)
     if refusal.kind in LASTING:
-        return hold(work, refusal.reason, again=HOURLY)
+        hold(work, refusal.reason)
+        return failure(refusal)  # one odd answer proves nothing: soon at first, then ever later
     match work.facts.mergeable_state:
         case "dirty":
             return hold(work, CONFLICT, for_developer=True)
@@ -238,12 +238,10 @@ def unreviewed(work: Work, reason: str) -> Rest:
     return Rest(SOON, REVIEWED_AGAIN, failed=True)
 
 
-def hold(
-    work: Work, why: str, *, for_developer: bool = False, stuck: bool = True, again: timedelta = LOOK_AGAIN
-) -> Rest:
+def hold(work: Work, why: str, *, for_developer: bool = False, stuck: bool = True) -> Rest:
     """Keep a yes that cannot be merged now, and show why on the page, in the status, and to who must act.
 
-    `stuck`: this does not end by itself, so who said yes is told of it after a while. `again`: when it is tried next.
+    `stuck`: this does not end by itself, so who said yes is told of it after a while.
     """
     row = work.row
     if row.hold != why:
@@ -252,4 +250,4 @@ def hold(
     say(work)
     if for_developer:
         say_hold(work, is_news=True)
-    return Rest(wait=again)
+    return Rest(wait=LOOK_AGAIN)

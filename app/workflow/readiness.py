@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.github_client import Refused
-from app.workflow.gate import HOURLY, Work
+from app.workflow.gate import Work
 
 # A commit without any check after this time has none.
 NO_CHECKS_AFTER = timedelta(minutes=2)
@@ -21,12 +21,14 @@ NOT_SAID = "It comes from a fork, and GitHub hasn’t said yet whether its autho
 class Unready:
     """Why nobody is asked yet, and when to look again should no webhook come.
 
-    `problem` is what went wrong, where that is the reason; with it `wait` may be None: ever later.
+    `problem` is what went wrong, where that is the reason, `refused` whether that was a definite no; then `wait` may
+    be None: ever later.
     """
 
     why: str
     wait: timedelta | None = timedelta(minutes=10)
     problem: str | None = None
+    refused: bool = False
 
 
 def why_not_ready(work: Work) -> Unready | None:
@@ -51,8 +53,8 @@ def strange(work: Work) -> Unready | None:
             return None
     if work.unanswered:
         error = work.unanswered
-        wait = HOURLY if isinstance(error, Refused) else getattr(error, "after", None)
-        return Unready(NOT_SAID, wait, error.reason)
+        after = getattr(error, "after", None)
+        return Unready(NOT_SAID, after, error.reason, isinstance(error, Refused))
     return Unready("It comes from outside: somebody with write access must request a review first.")
 
 

@@ -12,7 +12,7 @@ from app import mail
 from app.github_client import Refused, Standing, Steps
 from app.store import Claim, Timer
 from app.workflow.accounting import Place, account, again, merge_is_out, release_of
-from app.workflow.gate import FOREIGN, HOURLY, SOON, Gate, Rest
+from app.workflow.gate import FOREIGN, SOON, Gate, Rest
 from app.workflow.looking import meet
 
 NO_BRANCH = (
@@ -41,7 +41,7 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         _begin(place)
         policy = gate.policy
         words = NO_BRANCH.format(place.repository, policy.release_branch, policy.development_branch)
-        return Rest(HOURLY, words, failed=True)
+        return Rest(None, words, failed=True, refused=True)
     if not ahead.is_unchanged:
         # What was compared must be this repository, under today's name, before anything is kept or written.
         number, today = gate.github.identity(place.repository)

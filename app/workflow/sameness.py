@@ -8,7 +8,7 @@ meet in more than one place: what the head undoes of the other place is not in i
 
 from __future__ import annotations
 
-from app.github_client import Refused
+from app.github_client import GitHubError, Limited
 from app.review import Change, PullRequest, Since, Snapshot, Tree, delta, may_be_carried
 from app.workflow.gate import Work
 
@@ -16,20 +16,26 @@ from app.workflow.gate import Work
 def same_change(work: Work, facts: PullRequest, since: Since) -> Change | None:
     """Return the comparison of a new head that holds just what the reviewer was asked about in this round, else None.
 
-    One read of the comparison, and only if that agrees, at most four of trees. What GitHub cuts short or does not
-    give counts as different.
+    One read of the comparison, and only if that agrees, at most four of trees. What GitHub cuts short, or does not
+    give when asked twice, counts as different.
     """
     row, gate = work.row, work.gate
     asked = gate.store.reviews.round(row.id, row.round)
-    if asked is None or not may_be_carried(row, facts, gate.policy, since):
+    if asked is None or not asked.snapshot.change.is_known:
         return None
-    try:
-        now = gate.github.change(facts.repository, facts.base, facts.head_sha)
-        work.keep()
-        is_like = now.is_unique and _outline(asked.snapshot.change) == _outline(now)
-        return now if is_like and _same_trees(work, asked.snapshot, now, facts) else None
-    except Refused:
+    if not may_be_carried(row, facts, gate.policy, since):
         return None
+    for _ in range(2):
+        try:
+            now = gate.github.change(facts.repository, facts.base, facts.head_sha)
+            work.keep()
+            is_like = now.is_unique and _outline(asked.snapshot.change) == _outline(now)
+            return now if is_like and _same_trees(work, asked.snapshot, now, facts) else None
+        except Limited:
+            raise
+        except GitHubError:
+            continue
+    return None
 
 
 def is_base_rewritten(work: Work, facts: PullRequest) -> bool:

@@ -12,7 +12,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Self
 
-from demo.faults import lift_all
+from demo.faults import lift_all, refusing
 from demo.github.api import RepositoryApi, Routes
 from demo.github.app_api import AppApi
 from demo.github.front import LIMIT, Call, Failure, Front, OnCall
@@ -60,6 +60,14 @@ class Served:
         self._server = Server(self.front.app, port)
         self.world.api = f"http://127.0.0.1:{self._server.port}"
         return self
+
+    def refuse(self) -> Callable[[], object]:
+        """Refuse every connection, as a service that is down; call what is returned to serve again."""
+        server, self._server = self._server, None
+        if server is None:
+            raise RuntimeError("start it first")
+        server.refuse()
+        return refusing(server.port, self.start)
 
     def stop(self) -> None:
         """Stop serving and sending; what is known stays, and `start` serves it again."""

@@ -57,11 +57,15 @@ class Server:
         )
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop serving, and hang up on everybody."""
+    def refuse(self) -> None:
+        """Take no new connection from now on; answers under way still go out."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def stop(self) -> None:
+        """Stop serving, and hang up on everybody."""
+        self.refuse()
         for line in list(self._server.lines):
             _hang_up(line)
 

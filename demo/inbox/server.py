@@ -19,7 +19,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from demo.faults import Fault, lift_all
+from demo.faults import Fault, lift_all, refusing
 from demo.inbox.account import Account
 from demo.inbox.mail import Mail
 from demo.inbox.ses import SEND_EMAIL, Refusal, checked_request
@@ -62,6 +62,12 @@ class PretendInbox:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
         return self
+
+    def refuse(self) -> Callable[[], object]:
+        """Refuse every connection, as a service that is down; call what is returned to serve again."""
+        port = int(self.url.rpartition(":")[2])
+        self.stop()
+        return refusing(port, self.start)
 
     def stop(self) -> None:
         """Stop serving; what came stays in `mails`."""
