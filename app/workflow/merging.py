@@ -92,7 +92,7 @@ def merge(work: Work) -> Rest:
         move=next_move(State.MERGING, Event.MERGED),
         merge_commit=commit,
         merged_by_gate=True,
-        merged=True,
+        facts=replace(work.row.facts, merged=True),
         open=False,
         happened=[Happening("merged", "qa-gate", f"into {row.base}")],
     )
