@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from app.github_client import BadPayload, GitHub, parse
-from app.github_client.deployments import is_followable, read_deployments, read_try_url
-from app.github_client.fields import Odd
+from app.github_client.deployments import (
+    DEPLOYMENTS,
+    STATUSES,
+    is_followable,
+    read_deployments,
+    read_try_url,
+)
 from app.review import DeploymentEvent
 from tests.builders import HEAD, OLD_HEAD
 from tests.world import SHOP, TOKEN, World
@@ -78,16 +84,16 @@ def said(number: int, state: str = "success", url: str | None = URL) -> dict[str
 
 def test_only_deployments_of_just_this_commit_count_the_newest_first() -> None:
     listed = [{"id": 4, "sha": HEAD}, {"id": 9, "sha": OLD_HEAD}, {"id": 7, "sha": HEAD}]
-    assert read_deployments(listed, HEAD) == [7, 4]
-    with pytest.raises(Odd):
-        read_deployments([{"id": 4}], HEAD)
+    assert read_deployments(DEPLOYMENTS.validate_python(listed), HEAD) == [7, 4]
+    with pytest.raises(ValidationError):
+        DEPLOYMENTS.validate_python([{"id": 4}])
 
 
 def test_the_latest_status_decides() -> None:
-    assert read_try_url([said(2), said(1, "in_progress")]) == URL
-    assert read_try_url([said(1), said(2, "inactive")]) is None
-    assert read_try_url([said(1, url=None)]) is None
-    assert read_try_url([]) is None
+    assert read_try_url(STATUSES.validate_python([said(2), said(1, "in_progress")])) == URL
+    assert read_try_url(STATUSES.validate_python([said(1), said(2, "inactive")])) is None
+    assert read_try_url(STATUSES.validate_python([said(1, url=None)])) is None
+    assert read_try_url(STATUSES.validate_python([])) is None
 
 
 @pytest.mark.parametrize(
@@ -110,7 +116,7 @@ def test_the_latest_status_decides() -> None:
 )
 def test_an_address_that_is_not_plain_https_is_as_none(url: str) -> None:
     assert not is_followable(url)
-    assert read_try_url([said(1, url=url)]) is None
+    assert read_try_url(STATUSES.validate_python([said(1, url=url)])) is None
 
 
 def test_it_is_two_calls_and_at_most_four(world: World) -> None:

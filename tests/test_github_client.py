@@ -12,7 +12,7 @@ import json
 import re
 import socket
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -29,11 +29,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from github import BadAttributeException, GithubException
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from app.github_client import (
     BadPayload,
     GitHub,
-    ListedPull,
     Listing,
     Moved,
     Refused,
@@ -42,10 +42,12 @@ from app.github_client import (
     verify,
 )
 from app.github_client.answers import meaning_of, quote
-from app.github_client.checks import read_checks
-from app.github_client.fields import Odd
-from app.github_client.reading import etag_of, read_change, read_listed, read_pull_request, read_tree
+from app.github_client.checks import CheckRun, CommitStatus, read_checks
+from app.github_client.commits import Comparison, TreeAnswer
+from app.github_client.connection import etag_of
+from app.github_client.pulls import Pull, WholePull
 from app.review import (
+    Change,
     CheckEvent,
     Checks,
     Choice,
@@ -195,7 +197,7 @@ def test_when_it_was_closed_is_told() -> None:
     closed_at = datetime(2019, 5, 15, 15, 21, 18, tzinfo=UTC)
     assert parsed(real("pull_request.closed")).closed_at == closed_at
     closed = json.loads(real("pull_request.closed"))["pull_request"]
-    assert read_listed(closed).closed_at == closed_at
+    assert Pull.model_validate(closed).closed_at == closed_at
 
 
 def test_a_deleted_author_is_a_ghost() -> None:
@@ -485,6 +487,12 @@ def test_another_head_has_moved(status: int, message: str | None) -> None:
     assert isinstance(meaning_of(answer(status, message), NOW), Moved)
 
 
+def a_fault() -> ValidationError:
+    with pytest.raises(ValidationError) as fault:
+        Pull.model_validate({})
+    return fault.value
+
+
 @pytest.mark.parametrize(
     "error, seconds",
     [
@@ -516,7 +524,7 @@ def test_another_head_has_moved(status: int, message: str | None) -> None:
         (AssertionError(), None),
         (TypeError("argument of type 'NoneType' is not iterable"), None),
         (json.JSONDecodeError("x", "y", 0), None),
-        (Odd('"merged" is missing'), None),
+        (a_fault(), None),
     ],
 )
 def test_the_rest_is_for_trying_again(error: BaseException, seconds: int | None) -> None:
@@ -524,6 +532,14 @@ def test_the_rest_is_for_trying_again(error: BaseException, seconds: int | None)
     assert isinstance(meant, TryAgain)
     assert meant.after == (None if seconds is None else timedelta(seconds=seconds))
     assert "pw@" not in meant.reason
+
+
+def test_a_wrong_field_is_named_and_its_value_never_shown() -> None:
+    with pytest.raises(ValidationError) as fault:
+        WholePull.model_validate(pull_request_json() | {"merged": "a-secret", "html_url": "a-secret"})
+    said = meaning_of(fault.value, NOW).reason
+    assert said == 'GitHub did not answer as it should: "html_url": is not a web address.'
+    assert "a-secret" not in str(fault.value)
 
 
 class Buggy(GitHub):
@@ -638,7 +654,7 @@ def pull_request_json() -> dict[str, Any]:
 
 
 def test_a_real_pull_request_is_read() -> None:
-    pull = read_pull_request(pull_request_json())
+    pull = WholePull.model_validate(pull_request_json()).pull_request()
     assert (pull.repository_id, pull.repository, pull.private) == (186853002, "Codertocat/Hello-World", False)
     assert (pull.number, pull.author, pull.author_is_bot) == (2, "Codertocat", False)
     assert (pull.base, pull.head, pull.head_repository) == ("master", "changes", "Codertocat/Hello-World")
@@ -651,13 +667,13 @@ def test_a_real_pull_request_is_read() -> None:
 def test_what_github_documents_as_null_is_read() -> None:
     data = pull_request_json() | {"user": None, "body": None, "merge_commit_sha": None, "merged_by": None}
     data["head"]["repo"] = None
-    pull = read_pull_request(data)
+    pull = WholePull.model_validate(data).pull_request()
     assert (pull.author, pull.body, pull.merge_commit, pull.head_repository) == ("ghost", "", None, None)
 
 
 def test_words_that_no_database_can_keep_are_mended() -> None:
     data = pull_request_json() | {"title": "a\x00b\ud800", "body": "\udfff"}
-    pull = read_pull_request(data)
+    pull = WholePull.model_validate(data).pull_request()
     assert (pull.title, pull.body) == ("a\ufffdb\ufffd", "\ufffd")
 
 
@@ -667,27 +683,35 @@ def test_words_that_no_database_can_keep_are_mended() -> None:
 def test_half_a_pull_request_is_none(key: str) -> None:
     data = pull_request_json()
     del data[key]
-    with pytest.raises(Odd):
-        read_pull_request(data)
+    with pytest.raises(ValidationError):
+        WholePull.model_validate(data).pull_request()
 
 
 @pytest.mark.parametrize(
     "time", ["", "soon", "2025-03-04", "2025-03-04T12:00:00", "0001-01-01T00:00:00+23:00"]
 )
 def test_an_odd_time_is_odd(time: str) -> None:
-    with pytest.raises(Odd):
-        read_pull_request(pull_request_json() | {"created_at": time})
+    with pytest.raises(ValidationError):
+        WholePull.model_validate(pull_request_json() | {"created_at": time}).pull_request()
 
 
 @given(value=_anything, key=st.sampled_from(sorted(pull_request_json())))
 def test_any_pull_request_is_read_or_odd(value: Any, key: str) -> None:
     try:
-        read_pull_request(pull_request_json() | {key: value})
-    except Odd as odd:
+        WholePull.model_validate(pull_request_json() | {key: value}).pull_request()
+    except ValidationError as odd:
         str(odd).encode()
 
 
-BASES = {"merge_base_commit": {"sha": "a" * 40}, "base_commit": {"sha": "b" * 40}}
+BASES = {
+    "merge_base_commit": {"sha": "a" * 40},
+    "base_commit": {"sha": "b" * 40},
+    "total_commits": 0,
+}
+
+
+def read_change(data: Any) -> Change:
+    return Comparison.model_validate(data).change()
 
 
 def test_a_comparison_is_read() -> None:
@@ -696,13 +720,20 @@ def test_a_comparison_is_read() -> None:
         {
             "merge_base_commit": {"sha": sha},
             "base_commit": {"sha": sha},
+            "total_commits": 2,
             "commits": [
                 {
                     "sha": sha,
                     "commit": {"message": "First\n\nMore", "author": {"name": "Sam"}},
                     "author": None,
+                    "parents": [],
                 },
-                {"sha": sha, "commit": {"message": "", "author": None}, "author": {"login": "sam"}},
+                {
+                    "sha": sha,
+                    "commit": {"message": "", "author": None},
+                    "author": {"login": "sam"},
+                    "parents": [{"sha": sha}],
+                },
             ],
             "files": [
                 {
@@ -755,7 +786,7 @@ def test_a_tree_is_its_files_links_and_submodules() -> None:
         entry("link", mode="120000"),
         entry("vendored", "commit", "160000", "c" * 40),
     ]
-    assert read_tree(tree_json(FOLDER, *files)) == {
+    assert TreeAnswer.model_validate(tree_json(FOLDER, *files)).files() == {
         ("src/run", "100755", "a" * 40),
         ("link", "120000", "a" * 40),
         ("vendored", "160000", "c" * 40),
@@ -776,7 +807,7 @@ def test_a_tree_is_its_files_links_and_submodules() -> None:
     ids=["cut", "one level", "another folder", "empty below", "not UTF-8", "zero", "no name"],
 )
 def test_a_tree_that_may_lack_something_or_looks_like_another_is_none(data: dict[str, Any]) -> None:
-    assert read_tree(data) is None
+    assert TreeAnswer.model_validate(data).files() is None
 
 
 @pytest.mark.parametrize(
@@ -793,14 +824,14 @@ def test_a_tree_that_may_lack_something_or_looks_like_another_is_none(data: dict
     ],
 )
 def test_half_a_tree_is_odd(data: Any) -> None:
-    with pytest.raises(Odd):
-        read_tree(data)
+    with pytest.raises(ValidationError):
+        TreeAnswer.model_validate(data).files()
 
 
 @given(value=_anything, key=st.sampled_from(["path", "type", "mode", "sha"]))
 def test_any_tree_is_read_or_odd(value: Any, key: str) -> None:
-    with suppress(Odd):
-        tree = read_tree(tree_json(entry("a") | {key: value}))
+    with suppress(ValidationError):
+        tree = TreeAnswer.model_validate(tree_json(entry("a") | {key: value})).files()
         assert tree is None or "".join(part for file in tree for part in file).encode()
 
 
@@ -808,34 +839,28 @@ def test_a_real_pull_request_of_a_list_is_read() -> None:
     data = pull_request_json()
     for key in ("merged", "mergeable", "additions"):
         del data[key]  # a list has none of these
-    assert read_listed(data) == ListedPull(
-        repository_id=186853002,
-        repository="Codertocat/Hello-World",
-        number=2,
-        author="Codertocat",
-        seen=parsed(real()).seen,
-        updated_at=datetime(2019, 5, 15, 15, 20, 33, tzinfo=UTC),
-        closed_at=None,
-        author_id=21031067,
-        is_from_fork=False,
-    )
-    assert read_listed(data | {"merged_at": "2019-05-15T15:20:33Z"}).seen.merged
-    assert read_listed(data | {"head": data["head"] | {"repo": None}}).is_from_fork
-    assert read_listed(data | {"user": None}).author_id is None
+    pull = Pull.model_validate(data)
+    assert (pull.repository_id, pull.repository, pull.number) == (186853002, "Codertocat/Hello-World", 2)
+    assert (pull.author, pull.author_id, pull.is_from_fork) == ("Codertocat", 21031067, False)
+    assert pull.seen == parsed(real()).seen
+    assert (pull.updated_at, pull.closed_at) == (datetime(2019, 5, 15, 15, 20, 33, tzinfo=UTC), None)
+    assert Pull.model_validate(data | {"merged_at": "2019-05-15T15:20:33Z"}).seen.merged
+    assert Pull.model_validate(data | {"head": data["head"] | {"repo": None}}).is_from_fork
+    assert Pull.model_validate(data | {"user": None}).author_id is None
 
 
 @pytest.mark.parametrize("key", ["number", "state", "draft", "merged_at", "base", "head", "updated_at"])
 def test_half_a_listed_pull_request_is_odd(key: str) -> None:
     data = pull_request_json()
     del data[key]
-    with pytest.raises(Odd):
-        read_listed(data)
+    with pytest.raises(ValidationError):
+        Pull.model_validate(data)
 
 
 @given(value=_anything, key=st.sampled_from(sorted(pull_request_json())))
 def test_any_listed_pull_request_is_read_or_odd(value: Any, key: str) -> None:
-    with suppress(Odd):
-        pull = read_listed(pull_request_json() | {key: value})
+    with suppress(ValidationError):
+        pull = Pull.model_validate(pull_request_json() | {key: value})
         (pull.author + pull.seen.title + pull.seen.base).encode()
 
 
@@ -859,6 +884,11 @@ def run(
 ) -> dict[str, Any]:
     about = {"id": app} if app else None
     return {"id": number, "status": status, "conclusion": conclusion, "name": name, "app": about}
+
+
+def checks_of(statuses: list[Any], runs: list[Any], ignored: Collection[str] = ()) -> Checks:
+    said = [CommitStatus.model_validate(one) for one in statuses]
+    return read_checks(said, [CheckRun.model_validate(one) for one in runs], ignored)
 
 
 @pytest.mark.parametrize(
@@ -887,7 +917,7 @@ def run(
 def test_checks_say_one_word_together(
     statuses: list[Any], runs: list[Any], state: Any, names: tuple[str, ...]
 ) -> None:
-    assert read_checks(statuses, runs) == Checks(state, names)
+    assert checks_of(statuses, runs) == Checks(state, names)
 
 
 @pytest.mark.parametrize(
@@ -904,18 +934,18 @@ def test_checks_say_one_word_together(
     ],
 )
 def test_of_several_runs_of_one_name_and_app_the_newest_counts(runs: list[Any], state: str) -> None:
-    assert read_checks([], runs).state == state
+    assert checks_of([], runs).state == state
 
 
 def test_a_status_and_a_run_of_one_name_both_count() -> None:
-    assert read_checks([status("failure", "build")], [run("completed", "success", "build")]).state == "red"
-    assert read_checks([status("success", "build")], [run("completed", "failure", "build")]).state == "red"
+    assert checks_of([status("failure", "build")], [run("completed", "success", "build")]).state == "red"
+    assert checks_of([status("success", "build")], [run("completed", "failure", "build")]).state == "red"
 
 
 def test_what_is_ignored_by_name_does_not_count() -> None:
     statuses, runs = [status("failure", "codecov/patch")], [run("queued", name="Lint\u200b (3.11)")]
-    assert read_checks(statuses, runs, ["Codecov/Patch", "lint (3.11)"]) == Checks("none", ())
-    assert read_checks(statuses, runs, ["codecov", "lint"]).names == ("codecov/patch",)
+    assert checks_of(statuses, runs, ["Codecov/Patch", "lint (3.11)"]) == Checks("none", ())
+    assert checks_of(statuses, runs, ["codecov", "lint"]).names == ("codecov/patch",)
 
 
 @pytest.mark.parametrize(
@@ -928,23 +958,23 @@ def test_what_is_ignored_by_name_does_not_count() -> None:
     ],
 )
 def test_the_name_of_a_check_is_one_plain_line(name: str, shown: str) -> None:
-    assert read_checks([status("failure", name)], []).names == (shown,)
-    assert read_checks([], [run("queued", name=name)]).names == (shown,)
+    assert checks_of([status("failure", name)], []).names == (shown,)
+    assert checks_of([], [run("queued", name=name)]).names == (shown,)
 
 
 @given(value=_anything, key=st.sampled_from("state context status conclusion name id app".split()))
 def test_any_check_is_read_or_odd(value: Any, key: str) -> None:
     whole = status("success") | run("completed", "success") | {key: value}
     for statuses, runs in (([whole], []), ([], [whole]), ([value], []), ([], [value])):
-        with suppress(Odd):
-            checks = read_checks(statuses, runs)
+        with suppress(ValidationError):
+            checks = checks_of(statuses, runs)
             "".join(checks.names).encode()
 
 
 @given(_anything)
 def test_any_comparison_is_read_or_odd(value: Any) -> None:
     for data in (value, {**BASES, "commits": [value], "files": [value]}):
-        with pytest.raises(Odd):
+        with pytest.raises(ValidationError):
             read_change(data)
 
 
@@ -1454,27 +1484,24 @@ def test_a_list_is_one_call_the_latest_updated_first(pretend: PretendGitHub, ask
     listing = look("open")
     assert calls_of(pretend) == ["GET /repos/acme/shop/pulls"]
     assert [pull.number for pull in listing.pulls] == [two, one, three]
-    assert listing.pulls[1] == ListedPull(
-        repository_id=listing.pulls[0].repository_id,
-        repository="acme/shop",
-        number=one,
-        author="sam",
-        seen=Seen(
-            head_sha=sha,
-            base="development",
-            open=True,
-            draft=True,
-            merged=False,
-            title="Add one",
-            words=words_digest("Add one", pretend.pull(one).body or ""),
-        ),
-        updated_at=NOW + timedelta(seconds=1),
-        closed_at=None,
-        author_id=pretend.world.person("sam").id,
-        is_from_fork=False,
+    pull = listing.pulls[1]
+    assert pull.seen == Seen(
+        head_sha=sha,
+        base="development",
+        open=True,
+        draft=True,
+        merged=False,
+        title="Add one",
+        words=words_digest("Add one", pretend.pull(one).body or ""),
     )
+    assert (pull.repository, pull.author, pull.author_id) == (
+        "acme/shop",
+        "sam",
+        pretend.world.person("sam").id,
+    )
+    assert (pull.updated_at, pull.closed_at) == (NOW + timedelta(seconds=1), None)
+    assert not pull.is_from_fork
     assert (listing.is_unchanged, look.announced) == (False, 0)
-    assert listing.pulls[1].requests == ()
 
 
 def test_open_ones_or_all_are_listed(pretend: PretendGitHub, github: GitHub, ask: Ask, look: Look) -> None:

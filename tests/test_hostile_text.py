@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from app.github_client.reading import LONGEST_PATCH, MOST_PATCHES
+from app.github_client.commits import LONGEST_PATCH, MOST_PATCHES
 from app.mail import comment, held
 from app.mail.compose import Line, question
 from app.mail.release import with_part, without_part

@@ -9,23 +9,22 @@ from __future__ import annotations
 from app.github_client.answers import GitHubError, Limited, Moved, NoAnswer, Refused, TryAgain
 from app.github_client.api import Api, NoPlan
 from app.github_client.client import GitHub
-from app.github_client.reading import Brought, ListedPull, Listing, Standing, Step, Steps
+from app.github_client.commits import Step, Steps
+from app.github_client.pulls import Listing, Pull
 from app.github_client.webhooks import BadPayload, parse, verify
 
 __all__ = [
     "Api",
     "BadPayload",
-    "Brought",
     "GitHub",
     "GitHubError",
     "Limited",
-    "ListedPull",
     "Listing",
     "Moved",
     "NoAnswer",
     "NoPlan",
+    "Pull",
     "Refused",
-    "Standing",
     "Step",
     "Steps",
     "TryAgain",

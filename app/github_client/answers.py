@@ -23,8 +23,9 @@ from typing import Any, Literal
 import jwt
 import requests
 from github import BadAttributeException, GithubException, IncompletableObject
+from pydantic import ValidationError
 
-from app.github_client.fields import Odd, one_line
+from app.github_client.models import fault_of, one_line
 
 # 'other' after a refused merge: only reading again tells whether it is a conflict, a draft, or merged already.
 Kind = Literal[
@@ -44,7 +45,13 @@ Kind = Literal[
 ]
 
 # What says by its class that GitHub, or the way to it, failed.
-FAILURES = (GithubException, BadAttributeException, requests.RequestException, jwt.PyJWTError, Odd)
+FAILURES = (
+    GithubException,
+    BadAttributeException,
+    requests.RequestException,
+    jwt.PyJWTError,
+    ValidationError,
+)
 
 # A state that passes by itself in seconds.
 SOON = timedelta(seconds=5)
@@ -153,8 +160,8 @@ def meaning_of(error: BaseException, now: datetime) -> GitHubError:
             return NoAnswer("GitHub did not answer in time.")
         case OSError():  # requests' errors are such
             return NoAnswer("GitHub did not answer: the connection failed.")
-        case Odd():
-            return TryAgain(f"GitHub did not answer as it should: {error}.")
+        case ValidationError():
+            return TryAgain(f"GitHub did not answer as it should: {fault_of(error)}.")
         case _:
             return TryAgain(ODD_ANSWER)
 

@@ -12,18 +12,16 @@ from urllib.parse import quote
 
 from github.Repository import Repository
 
-from app.github_client.connection import Answer, Connection, call, insist
-from app.github_client.fields import MOST_ID, Odd, flag, integer, items, sha, text
-from app.github_client.reading import (
-    Brought,
-    Standing,
+from app.github_client.commits import (
+    BranchAnswer,
+    Comparison,
+    RepositoryAnswer,
     Step,
     Steps,
-    etag_of,
-    read_brought,
-    read_standing,
-    read_step,
+    StepsAnswer,
 )
+from app.github_client.connection import Answer, Connection, call, etag_of, insist
+from app.github_client.pulls import PULLS, Pull
 
 # https://docs.github.com/en/rest/commits/commits#compare-two-commits
 MOST_STEPS = 250
@@ -55,25 +53,25 @@ class Branches(Connection):
             first = _page_of_steps(found, path, 1, etag)
             if first.status == 304:
                 return Steps(is_unchanged=True, etag=etag)
-            total, steps = integer(first.data, "total_commits"), _steps(first)
+            compared = Comparison.model_validate(first.data)
+            steps = compared.steps()
         for number in count(2):
-            if len(steps) >= total:
+            if len(steps) >= compared.total_commits:
                 break
             on_page()
             with self._repository(repository) as found:
-                page = _page_of_steps(found, path, number, None)
-                steps += _steps(page)
+                page = StepsAnswer.model_validate(_page_of_steps(found, path, number, None).data)
+                steps += page.steps()
                 # The branch moved between two pages: half of one version and half of another is neither.
-                insist(bool(_steps(page)) and integer(page.data, "total_commits") == total)
-        with self._repository(repository):
-            merge_base = sha(first.data, "merge_base_commit.sha")
-            return Steps(
-                merge_base=merge_base,
-                head=_tip(steps) if steps else merge_base,
-                steps=tuple(steps),
-                is_empty=not items(first.data, "files"),
-                etag=etag_of(first.headers),
-            )
+                insist(bool(page.commits) and page.total_commits == compared.total_commits)
+        merge_base = compared.merge_base_commit.sha
+        return Steps(
+            merge_base=merge_base,
+            head=_tip(steps) if steps else merge_base,
+            steps=tuple(steps),
+            is_empty=not compared.files,
+            etag=etag_of(first.headers),
+        )
 
     def branch_head(self, repository: str, branch: str) -> str:
         """Return where a branch stands: one GET.
@@ -81,7 +79,7 @@ class Branches(Connection):
         https://docs.github.com/en/rest/branches/branches#get-a-branch
         """
         with self._repository(repository) as found:
-            return sha(call(found, "GET", f"/branches/{quote(branch)}").data, "commit.sha")
+            return _branch(found, branch).commit.sha
 
     def identity(self, repository: str) -> tuple[int, str]:
         """Return a repository's id, which no other ever has, and what it is called today: one GET.
@@ -89,8 +87,8 @@ class Branches(Connection):
         https://docs.github.com/en/rest/repos/repos#get-a-repository
         """
         with self._repository(repository) as found:
-            about = call(found, "GET", "").data
-            return integer(about, "id", 1, MOST_ID), text(about, "full_name")
+            about = RepositoryAnswer.model_validate(call(found, "GET", "").data)
+            return about.id, about.full_name
 
     def deletes_when_merged(self, repository: str, branch: str) -> bool:
         """Tell whether GitHub itself would delete this branch once it is merged: one GET, or two.
@@ -99,22 +97,22 @@ class Branches(Connection):
         https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/configuring-pull-request-merges/managing-the-automatic-deletion-of-branches
         """
         with self._repository(repository) as found:
-            about = call(found, "GET", "").data
-            if not about.get("delete_branch_on_merge") or about.get("default_branch") == branch:
+            about = RepositoryAnswer.model_validate(call(found, "GET", "").data)
+            if not about.delete_branch_on_merge or about.default_branch == branch:
                 return False
-            return not flag(call(found, "GET", f"/branches/{quote(branch)}").data, "protected")
+            return not _branch(found, branch).protected
 
-    def brought_by(self, repository: str, commit: str, base: str) -> Brought | None:
+    def brought_by(self, repository: str, commit: str, base: str) -> Pull | None:
         """Return the pull request whose merge into `base` brought a commit there, None where there is none: one GET.
 
         https://docs.github.com/en/rest/commits/commits#list-pull-requests-associated-with-a-commit
         """
         with self._repository(repository) as found:
             answer = call(found, "GET", f"/commits/{commit}/pulls", query={"per_page": 100})
-            brought = (read_brought(item, base) for item in items(answer.data, ""))
-            return next((pull for pull in brought if pull), None)
+            pulls = PULLS.validate_python(answer.data)
+            return next((pull for pull in pulls if pull.was_merged_into(base)), None)
 
-    def find_pull(self, repository: str, head: str, base: str) -> Standing | None:
+    def find_pull(self, repository: str, head: str, base: str) -> Pull | None:
         """Return the open pull request from one branch into another, both of this repository, or None: one GET.
 
         https://docs.github.com/en/rest/pulls/pulls#list-pull-requests
@@ -123,8 +121,8 @@ class Branches(Connection):
         query: dict[str, str | int] = {"state": "open", "head": f"{owner}:{head}", "base": base}
         with self._repository(repository) as found:
             answer = call(found, "GET", "/pulls", query=query)
-            standing = (read_standing(item, head, base) for item in items(answer.data, ""))
-            return next((pull for pull in standing if pull), None)
+            pulls = PULLS.validate_python(answer.data)
+            return next((pull for pull in pulls if pull.is_between(head, base)), None)
 
     def open_pull(self, repository: str, head: str, base: str, title: str, body: str) -> int:
         """Open a pull request, and return its number: one POST.
@@ -134,9 +132,9 @@ class Branches(Connection):
         """
         wish = {"title": title, "head": head, "base": base, "body": body}
         with self._repository(repository) as found:
-            said = call(found, "POST", "/pulls", wanted=(201,), body=wish).data
-            insist(text(said, "base.ref") == base and text(said, "head.ref") == head)
-            return integer(said, "number", 1)
+            said = Pull.model_validate(call(found, "POST", "/pulls", wanted=(201,), body=wish).data)
+            insist((said.base.ref, said.head.ref) == (base, head))
+            return said.number
 
     def edit_pull(self, repository: str, number: int, **changes: str) -> None:
         """Change a pull request's title or body, or close it (state "closed"): one PATCH.
@@ -144,8 +142,8 @@ class Branches(Connection):
         https://docs.github.com/en/rest/pulls/pulls#update-a-pull-request
         """
         with self._repository(repository) as found:
-            said = call(found, "PATCH", f"/pulls/{number}", body=changes).data
-            insist(integer(said, "number", 1) == number)
+            said = Pull.model_validate(call(found, "PATCH", f"/pulls/{number}", body=changes).data)
+            insist(said.number == number)
 
 
 def _page_of_steps(found: Repository, path: str, number: int, etag: str | None) -> Answer:
@@ -154,14 +152,13 @@ def _page_of_steps(found: Repository, path: str, number: int, etag: str | None) 
     return call(found, "GET", path, wanted=(200, 304) if etag else (200,), query=query, headers=headers)
 
 
-def _steps(answer: Answer) -> list[Step]:
-    return [read_step(item) for item in items(answer.data, "commits")]
+def _branch(found: Repository, branch: str) -> BranchAnswer:
+    return BranchAnswer.model_validate(call(found, "GET", f"/branches/{quote(branch)}").data)
 
 
 def _tip(steps: list[Step]) -> str:
-    """Return the commit that no other is built on: all were reached from it. Raises Odd."""
+    """Return the commit that no other is built on: all were reached from it. Raises TryAgain."""
     shas = {step.sha for step in steps}
     tips = shas - {parent for step in steps for parent in step.parents}
-    if len(tips) != 1 or len(shas) != len(steps):
-        raise Odd("the commits of a comparison do not hang together")
+    insist(len(tips) == 1 and len(shas) == len(steps))
     return tips.pop()

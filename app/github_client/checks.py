@@ -7,28 +7,84 @@ state still runs, an unknown conclusion is red.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Annotated, Generic, TypeVar
 
-from app.github_client.fields import MOST_ID, at_or_none, integer, one_line, text, text_or_none, words
+from pydantic import Field
+
+from app.github_client.models import Count, Id, Line, Model, Text, Words, one_line
 from app.review import Checks
 
+Item = TypeVar("Item")
 # Contexts compare without case.
 OWN_PREFIX = "qa-gate/"
 LONGEST_NAME = 100
 
-# https://docs.github.com/en/rest/commits/statuses#get-the-combined-status-for-a-specific-reference
 _STATES = {"success": "green", "failure": "red", "error": "red"}
 # https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/collaborating-on-repositories-with-code-quality-features/about-status-checks#check-statuses-and-conclusions
 _GREEN = frozenset({"success", "neutral", "skipped"})
 
 
-def read_checks(statuses: list[Any], runs: list[Any], ignored: Collection[str] = ()) -> Checks:
-    """Return one red check as red, else one that runs as pending; `names` are those that make it so. Raises Odd.
+class Page(Model, Generic[Item]):
+    """A page of a list that says how long the whole is."""
+
+    total_count: Count
+    items: list[Item]
+
+
+class CommitStatus(Model):
+    """https://docs.github.com/en/rest/commits/statuses#get-the-combined-status-for-a-specific-reference ."""
+
+    context: Words = ""
+    state: Text
+
+    @property
+    def word(self) -> str:
+        """Return what it says: green, red or pending."""
+        return _STATES.get(self.state, "pending")
+
+
+class StatusPage(Page[CommitStatus]):
+    """A page of the statuses of a commit."""
+
+    items: Annotated[list[CommitStatus], Field(alias="statuses")]
+
+
+class _App(Model):
+    id: Id
+
+
+class CheckRun(Model):
+    """https://docs.github.com/en/rest/checks/runs#list-check-runs-for-a-git-reference ."""
+
+    id: Id
+    name: Words = ""
+    status: Text
+    conclusion: Line | None = None
+    app: _App | None = None
+
+    @property
+    def word(self) -> str:
+        """Return what it says: green, red or pending."""
+        if self.status != "completed" or not self.conclusion:
+            return "pending"
+        return "green" if self.conclusion in _GREEN else "red"
+
+
+class RunPage(Page[CheckRun]):
+    """A page of the check runs of a commit."""
+
+    items: Annotated[list[CheckRun], Field(alias="check_runs")]
+
+
+def read_checks(
+    statuses: Sequence[CommitStatus], runs: Sequence[CheckRun], ignored: Collection[str] = ()
+) -> Checks:
+    """Return one red check as red, else one that runs as pending; `names` are those that make it so.
 
     Those that are `ignored` by name (compared without case) do not count.
     """
-    said = [*_of_statuses(statuses), *_of_runs(_newest(runs))]
+    said = [(one.context, one.word) for one in statuses] + [(run.name, run.word) for run in _newest(runs)]
     skipped = {name.casefold() for name in ignored}
     others = [
         (name, word) for name, word in said if not is_own(name) and one_line(name).casefold() not in skipped
@@ -45,26 +101,10 @@ def is_own(name: str) -> bool:
     return name.casefold().startswith(OWN_PREFIX)
 
 
-def _newest(runs: list[Any]) -> list[Any]:
+def _newest(runs: Sequence[CheckRun]) -> list[CheckRun]:
     """Return the newest run of each name and app: one that was cancelled and started again is there twice.
 
     GitHub's own "latest" is by suite, and each start of a workflow makes a suite.
-    https://docs.github.com/en/rest/checks/runs#list-check-runs-for-a-git-reference
     """
-    by_age = sorted(runs, key=lambda run: integer(run, "id", 1, MOST_ID))
-    return list({(_app_of(run), words(run, "name")): run for run in by_age}.values())
-
-
-def _app_of(run: Any) -> int | None:
-    return None if at_or_none(run, "app") is None else integer(run, "app.id", 1, MOST_ID)
-
-
-def _of_statuses(statuses: list[Any]) -> Iterator[tuple[str, str]]:
-    for status in statuses:
-        yield words(status, "context"), _STATES.get(text(status, "state"), "pending")
-
-
-def _of_runs(runs: list[Any]) -> Iterator[tuple[str, str]]:
-    for run in runs:
-        conclusion = text_or_none(run, "conclusion") if text(run, "status") == "completed" else None
-        yield words(run, "name"), "pending" if not conclusion else "green" if conclusion in _GREEN else "red"
+    by_age = sorted(runs, key=lambda run: run.id)
+    return list({(run.app, run.name): run for run in by_age}.values())

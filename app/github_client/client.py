@@ -11,31 +11,21 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain, count, takewhile
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote
 
 from github import GithubException
 from github.GithubObject import NotSet
 from github.Repository import Repository
+from pydantic import TypeAdapter
 
 from app.github_client.answers import Refused, meaning_of
 from app.github_client.branches import Branches
-from app.github_client.checks import read_checks
-from app.github_client.connection import Answer, call, insist
-from app.github_client.deployments import read_deployments, read_try_url
-from app.github_client.fields import MOST_ID, integer, items, sha, words
-from app.github_client.reading import (
-    Listing,
-    etag_of,
-    meets_once,
-    read_change,
-    read_listed,
-    read_permission,
-    read_pull_request,
-    read_remark,
-    read_requests,
-    read_tree,
-)
+from app.github_client.checks import CheckRun, Item, Page, RunPage, StatusPage, read_checks
+from app.github_client.commits import Comparison, TreeAnswer
+from app.github_client.connection import Answer, call, etag_of, insist
+from app.github_client.deployments import DEPLOYMENTS, STATUSES, read_deployments, read_try_url
+from app.github_client.pulls import ISSUE_EVENTS, PULLS, WRITTEN, Listing, Permission, WholePull, Written
 from app.review import Change, Checks, Choice, Person, PullRequest, Remark, Status, Tree
 
 # https://docs.github.com/en/rest/commits/commits#compare-two-commits: more comes in further pages
@@ -61,7 +51,7 @@ class GitHub(Branches):
         """
         with self._repository(repository) as found:
             pull = found.get_pull(number)
-            facts = read_pull_request(pull.raw_data)
+            facts = WholePull.model_validate(pull.raw_data).pull_request()
             self.note_clock(pull.raw_headers)
             return facts
 
@@ -74,11 +64,10 @@ class GitHub(Branches):
         """
         with self._repository(repository) as found:
             compared = _compare(found, base, head_sha, MOST_COMMITS)
-            change, total = read_change(compared), integer(compared, "total_commits")
-            if meets_once(compared):
-                return change
-            since = _compare(found, change.merge_base, head_sha, 1)
-            return replace(change, is_unique=integer(since, "total_commits") == total)
+            if compared.meets_once():
+                return compared.change()
+            since = _compare(found, compared.merge_base_commit.sha, head_sha, 1)
+            return replace(compared.change(), is_unique=since.total_commits == compared.total_commits)
 
     def merge_base(self, repository: str, base: str, head_sha: str) -> str:
         """Return where a commit branched off from a branch, as that stands now, or from a commit: one GET.
@@ -86,7 +75,7 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/commits/commits#compare-two-commits
         """
         with self._repository(repository) as found:
-            return sha(_compare(found, base, head_sha, 1), "merge_base_commit.sha")
+            return _compare(found, base, head_sha, 1).merge_base_commit.sha
 
     def tree(self, repository: str, sha: str) -> Tree | None:
         """Read every file of a commit as (path, mode, blob), submodules too: one GET.
@@ -95,7 +84,8 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/git/trees#get-a-tree
         """
         with self._repository(repository) as found:
-            return read_tree(call(found, "GET", f"/git/trees/{sha}", query={"recursive": "1"}).data)
+            answer = call(found, "GET", f"/git/trees/{sha}", query={"recursive": "1"})
+            return TreeAnswer.model_validate(answer.data).files()
 
     def pull_requests(
         self,
@@ -143,12 +133,12 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/checks/runs#list-check-runs-for-a-git-reference
         """
         with self._repository(repository) as found:
-            statuses = _all(found, f"/commits/{sha}/status", "statuses")
+            statuses = _all(found, f"/commits/{sha}/status", StatusPage)
             return read_checks(statuses, self._check_runs(found, sha), ignored)
 
-    def _check_runs(self, found: Repository, sha: str) -> list[Any]:
+    def _check_runs(self, found: Repository, sha: str) -> list[CheckRun]:
         try:
-            return _all(found, f"/commits/{sha}/check-runs", "check_runs")
+            return _all(found, f"/commits/{sha}/check-runs", RunPage)
         except GithubException as error:
             # 403 is a rate limit, too.
             if error.status == 403 and isinstance(meaning_of(error, self._clock()), Refused):
@@ -165,10 +155,10 @@ class GitHub(Branches):
         try:
             with self._repository(repository) as found:
                 listed = call(found, "GET", "/deployments", query={"sha": sha, "per_page": PAGE}).data
-                for number in read_deployments(items(listed, ""), sha)[:MOST_DEPLOYMENTS]:
+                for number in read_deployments(DEPLOYMENTS.validate_python(listed), sha)[:MOST_DEPLOYMENTS]:
                     path = f"/deployments/{number}/statuses"
                     said = call(found, "GET", path, query={"per_page": PAGE}).data
-                    if url := read_try_url(items(said, "")):
+                    if url := read_try_url(STATUSES.validate_python(said)):
                         return url
         except Refused:
             pass
@@ -206,9 +196,8 @@ class GitHub(Branches):
         """
         with self._repository(repository) as found:
             path = f"/issues/{number}/comments"
-            return integer(
-                call(found, "POST", path, wanted=(201,), body={"body": body}).data, "id", 1, MOST_ID
-            )
+            said = call(found, "POST", path, wanted=(201,), body={"body": body})
+            return Written.model_validate(said.data).id
 
     def edit_comment(self, repository: str, comment_id: int, body: str) -> None:
         """Write a comment anew: one PATCH. Refused 'missing' when it was deleted.
@@ -217,7 +206,7 @@ class GitHub(Branches):
         """
         with self._repository(repository) as found:
             said = call(found, "PATCH", f"/issues/comments/{comment_id}", body={"body": body})
-            insist(integer(said.data, "id", 1, MOST_ID) == comment_id)
+            insist(Written.model_validate(said.data).id == comment_id)
 
     def find_comment(self, repository: str, number: int, *markers: str) -> int | None:
         """Return the id of the oldest comment that holds one of the markers, or None: one GET for each 100 comments.
@@ -225,8 +214,8 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/issues/comments#list-issue-comments
         """
         with self._repository(repository) as found:
-            comments = _each(found, f"/issues/{number}/comments")
-            return next((integer(one, "id", 1, MOST_ID) for one in comments if _holds(one, markers)), None)
+            comments = _each(found, f"/issues/{number}/comments", WRITTEN)
+            return next((one.id for one in comments if one.holds(markers)), None)
 
     def remarks(self, repository: str, number: int) -> list[Remark]:
         """Return all that people wrote about a pull request, oldest first: three GETs, more past 100 of a kind.
@@ -237,9 +226,9 @@ class GitHub(Branches):
         """
         with self._repository(repository) as found:
             said = [
-                *(read_remark(item, "comment") for item in _each(found, f"/issues/{number}/comments")),
-                *(read_remark(item, "review") for item in _each(found, f"/pulls/{number}/reviews")),
-                *(read_remark(item, "line") for item in _each(found, f"/pulls/{number}/comments")),
+                *(one.remark("comment") for one in _each(found, f"/issues/{number}/comments", WRITTEN)),
+                *(one.remark("review") for one in _each(found, f"/pulls/{number}/reviews", WRITTEN)),
+                *(one.remark("line") for one in _each(found, f"/pulls/{number}/comments", WRITTEN)),
             ]
         return sorted((remark for remark in said if remark), key=lambda remark: (remark.at, remark.id))
 
@@ -252,8 +241,10 @@ class GitHub(Branches):
         with self._repository(repository) as found:
             path = f"/collaborators/{quote(person.login, safe='')}/permission"
             answer = call(found, "GET", path, wanted=(200, 404))
-            about, permission = (person.id, "none") if answer.status == 404 else read_permission(answer.data)
-            return permission if about == person.id else "none"
+            if answer.status == 404:
+                return "none"
+            told = Permission.model_validate(answer.data)
+            return told.permission if told.user.id == person.id else "none"
 
     def review_requests(self, repository: str, number: int) -> tuple[tuple[Person, datetime], ...]:
         """Return who asked for a review of a pull request and when, oldest first: one GET for each 100 events.
@@ -261,7 +252,8 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/issues/events#list-issue-events
         """
         with self._repository(repository) as found:
-            return tuple(read_requests(list(_each(found, f"/issues/{number}/events"))))
+            events = _each(found, f"/issues/{number}/events", ISSUE_EVENTS)
+            return tuple(request for event in events if (request := event.request()))
 
     def has_said(self, repository: str, number: int, *markers: str) -> bool:
         """Tell whether a review or comment holds one of the markers: one GET for each 100 of either.
@@ -269,9 +261,9 @@ class GitHub(Branches):
         GitHub gives both lists oldest first only; asking for the last page would cost a call more.
         """
         with self._repository(repository) as found:
-            reviews = _each(found, f"/pulls/{number}/reviews")
-            comments = _each(found, f"/issues/{number}/comments")
-            return any(_holds(one, markers) for one in chain(reviews, comments))
+            reviews = _each(found, f"/pulls/{number}/reviews", WRITTEN)
+            comments = _each(found, f"/issues/{number}/comments", WRITTEN)
+            return any(one.holds(markers) for one in chain(reviews, comments))
 
     def merge(
         self,
@@ -309,13 +301,9 @@ class GitHub(Branches):
             call(found, "PUT", path, wanted=(202,), body=wish)
 
 
-def _compare(found: Repository, base: str, head_sha: str, most: int) -> Any:
-    return call(found, "GET", f"/compare/{quote(base)}...{head_sha}", query={"per_page": most}).data
-
-
-def _holds(said: Any, markers: tuple[str, ...]) -> bool:
-    body = words(said, "body")
-    return any(marker in body for marker in markers)
+def _compare(found: Repository, base: str, head_sha: str, most: int) -> Comparison:
+    answer = call(found, "GET", f"/compare/{quote(base)}...{head_sha}", query={"per_page": most})
+    return Comparison.model_validate(answer.data)
 
 
 def _ask_for_page(found: Repository, query: dict[str, str | int], etag: str | None) -> Answer:
@@ -327,28 +315,29 @@ def _ask_for_page(found: Repository, query: dict[str, str | int], etag: str | No
 def _page(repository: str, answer: Answer, etag: str | None) -> Listing:
     if answer.status == 304:
         return Listing(True, etag, ())
-    pulls = tuple(read_listed(item) for item in items(answer.data, ""))
+    pulls = tuple(PULLS.validate_python(answer.data))
     if any(pull.repository.casefold() != repository.casefold() for pull in pulls):
         raise Refused(RENAMED, "renamed")  # the query was lost on the way: this is not what was asked for
     return Listing(False, etag_of(answer.headers), pulls)
 
 
-def _each(found: Repository, path: str) -> Iterator[Any]:
+def _each(found: Repository, path: str, list_: TypeAdapter[list[Item]]) -> Iterator[Item]:
     """Give everything of a list that comes in pages which do not say how many there are."""
     for number in count(1):
-        page = items(call(found, "GET", path, query={"per_page": PAGE, "page": number}).data, "")
+        answer = call(found, "GET", path, query={"per_page": PAGE, "page": number})
+        page = list_.validate_python(answer.data)
         yield from page
         if len(page) < PAGE:
             return
 
 
-def _all(found: Repository, path: str, key: str) -> list[Any]:
+def _all(found: Repository, path: str, page: type[Page[Item]]) -> list[Item]:
     """Return a whole list that comes in pages which say how many there are in all."""
-    gathered: list[Any] = []
+    gathered: list[Item] = []
     for number in count(1):
-        data = call(found, "GET", path, query={"per_page": PAGE, "page": number}).data
-        page = items(data, key)
-        gathered += page
-        if not page or len(gathered) >= integer(data, "total_count"):
+        answer = call(found, "GET", path, query={"per_page": PAGE, "page": number})
+        told = page.model_validate(answer.data)
+        gathered += told.items
+        if not told.items or len(gathered) >= told.total_count:
             break
     return gathered

@@ -8,6 +8,7 @@ this room.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ from app.github_client.answers import (
     meaning_of,
     sent_at,
 )
-from app.github_client.fields import MOST_ID, integer, text
+from app.github_client.pulls import Account
 from app.review import Person
 
 log = logging.getLogger("qa-gate.github")
@@ -37,6 +38,8 @@ log = logging.getLogger("qa-gate.github")
 # https://docs.github.com/en/rest/about-the-rest-api/api-versions
 API_VERSION = "2022-11-28"
 CLOCKS_DIFFER = timedelta(minutes=5)
+# https://www.rfc-editor.org/rfc/rfc9110#name-etag
+_ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
 UNSAID = "GitHub didn’t confirm that it’s done: the repository may have been renamed or moved."
 
 
@@ -122,15 +125,16 @@ class Connection:
         if self._account is None:
             try:
                 with self._repository(repository) as found:
-                    _, told = found.requester.requestJsonAndCheck("GET", "/user")
-                    self._account = integer(told, "id", 1, MOST_ID)
+                    self._account = _account(found).id
             except Refused:
                 return None
         return self._account == person.id
 
     def _read_login(self, found: Repository) -> str:
         if self._app is None:
-            return text(found.requester.requestJsonAndCheck("GET", "/user")[1], "login")
+            login = _account(found).login
+            insist(bool(login))
+            return str(login)
         with github.GithubIntegration(auth=self._app, **self._options) as app:
             return f"{app.get_app().slug}[bot]"
 
@@ -243,7 +247,17 @@ def call(
     return Answer(status, told, data)
 
 
+def _account(found: Repository) -> Account:
+    return Account.model_validate(found.requester.requestJsonAndCheck("GET", "/user")[1])
+
+
 def insist(is_done: bool) -> None:
     """Raise TryAgain unless GitHub said for certain that it is done."""
     if not is_done:
         raise TryAgain(UNSAID)
+
+
+def etag_of(headers: Mapping[str, Any]) -> str | None:
+    """Return an answer's ETag, or None where it has none that could be sent back."""
+    etag = str(headers.get("etag", ""))
+    return etag if _ETAG.fullmatch(etag) else None

@@ -7,35 +7,50 @@ plain https, or of another commit, is as none.
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from app.github_client.fields import MOST_ID, integer, sha, text, text_or_none
+from pydantic import TypeAdapter
+
+from app.github_client.models import Id, Line, Model, Sha, Text
 
 LONGEST_URL = 2_000
 _URL = re.compile(r"https://[!-~]+")
 _HOST = re.compile(r"[a-z0-9.-]+")
 
 
-def read_deployments(deployments: list[Any], wanted: str) -> list[int]:
-    """Return the ids of the deployments of just this commit, the newest first. Raises Odd.
+class Deployment(Model):
+    """https://docs.github.com/en/rest/deployments/deployments#list-deployments ."""
 
-    https://docs.github.com/en/rest/deployments/deployments#list-deployments
-    """
-    ids = [integer(item, "id", 1, MOST_ID) for item in deployments if sha(item, "sha") == wanted]
-    return sorted(ids, reverse=True)
+    id: Id
+    sha: Sha
 
 
-def read_try_url(statuses: list[Any]) -> str | None:
-    """Return where a deployment can be seen, if its latest status is a success. Raises Odd.
+class DeploymentStatus(Model):
+    """https://docs.github.com/en/rest/deployments/statuses#list-deployment-statuses ."""
+
+    id: Id
+    state: Text
+    environment_url: Line | None = None
+
+
+DEPLOYMENTS, STATUSES = TypeAdapter(list[Deployment]), TypeAdapter(list[DeploymentStatus])
+
+
+def read_deployments(deployments: Sequence[Deployment], wanted: str) -> list[int]:
+    """Return the ids of the deployments of just this commit, the newest first."""
+    return sorted((one.id for one in deployments if one.sha == wanted), reverse=True)
+
+
+def read_try_url(statuses: Sequence[DeploymentStatus]) -> str | None:
+    """Return where a deployment can be seen, if its latest status is a success.
 
     One that a newer one has replaced is "inactive" by then.
-    https://docs.github.com/en/rest/deployments/statuses#list-deployment-statuses
     """
-    latest = max(statuses, key=lambda status: integer(status, "id", 1, MOST_ID), default=None)
-    if latest is None or text(latest, "state") != "success":
+    latest = max(statuses, key=lambda status: status.id, default=None)
+    if latest is None or latest.state != "success":
         return None
-    url = text_or_none(latest, "environment_url") or ""
+    url = latest.environment_url or ""
     return url if is_followable(url) else None
 
 

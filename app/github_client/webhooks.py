@@ -9,15 +9,14 @@ wakes a row; what is true is read from GitHub. Nothing here ever raises anything
 from __future__ import annotations
 
 import hmac
-import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qs
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AwareDatetime, Field, ValidationError
 
 from app.github_client.checks import is_own
+from app.github_client.models import Id, Model, Number, Sha, Text, Words, fault_of
 from app.review import (
     CheckEvent,
     CommentEvent,
@@ -35,8 +34,6 @@ _RUNNING = ("queued", "pending", "in_progress", "waiting")
 _HEADS = "refs/heads/"
 # What is done to a text that may be an answer.
 _WRITTEN = ("created", "submitted", "edited")
-# What no database column holds.
-_NUL = "\x00"
 
 
 Commit = TypeVar("Commit", CheckEvent, DeploymentEvent)
@@ -50,50 +47,32 @@ class BadPayload(Exception):
         self.reason = reason
 
 
-def _keepable(text: str) -> str:
-    if _NUL in text:
-        raise ValueError("holds a NUL")
-    return text
-
-
-Text = Annotated[str, Field(min_length=1), AfterValidator(_keepable)]
-Sha = Annotated[str, Field(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")]
-Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
-Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
-
-
-class _Payload(BaseModel):
-    """A part of a payload: a wrong type is refused, an unknown field is ignored, and no error shows a value."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
-
-
-class _Repository(_Payload):
+class _Repository(Model):
     id: Id
     full_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}$")]
 
 
-class _User(_Payload):
+class _User(Model):
     id: Id
     login: Text
     type: str = "User"
 
 
-class _Head(_Payload):
+class _Head(Model):
     sha: Sha
 
 
-class _Base(_Payload):
+class _Base(Model):
     ref: Text
 
 
-class _Pull(_Payload):
+class _Pull(Model):
     number: Number
     state: Literal["open", "closed"]
     draft: bool
     merged: bool
-    title: str | None = None
-    body: str | None = None
+    title: Words = ""
+    body: Words = ""
     user: _User | None = None
     head: _Head
     base: _Base
@@ -101,19 +80,19 @@ class _Pull(_Payload):
     closed_at: AwareDatetime | None = None
 
 
-class _Before(_Payload):
+class _Before(Model):
     before: Annotated[Text, Field(alias="from")]
 
 
-class _BaseChange(_Payload):
+class _BaseChange(Model):
     ref: _Before
 
 
-class _Changes(_Payload):
+class _Changes(Model):
     base: _BaseChange | None = None
 
 
-class _PullRequestPayload(_Payload):
+class _PullRequestPayload(Model):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request ."""
 
     action: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
@@ -124,7 +103,6 @@ class _PullRequestPayload(_Payload):
 
     def event(self) -> PullRequestEvent:
         pull = self.pull_request
-        title = (pull.title or "").replace(_NUL, "\ufffd")
         return PullRequestEvent.model_construct(
             repository_id=self.repository.id,
             repository=self.repository.full_name,
@@ -138,8 +116,8 @@ class _PullRequestPayload(_Payload):
                 open=pull.state == "open",
                 draft=pull.draft,
                 merged=pull.merged,
-                title=title,
-                words=words_digest(title, (pull.body or "").replace(_NUL, "\ufffd")),
+                title=pull.title,
+                words=words_digest(pull.title, pull.body),
             ),
             updated_at=pull.updated_at,
             closed_at=pull.closed_at,
@@ -154,11 +132,11 @@ class _PullRequestPayload(_Payload):
         return ((Person(by.id, by.login, by.type == "Bot"), at),)
 
 
-class _Suite(_Payload):
+class _Suite(Model):
     head_sha: Sha
 
 
-class _CheckPayload(_Payload):
+class _CheckPayload(Model):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#check_suite, and #check_run."""
 
     action: str
@@ -173,7 +151,7 @@ class _CheckPayload(_Payload):
         return _about_commit(CheckEvent, self.repository, about.head_sha)
 
 
-class _StatusPayload(_Payload):
+class _StatusPayload(Model):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#status ."""
 
     repository: _Repository
@@ -185,15 +163,15 @@ class _StatusPayload(_Payload):
         return None if is_own(self.context) else _about_commit(CheckEvent, self.repository, self.sha)
 
 
-class _State(_Payload):
+class _State(Model):
     state: str
 
 
-class _Deployment(_Payload):
+class _Deployment(Model):
     sha: Sha
 
 
-class _DeploymentPayload(_Payload):
+class _DeploymentPayload(Model):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment_status ."""
 
     repository: _Repository
@@ -206,12 +184,12 @@ class _DeploymentPayload(_Payload):
         return _about_commit(DeploymentEvent, self.repository, self.deployment.sha)
 
 
-class _Issue(_Payload):
+class _Issue(Model):
     number: Number
     pull_request: Any = None
 
 
-class _CommentPayload(_Payload):
+class _CommentPayload(Model):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment ."""
 
     action: str
@@ -224,11 +202,11 @@ class _CommentPayload(_Payload):
         return _comment(self.repository, self.issue.number) if is_written else None
 
 
-class _Reviewed(_Payload):
+class _Reviewed(Model):
     number: Number
 
 
-class _ReviewPayload(_Payload):
+class _ReviewPayload(Model):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request_review, and #pull_request_review_comment."""
 
     action: str
@@ -239,7 +217,7 @@ class _ReviewPayload(_Payload):
         return _comment(self.repository, self.pull_request.number) if self.action in _WRITTEN else None
 
 
-class _PushPayload(_Payload):
+class _PushPayload(Model):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#push ."""
 
     repository: _Repository
@@ -302,7 +280,7 @@ def parse(event: str, content_type: str, body: bytes) -> GitHubEvent | None:
     try:
         return model.model_validate_json(text).event()
     except ValidationError as error:
-        raise BadPayload(_why(event, error.errors(include_input=False, include_url=False)[0])) from None
+        raise BadPayload(_why(event, error)) from None
 
 
 def _form_payload(body: bytes) -> str:
@@ -315,19 +293,14 @@ def _form_payload(body: bytes) -> str:
     return fields["payload"][0]
 
 
-def _why(event: str, first: ErrorDetails) -> str:
-    """Return what is wrong in a sentence: which field, and what pydantic says of it, but never its value."""
-    place = ".".join(str(part) for part in first["loc"])
-    if not place:
-        is_json = first["type"] != "json_invalid"
-        return (
-            "The JSON is not an object."
-            if is_json
-            else "The payload is not JSON in UTF-8, or it is nested too deeply."
-        )
-    what = re.sub(r"[^\x20-\x7e]", "", first["msg"])
-    name = event.replace("_", " ")
-    return f'The payload is not one of a {name}: "{place}": {what}.'
+def _why(event: str, error: ValidationError) -> str:
+    """Return what is wrong in a sentence."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    if first["type"] == "json_invalid":
+        return "The payload is not JSON in UTF-8, or it is nested too deeply."
+    if not first["loc"]:
+        return "The JSON is not an object."
+    return f"The payload is not one of a {event.replace('_', ' ')}: {fault_of(error)}."
 
 
 def _about_commit(kind: type[Commit], about: _Repository, sha: str) -> Commit:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.github_client import Brought, Refused, Step, Steps
+from app.github_client import Pull, Refused, Step, Steps
 from app.review import Release
 from app.store import Landing
 from app.workflow.gate import SOON, Gate
@@ -162,7 +162,7 @@ def _ask_who_brought(place: Place) -> None:
         )
 
 
-def _brought(place: Place, sha: str) -> Brought | None:
+def _brought(place: Place, sha: str) -> Pull | None:
     try:
         return place.gate.github.brought_by(place.repository, sha, place.gate.policy.development_branch)
     except Refused as refusal:

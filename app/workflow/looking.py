@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from contextlib import suppress
-from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from app.github_client import ListedPull, Listing, Refused
-from app.review import POLLED, PullRequestEvent
+from app.github_client import Listing, Pull, Refused
+from app.review import POLLED, Person, PullRequestEvent
 from app.store import RELEASE, Claim, Timer
 from app.workflow.gate import FOREIGN, Gate, Rest
 
@@ -97,10 +96,8 @@ def _listing(gate: Gate, claim: Claim, timer: Timer) -> Listing:
     )
 
 
-def _put(gate: Gate, claim: Claim, timer: Timer, pull: ListedPull) -> bool:
-    is_gated = gate.policy.gates(pull.seen.base)
-    if timer.seen is not None:
-        pull = _with_requests(gate, claim, pull, is_gated)
+def _put(gate: Gate, claim: Claim, timer: Timer, pull: Pull) -> bool:
+    requests = _requests(gate, claim, pull) if timer.seen is not None else ()
     # On day one, what lay there already is listed in one letter; what comes while the gate starts is not.
     adopt = timer.seen is None and pull.updated_at + SLACK < timer.created_at
     event = PullRequestEvent(
@@ -113,7 +110,7 @@ def _put(gate: Gate, claim: Claim, timer: Timer, pull: ListedPull) -> bool:
         seen=pull.seen,
         updated_at=pull.updated_at,
         closed_at=pull.closed_at,
-        requests=pull.requests,
+        requests=requests,
         adopt=adopt,
     )
     # What was found before is the same delivery.
@@ -121,17 +118,16 @@ def _put(gate: Gate, claim: Claim, timer: Timer, pull: ListedPull) -> bool:
     return gate.store.inbox.put(f"{POLLED} {digest}", event)
 
 
-def _with_requests(gate: Gate, claim: Claim, pull: ListedPull, is_gated: bool) -> ListedPull:
-    """Add who asked for a review, where that would change something: a call more, for a webhook may be lost."""
-    about = (pull.repository_id, pull.number)
-    is_from_fork = pull.is_from_fork
-    asks = gate.store.arrivals.waits_for_a_request(*about, is_gated=is_gated, is_from_fork=is_from_fork)
-    if not pull.seen.open or not asks:
-        return pull
-    with suppress(Refused):  # a right is missing: all else that was listed still counts
-        pull = replace(pull, requests=gate.github.review_requests(pull.repository, pull.number))
-    gate.store.queue.renew(claim)
-    return pull
+def _requests(gate: Gate, claim: Claim, pull: Pull) -> tuple[tuple[Person, datetime], ...]:
+    """Return who asked for a review, where that would change something: a call more, for a webhook may be lost."""
+    about, is_gated = (pull.repository_id, pull.number), gate.policy.gates(pull.seen.base)
+    asks = gate.store.arrivals.waits_for_a_request(*about, is_gated=is_gated, is_from_fork=pull.is_from_fork)
+    requests: tuple[tuple[Person, datetime], ...] = ()
+    if pull.seen.open and asks:
+        with suppress(Refused):  # a right is missing: all else that was listed still counts
+            requests = gate.github.review_requests(pull.repository, pull.number)
+        gate.store.queue.renew(claim)
+    return requests
 
 
 def _etag(timer: Timer, etag: str | None) -> str | None:

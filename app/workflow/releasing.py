@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from app import mail
-from app.github_client import Refused, Standing, Steps
+from app.github_client import Pull, Refused, Steps
 from app.store import Claim, Timer
 from app.workflow.accounting import Place, account, again, merge_is_out, release_of
 from app.workflow.gate import FOREIGN, SOON, Gate, Rest
@@ -118,7 +118,7 @@ def _open(place: Place, title: str, body: str) -> bool:
     return True
 
 
-def _changes(standing: Standing, title: str, body: str) -> dict[str, str]:
+def _changes(standing: Pull, title: str, body: str) -> dict[str, str]:
     """Return what of a pull request must be written anew; a title that people gave it stays."""
     changes = {}
     if mail.is_release_title(standing.title) and standing.title != title:
