@@ -26,7 +26,7 @@ from itsdangerous import (
 )
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from app.review import Choice
+from app.review import Choice, Review
 
 LONGEST = 512
 # So many hexadecimal digits of its signature make a marker that nobody guesses.
@@ -34,6 +34,7 @@ MARK_DIGITS = 32
 # Five are sent an hour to an address, whoever asks: so long the newest one must let its reader in.
 SIGN_IN_LASTS = timedelta(hours=1)
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
+_NONCE = re.compile(r"[0-9a-f]{24}")
 _REVIEWER = re.compile(r"[0-9a-f]{12}")
 _LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
 _SIGNING: dict[str, Any] = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
@@ -41,19 +42,23 @@ _SIGNING: dict[str, Any] = {"digest_method": hashlib.sha256, "key_derivation": "
 
 @dataclass(frozen=True, slots=True)
 class DecideLink:
-    """A question to one reviewer about one round; the choice merely preselects."""
+    """A question to one reviewer about one round, by the round's nonce; the choice merely preselects.
 
-    review: int
-    round: int
+    Where nobody knows the nonce, after a backup was restored, repository id and number still lead to the change.
+    """
+
+    nonce: str
+    repository_id: int
+    number: int
     reviewer: str
     choice: Choice
 
 
 @dataclass(frozen=True, slots=True)
 class SignInLink:
-    """A way in for one reviewer; `letter` is the mail that carried it, so that it can be used up."""
+    """A way in for one reviewer; `nonce` is that of the mail that carried it, so that it can be used up."""
 
-    letter: int
+    nonce: str
     reviewer: str
 
 
@@ -97,7 +102,7 @@ class Links:
 
     def decide_url(self, link: DecideLink, now: datetime) -> str:
         """Return the address of the page where this round can be decided."""
-        payload = [link.review, link.round, link.reviewer, link.choice.value]
+        payload = [link.nonce, link.repository_id, link.number, link.reviewer, link.choice.value]
         return f"{self._public_url}/decide/{self._timed('decide', now).dumps(payload)}"
 
     def read_decide(self, token: str, now: datetime) -> DecideLink:
@@ -109,7 +114,7 @@ class Links:
 
     def sign_in_url(self, link: SignInLink, now: datetime) -> str:
         """Return the address of the page where this reviewer can sign in."""
-        payload = [link.letter, link.reviewer]
+        payload = [link.nonce, link.reviewer]
         return f"{self._public_url}/sign-in/{self._timed('sign-in', now).dumps(payload)}"
 
     def read_sign_in(self, token: str, now: datetime) -> SignInLink:
@@ -119,15 +124,15 @@ class Links:
         )
         return _fresh(_sign_in_link(payload), signed_at, now - SIGN_IN_LASTS)
 
-    def details_url(self, review: int) -> str:
-        """Return the address of a review's read-only page: always the same one, and without an end."""
-        return f"{self._public_url}/status/{self._lasting('status').dumps([review])}"
+    def details_url(self, nonce: str) -> str:
+        """Return the address of a review's read-only page, by its nonce: always the same one, and without an end."""
+        return f"{self._public_url}/status/{self._lasting('status').dumps([nonce])}"
 
-    def read_details(self, token: str) -> int:
-        """Return the review that a details link is about. Raises BadLink."""
+    def read_details(self, token: str) -> str:
+        """Return the nonce of the review that a details link is about. Raises BadLink."""
         match _verified(token, self._lasting("status").loads):
-            case [review] if _is_id(review):
-                return int(review)
+            case [str(nonce)] if _is_nonce(nonce):
+                return nonce
         raise BadLink("A details link must hold one review.")
 
     def markers(self, about: str) -> list[str]:
@@ -176,23 +181,32 @@ def _fresh(link: _Link, signed_at: datetime, oldest: datetime) -> _Link:
 
 def _decide_link(payload: Any) -> DecideLink:
     match payload:
-        case [review, round_, reviewer, choice] if (
-            _is_id(review) and _is_id(round_) and _is_reviewer(reviewer)
+        case [nonce, repository_id, number, reviewer, choice] if (
+            _is_nonce(nonce) and _is_id(repository_id) and _is_id(number) and _is_reviewer(reviewer)
         ):
             if choice in tuple(Choice):
-                return DecideLink(review, round_, reviewer, Choice(choice))
-    raise BadLink("A decide link must hold review, round, reviewer and choice.")
+                return DecideLink(nonce, repository_id, number, reviewer, Choice(choice))
+    raise BadLink("A decide link must hold nonce, repository, number, reviewer and choice.")
 
 
 def _sign_in_link(payload: Any) -> SignInLink:
     match payload:
-        case [letter, reviewer] if _is_id(letter) and _is_reviewer(reviewer):
-            return SignInLink(letter, reviewer)
-    raise BadLink("A sign-in link must hold letter and reviewer.")
+        case [nonce, reviewer] if _is_nonce(nonce) and _is_reviewer(reviewer):
+            return SignInLink(nonce, reviewer)
+    raise BadLink("A sign-in link must hold nonce and reviewer.")
+
+
+def decide_link(row: Review, reviewer_id: str, choice: Choice = Choice.APPROVE) -> DecideLink:
+    """Return the link to the current round of a review."""
+    return DecideLink(row.round_nonce, row.repository_id, row.number, reviewer_id, choice)
 
 
 def _is_id(value: Any) -> bool:
     return type(value) is int and 1 <= value <= _LARGEST_ID  # a bool is no id
+
+
+def _is_nonce(value: Any) -> bool:
+    return isinstance(value, str) and _NONCE.fullmatch(value) is not None
 
 
 def _is_reviewer(value: Any) -> bool:

@@ -58,7 +58,9 @@ def fill(store: Store, count: int) -> None:
 def sign_in(world: World) -> None:
     """Let Lily in by a letter, as ever."""
     world.store.letters.request(NewLetter("sign_in bench", "sign_in", LILY.id))
-    url = world.gate.links.sign_in_url(SignInLink(1, LILY.id), world.clock())
+    letter = world.store.letters.get(1)
+    assert letter is not None
+    url = world.gate.links.sign_in_url(SignInLink(letter.nonce, LILY.id), world.clock())
     assert world.browser.post(url.removeprefix(world.url)).status_code == 303
 
 

@@ -88,6 +88,8 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "repository_id": 7,
         "repository": "acme/shop",
         "number": 12,
+        "nonce": "a" * 24,
+        "round_nonce": "b" * 24,
         "state": state,
         "round": 1,
         "base": "development",

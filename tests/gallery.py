@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.links import DecideLink, SignInLink
+from app.links import DecideLink, SignInLink, decide_link
 from app.review import Choice, Reviewer
 from app.workflow import set_digest
 from tests.world import SHOP, World
@@ -105,13 +105,13 @@ class Gallery:
         """The path of a link about a pull request's round as it is now."""
         row, links = self.world.row(number), self.world.gate.links
         moment = self.world.clock.now - timedelta(days=days_ago)
-        url = links.decide_url(DecideLink(row.id, row.round, self.lily.id, choice), moment)
+        url = links.decide_url(decide_link(row, self.lily.id, choice), moment)
         return url.removeprefix(self.world.url)
 
     def _url(self, link: DecideLink) -> str:
         return self._path(self.world.gate.links.decide_url(link, self.world.clock.now))
 
-    def _way_in(self, letter: int, ago: timedelta = timedelta(0)) -> str:
+    def _way_in(self, letter: str, ago: timedelta = timedelta(0)) -> str:
         links, now = self.world.gate.links, self.world.clock.now
         return self._path(links.sign_in_url(SignInLink(letter, self.lily.id), now - ago))
 
@@ -155,10 +155,10 @@ class Gallery:
             "sign in: mail sent": "/sign-in/sent",
             "missing": "/nothing-here",
             "pending": "/",
-            "way in, used": self._way_in(999),
-            "way in, too old": self._way_in(999, timedelta(hours=2)),
-            "not a reviewer": self._url(DecideLink(1, 1, "0" * 12, Choice.APPROVE)),
-            "forgotten": self._url(DecideLink(999, 1, self.lily.id, Choice.APPROVE)),
+            "way in, used": self._way_in("9" * 24),
+            "way in, too old": self._way_in("9" * 24, timedelta(hours=2)),
+            "not a reviewer": self._url(DecideLink("1" * 24, 1, 1, "0" * 12, Choice.APPROVE)),
+            "forgotten": self._url(DecideLink("9" * 24, 999, 1, self.lily.id, Choice.APPROVE)),
             "details: tampered": "/status/not-a-link",
             "history": "/history",
             "history of nothing": "/history?text=no-such-thing",
@@ -269,7 +269,7 @@ class Gallery:
         world.decide(
             "reject", "49.99 is free already.\nIt should cost 4.90.", path=self.link(ended["rejected"])
         )
-        max_ = DecideLink(world.row(ended["decided by another"]).id, 1, self.max.id, Choice.REJECT)
+        max_ = decide_link(world.row(ended["decided by another"]), self.max.id, Choice.REJECT)
         world.decide("reject", "Which month?", path=self._url(max_))
         world.github.close(ended["closed"])
         world.github.convert_to_draft(ended["draft"])

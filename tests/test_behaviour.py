@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.links import DecideLink
+from app.links import decide_link
 from app.review import Choice, State
 from app.text.words import NOT_YET
 from tests.test_life import approved, asked, comments, said, update_branch, what
@@ -349,7 +349,7 @@ def test_what_she_decided_on_without_a_letter_is_what_she_last_looked_at(world: 
     world.settle()
     world.pass_(minutes=10)
     assert (world.row(number).round, len(world.inbox.mails)) == (2, 1)
-    page = DecideLink(world.row().id, 2, world.gate.policy.reviewers[0].id, Choice.REJECT)
+    page = decide_link(world.row(), world.gate.policy.reviewers[0].id, Choice.REJECT)
     path = world.gate.links.decide_url(page, world.clock()).removeprefix(world.url)
     world.decide("reject", "The total is wrong.", path=path)
     world.commit("gift-cards", "Third commit", three_py="3\n")
@@ -506,7 +506,7 @@ def test_another_reviewer_than_the_one_asked_may_answer(make_world: MakeWorld) -
     world = make_world(QA_REVIEWERS="Lily <lily@example.com>, Max <max@example.com>")
     asked(world)
     other = world.gate.policy.reviewers[1]
-    link = DecideLink(world.row().id, 1, other.id, Choice.REJECT)
+    link = decide_link(world.row(), other.id, Choice.REJECT)
     url = world.gate.links.decide_url(link, world.clock())
     world.decide("reject", "Not yet.", path=url.removeprefix(world.url))
     world.settle()

@@ -126,7 +126,7 @@ def test_details_shows_developers_what_was_tried_and_on_what(small_desk: Desk) -
     row = small_desk.ask(body=HOW, private=True)
     link, page = (
         small_desk.link(row),
-        small_desk.gate.links.details_url(row.id).removeprefix("http://localhost"),
+        small_desk.gate.links.details_url(row.nonce).removeprefix("http://localhost"),
     )
     key = re.findall(r'name="works" value="(\w+)"', small_desk.client.get(link).text)[0]
     form = {"choice": "reject", "note": "It’s cut off.", "works": key, "seen": "0"}

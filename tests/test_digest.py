@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
-from app.links import DecideLink
-from app.review import Choice, State, day_begins, digest_on, next_digest
+from app.links import decide_link
+from app.review import State, day_begins, digest_on, next_digest
 from app.store import Kind
 from app.wiring import create_gate
 from app.worker import work_once
@@ -276,7 +276,9 @@ def test_the_digests_of_a_flood_do_not_stop_at_one_that_had_nothing_to_say(world
 
 def link_to(world: World, review: int) -> str:
     """The path of Lily's link to the first round of a change that got no letter of its own."""
-    link = DecideLink(review, 1, world.gate.policy.reviewers[0].id, Choice.APPROVE)
+    row = world.store.reviews.get(review)
+    assert row is not None
+    link = decide_link(row, world.gate.policy.reviewers[0].id)
     return world.gate.links.decide_url(link, world.clock()).removeprefix(world.url)
 
 

@@ -22,8 +22,9 @@ NOW = datetime(2025, 11, 24, 9, 30, tzinfo=UTC)
 LILY = Reviewer("Lily", "lily@example.com").id
 KEY, OLD_KEY = "k" * 40, "o" * 40
 PUBLIC_URL = "https://gate.example.com"
-QUESTION = DecideLink(review=7, round=2, reviewer=LILY, choice=Choice.APPROVE)
-WAY_IN = SignInLink(letter=31, reviewer=LILY)
+NONCE = "3f9c04a1b7e2d85566ab01ce"
+QUESTION = DecideLink(nonce=NONCE, repository_id=7, number=2, reviewer=LILY, choice=Choice.APPROVE)
+WAY_IN = SignInLink(nonce=NONCE, reviewer=LILY)
 ALPHABET = string.ascii_letters + string.digits + "-_."
 
 links = Links([KEY], PUBLIC_URL, link_days=30)
@@ -51,10 +52,11 @@ def forge(payload: Any, purpose: str = "decide", at: datetime = NOW) -> str:
 
 
 ids = st.integers(1, 2**63 - 1)
+nonces = st.text("0123456789abcdef", min_size=24, max_size=24)
 reviewers = st.text("0123456789abcdef", min_size=12, max_size=12)
 
 
-@given(st.builds(DecideLink, ids, ids, reviewers, st.sampled_from(Choice)))
+@given(st.builds(DecideLink, nonces, ids, ids, reviewers, st.sampled_from(Choice)))
 def test_a_decide_link_says_what_was_put_into_it(link: DecideLink) -> None:
     url = links.decide_url(link, NOW)
     assert url.startswith(f"{PUBLIC_URL}/decide/")
@@ -63,15 +65,15 @@ def test_a_decide_link_says_what_was_put_into_it(link: DecideLink) -> None:
     assert links.read_decide(token_of(url), NOW) == link
 
 
-@given(st.builds(SignInLink, ids, reviewers))
+@given(st.builds(SignInLink, nonces, reviewers))
 def test_a_sign_in_link_says_what_was_put_into_it(link: SignInLink) -> None:
     url = links.sign_in_url(link, NOW)
     assert url.startswith(f"{PUBLIC_URL}/sign-in/")
     assert links.read_sign_in(token_of(url), NOW) == link
 
 
-@given(ids)
-def test_a_details_link_is_always_the_same_one(review: int) -> None:
+@given(nonces)
+def test_a_details_link_is_always_the_same_one(review: str) -> None:
     url = links.details_url(review)
     assert url.startswith(f"{PUBLIC_URL}/status/")
     assert url == links.details_url(review)
@@ -81,7 +83,7 @@ def test_a_details_link_is_always_the_same_one(review: int) -> None:
 READERS = [
     (token_of(links.decide_url(QUESTION, NOW)), lambda token: links.read_decide(token, NOW)),
     (token_of(links.sign_in_url(WAY_IN, NOW)), lambda token: links.read_sign_in(token, NOW)),
-    (token_of(links.details_url(7)), links.read_details),
+    (token_of(links.details_url(NONCE)), links.read_details),
 ]
 
 
@@ -189,21 +191,23 @@ def test_an_empty_key_is_refused(keys: Any) -> None:
         "text",
         {},
         [],
-        [7, 2, LILY],
-        [7, 2, LILY, "approve", 1],
-        ["7", 2, LILY, "approve"],
-        [True, 2, LILY, "approve"],
-        [7, 2.0, LILY, "approve"],
-        [0, 2, LILY, "approve"],
-        [7, -1, LILY, "approve"],
-        [7, 2**63, LILY, "approve"],
-        [7, 2, LILY.upper() + "X", "approve"],
-        [7, 2, LILY + "\n", "approve"],
-        [7, 2, None, "approve"],
-        [7, 2, LILY, "merge"],
-        [7, 2, LILY, None],
-        [7, 2, LILY, ["approve"]],
-        [7, 2, LILY, {}],
+        [NONCE, 7, 2, LILY],
+        [NONCE, 7, 2, LILY, "approve", 1],
+        [7, 7, 2, LILY, "approve"],
+        [NONCE.upper(), 7, 2, LILY, "approve"],
+        [NONCE + "0", 7, 2, LILY, "approve"],
+        [NONCE, True, 2, LILY, "approve"],
+        [NONCE, 7, 2.0, LILY, "approve"],
+        [NONCE, 0, 2, LILY, "approve"],
+        [NONCE, 7, -1, LILY, "approve"],
+        [NONCE, 7, 2**63, LILY, "approve"],
+        [NONCE, 7, 2, LILY.upper() + "X", "approve"],
+        [NONCE, 7, 2, LILY + "\n", "approve"],
+        [NONCE, 7, 2, None, "approve"],
+        [NONCE, 7, 2, LILY, "merge"],
+        [NONCE, 7, 2, LILY, None],
+        [NONCE, 7, 2, LILY, ["approve"]],
+        [NONCE, 7, 2, LILY, {}],
     ],
 )
 def test_a_payload_of_another_shape_is_refused_although_it_is_signed(payload: Any) -> None:
@@ -212,23 +216,23 @@ def test_a_payload_of_another_shape_is_refused_although_it_is_signed(payload: An
 
 
 def test_other_purposes_check_their_shape_too() -> None:
-    for payload in ([1], [1, LILY, 2], ["1", LILY], [1, "lily"], [0, LILY], {"letter": 1}):
+    for payload in ([NONCE], [NONCE, LILY, 2], [1, LILY], [NONCE, "lily"], ["0", LILY], {"nonce": NONCE}):
         with pytest.raises(BadLink):
             links.read_sign_in(forge(payload, "sign-in"), NOW)
-    for payload in ([], [1, 2], ["1"], [0], [True], 1, {"review": 1}):
+    for payload in ([], [NONCE, 2], ["1"], [0], [True], NONCE, {"nonce": NONCE}):
         with pytest.raises(BadLink):
             links.read_details(forge(payload, "status"))
 
 
 def test_the_forger_of_these_tests_writes_what_the_gate_writes() -> None:
-    assert links.read_decide(forge([7, 2, LILY, "approve"]), NOW) == QUESTION
-    assert links.read_details(forge([7], "status")) == 7
+    assert links.read_decide(forge([NONCE, 7, 2, LILY, "approve"]), NOW) == QUESTION
+    assert links.read_details(forge([NONCE], "status")) == NONCE
 
 
 def test_a_long_token_is_refused_even_when_it_is_signed() -> None:
     # Random, so that itsdangerous cannot pack it.
     noise = hashlib.shake_256(b"noise").hexdigest(300)
-    token = forge([7, 2, LILY, noise])
+    token = forge([NONCE, 7, 2, LILY, noise])
     assert len(token) > LONGEST
     with pytest.raises(BadLink, match="512"):
         links.read_decide(token, NOW)
@@ -244,7 +248,7 @@ def test_arbitrary_text_is_a_bad_link_and_nothing_worse(text: str) -> None:
 def test_a_link_shows_neither_address_nor_name() -> None:
     token = token_of(links.decide_url(QUESTION, NOW))
     readable = base64.urlsafe_b64decode(token.partition(".")[0] + "==")
-    assert readable == f'[7,2,"{LILY}","approve"]'.encode()
+    assert readable == f'["{NONCE}",7,2,"{LILY}","approve"]'.encode()
 
 
 def test_a_marker_is_one_for_each_thing_and_nobody_guesses_it() -> None:

@@ -113,7 +113,7 @@ def test_what_cannot_be_seen_in_an_answer_is_shown_nowhere(desk: Desk) -> None:
     desk.store.talk.ask(asked.id, asked.round, f"Is it\n{HIDDEN}red?", LILY)
     desk.change(12, None, happened=[Happening("answered", "sam", f"No,\n{HIDDEN}green.")])
     desk.sign_in()
-    details = desk.gate.links.details_url(asked.id).removeprefix("http://localhost")
+    details = desk.gate.links.details_url(asked.nonce).removeprefix("http://localhost")
     for path in (desk.link(asked), "/history?text=green", f"/reviews/{asked.id}", details):
         page = desk.client.get(path).text
         assert "No,\ngreen." in page, path
@@ -171,7 +171,7 @@ def test_while_something_is_in_the_way_she_reads_what_it_means_and_developers_wh
         assert words in desk.see(path), path
         assert (reason in desk.see(path)) is (reason == words), path
     assert "Approved, not in yet" in desk.see(link)
-    assert reason in desk.see(desk.gate.links.details_url(asked.id).removeprefix("http://localhost"))
+    assert reason in desk.see(desk.gate.links.details_url(asked.nonce).removeprefix("http://localhost"))
 
 
 def test_without_javascript_no_page_changes_by_itself(desk: Desk) -> None:

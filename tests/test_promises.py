@@ -283,7 +283,7 @@ class Lives(RuleBasedStateMachine):
         self.click("reject", self.open_question(number))
 
     def _take_back(self, number: int, _pull: Pull) -> None:
-        found = [path for path in self.links() if read_link(self.world, path)[0].review == number]
+        found = [path for path in self.links() if read_link(self.world, path)[0].number == number]
         self.click("take_back", found[-1] if found else None)
 
     @precondition(lambda self: self.world.inbox.mails)
@@ -303,7 +303,8 @@ class Lives(RuleBasedStateMachine):
         if path is None:
             return
         link, is_expired = read_link(self.world, path)
-        before, tables = self.world.store.reviews.get(link.review), self.tables()
+        (review, round_), tables = about(self.world, link), self.tables()
+        before = self.world.store.reviews.get(review)
         assert before is not None
         try:
             with self.instants.count():
@@ -311,8 +312,8 @@ class Lives(RuleBasedStateMachine):
         except Death:
             self.deaths += 1
             return
-        after = self.world.store.reviews.get(link.review)
-        may = not is_expired and link.round == before.round
+        after = self.world.store.reviews.get(review)
+        may = not is_expired and round_ == before.round
         wanted = CLICKS.get((before.state, choice)) if may else None
         if wanted is None:
             assert self.tables() == tables, f"{choice} by {link} changed something; it was {before}"
@@ -429,8 +430,8 @@ class Lives(RuleBasedStateMachine):
         found = {}
         for path in self.links():
             link, is_expired = read_link(self.world, path)
-            if (link.review, link.round) in waiting and not is_expired:
-                found[link.review] = path
+            if about(self.world, link) in waiting and not is_expired:
+                found[link.number] = path
         paths = list(found.values())
         return paths[pull % len(paths)] if paths else None
 
@@ -586,7 +587,7 @@ class Lives(RuleBasedStateMachine):
             )
         if row.state is State.WAITING:
             asked = {
-                (link.review, link.round)
+                about(self.world, link)
                 for mail in self.world.inbox.mails
                 for link in asked_in(self.world, mail)
             }
@@ -600,7 +601,7 @@ class Lives(RuleBasedStateMachine):
             assert said == SAID[row.state], f"#{row.number} shows {said}\n{self.story()}"
         if row.state in (State.REJECTED, State.TO_MERGE):
             assert row.decision is not None
-            mark = f"{row.id}.{row.round}.{row.decision.number}"
+            mark = f"{row.nonce}.{row.round}.{row.decision.number}"
             assert mark in markers(self.world), f"#{row.number}: the developer was not told\n{self.story()}"
 
     def is_merged_with_a_yes(self, row: Review, pull: Pull) -> None:
@@ -642,7 +643,7 @@ class Lives(RuleBasedStateMachine):
         spare = self.deaths + self.lost_mails
         mails = [mail for mail in self.world.inbox.mails if is_question(mail)]
         asked = Counter(
-            frozenset((link.review, link.round) for link in asked_in(self.world, mail)) for mail in mails
+            frozenset(about(self.world, link) for link in asked_in(self.world, mail)) for mail in mails
         )
         assert len(mails) - len(asked) <= spare, f"asked too often: {asked}\n{self.story()}"
         said = markers(self.world)
@@ -704,6 +705,13 @@ def read_link(world: World, path: str) -> tuple[DecideLink, bool]:
         return world.gate.links.read_decide(path.removeprefix("/decide/"), world.clock()), False
     except ExpiredLink as expired:
         return cast(DecideLink, expired.link), True
+
+
+def about(world: World, link: DecideLink) -> tuple[int, int]:
+    """The review and round that a link was made for."""
+    found = world.store.reviews.by_round(link.nonce, link.repository_id, link.number)
+    assert found is not None
+    return found[0].id, found[1]
 
 
 def is_question(mail: Any) -> bool:

@@ -933,7 +933,7 @@ def test_a_release_that_was_merged_around_the_gate_keeps_its_list(
     assert (row.state, row.bypassed) == (State.MERGED, True)
     held = holds(world, pull.number)
     assert (passed(held), unseen(held)) == ([feature], [("Fix in haste", None)])
-    page = world.see(world.gate.links.details_url(row.id).removeprefix(world.url))
+    page = world.see(world.gate.links.details_url(row.nonce).removeprefix(world.url))
     assert "Fix in haste" in page
     assert "Add gift cards" in page
     assert "What follows is the version before" not in page

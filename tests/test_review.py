@@ -13,6 +13,7 @@ from app.review import (
     TABLE,
     Choice,
     Event,
+    Person,
     PullRequestEvent,
     Reviewer,
     Said,
@@ -375,7 +376,7 @@ def test_a_snapshot_survives_json() -> None:
 def asks(at: datetime, **more: Any) -> PullRequestEvent:
     """Somebody requests a review."""
     seen = Seen(HEAD, "development", True, False, False, "Add gift cards", WORDS)
-    return told(replace(seen, **more), requests=(("sam", at),), updated_at=at)
+    return told(replace(seen, **more), requests=((Person(9, "sam"), at),), updated_at=at)
 
 
 @pytest.mark.parametrize("seconds, again", [(-180, False), (-3, False), (-2, True), (0, True), (180, True)])

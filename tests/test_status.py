@@ -22,7 +22,7 @@ def desk(sqlite_url: str) -> Iterator[Desk]:
 
 def details(desk: Desk) -> str:
     """The path of the page about the only review."""
-    return desk.gate.links.details_url(desk.row(12).id).removeprefix("http://localhost")
+    return desk.gate.links.details_url(desk.row(12).nonce).removeprefix("http://localhost")
 
 
 @pytest.mark.parametrize("private", [True, False])
@@ -72,11 +72,11 @@ def test_it_decides_nothing_and_needs_nobody_to_sign_in(desk: Desk) -> None:
 def test_a_link_that_is_not_ours_is_a_signpost(desk: Desk) -> None:
     row = desk.ask()
     token = details(desk).rpartition("/")[2]
-    forged = Links(["x" * 40], "", 30).details_url(row.id).rpartition("/")[2]
+    forged = Links(["x" * 40], "", 30).details_url(row.nonce).rpartition("/")[2]
     for bad in (forged, token[:-1], f"{token}x", "x", "e" * 5000, desk.link(row).rpartition("/")[2]):
         answer = desk.client.get(f"/status/{bad}")
         assert (answer.status_code, "Details beside the status leads" in said(answer)) == (404, True), bad
-    unknown = desk.gate.links.details_url(row.id + 9).removeprefix("http://localhost")
+    unknown = desk.gate.links.details_url("0" * 24).removeprefix("http://localhost")
     assert "We don’t know the change" in said(desk.client.get(unknown))
 
 

@@ -502,9 +502,11 @@ def test_an_unknown_address_costs_what_a_known_one_does_and_gets_nothing(store: 
 
 def test_a_sign_in_letter_is_used_once(store: Store) -> None:
     store.letters.request(NewLetter("s0", "sign_in", LILY.id))
-    assert store.letters.use(1)
-    assert not store.letters.use(1)
-    assert not store.letters.use(2)
+    letter = store.letters.get(1)
+    assert letter
+    assert store.letters.use(letter.nonce)
+    assert not store.letters.use(letter.nonce)
+    assert not store.letters.use("0" * 24)
 
 
 def test_pending_lists_the_longest_waiting_first(store: Store) -> None:

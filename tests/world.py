@@ -241,7 +241,7 @@ class World:
 
     def details(self, number: int = 1) -> str:
         """The path of the page to which "Details" beside the status leads."""
-        return self.gate.links.details_url(self.row(number).id).removeprefix(self.url)
+        return self.gate.links.details_url(self.row(number).nonce).removeprefix(self.url)
 
     def see(self, path: str | None = None) -> str:
         """The text of a page."""

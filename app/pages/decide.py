@@ -50,7 +50,8 @@ class Case:
     """A link that was verified, whom it was made for, and how its change stands now."""
 
     token: str
-    link: DecideLink
+    round: int
+    choice: Choice
     is_expired: bool
     reviewer: Reviewer
     row: Review
@@ -76,9 +77,7 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
     if choice is None:
         return _answer(gate, case, 422, "no_choice", note)
     seen, basis = request.form.get("seen", type=int), _basis(gate, case)
-    verdict = gate.store.reviews.decide(
-        case.row.id, case.link.round, choice, note, case.reviewer, seen, basis
-    )
+    verdict = gate.store.reviews.decide(case.row.id, case.round, choice, note, case.reviewer, seen, basis)
     case = _case(gate, token)
     if verdict.move or _is_so_already(case, choice, note, verdict.signpost):
         done = WITHDRAWN if verdict.move and choice is Choice.TAKE_BACK else None
@@ -89,7 +88,7 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
 
 def ask(gate: Gate, case: Case, words: str) -> Response | Redirect:
     """Keep a question that decides nothing, then lead back to the page."""
-    refused = gate.store.talk.ask(case.row.id, case.link.round, words, case.reviewer)
+    refused = gate.store.talk.ask(case.row.id, case.round, words, case.reviewer)
     if refused is None:
         return redirect(url_for("pages.question", token=case.token, done=QUESTION), 303)
     status = 422 if refused is Signpost.NEEDS_QUESTION else 409
@@ -116,12 +115,13 @@ def _case(gate: Gate, token: str) -> Case:
     reviewer = gate.policy.reviewer(link.reviewer)
     if reviewer is None:
         raise frame.DeadEnd("not_reviewer", 403)
-    row = gate.store.reviews.get(link.review)
-    if row is None:
+    found = gate.store.reviews.by_round(link.nonce, link.repository_id, link.number)
+    if found is None:
         raise frame.DeadEnd("unknown", 404)
+    row, round_ = found
     if row.state is not State.MERGED and gate.is_gated(row) is False:
         raise frame.DeadEnd("let_go", 410)
-    return Case(token, link, is_expired, reviewer, row, now)
+    return Case(token, round_, link.choice, is_expired, reviewer, row, now)
 
 
 def _read(gate: Gate, token: str, now: datetime) -> tuple[DecideLink, bool]:
@@ -147,14 +147,14 @@ def _is_so_already(case: Case, choice: Choice, note: str, why: Signpost | None) 
     """Tell whether a click changed nothing because it came twice: then the page that it leads to is right."""
     if choice is Choice.TAKE_BACK:
         return why is Signpost.UNDECIDED
-    stands: Decision | None = case.row.decision if case.row.round == case.link.round else None
+    stands: Decision | None = case.row.decision if case.row.round == case.round else None
     mine = (choice, case.reviewer.id, note)
     return stands is not None and (stands.choice, stands.reviewer, stands.note) == mine
 
 
 def _basis(gate: Gate, case: Case) -> Basis:
     """Return what this click says of how the change was tried, as far as its steps still read so."""
-    asked = gate.store.reviews.round(case.row.id, case.link.round)
+    asked = gate.store.reviews.round(case.row.id, case.round)
     steps = text.steps_of(text.parted(asked.now.pull.body)[0].html) if asked else ()
     ticked = set(request.form.getlist("works"))
     tried: dict[bool, list[str]] = {True: [], False: []}
@@ -215,7 +215,7 @@ def _question(gate: Gate, case: Case, asked: Round, why: str | None) -> dict[str
     reviews, row = gate.store.reviews, case.row
     last = reviews.last_decision(row.id)
     before = last if last and last.what == "rejected" and last.round < row.round else None
-    page, tapped = request.form.get("page", case.link.choice.value), _NEEDS.get(why or "")
+    page, tapped = request.form.get("page", case.choice.value), _NEEDS.get(why or "")
     first = tapped or page
     # Who taps Reject or Ask before there is a message has made no mistake: the message is what comes next.
     is_step = tapped is not None and request.form.get("page", tapped) != tapped
@@ -267,7 +267,7 @@ def _dead_end(case: Case) -> str | None:
         return "closed"
     if case.row.state is State.MERGED:
         return None
-    if case.link.round != case.row.round:
+    if case.round != case.row.round:
         return "old_round"
     return "draft" if case.row.state is State.DRAFT else None
 
@@ -278,9 +278,9 @@ def _signpost(gate: Gate, case: Case, kind: str, status: int = 200, note: str = 
     facts = {
         "kind": kind,
         "note": note,
-        "again": asked_again(gate, case.row, case.link.round) if kind == "old_round" else None,
+        "again": asked_again(gate, case.row, case.round) if kind == "old_round" else None,
         "holder": gate.policy.reviewer(case.row.reviewer),
-        **ways_on(gate, case.row, case.link, case.now),
+        **ways_on(gate, case.row, case.round, case.now),
     }
     return _page(gate, case, "signpost.html", 410 if case.is_expired else status, facts)
 

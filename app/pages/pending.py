@@ -13,11 +13,11 @@ from flask import Response
 from werkzeug.wrappers import Response as Redirect
 
 from app import text
-from app.links import DecideLink
+from app.links import decide_link
 from app.pages import frame
 from app.pages.cards import Card, card
 from app.pages.sign_in import way_in
-from app.review import Choice, Review, Reviewer, State
+from app.review import Review, Reviewer, State
 from app.workflow import Gate, first_there, nobody_is_there, who_is_away
 
 WAITING = (State.WAITING,)
@@ -81,7 +81,7 @@ def decide_url(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> st
     """Return where this reviewer can decide the row, or see how its decision goes on; None when neither can be."""
     if row.state not in _OPEN:
         return None
-    return gate.links.decide_url(DecideLink(row.id, row.round, reviewer.id, Choice.APPROVE), now)
+    return gate.links.decide_url(decide_link(row, reviewer.id), now)
 
 
 def _cards(gate: Gate, rows: list[Review], now: datetime) -> list[Card]:

@@ -58,9 +58,11 @@ def show(gate: Gate, review_id: int) -> Response | Redirect:
 def details(gate: Gate, token: str) -> Response:
     """Answer `GET /status/<token>`. Raises DeadEnd."""
     try:
-        row = _row(gate, gate.links.read_details(token))
+        row = gate.store.reviews.by_nonce(gate.links.read_details(token))
     except BadLink:
         raise frame.DeadEnd("bad_details", 404) from None
+    if row is None:
+        raise frame.DeadEnd("unknown", 404)
     facts = _facts(gate, row)
     return frame.show(
         gate,

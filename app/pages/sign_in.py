@@ -56,7 +56,7 @@ def show(gate: Gate, token: str) -> Response:
     """Answer `GET /sign-in/<token>`: a button only, since scanners open every link."""
     now = gate.store.now()
     link, reviewer = _read(gate, token, now)
-    letter = gate.store.letters.get(link.letter)
+    letter = gate.store.letters.by_nonce(link.nonce)
     if letter is None or letter.used_at:
         raise frame.DeadEnd("sign_in_used", 410)
     return frame.show(gate, "sign_in_here.html", now, reviewer=reviewer, token=token)
@@ -66,8 +66,8 @@ def enter(gate: Gate, token: str) -> Redirect:
     """Answer `POST /sign-in/<token>`: sign in, once for a link."""
     now = gate.store.now()
     link, reviewer = _read(gate, token, now)
-    letter = gate.store.letters.get(link.letter)
-    if letter is None or not gate.store.letters.use(link.letter):
+    letter = gate.store.letters.by_nonce(link.nonce)
+    if letter is None or not gate.store.letters.use(link.nonce):
         raise frame.DeadEnd("sign_in_used", 410)
     # A mail program may open the link in a browser of its own, which does not know what she wanted to see.
     back = letter.back or session.get("back")

@@ -8,14 +8,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from app.links import DecideLink
 from app.pages import frame
 from app.pages.pending import decide_url
 from app.review import Commit, Review
 from app.workflow import Gate, new_commits
 
 
-def ways_on(gate: Gate, row: Review, link: DecideLink, now: datetime) -> dict[str, Any]:
+def ways_on(gate: Gate, row: Review, round_: int, now: datetime) -> dict[str, Any]:
     """Return what a signpost about this link offers.
 
     `open_url` is where the reviewer who is signed in can go on, None where nobody is or nothing is to be seen;
@@ -26,11 +25,11 @@ def ways_on(gate: Gate, row: Review, link: DecideLink, now: datetime) -> dict[st
     return {
         "open_url": decide_url(gate, row, account, now) if account else None,
         "was_mailed": any(one.was_mailed for one in asked if one.round == row.round),
-        "news": _news(gate, row, link),
+        "news": _news(gate, row, round_),
     }
 
 
-def _news(gate: Gate, row: Review, link: DecideLink) -> tuple[Commit, ...]:
+def _news(gate: Gate, row: Review, round_: int) -> tuple[Commit, ...]:
     reviews = gate.store.reviews
-    then, asked = reviews.round(row.id, link.round), reviews.round(row.id, row.round)
+    then, asked = reviews.round(row.id, round_), reviews.round(row.id, row.round)
     return new_commits(then.snapshot, asked.snapshot) if then and asked and then.round < asked.round else ()

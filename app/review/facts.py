@@ -278,6 +278,7 @@ class Facts:
 class Review:
     """Our row about one pull request.
 
+    `nonce` and `round_nonce` are what its links and markers are made of, the latter those of the current round.
     The facts (`base` to `facts`) are those of the last read; `head_sha` is "" before the first.
     `decision` is the standing one, None when nobody has decided on this round.
     `success_on` names every commit and status context on which success stands, or may stand, at GitHub.
@@ -288,13 +289,16 @@ class Review:
     commits was; `merged_by_gate`: our merge did it.
     `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `hold` says why a yes is
     not merged yet, and `stuck` that this does not end by itself. `questions` counts what reviewers asked without
-    deciding. `rev` counts what happened, `seen_rev` how far we have looked.
+    deciding. `rev` counts what happened, `seen_rev` how far we have looked. `problem` is why the last run of its job
+    failed, where it was read along.
     """
 
     id: int
     repository_id: int
     repository: str
     number: int
+    nonce: str
+    round_nonce: str
     state: State
     round: int
     base: str
@@ -328,6 +332,7 @@ class Review:
     seen_rev: int
     questions: int
     created_at: datetime
+    problem: str | None = None
 
     @property
     def name(self) -> str:

@@ -28,7 +28,7 @@ def success_key(status: Status) -> str:
 def mark_of(row: Review) -> str:
     """Return what the hidden marker at GitHub calls the standing decision of this row."""
     number = row.decision.number if row.decision else 0
-    return f"{row.id}.{row.round}.{number}"
+    return f"{row.nonce}.{row.round}.{number}"
 
 
 def statuses_to_say(row: Review, policy: Policy) -> list[Status]:

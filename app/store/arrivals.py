@@ -31,7 +31,7 @@ from app.review import (
 from app.store.database import Database
 from app.store.jobs import Kind, is_leased, wake, wake_reviews
 from app.store.repositories import pin
-from app.store.rows import review_from
+from app.store.rows import new_nonce, review_from
 from app.store.tables import repositories, requesters, reviews, timers
 from app.store.timers import RELEASE, put_timer
 
@@ -180,6 +180,8 @@ class Arrivals:
             repository_id=event.repository_id,
             repository=event.repository,
             number=event.number,
+            nonce=new_nonce(),
+            round_nonce=new_nonce(),
             state=State.TO_ASK,
             changed_at=now,
             restless_since=now,

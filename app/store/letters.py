@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, String, and_, cast, func, or_, select, u
 from app.review import Decision, Review, State
 from app.store.database import LETTERS_LOCK, Database
 from app.store.jobs import FURTHEST, Kind, wake
+from app.store.rows import new_nonce
 from app.store.tables import jobs, letters, reviews, rounds
 
 # How many letters that somebody asked for one address may get, by kind: (in this time, at most so many).
@@ -59,6 +60,7 @@ class Letter:
     """A letter row."""
 
     id: int
+    nonce: str
     key: str
     kind: str
     reviewer: str
@@ -81,6 +83,12 @@ class Letters:
         """Return one letter."""
         with self._database.read() as connection:
             row = connection.execute(select(letters).where(letters.c.id == letter_id)).first()
+            return _letter_from(row) if row else None
+
+    def by_nonce(self, nonce: str) -> Letter | None:
+        """Return the letter with this nonce."""
+        with self._database.read() as connection:
+            row = connection.execute(select(letters).where(letters.c.nonce == nonce)).first()
             return _letter_from(row) if row else None
 
     def request(self, letter: NewLetter, *, is_known: bool = True) -> bool:
@@ -155,10 +163,10 @@ class Letters:
                     put_letter(connection, self._database, _digest(connection, letter.reviewer), now)
             return int(letter.unknowns)
 
-    def use(self, letter_id: int) -> bool:
+    def use(self, nonce: str) -> bool:
         """Mark a letter's link as used; True only for the first time."""
         with self._database.write() as connection:
-            unused = (letters.c.id == letter_id, letters.c.used_at.is_(None))
+            unused = (letters.c.nonce == nonce, letters.c.used_at.is_(None))
             used = update(letters).where(*unused).values(used_at=self._database.now(connection))
             return connection.execute(used).rowcount == 1
 
@@ -183,6 +191,7 @@ def put_letter(connection: Connection, database: Database, letter: NewLetter, no
     at = now + letter.delay
     values = {
         "key": letter.key,
+        "nonce": new_nonce(),
         "kind": letter.kind,
         "reviewer": letter.reviewer,
         "review_id": letter.review_id,

@@ -22,7 +22,7 @@ from app.store.bell import Bell
 from app.store.database import Database
 from app.store.jobs import Claim, Kind, Service
 from app.store.letters import NewLetter, alone_or_listed, put_letter
-from app.store.rows import Happening, log_happened, note_history, review_from
+from app.store.rows import Happening, log_happened, new_nonce, note_history, review_from
 from app.store.services import note_down, note_up
 from app.store.tables import asked_commits, jobs, letters, reviews, rounds, workers
 from app.store.talk import note_heard
@@ -77,6 +77,8 @@ class Queue:
             values = {**changes, **(consequences(row, move, now) if move else {})}
             if "head_sha" in changes and (changes["head_sha"], changes["base"]) != (row.head_sha, row.base):
                 values["changed_at"] = now
+            if values.get("round", row.round) != row.round:
+                values["round_nonce"] = new_nonce()
             if letter:
                 values["asked_at"] = now
             for wanted in (letter, *news) if letter else news:
@@ -208,7 +210,13 @@ class Queue:
 
 
 def _keep_round(connection: Connection, row: Review, asked: Snapshot, now: datetime) -> None:
-    values = {"review_id": row.id, "round": row.round, "asked_at": now, "snapshot": asked}
+    values = {
+        "review_id": row.id,
+        "round": row.round,
+        "nonce": row.round_nonce,
+        "asked_at": now,
+        "snapshot": asked,
+    }
     connection.execute(insert(rounds).values(values))
     commits = {commit.sha for commit in asked.change.commits}
     if commits:

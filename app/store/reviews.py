@@ -33,6 +33,7 @@ from app.store.database import Database
 from app.store.jobs import Kind, wake, wake_reviews
 from app.store.letters import outcome_letter, put_letter
 from app.store.rows import (
+    WITH_PROBLEM,
     Happening,
     HistoryRow,
     history_from,
@@ -123,8 +124,33 @@ class Reviews:
     def get(self, review_id: int) -> Review | None:
         """Return one review."""
         with self._database.read() as connection:
-            row = connection.execute(select(reviews).where(reviews.c.id == review_id)).first()
+            row = connection.execute(WITH_PROBLEM.where(reviews.c.id == review_id)).first()
             return review_from(row) if row else None
+
+    def by_nonce(self, nonce: str) -> Review | None:
+        """Return the review with this nonce."""
+        with self._database.read() as connection:
+            row = connection.execute(WITH_PROBLEM.where(reviews.c.nonce == nonce)).first()
+            return review_from(row) if row else None
+
+    def by_round(self, nonce: str, repository_id: int, number: int) -> tuple[Review, int] | None:
+        """Return the review that has a round with this nonce, and which round that is.
+
+        Round 0 of the pull request where nobody knows the nonce: it can decide nothing there. None: that is unknown, too.
+        """
+        asked = select(rounds.c.review_id).where(rounds.c.nonce == nonce)
+        mine = or_(reviews.c.round_nonce == nonce, reviews.c.id.in_(asked))
+        place = and_(reviews.c.repository_id == repository_id, reviews.c.number == number)
+        with self._database.read() as connection:
+            row = connection.execute(WITH_PROBLEM.where(mine)).first()
+            if row is None:
+                row = connection.execute(WITH_PROBLEM.where(place)).first()
+                return (review_from(row), 0) if row else None
+            if row.round_nonce == nonce:
+                return review_from(row), row.round
+            return review_from(row), connection.execute(
+                select(rounds.c.round).where(rounds.c.nonce == nonce)
+            ).scalar_one()
 
     def round(self, review_id: int, round_: int) -> Round | None:
         """Return what was asked in one round, or None when it was never asked."""
@@ -196,7 +222,7 @@ class Reviews:
         living = [state for state in State if not is_dead_end(state)]
         order = (reviews.c.asked_at.nulls_last(), reviews.c.id)
         with self._database.read() as connection:
-            found = connection.execute(select(reviews).where(reviews.c.state.in_(living)).order_by(*order))
+            found = connection.execute(WITH_PROBLEM.where(reviews.c.state.in_(living)).order_by(*order))
             return [review_from(row) for row in found]
 
     def asked(self, review_id: int) -> list[tuple[int, datetime]]:

@@ -6,18 +6,24 @@ Only this package uses it.
 from __future__ import annotations
 
 import logging
+import secrets
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert
+from sqlalchemy import Connection, Row, String, cast, insert, select
 
 from app.review import Review, State
-from app.store.tables import history
+from app.store.tables import history, jobs, reviews
 
 log = logging.getLogger("qa-gate.review")
 
-_FIELDS = tuple(Review.__dataclass_fields__)
+_FIELDS = tuple(name for name in Review.__dataclass_fields__ if name != "problem")
+
+
+_JOB = (jobs.c.kind == "review", jobs.c.about == cast(reviews.c.id, String))
+# Reviews with why the last run of their job failed, as the pages show it.
+WITH_PROBLEM = select(reviews, select(jobs.c.problem).where(*_JOB).scalar_subquery().label("problem"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +53,18 @@ class HistoryRow:
 def review_from(row: Row[Any]) -> Review:
     """Read one row of `reviews`."""
     values = row._mapping
-    return Review(**{**{name: values[name] for name in _FIELDS}, "state": State(values["state"])})
+    plain = {name: values[name] for name in _FIELDS}
+    return Review(**{**plain, "state": State(values["state"]), "problem": values.get("problem")})
 
 
 def history_from(row: Row[Any]) -> HistoryRow:
     """Read one row of `history`."""
     return HistoryRow(**{name: row._mapping[name] for name in HistoryRow.__slots__})
+
+
+def new_nonce() -> str:
+    """Return 24 random hex digits, which nobody guesses and which never come again."""
+    return secrets.token_hex(12)
 
 
 def note_history(connection: Connection, now: datetime, row: Review, happened: list[Happening]) -> None:

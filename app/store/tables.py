@@ -119,6 +119,9 @@ reviews = Table(
     Column("repository_id", BigInteger, nullable=False),
     Column("repository", Text, nullable=False),
     Column("number", Integer, nullable=False),
+    # Random, and made once: links and markers are made of them, so that none ever means another row or round.
+    Column("nonce", String(24), nullable=False, unique=True),
+    Column("round_nonce", String(24), nullable=False, index=True),
     Column("state", String(16), nullable=False),
     Column("round", Integer, nullable=False, default=1),
     Column("base", Text, nullable=False, default=""),
@@ -161,6 +164,7 @@ rounds = Table(
     metadata,
     Column("review_id", Id, ForeignKey("reviews.id"), primary_key=True),
     Column("round", Integer, primary_key=True),
+    Column("nonce", String(24), nullable=False, index=True),
     Column("asked_at", UtcTime, nullable=False),
     Column("snapshot", Document(Snapshot), nullable=False),
     # Title and text as they are now, where they were edited after the question.
@@ -242,6 +246,7 @@ letters = Table(
     Column("id", Id, primary_key=True),
     # What the letter is for, so that one cause never makes two: "ask 12 3 lily@example.com".
     Column("key", Text, nullable=False, unique=True),
+    Column("nonce", String(24), nullable=False, unique=True),
     Column("kind", String(16), nullable=False),
     Column("review_id", Id, ForeignKey("reviews.id")),
     Column("round", Integer),

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from app import mail
-from app.links import DecideLink, SignInLink
+from app.links import SignInLink, decide_link
 from app.review import Caution, Choice, Commit, Review, Reviewer, Snapshot, State, cautions
 from app.store import (
     A_DAY,
@@ -131,7 +131,7 @@ def cautions_of(gate: Gate, row: Review, asked: Round, *, is_new: bool = False) 
 
 
 def _sign_in(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words:
-    url = gate.links.sign_in_url(SignInLink(letter.id, reviewer.id), gate.store.now())
+    url = gate.links.sign_in_url(SignInLink(letter.nonce, reviewer.id), gate.store.now())
     return Words(mail.compose_sign_in(reviewer, url))
 
 
@@ -320,16 +320,14 @@ def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | N
     if early > timedelta(0) and not (row.hold and row.stuck):
         return Rest(wait=early)
     held = mail.Held(row.hold, row.hold is not None and row.said.hold == row.hold)
-    url = gate.links.decide_url(DecideLink(row.id, row.round, reviewer.id, Choice.APPROVE), now)
+    url = gate.links.decide_url(decide_link(row, reviewer.id), now)
     return Words(mail.compose_outcome(reviewer, _about(gate, row, reviewer, url), held))
 
 
 def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> list[str]:
     """Return the addresses that approve and reject this round."""
     choices = (Choice.APPROVE, Choice.REJECT)
-    return [
-        gate.links.decide_url(DecideLink(row.id, row.round, reviewer.id, choice), now) for choice in choices
-    ]
+    return [gate.links.decide_url(decide_link(row, reviewer.id, choice), now) for choice in choices]
 
 
 WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | Rest | None]] = {

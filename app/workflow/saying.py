@@ -69,7 +69,7 @@ def say_status(work: Work, status: Status) -> None:
     if is_success and key not in work.row.success_on:
         work.keep(success_on=(*others, key))
     try:
-        details = work.gate.links.details_url(work.row.id)
+        details = work.gate.links.details_url(work.row.nonce)
         work.gate.github.say_status(work.row.repository, status, details)
     except Refused as refusal:
         # A success on a commit that is gone cannot be withdrawn, and unlocks nothing any more.
@@ -116,7 +116,7 @@ def say_overtaken(work: Work) -> None:
         body = mail.comment(choice, last.who, last.detail, marker, version, took_back)
         return _say_in_place(work, body) if is_taken_back else _say_comment(work.gate.github, row, body)
 
-    _say_once(work, row.decisions, f"{row.id}.{last.round}.{row.decisions}", put)
+    _say_once(work, row.decisions, f"{row.nonce}.{last.round}.{row.decisions}", put)
 
 
 def _say_in_place(work: Work, body: str) -> str | None:
@@ -124,7 +124,7 @@ def _say_in_place(work: Work, body: str) -> str | None:
 
     So one event is one comment. Return why not when GitHub refuses it.
     """
-    row, github, markers = work.row, work.gate.github, work.gate.links.markers(f"{work.row.id} held")
+    row, github, markers = work.row, work.gate.github, work.gate.links.markers(f"{work.row.nonce} held")
     if row.said.hold in (None, MERGED, VOID):
         return _say_comment(github, row, body)
     try:
@@ -171,7 +171,7 @@ def say_hold(work: Work, *, is_news: bool) -> None:
     why = hold_to_say(row)
     if why in (None, row.said.hold) or (row.said.hold is None and not is_news):
         return
-    markers = work.gate.links.markers(f"{row.id} held")
+    markers = work.gate.links.markers(f"{row.nonce} held")
     body = mail.held(row.hold if is_approved else None, markers[0], row.base, is_merged=is_merged)
     try:
         comment = github.find_comment(row.repository, row.number, *markers)

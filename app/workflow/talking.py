@@ -46,7 +46,7 @@ def say_questions(work: Work) -> bool:
     asked, was_there = work.gate.store.talk.questions(row.id), False
     for number in range(row.said.question + 1, len(asked) + 1):
         line = asked[number - 1]
-        markers = work.gate.links.markers(f"{row.id} question {number}")
+        markers = work.gate.links.markers(f"{row.nonce} question {number}")
         happened = []
         comment = row.said.comment
         try:
