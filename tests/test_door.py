@@ -373,6 +373,8 @@ def test_signing_in_and_out_and_a_used_link_are_a_line_each(
     world.browser.post("/sign-in", data={"address": "nobody@example.com"})
     assert lines() == ["Someone who isn't a reviewer asked for a sign-in link."]
     world.settle()
+    (mailed,) = lines()
+    assert mailed.startswith("mailed sign_in to Lily, SES id ")
     path = way_in(world)
     world.browser.post(path)
     assert lines() == ["Lily signed in."]

@@ -9,6 +9,8 @@ read from the row, or from GitHub, never guessed. It never merges without a stan
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.github_client import GitHubError, Limited
 from app.mail import MailError, MailRefused, MailUnanswered
 from app.review import State
@@ -89,8 +91,10 @@ def advance(gate: Gate, claim: Claim) -> Rest:
         return let_go(work)
     look(work)
     disown(work)
-    find_try_url(work)
+    is_found = find_try_url(work)
     wait = take_turn(work)
+    if not is_found and wait.wait is None and not wait.failed:
+        wait = Rest(wait=ASK_AGAIN)
     if not read_before_writing(work):
         return Rest(wait=AT_ONCE)
     say(work)
@@ -116,6 +120,8 @@ def tick(gate: Gate, claim: Claim) -> Rest:
     return TIMERS[claim.kind](gate, claim, timer) if timer else Rest()
 
 
+# GitHub did not say where a change can be tried: it is asked again after this time.
+ASK_AGAIN = timedelta(minutes=1)
 TURNS = {State.WAITING: hand_over, State.MERGED: keep_list}
 TIMERS = {Kind.POLL: look_around, Kind.DIGEST: send_digests, Kind.RELEASE: keep_release}
 STEPS = {Kind.MAIL: send_letter, Kind.REVIEW: advance, **dict.fromkeys(TIMERS, tick)}

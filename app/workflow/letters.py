@@ -63,8 +63,8 @@ def send_letter(gate: Gate, claim: Claim) -> Rest:
         return _unanswered(gate, letter, error)
     gate.store.letters.note_sent(letter.id, message_id, words.listed)
     row = gate.store.reviews.get(letter.review_id) if letter.review_id else None
-    about = f"{row.repository}#{row.number}" if row else f"{len(words.listed)} changes"
-    log.info("%s: mailed %s to %s, SES id %s", about, letter.kind, reviewer.name, message_id)
+    about = f"{row.repository}#{row.number}: " if row else ""
+    log.info("%smailed %s to %s, SES id %s", about, letter.kind, reviewer.name, message_id)
     return Rest()
 
 
