@@ -173,7 +173,6 @@ def test_the_page_says_what_is_new_as_the_mail_does(world: World) -> None:
     for part in (page, world.inbox.mails[-1].text):
         assert "Mend the total" in part
     assert f"/compare/{head}" in world.inbox.mails[-1].text
-    assert f"/compare/{head}...{world.row(number).head_sha}" in world.see()
     assert "What is new" not in world.see(first_link(world))
 
 

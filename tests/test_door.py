@@ -81,7 +81,9 @@ class Door:
         """Return the head of the answer, and the log lines that the request made."""
         before = len(self.gate.said())
         head = self.ask(request, body)
-        return head, self.gate.said()[before:].splitlines()
+        said = self.gate.said()[before:].splitlines()
+        # What the start found wrong at GitHub and SES, which are not there, may come at any moment.
+        return head, [line for line in said if " qa-gate.doctor " not in line]
 
     def memory(self) -> int:
         """Return how many megabytes the server process has resident."""
