@@ -652,7 +652,7 @@ def test_a_head_that_github_calls_moved_and_shows_unmoved_holds_the_yes(world: W
     world.github.fail("PUT", "/merge", 409, {"message": "Something else is in the way"}, times=1000)
     world.decide()
     try_for(world, 2)
-    assert "shows no change" in (world.row().hold or "")
+    assert "shows no new version" in (world.row().hold or "")
     assert puts(world) == 4
     try_for(world, 7)
     assert puts(world) == 4

@@ -90,7 +90,7 @@ def test_what_came_and_went_is_told_by_sign_and_word_and_nothing_runs(desk: Desk
 @pytest.mark.parametrize(
     "file, words",
     [
-        (ChangedFile("a.png", "added", 0, 0), "GitHub does not show what changed in it"),
+        (ChangedFile("a.png", "added", 0, 0), "GitHub doesn’t show what changed here"),
         (
             ChangedFile("b.py", "renamed", 0, 0, "a.py"),
             "renamed, was a.py GitHub shows only its new name.",
