@@ -16,7 +16,6 @@ from sqlalchemy import insert
 from app.links import SignInLink
 from app.review import State
 from app.store import NewLetter, Store
-from app.store.rows import columns_from
 from app.store.tables import history, reviews, rounds
 from benchmarks import cost_of, new_world
 from tests.builders import LILY, NOON, decision, row, snapshot
@@ -81,9 +80,16 @@ def _seconds(what: Any) -> float:
 def _review(number: int, count: int) -> dict[str, Any]:
     is_old = number <= count - PENDING
     state = State.MERGED if is_old else State.WAITING
-    facts = {"id": number, "number": number, "title": f"Add gift cards, part {number}", "repository": SHOP}
+    nonces = {"nonce": f"{number:024x}", "round_nonce": f"{number:024x}"}
+    facts = {
+        "id": number,
+        "number": number,
+        **nonces,
+        "title": f"Add gift cards, part {number}",
+        "repository": SHOP,
+    }
     made = row(state, decision=decision() if is_old else None, **facts)
-    return columns_from({name: getattr(made, name) for name in made.__slots__})
+    return {name: getattr(made, name) for name in made.__slots__ if name != "problem"}
 
 
 def _at(number: int, count: int) -> datetime:
@@ -92,8 +98,9 @@ def _at(number: int, count: int) -> datetime:
 
 
 def _round(number: int, count: int) -> dict[str, Any]:
-    asked_at, asked = _at(number, count), snapshot(number=number).to_json()
-    return {"review_id": number, "round": 1, "asked_at": asked_at, "snapshot": asked}
+    asked_at, asked = _at(number, count), snapshot(number=number)
+    key = {"review_id": number, "round": 1, "nonce": f"{number:024x}"}
+    return {**key, "asked_at": asked_at, "snapshot": asked}
 
 
 def _lines(number: int, count: int) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ from tests.world import SHOP, World
 
 LONGEST_BODY = 65_536  # GitHub's own limit for a description or a comment
 # Coverage looks at every line, which takes several times as long: then the bound is for what is not linear.
-MOST_SECONDS = 0.25 if sys.gettrace() is None and sys.getprofile() is None else 1.0
+MOST_SECONDS = 0.25 if sys.gettrace() is None and sys.getprofile() is None else 2.0
 SHAPES = shapes(LONGEST_BODY)
 # One of each kind: what composes, what decomposes, what parsers look for the end of, what they repeat, what they fill in.
 WORST = ["marks", "marks of class zero", "brackets", "bold of many kinds", "wide table"]

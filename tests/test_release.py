@@ -736,7 +736,7 @@ def test_her_yes_merges_exactly_that_head_with_a_merge_commit(make_world: MakeWo
     assert f"#{feature}" in page
     # The developers' page keeps its list too, without her words where everybody can read them.
     details = (world.github.repo().statuses[head][-1].target_url or "").removeprefix(world.url)
-    assert "With a yes: 1 change" in world.see(details)
+    assert "Approved (1)" in world.see(details)
     assert "Nice." not in world.see(details)
     later(world, hours=1)
     assert pulls(world) == [pull.number]
@@ -989,10 +989,10 @@ def test_a_release_is_worked_on_by_the_team(world: World) -> None:
     link = world.link()
     world.github.convert_to_draft(pull.number)
     world.settle()
-    assert "It is still being worked on" in world.see(link)
+    assert "being worked on" in world.see(link)
     push(world, "Another")
     world.settle()
-    assert "It is still being worked on" in world.see(link)
+    assert "being worked on" in world.see(link)
     assert "qa-gate-bot" not in world.see(link)
 
 
