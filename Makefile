@@ -8,7 +8,7 @@ COMPILE := .venv/bin/uv pip compile pyproject.toml --universal --python-version 
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check screens bench faults lock clean
+.PHONY: help install demo test coverage check screens bench faults lock clean
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ demo: $(INSTALLED) ## Try the gate on this machine, no account needed (AUTO=1: i
 	@.venv/bin/python -m demo $(if $(AUTO),--auto)
 
 test: check ## Check the code and run every test
+	@.venv/bin/python -m pytest --numprocesses auto
+
+coverage: $(INSTALLED) ## Run every test and say which lines of app/ none of them reaches
 	@.venv/bin/python -m pytest --cov --numprocesses auto
 
 check: $(INSTALLED) ## Check without running: style, types, house laws, and the papers in deploy/

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 
-from app.review import Choice, State
+from app.review import Choice, Decision, State
 from app.store.tables import reviews
 from demo.github.state import Repo
 from tests.builders import LILY, NOON
@@ -60,22 +60,22 @@ def _import(repo: Repo, commits: list[str]) -> dict[int, str]:
 
 
 def _row(repository_id: int, number: int, sha: str) -> dict[str, object]:
-    decision = {"number": 1, "choice": Choice.APPROVE, "by": LILY.name, "reviewer": LILY.id, "note": "Fine."}
     return {
         "repository_id": repository_id,
         "repository": SHOP,
         "number": number,
+        "nonce": f"merge-{number}",
+        "round_nonce": f"merge-{number}.1",
         "state": State.MERGED,
         "base": "development",
         "open": False,
-        "merged": True,
         "title": f"Change number {number}, as developers call it",
         "author": "sam",
         "changed_at": NOON,
         "restless_since": NOON,
         "created_at": NOON,
         "seen_rev": 1,
-        "decision": {**decision, "at": NOON.isoformat()},
+        "decision": Decision(1, Choice.APPROVE, LILY.name, LILY.id, NOON, "Fine."),
         "merge_commit": sha,
         "merged_by_gate": True,
     }
