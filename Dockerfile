@@ -1,4 +1,4 @@
-# The gate as an image: nothing but Python, what requirements.txt names, and app/ with its templates.
+# The gate as an image: nothing but Python, what requirements.txt names, and app/ with its templates and migrations.
 
 FROM python:3.12-slim-bookworm AS parts
 
@@ -19,6 +19,7 @@ WORKDIR /opt/qa-gate
 COPY LICENSE ./
 COPY app app
 COPY templates templates
+COPY migrations migrations
 # The same command that an installed project has, without a build tool in the image.
 RUN printf '%s\n' '#!/opt/venv/bin/python' 'import sys' 'from app.cli import main' 'sys.exit(main())' > /opt/venv/bin/qa-gate \
     && chmod 0755 /opt/venv/bin/qa-gate \

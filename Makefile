@@ -8,10 +8,10 @@ COMPILE := .venv/bin/uv pip compile pyproject.toml --universal --python-version 
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test coverage check screens bench faults lock clean
+.PHONY: help install demo test coverage check screens bench faults migration lock clean
 
 help: ## Say what can be done here
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Make .venv with the project and its development parts
 
@@ -43,6 +43,9 @@ bench: $(INSTALLED) ## Measure how fast it is
 
 faults: $(INSTALLED) ## Play every fault of GitHub and SES, and write docs/faults.md
 	@.venv/bin/python -m benchmarks.faults
+
+migration: $(INSTALLED) ## Write the next migration from app/store/tables.py (NAME="what it does"; FIRST=1: the first one anew)
+	@.venv/bin/python -m tests.migration $(if $(FIRST),--first,"$(NAME)")
 
 lock: $(INSTALLED) ## Write requirements*.txt anew from pyproject.toml (UPGRADE=1: with the newest versions)
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.txt

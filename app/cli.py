@@ -91,12 +91,14 @@ def main() -> None:
 def cannot_start(error: Exception) -> list[str] | None:
     """Return what an operator must read where settings, AWS or the database stop the start; None for anything else."""
     from app.mail import MailError
-    from app.store import Unavailable
+    from app.store import SchemaError, Unavailable
 
     match error:
         case SettingsError():
             return ["qa-gate cannot start. Fix these settings:", *error.problems, *_aws_problems()]
         case MailError():
+            return ["qa-gate cannot start:", error.reason]
+        case SchemaError():
             return ["qa-gate cannot start:", error.reason]
         case Unavailable():
             why = "The database of DATABASE_URL cannot be opened; is it there, and writable?"

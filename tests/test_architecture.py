@@ -49,6 +49,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 FLASK_ROOMS = frozenset({"wiring", "server", "webhook", "pages", "operator", "cli"})
 LIVES_IN: dict[str, frozenset[str]] = {
     "sqlalchemy": frozenset({"store"}),
+    "alembic": frozenset({"store"}),
     "psycopg": frozenset({"store"}),
     "boto3": frozenset({"mail"}),
     "botocore": frozenset({"mail"}),

@@ -58,9 +58,12 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "venv" / "bin" / "qa-gate"
 
 
-def test_the_wheel_holds_the_code_and_the_templates_and_nothing_else(wheel: Path) -> None:
-    tracked = run("git", "ls-files", "-co", "--exclude-standard", "app", "templates").splitlines()
-    wanted = {re.sub(r"^templates/", "app/templates/", name) for name in tracked if (ROOT / name).exists()}
+def test_the_wheel_holds_the_code_its_templates_and_migrations_and_nothing_else(wheel: Path) -> None:
+    beside = ("app", "templates", "migrations")
+    tracked = run("git", "ls-files", "-co", "--exclude-standard", *beside).splitlines()
+    wanted = {
+        re.sub(r"^(templates|migrations)/", r"app/\1/", name) for name in tracked if (ROOT / name).exists()
+    }
     packed = set(zipfile.ZipFile(wheel).namelist())
     assert {name for name in packed if ".dist-info/" not in name} == wanted
 

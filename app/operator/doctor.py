@@ -111,20 +111,34 @@ def _of_database(settings: Settings, found: list[Inspected]) -> Iterator[Finding
     if seen is None:
         yield failure("database", "There is no database yet: qa-gate serve makes it when it starts.")
         return
-    if seen.missing:
-        shown = ", ".join(seen.missing[:3])
-        yield failure(
-            "database", f"Its schema is not this version's (missing: {shown}). Restart qa-gate serve."
-        )
+    wrong = _wrong_schema(seen)
+    if wrong:
+        yield failure("database", wrong)
         return
     found.append(seen)
-    yield ok("database", "It opens, and its schema is this version's.")
+    yield ok("database", f"It opens, and its schema is this version's ({seen.schema}).")
     off = abs(seen.clock_off)
     if off > CLOCK_OFF:
         yield warning(
             "clock", f"This machine and the database differ by {off.seconds} s: switch time sync on at both."
         )
     yield from of_work(seen)
+
+
+def _wrong_schema(seen: Inspected) -> str:
+    """Return what is wrong with the database's schema, and what to do; "" where nothing is."""
+    shown = ", ".join(seen.missing[:3])
+    if seen.schema is None:
+        return f"Its schema has no version (missing: {shown}). Start qa-gate serve: it says what to do."
+    if seen.wanted and seen.schema > seen.wanted:
+        return f"Its schema ({seen.schema}) is newer than this version's ({seen.wanted}). Install the newer version."
+    if seen.schema != seen.wanted:
+        return (
+            f"Its schema ({seen.schema}) is older than this version's ({seen.wanted}). Restart qa-gate serve."
+        )
+    if seen.missing:
+        return f"Its schema should be this version's ({seen.schema}), but misses {shown}. Restore a backup."
+    return ""
 
 
 def of_work(seen: Inspected) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
     Overtaken    the row moved on while somebody worked on it
+    SchemaError  the database's schema is not one that this version can work with
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from app.store.queue import Overtaken, Queue
 from app.store.repositories import Repositories
 from app.store.reviews import DECISIONS, Reviews, Round
 from app.store.rows import Happening, HistoryRow
+from app.store.schema import SchemaError, bring_up
 from app.store.services import Services
 from app.store.talk import Talk, open_talk
 from app.store.timers import RELEASE, Timer, Timers
@@ -60,6 +62,7 @@ __all__ = [
     "Repositories",
     "Reviews",
     "Round",
+    "SchemaError",
     "Search",
     "Service",
     "Store",
@@ -97,8 +100,8 @@ class Store:
         self.lists = Lists(self.database)
 
     def create(self) -> None:
-        """Create the tables that are not there yet. Raises Unavailable."""
-        self.database.create()
+        """Make the tables where there are none, or bring them up to date. Raises SchemaError, Unavailable."""
+        bring_up(self.database)
 
     def now(self) -> datetime:
         """Return the time that all machines agree on, aware, in UTC."""

@@ -31,12 +31,12 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedEr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.sql.schema import Table
 
-from app.store.tables import metadata
-
 log = logging.getLogger("qa-gate.store")
 
 # So long SQLite waits for another process, in milliseconds.
 BUSY_TIMEOUT = 10_000
+# So long it waits while another process changes the schema, which may be a large one.
+A_MIGRATION = 600_000
 # Any constant numbers: what must not be done twice at once, creating the tables, counting letters and folding.
 SCHEMA_LOCK, LETTERS_LOCK, FOLD_LOCK = 704_117, 704_118, 704_119
 # What a database says of a statement that it will never take.
@@ -87,11 +87,26 @@ class Database:
         """Return the engines in use, for measuring."""
         return (self._writer, self._reader) if self.is_sqlite else (self._writer,)
 
-    def create(self) -> None:
-        """Create the tables that are not there yet."""
-        with self.write() as connection:
-            self.lock(connection, SCHEMA_LOCK)
-            metadata.create_all(connection)
+    @contextmanager
+    def rebuild(self) -> Iterator[Connection]:
+        """Give one transaction that may change the schema: one at a time, and the others wait. Raises Unavailable.
+
+        SQLite changes a column by making its table anew, so foreign keys are looked at once, at the end.
+        """
+        if not self.is_sqlite:
+            with self.write() as connection:
+                self.lock(connection, SCHEMA_LOCK)
+                yield connection
+            return
+        engine = _sqlite_engine(self._url, "BEGIN IMMEDIATE", busy_timeout=A_MIGRATION, foreign_keys="OFF")
+        try:
+            with _told(), self._lock, engine.begin() as connection:
+                yield connection
+                broken = connection.execute(text("PRAGMA foreign_key_check")).all()
+                if broken:
+                    raise RuntimeError(f"rows that point nowhere: {[row[0] for row in broken]}")
+        finally:
+            engine.dispose()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -236,14 +251,16 @@ def _take_from_others(file: Path) -> None:
             log.warning("Other users can read a database file; its owner should run chmod 600 on it.")
 
 
-def _sqlite_engine(url: str, begin: str) -> Engine:
+def _sqlite_engine(
+    url: str, begin: str, busy_timeout: int = BUSY_TIMEOUT, foreign_keys: str = "ON"
+) -> Engine:
     _keep_private(Path(make_url(url).database or ""))
     engine = create_engine(url, hide_parameters=True, connect_args={"check_same_thread": False}, pool_size=20)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # else the driver would begin by itself, deferred
-        for pragma in (f"busy_timeout={BUSY_TIMEOUT}", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in (f"busy_timeout={busy_timeout}", "synchronous=FULL", f"foreign_keys={foreign_keys}"):
             connection.execute(f"PRAGMA {pragma}")
         # SQLite's own knows no letter but those of ASCII.
         connection.create_function("lower", 1, lambda words: words and words.lower(), deterministic=True)

@@ -13,13 +13,18 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 
 from app.store import Store
+from app.store.schema import revisions, version_of
 from app.store.tables import metadata
 
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What was found. `missing` are tables and columns that this version needs; the rest is unknown then."""
+    """What was found. `schema` is the database's, `wanted` this version's; where they differ, or `missing` names tables
+    and columns that this version needs, the rest is unknown.
+    """
 
+    schema: str | None = None
+    wanted: str | None = None
     missing: tuple[str, ...] = ()
     clock_off: timedelta = timedelta(0)  # this machine's clock, ahead of the database's
     worker_seen: timedelta | None = None  # so long ago
@@ -36,11 +41,13 @@ def look(url: str, repositories: tuple[str, ...]) -> Inspected | None:
     store = Store(url)
     try:
         with store.database.read() as connection:
-            missing = _missing(connection)
-        if missing:
-            return Inspected(missing)
+            schema, wanted, missing = version_of(connection), revisions()[-1], _missing(connection)
+        if missing or schema != wanted:
+            return Inspected(schema, wanted, missing)
         problems = [f"{about}: {problem}" for about, problem in store.queue.problems()]
         return Inspected(
+            schema,
+            wanted,
             clock_off=datetime.now(UTC) - store.now(),
             worker_seen=store.queue.last_beat(),
             oldest_due=store.queue.oldest_due(),

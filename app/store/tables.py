@@ -5,17 +5,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
-from pydantic import TypeAdapter
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
     Date,
-    DateTime,
     ForeignKey,
     Index,
     Integer,
@@ -26,49 +20,10 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
 
 from app.review import Decision, Facts, Said, Snapshot
+from app.store.columns import Document, Id, UtcTime
 
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware time in UTC; SQLite keeps no zone, so it is put back on reading."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Store in UTC."""
-        return value.astimezone(UTC) if value else None
-
-    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Read back aware."""
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC) if value else None
-
-
-class Document(TypeDecorator[Any]):
-    """One value of a model, kept as JSON. What the model does not know is ignored on reading, so that old rows stay readable."""
-
-    impl = JSON
-    cache_ok = True
-
-    def __init__(self, model: Any) -> None:
-        super().__init__(none_as_null=True)
-        self.model = model
-        self._adapter: TypeAdapter[Any] = TypeAdapter(model)
-
-    def process_bind_param(self, value: Any, _dialect: Dialect) -> Any:
-        """Return plain JSON data."""
-        return None if value is None else self._adapter.dump_python(value, mode="json")
-
-    def process_result_value(self, value: Any, _dialect: Dialect) -> Any:
-        """Read what was kept."""
-        return None if value is None else self._adapter.validate_python(value)
-
-
-# SQLite numbers rows only by INTEGER.
-Id = BigInteger().with_variant(Integer, "sqlite")
 metadata = MetaData()
 
 
@@ -330,4 +285,15 @@ workers = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("seen_at", UtcTime, nullable=False),
+)
+
+# A database is made, or a backup restored: each time a new epoch begins, and the last one counts. `nonce` ends the
+# sessions of the one before; `lost_since` is when the restored backup was made, None where nothing was lost.
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("nonce", String(24), nullable=False),
+    Column("began_at", UtcTime, nullable=False),
+    Column("lost_since", UtcTime),
 )

@@ -1,0 +1,7 @@
+"""How alembic reaches the database: by the connection, and inside the transaction, that app/store/schema.py gives it."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"])
+with context.begin_transaction():
+    context.run_migrations()

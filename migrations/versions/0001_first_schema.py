@@ -1,0 +1,289 @@
+"""First schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Bring the schema here from the one before."""
+    op.create_table(
+        "absences",
+        sa.Column("reviewer", sa.String(length=16), nullable=False),
+        sa.Column("until", sa.Date(), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("reviewer"),
+    )
+    op.create_table(
+        "branches",
+        sa.Column("repository_id", sa.BigInteger(), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
+        sa.Column("head_sha", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("repository_id", "branch"),
+    )
+    op.create_table(
+        "epochs",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("nonce", sa.String(length=24), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lost_since", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "inbox",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("delivery", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("repository_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("sha", sa.String(length=64), nullable=True),
+        sa.Column("fields", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("folded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("delivery"),
+    )
+    with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.create_index("inbox_repository", ["repository_id", "kind", "sha"], unique=False)
+        batch_op.create_index("inbox_review", ["review_id", "revision"], unique=False)
+        batch_op.create_index(
+            "inbox_unfolded",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("folded_at IS NULL"),
+            postgresql_where=sa.text("folded_at IS NULL"),
+        )
+
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lease", sa.String(length=32), nullable=True),
+        sa.Column("revision", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("failed_in", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("kind", "about"),
+    )
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.create_index("jobs_due", ["due_at"], unique=False)
+
+    op.create_table(
+        "landed",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("repository_id", sa.BigInteger(), nullable=False),
+        sa.Column("sha", sa.String(length=64), nullable=False),
+        sa.Column("merged_as", sa.String(length=64), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("pull", sa.Integer(), nullable=True),
+        sa.Column("was_asked", sa.Boolean(), nullable=False),
+        sa.Column("is_rewritten", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("repository_id", "sha"),
+    )
+    op.create_table(
+        "people",
+        sa.Column("repository_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("login", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("permission", sa.String(length=16), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("repository_id", "id"),
+    )
+    op.create_table(
+        "repositories",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("repository_id", sa.BigInteger(), nullable=False),
+        sa.Column("full_name", sa.Text(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "reviews",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("repository_id", sa.BigInteger(), nullable=False),
+        sa.Column("repository", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("nonce", sa.String(length=24), nullable=False),
+        sa.Column("round_nonce", sa.String(length=24), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("base", sa.Text(), nullable=False),
+        sa.Column("head", sa.Text(), nullable=False),
+        sa.Column("head_sha", sa.String(length=64), nullable=False),
+        sa.Column("is_from_outside", sa.Boolean(), nullable=False),
+        sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("reviewer", sa.String(length=16), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("restless_since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decision", sa.JSON(), nullable=True),
+        sa.Column("decisions", sa.Integer(), nullable=False),
+        sa.Column("said", sa.JSON(), nullable=False),
+        sa.Column("success_on", sa.JSON(), nullable=False),
+        sa.Column("merge_base", sa.String(length=64), nullable=True),
+        sa.Column("merge_commit", sa.String(length=64), nullable=True),
+        sa.Column("merge_sent", sa.String(length=64), nullable=True),
+        sa.Column("merged_onto", sa.String(length=64), nullable=True),
+        sa.Column("merged_by_gate", sa.Boolean(), nullable=False),
+        sa.Column("bypassed", sa.Boolean(), nullable=False),
+        sa.Column("adopted", sa.Boolean(), nullable=False),
+        sa.Column("to_list", sa.Boolean(), nullable=False),
+        sa.Column("vouched", sa.Boolean(), nullable=False),
+        sa.Column("hold", sa.Text(), nullable=True),
+        sa.Column("questions", sa.Integer(), nullable=False),
+        sa.Column("stuck", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("rev", sa.Integer(), nullable=False),
+        sa.Column("seen_rev", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("nonce"),
+        sa.UniqueConstraint("repository_id", "number"),
+    )
+    with op.batch_alter_table("reviews", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_reviews_merge_commit"), ["merge_commit"], unique=False)
+        batch_op.create_index(batch_op.f("ix_reviews_round_nonce"), ["round_nonce"], unique=False)
+        batch_op.create_index("reviews_state", ["state"], unique=False)
+
+    op.create_table(
+        "services",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_job", sa.Text(), nullable=True),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("probe_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("limited_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "timers",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("etag", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "workers",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "asked_commits",
+        sa.Column("review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("sha", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["review_id"],
+            ["reviews.id"],
+        ),
+        sa.PrimaryKeyConstraint("review_id", "round", "sha"),
+    )
+    with op.batch_alter_table("asked_commits", schema=None) as batch_op:
+        batch_op.create_index("asked_commits_sha", ["sha"], unique=False)
+
+    op.create_table(
+        "heard",
+        sa.Column("review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("place", sa.String(length=16), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.String(length=16), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["review_id"],
+            ["reviews.id"],
+        ),
+        sa.PrimaryKeyConstraint("review_id", "place", "id"),
+    )
+    op.create_table(
+        "history",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("reviewer", sa.String(length=16), nullable=True),
+        sa.Column("what", sa.String(length=24), nullable=False),
+        sa.Column("base", sa.Text(), nullable=False),
+        sa.Column("head_sha", sa.String(length=64), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["review_id"],
+            ["reviews.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("history", schema=None) as batch_op:
+        batch_op.create_index("history_at", ["at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_history_review_id"), ["review_id"], unique=False)
+
+    op.create_table(
+        "letters",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("nonce", sa.String(length=24), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("round", sa.Integer(), nullable=True),
+        sa.Column("reviewer", sa.String(length=16), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("message_id", sa.Text(), nullable=True),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("back", sa.Text(), nullable=True),
+        sa.Column("unknowns", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["review_id"],
+            ["reviews.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key"),
+        sa.UniqueConstraint("nonce"),
+    )
+    with op.batch_alter_table("letters", schema=None) as batch_op:
+        batch_op.create_index("letters_reviewer", ["reviewer", "kind", "created_at"], unique=False)
+
+    op.create_table(
+        "requesters",
+        sa.Column("review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("login", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["review_id"],
+            ["reviews.id"],
+        ),
+        sa.PrimaryKeyConstraint("review_id", "id"),
+    )
+    op.create_table(
+        "rounds",
+        sa.Column("review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("nonce", sa.String(length=24), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("snapshot", sa.JSON(), nullable=False),
+        sa.Column("edited", sa.JSON(), nullable=True),
+        sa.Column("was_mailed", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["review_id"],
+            ["reviews.id"],
+        ),
+        sa.PrimaryKeyConstraint("review_id", "round"),
+    )
+    with op.batch_alter_table("rounds", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rounds_nonce"), ["nonce"], unique=False)
