@@ -42,11 +42,13 @@ def render(kind: str, item: Any, _context: object) -> str | bool:
 
 
 def code_of(connection: Connection) -> str:
-    """The statements that bring this database to today's tables; "pass" where there is nothing to do."""
+    """The statements that bring this database to today's tables; "" where there is nothing to do."""
     options = {"render_item": render, "target_metadata": metadata, "compare_server_default": True}
     context = MigrationContext.configure(connection, opts=options)
     wanted = produce_migrations(context, metadata).upgrade_ops
     assert wanted is not None
+    if wanted.is_empty():
+        return ""
     return render_python_code(wanted, render_as_batch=True, render_item=render, migration_context=context)
 
 
@@ -57,7 +59,7 @@ def write(what: str, *, is_first: bool) -> Path | None:
         if known:
             migrate(connection, known[-1])
         code = code_of(connection)
-    if code.strip() == "pass":
+    if not code:
         return None
     if is_first:
         for file in (MIGRATIONS / "versions").glob("*.py"):

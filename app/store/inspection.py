@@ -19,8 +19,10 @@ from app.store.tables import metadata
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What was found. `schema` is the database's, `wanted` this version's; where they differ, or `missing` names tables
-    and columns that this version needs, the rest is unknown.
+    """What was found.
+
+    `schema` is the database's, `wanted` this version's; where they differ, or `missing` names tables and columns that
+    this version needs, the rest is unknown.
     """
 
     schema: str | None = None
