@@ -8,7 +8,7 @@ COMPILE := .venv/bin/uv pip compile pyproject.toml --universal --python-version 
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test coverage check screens bench faults migration lock clean
+.PHONY: help install demo test coverage check screens bench faults soak migration lock clean
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ faults: $(INSTALLED) ## Play every fault of GitHub and SES, and write docs/fault
 
 migration: $(INSTALLED) ## Write the next migration from app/store/tables.py (NAME="what it does"; FIRST=1: the first one anew)
 	@.venv/bin/python -m tests.migration $(if $(FIRST),--first,"$(NAME)")
+
+soak: $(INSTALLED) ## Play random lives with kills, faults and pauses for ten minutes (MINUTES=, SEED=, DATABASE=sqlite or postgresql)
+	@.venv/bin/python -m benchmarks.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(DATABASE),--database $(DATABASE))
 
 lock: $(INSTALLED) ## Write requirements*.txt anew from pyproject.toml (UPGRADE=1: with the newest versions)
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.txt

@@ -1,0 +1,76 @@
+"""Play lives for ten minutes, or as long as said, and print what was broken: `make soak`. Ends with 1 where anything was.
+
+SQLite with one gate and PostgreSQL with three are played side by side. The same seed makes the same choices; what comes
+of them depends on this machine's own time as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import secrets
+import sys
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from tempfile import mkdtemp
+from time import time
+
+from benchmarks.soak.life import CALM, Verdict, live
+from benchmarks.soak.stage import database_server
+
+KINDS = ("sqlite", "postgresql")
+# A life with everything going wrong is so long, but for one that fills up the time.
+SHORTEST, LONGEST = 40.0, 200.0
+
+
+def play(kind: str, seed: int, seconds: float, folder: Path) -> list[Verdict]:
+    """Play one life after the other for so many seconds; the calm after the last one is part of it."""
+    logging.disable()
+    end, chance = time() + seconds, Random(seed)
+    verdicts: list[Verdict] = []
+    with database_server(kind) as postgres:
+        while not verdicts or end - time() > SHORTEST + CALM:
+            number = len(verdicts) + 1
+            most = max(min(LONGEST, end - time() - CALM), min(SHORTEST, seconds / 2))
+            lasts = chance.uniform(min(SHORTEST, most), most)
+            verdict = live(kind, folder / f"{kind}{number}", chance.getrandbits(32), lasts, postgres)
+            verdicts.append(verdict)
+            print(line(kind, number, lasts, verdict), flush=True)
+    return verdicts
+
+
+def line(kind: str, number: int, seconds: float, verdict: Verdict) -> str:
+    """Return what is said of one life."""
+    words = f"{kind} life {number}, seed {verdict.seed}: {seconds:.0f} s, {told(verdict.counts)}"
+    return "\n".join([words, *(f"    VIOLATION {one}" for one in verdict.violations)])
+
+
+def told(counts: Counter[str]) -> str:
+    """Return counts in words, the largest first."""
+    return ", ".join(f"{number} {what}" for what, number in counts.most_common() if number)
+
+
+def main() -> int:
+    """Play as the command line says; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long (10)")
+    parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="whose choices (any)")
+    parser.add_argument("--database", choices=[*KINDS, "both"], default="both", help="which gates (both)")
+    options = parser.parse_args()
+    kinds = KINDS if options.database == "both" else (options.database,)
+    folder = Path(mkdtemp(prefix="qa-gate-soak-"))
+    print(f"seed {options.seed}; logs in {folder}", flush=True)
+    with ProcessPoolExecutor(len(kinds), mp_context=get_context("spawn")) as pool:
+        all_of = [pool.submit(play, kind, options.seed, options.minutes * 60, folder) for kind in kinds]
+        verdicts = [verdict for one in all_of for verdict in one.result()]
+    counts: Counter[str] = sum((verdict.counts for verdict in verdicts), Counter())
+    violations = [words for verdict in verdicts for words in verdict.violations]
+    print(f"\n{len(verdicts)} lives: {told(counts)}\n{len(violations)} violations")
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
