@@ -191,6 +191,8 @@ class Lily:
         if page is None or number is None:
             return
         shown = _SHOWN.search(page[2]) if f'value="{choice}"' in page[2] else None
+        if shown is None and self._chance.random() < 0.7:
+            return  # there is nothing to press
         # Letters and digits only, so that it reads the same wherever it is said.
         note = "" if choice == "take_back" else f"note{next(self._numbers)}x"
         sent = time()

@@ -144,7 +144,7 @@ class Troubles:
                     after=not is_refusal and chance.random() < 0.5,
                 )
         self._faults.append(fault)
-        return chance.uniform(2, 25), fault.lift
+        return chance.uniform(2, 12), fault.lift
 
     def _github_away(self) -> tuple[float, End]:
         return self._chance.uniform(1, 20), self._stage.github.refuse()
@@ -166,7 +166,7 @@ class Troubles:
                 after = status in (None, 500, 503) and chance.random() < 0.3
                 fault = inbox.fail(status, "ServiceUnavailable", "A bad day.", chance.randint(1, 2), after)
         self._faults.append(fault)
-        return chance.uniform(2, 20), fault.lift
+        return chance.uniform(2, 12), fault.lift
 
     # --- The gate itself -------------------------------------------------------------------------------------
 
