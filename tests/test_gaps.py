@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.outside import Outside, given
+from tests.outside import MakeOutside, Outside, given
 
 
 def test_a_merge_that_went_elsewhere_in_the_last_instant_is_told_though_its_answer_was_lost(
@@ -48,3 +48,40 @@ def test_what_was_a_draft_for_a_while_is_asked_about_again_though_its_webhooks_c
     assert not outside.may_approve(old)
     outside.pass_(minutes=11, step=60)
     assert outside.may_approve(outside.link())
+
+
+def test_a_success_whose_answer_was_lost_is_taken_back_from_a_head_that_was_pushed_over_meanwhile(
+    outside: Outside,
+) -> None:
+    number = outside.approved()
+    approved = outside.pull(number).head_sha
+
+    def push(_method: str, path: str, phase: str) -> None:
+        if path.endswith(approved) and phase == "after":
+            outside.github.on_call = None
+            outside.commit("gift-cards", more_py="more\n")
+
+    outside.github.on_call = push
+    outside.github.fail("POST", "/statuses/", None, after=True)
+    outside.settle()
+    given(outside.status(sha=approved), "no status")
+    outside.pass_(minutes=15, step=60)
+    assert outside.status(sha=approved) == "pending"
+    assert not outside.is_merged(number)
+
+
+def test_a_commit_that_came_before_a_rebase_which_left_one_out_is_told_as_not_approved(
+    make_outside: MakeOutside,
+) -> None:
+    """A rebase leaves merge commits out, so that fewer land than were asked about."""
+    outside = make_outside(MERGE_METHOD="rebase")
+    outside.start()
+    first = outside.commit("gift-cards")
+    outside.commit("development", haste_py="haste\n", by="kim")
+    outside.updated(first, branch="gift-cards")
+    number = outside.approved()
+    outside.settle()
+    given(outside.is_merged(number), "not merged")
+    outside.pass_(minutes=2, step=30)
+    not_approved = outside.release_text().partition("Approved")[0]
+    assert "Work on development" in not_approved
