@@ -10,12 +10,14 @@ from app.github_client.answers import GitHubError, Limited, Moved, NoAnswer, Ref
 from app.github_client.api import Api, NoPlan
 from app.github_client.client import GitHub
 from app.github_client.commits import Step, Steps
+from app.github_client.pictures import Found
 from app.github_client.pulls import Listing, Pull
 from app.github_client.webhooks import BadPayload, parse, verify
 
 __all__ = [
     "Api",
     "BadPayload",
+    "Found",
     "GitHub",
     "GitHubError",
     "Limited",

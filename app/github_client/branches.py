@@ -20,7 +20,8 @@ from app.github_client.commits import (
     Steps,
     StepsAnswer,
 )
-from app.github_client.connection import Answer, Connection, call, etag_of, insist
+from app.github_client.connection import Answer, call, etag_of, insist
+from app.github_client.pictures import Pictures
 from app.github_client.pulls import PULLS, Pull
 
 # https://docs.github.com/en/rest/commits/commits#compare-two-commits
@@ -31,7 +32,7 @@ def _nothing() -> None:
     """Do nothing before a further page."""
 
 
-class Branches(Connection):
+class Branches(Pictures):
     """Branches, and pull requests between two of them; `repository` is "owner/name"."""
 
     def steps(

@@ -77,6 +77,7 @@ class Connection:
         recall: Callable[[str], datetime | None] | None = None,
         remember: Callable[[str, datetime], None] | None = None,
     ) -> None:
+        self._api_url = api_url.rstrip("/")
         self._token = token
         self._app = github.Auth.AppAuth(*app) if app else None
         self._clock = clock
@@ -90,7 +91,7 @@ class Connection:
         # How far GitHub's clock is ahead of ours, as its last answer said.
         self.ahead = timedelta(0)
         self._options: dict[str, Any] = {
-            "base_url": api_url.rstrip("/"),
+            "base_url": self._api_url,
             "timeout": timeout,
             "user_agent": "qa-gate",
             "api_version": API_VERSION,

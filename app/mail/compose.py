@@ -20,7 +20,7 @@ from app.links import SIGN_IN_LASTS
 from app.mail.release import release_values
 from app.mail.request import Line, Request, opening_of, sender_of
 from app.mail.templates import render
-from app.review import Basis, Checks, Choice, Commit, PullRequest, Review, Reviewer, Snapshot
+from app.review import Basis, Checks, Choice, Commit, PullRequest, Review, Reviewer
 
 # Gmail hides what comes after 102 KB. https://developers.google.com/workspace/gmail/design/css
 LARGEST_HTML = 90_000
@@ -61,7 +61,7 @@ def compose_request(request: Request, now: datetime, timezone: ZoneInfo) -> Mail
     values = _question(request, now, timezone)
     when = partial(waiting_since, now=now, timezone=timezone)
     for length, most, line in zip(TEXT_LENGTHS, RELEASE_LENGTHS, LINE_LENGTHS, strict=True):
-        values |= _own_words(request.snapshot, length) | release_values(request.snapshot.release, most, when)
+        values |= _own_words(request, length) | release_values(request.snapshot.release, most, when)
         values |= _talk(request, line, when)
         html = render("mail/request.html", values)
         if len(html.encode()) <= LARGEST_HTML:
@@ -195,12 +195,15 @@ def _first_line(commit: Commit) -> str:
     return text.plain(commit.message.strip().partition("\n")[0], LONGEST_NEW) or UNNAMED
 
 
-def _own_words(snapshot: Snapshot, length: int) -> dict[str, Any]:
+def _own_words(request: Request, length: int) -> dict[str, Any]:
     """Return the developer's own text, at most so many characters of it, for both parts of the mail."""
-    pull = snapshot.pull
-    how, rest = text.parted(pull.body, min(length, LONGEST_HOW), length)
+    body, shown = request.snapshot.pull.body, request.shown
+    how, rest = text.parted(body, min(length, LONGEST_HOW), length, shown)
+    seen = {one.source for one in shown} & set(text.pictures_in(body))
     return {
-        "words_heading": f"What {text.person(snapshot.author_name)} wrote",
+        "words_heading": f"What {text.person(request.snapshot.author_name)} wrote",
+        "pictures": f"See {text.count(len(seen), 'picture')}" if seen else "",
+        "pictures_url": shown[0].url if seen else "",
         "words_html": rest.mail,
         "words_text": rest.text,
         "how_html": how.mail,
@@ -239,15 +242,21 @@ def _talk(request: Request, length: int, when: Callable[[datetime], str]) -> dic
     `answers` is empty where the mail does not go out because of them.
     """
     said = (*request.talk[:1], *request.talk[1:][-MOST_ANSWERS:])
-    lines = [_line(line, request.reviewer, length, when) for line in said]
+    lines = [_line(line, request.reviewer, length, when, request.shown) for line in said]
     answers = [line for line in lines if not line["is_question"]] if request.answers else []
     return {"talk": lines, "answers": answers}
 
 
-def _line(line: Line, reader: Reviewer, length: int, when: Callable[[datetime], str]) -> dict[str, Any]:
+def _line(
+    line: Line,
+    reader: Reviewer,
+    length: int,
+    when: Callable[[datetime], str],
+    shown: tuple[text.Shown, ...],
+) -> dict[str, Any]:
     who = "You" if line.is_question and line.by == reader.id else text.person(line.name, LONGEST_LOGIN)
     on = f" on {when(line.at)}" if line.at else ""
-    answer = text.rendered(line.words, length)
+    answer = text.rendered(line.words, length, shown)
     return {
         "who": f"{who} {'asked' if line.is_question else 'answered'}{on}",
         # A question is her own plain text; an answer is a comment at GitHub.

@@ -74,7 +74,7 @@ class Request:
     `previous_reviewer`; `new_commits` are those that came since an
     earlier version was asked about, and `compare_url` leads to just what they change. `talk` is the last question
     and its answers; `is_answer`: the mail goes out because of an answer. `others` counts what else waits for the
-    reviewer.
+    reviewer. `shown` are the pictures that the page shows, each with the way there.
     """
 
     reviewer: Reviewer
@@ -103,6 +103,7 @@ class Request:
     talk: tuple[Line, ...] = ()
     cautions: tuple[Caution, ...] = ()
     others: int = 0
+    shown: tuple[text.Shown, ...] = ()
 
     @property
     def is_previous_own(self) -> bool:

@@ -11,7 +11,7 @@ from typing import cast
 
 from flask import Blueprint, Flask
 
-from app.pages import assets, away, decide, frame, health, history, pending, review, sign_in
+from app.pages import assets, away, decide, frame, health, history, pending, pictures, review, sign_in
 from app.pages.guard import Guard
 from app.workflow import Gate
 
@@ -26,6 +26,7 @@ _ROUTES = (
     ("GET", "/decide/<token>/fresh", "sent", decide.sent),
     ("POST", "/decide/<token>/fresh", "fresh", decide.fresh),
     ("GET", f"/reviews/<int(max={_LARGEST_ID}):review_id>", "review", review.show),
+    ("GET", "/pictures/<nonce>", "picture", pictures.show),
     ("GET", "/history", "history", history.show),
     ("GET", "/status/<token>", "details", review.details),
     ("GET", "/sign-in", "sign_in", sign_in.ask),

@@ -18,6 +18,7 @@ from app import text
 from app.links import BadLink, DecideLink, ExpiredLink
 from app.pages import frame
 from app.pages.pending import decide_url
+from app.pages.pictures import shown_in
 from app.pages.signposts import ways_on
 from app.review import (
     Basis,
@@ -155,7 +156,8 @@ def _is_so_already(case: Case, choice: Choice, note: str, why: Signpost | None) 
 def _basis(gate: Gate, case: Case) -> Basis:
     """Return what this click says of how the change was tried, as far as its steps still read so."""
     asked = gate.store.reviews.round(case.row.id, case.round)
-    steps = text.steps_of(text.parted(asked.now.pull.body)[0].html) if asked else ()
+    shown = shown_in(gate, case.row)
+    steps = text.steps_of(text.parted(asked.now.pull.body, shown=shown)[0].html) if asked else ()
     ticked = set(request.form.getlist("works"))
     tried: dict[bool, list[str]] = {True: [], False: []}
     for step in steps:
@@ -188,6 +190,7 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
         or bool(stale_successes(row, gate.policy)),
         "is_late": bool(history) and case.now - history[-1].at >= SHORT,
         "history": history,
+        "shown": shown_in(gate, row),
         "why": why,
         "note": note,
         "people": asked.snapshot.names if asked else {},

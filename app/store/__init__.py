@@ -1,6 +1,6 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
-`Store` is what the rest of the gate holds: `.inbox`, `.arrivals`, `.repositories`, `.reviews`, `.talk`, `.people`,
+`Store` is what the rest of the gate holds: `.inbox`, `.arrivals`, `.repositories`, `.reviews`, `.talk`, `.people`, `.pictures`,
 `.letters`, `.landings`, `.timers`, `.absences`, `.queue`, `.services`, `.audit`, `.lists`. It keeps what was acknowledged
 and decides nothing; the rules are in `review`.
 
@@ -25,6 +25,7 @@ from app.store.landings import Landing, Landings
 from app.store.letters import A_DAY, MOST_UNKNOWN, Letter, Letters, NewLetter, outcome_letter
 from app.store.lists import Asked, Lists
 from app.store.people import People
+from app.store.pictures import Kept, Pictures
 from app.store.queue import Overtaken, Queue
 from app.store.repositories import Repositories
 from app.store.reviews import DECISIONS, Reviews, Round
@@ -49,6 +50,7 @@ __all__ = [
     "Folded",
     "Happening",
     "HistoryRow",
+    "Kept",
     "Kind",
     "Landing",
     "Letter",
@@ -90,6 +92,7 @@ class Store:
         self.reviews = Reviews(self.database, self.work_made)
         self.talk = Talk(self.database, self.work_made)
         self.people = People(self.database)
+        self.pictures = Pictures(self.database)
         self.letters = Letters(self.database)
         self.landings = Landings(self.database)
         self.timers = Timers(self.database)

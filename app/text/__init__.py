@@ -12,7 +12,9 @@ from app.text.clean import clean, disarmed, person, plain, quote, shortened, unu
 from app.text.device import device_words
 from app.text.diff import diff_blocks
 from app.text.how_to_test import parted
-from app.text.markdown import Rendered, host_of, rendered
+from app.text.links import host_of
+from app.text.markdown import Rendered, rendered
+from app.text.pictures import Shown, pictures_in
 from app.text.steps import steps_of
 from app.text.words import (
     ago,
@@ -32,6 +34,7 @@ from app.text.words import (
 __all__ = [
     "BOM",
     "Rendered",
+    "Shown",
     "ago",
     "checks_words",
     "clean",
@@ -46,6 +49,7 @@ __all__ = [
     "host_of",
     "parted",
     "person",
+    "pictures_in",
     "plain",
     "quote",
     "rendered",

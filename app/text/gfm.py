@@ -55,11 +55,15 @@ _SAME = {
 _ATTRIBUTES = {
     "a": {"href", "data-footnote-backref"},
     "img": {"src", "alt"},
+    "source": {"src"},
+    "video": {"src"},
     "input": {"type", "checked"},
     "ol": {"start"},
     "section": {"data-footnotes"},
     "sup": {"class"},
 }
+# What becomes a link.
+_FILMS = frozenset({"video", "source"})
 # What no browser shows.
 _HIDDEN = frozenset("script style title textarea iframe xmp noembed noframes template svg math".split())
 # What an opening tag ends where its author did not, and which ancestors keep it from that.
@@ -154,8 +158,13 @@ def _tokens(markup: str) -> Iterator[Token]:
                 yield Token("text", "", _NONE, _words(found[0]))
             continue
         if name:
+            film = "" if found[1] or name not in _FILMS else _attributes(name, found[3]).get("src", "")
             name = _SAME.get(name, name)
             yield Token("close" if found[1] else "open", name, _attributes(name, found[3]), "")
+            if film:
+                yield Token("open", "a", {"href": film}, "")
+                yield Token("text", "", _NONE, "[video]")
+                yield Token("close", "a", _NONE, "")
     if place < len(markup):
         yield Token("text", "", _NONE, _words(markup[place:]))
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from app.text.gfm import LIMIT, Token, Tokens, blocks, parse, plain_words
 from app.text.markdown import Rendered, rendered, write
+from app.text.pictures import Shown
 
 # What people do to a change, and what they call it.
 _DOING = r"(?:re)?test(?:s|ed|ing|ers?|able)?|try(?:ing)?|tried|qa(?:ing|ed)?|uat|tophat(?:ted|ting)?|demo|verif(?:y|ied|ying|ication)|validat(?:e|ed|ing|ion)|(?:sanity|smoke|manual) checks?"
@@ -79,7 +80,9 @@ class _Piece:
 
 
 @lru_cache(maxsize=32)
-def parted(source: str, how_limit: int = LIMIT, rest_limit: int = LIMIT) -> tuple[Rendered, Rendered]:
+def parted(
+    source: str, how_limit: int = LIMIT, rest_limit: int = LIMIT, shown: tuple[Shown, ...] = ()
+) -> tuple[Rendered, Rendered]:
     """Return the part that says how to try it, without its heading, and all the rest; the first is '' where there is none.
 
     The part of a heading goes on to the next one that is not below it, that of a bold line or of "How to test:" to
@@ -95,8 +98,8 @@ def parted(source: str, how_limit: int = LIMIT, rest_limit: int = LIMIT) -> tupl
                 part = (*piece.inside, *_joined(pieces[place + 1 : end]))
                 if _says_something(part):
                     rest = (*_joined(pieces[:place]), *_joined(pieces[end:]))
-                    return write(part, how_limit), write(rest, rest_limit, is_cut=is_cut)
-    return write((), how_limit), rendered(source, rest_limit)
+                    return write(part, how_limit, shown), write(rest, rest_limit, shown, is_cut=is_cut)
+    return write((), how_limit), rendered(source, rest_limit, shown)
 
 
 def says_how(title: str) -> bool:

@@ -1,7 +1,7 @@
 """A stranger's Markdown for a page, for a mail and as plain text, all written in one walk over its safe tokens. Pure.
 
-Called by mail and pages. It must never let a reader's browser or mail program load anything, nor hide where a link
-leads: a picture becomes a link, and the host stands after each link.
+Called by mail and pages. It must never let a reader's browser or mail program load anything from elsewhere, nor hide
+where a link leads: a picture that is not kept here becomes a link, and the host stands after each link.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import unquote, urlsplit
 
 from markupsafe import Markup, escape
 
 from app.text.clean import cut
-from app.text.gfm import LIMIT, SCHEMES, Token, Tokens, parse
+from app.text.gfm import LIMIT, Token, Tokens, parse
+from app.text.links import followable, host_of
+from app.text.pictures import Shown, image
 from app.text.plain_text import PlainText
 
-LONGEST_URL = 2_000
 CUT = "The text goes on; only its beginning is shown here."
 
 _REL = 'rel="nofollow noreferrer noopener"'
@@ -43,8 +43,6 @@ _STYLES = {
 _IN_MAIL = {"summary": "p", "details": "div"}
 _ALERT = re.compile(r"\s*\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\]\s*", re.IGNORECASE)
 _SHORTCODE = re.compile(r":[a-z0-9_+-]{1,40}:")
-_HOST = re.compile(r"[a-z0-9._:-]+")
-_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +55,20 @@ class Rendered:
 
 
 @lru_cache(maxsize=32)  # a page asks for the same text again and again, and anybody may ask for a page
-def rendered(source: str, limit: int = LIMIT) -> Rendered:
-    """Return a Markdown text as GitHub shows it, at most so many characters of it; headings from h3 down."""
+def rendered(source: str, limit: int = LIMIT, shown: tuple[Shown, ...] = ()) -> Rendered:
+    """Return a Markdown text as GitHub shows it, at most so many characters of it; headings from h3 down.
+
+    `shown` are the pictures that the page shows in their places, and to which the mail leads.
+    """
     tokens, is_cut = parse(source)
-    return write(tokens, limit, is_cut=is_cut)
+    return write(tokens, limit, shown, is_cut=is_cut)
 
 
-def host_of(url: str) -> str:
-    """Return the host of a web address, or whom a mail would go to."""
-    parts = urlsplit(url)
-    return parts.hostname or parts.path
-
-
-def write(tokens: Tokens, limit: int = LIMIT, *, is_cut: bool = False) -> Rendered:
+def write(
+    tokens: Tokens, limit: int = LIMIT, shown: tuple[Shown, ...] = (), *, is_cut: bool = False
+) -> Rendered:
     """Return balanced tokens as HTML and text, at most so many characters; `is_cut`: more followed already."""
-    writer = _Writer(limit)
+    writer = _Writer(limit, {one.source: one for one in shown})
     for place, token in enumerate(tokens):
         if token.kind == "text":
             writer.words(token.text, tokens[place + 1 : place + 2])
@@ -89,7 +86,8 @@ def write(tokens: Tokens, limit: int = LIMIT, *, is_cut: bool = False) -> Render
 class _Writer:
     """Writes the page's HTML, the mail's and the text side by side."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, shown: dict[str, Shown]) -> None:
+        self._shown = shown
         self.page: list[str] = []
         self.mail: list[str] = []
         self.plain = PlainText()
@@ -261,7 +259,11 @@ class _Writer:
     def _picture(self, values: dict[str, str]) -> None:
         alt = " ".join(values.get("alt", "").split())
         words = f"[picture: {alt}]" if alt else "[picture]"
-        url = followable(values.get("src", "")) if self._link is None else ""
+        url = followable(values.get("src", ""))
+        if url in self._shown:
+            self._show(self._shown[url], alt, words)
+            return
+        url = url if self._link is None else ""
         if url:
             self._open_link({"href": url})
         self._link_words.append(words)
@@ -270,6 +272,15 @@ class _Writer:
         self._left -= len(words)
         if url:
             self._close_link()
+
+    def _show(self, one: Shown, alt: str, words: str) -> None:
+        """Show a picture on the page, and lead to it in the mail."""
+        in_link = self._link is not None
+        mail = f'<a href="{escape(one.url)}" target="_blank"{_style("a")}>{escape(words)}</a>'
+        self._link_words.append(words)
+        self._both(image(one, alt, in_link=in_link), mail=str(escape(words)) if in_link else mail)
+        self.plain.add(words)
+        self._left -= len(words)
 
     def _open_link(self, values: dict[str, str]) -> None:
         self._is_hidden = "data-footnote-backref" in values
@@ -297,26 +308,6 @@ class _Writer:
         else:
             self._both(f"</a> ({escape(host)})")
             self.plain.add(f" ({address})")
-
-
-@lru_cache(maxsize=1024)
-def followable(url: str) -> str:
-    """Return a web or mail address if it leads where it says, as a browser reads it; '' for any other."""
-    try:
-        parts = urlsplit(url)
-        host = unquote(parts.hostname or "")
-        port = f":{parts.port}" if parts.port else ""
-        plain_host = host if host.isascii() else host[:253].encode("idna").decode()
-    except ValueError:
-        return ""
-    if len(url) > LONGEST_URL or parts.scheme not in SCHEMES:
-        return ""
-    if parts.scheme == "mailto":
-        return f"mailto:{parts.path}" if _MAILBOX.fullmatch(parts.path) else ""
-    # A user name before the host is for looking like another host.
-    if not _HOST.fullmatch(plain_host) or "@" in parts.netloc:
-        return ""
-    return url if parts.hostname == plain_host else parts._replace(netloc=f"{plain_host}{port}").geturl()
 
 
 def _emoji(words: str) -> str:

@@ -41,6 +41,7 @@ from app.workflow.letters import (
 )
 from app.workflow.looking import look_around, set_looks
 from app.workflow.merging import disown, merge
+from app.workflow.pictures import find_pictures
 from app.workflow.releasing import keep_release
 from app.workflow.saying import say
 from app.workflow.talking import talk
@@ -101,6 +102,8 @@ def advance(gate: Gate, claim: Claim) -> Rest:
     talk(work)
     if work.row.state is State.TO_MERGE:
         return merge(work)
+    if not find_pictures(work) and wait.wait is None and not wait.failed:
+        return Rest(wait=ASK_AGAIN)
     return wait
 
 
@@ -120,7 +123,7 @@ def tick(gate: Gate, claim: Claim) -> Rest:
     return TIMERS[claim.kind](gate, claim, timer) if timer else Rest()
 
 
-# GitHub did not say where a change can be tried: it is asked again after this time.
+# GitHub did not say where a change can be tried, or did not give a picture: it is asked again after this time.
 ASK_AGAIN = timedelta(minutes=1)
 TURNS = {State.WAITING: hand_over, State.MERGED: keep_list}
 TIMERS = {Kind.POLL: look_around, Kind.DIGEST: send_digests, Kind.RELEASE: keep_release}

@@ -33,6 +33,7 @@ from app.workflow.again import NEW_CODE, SAME_CODE
 from app.workflow.away import asked_then, first_there, who_is_away
 from app.workflow.extras import read_extras
 from app.workflow.gate import Rest, Work
+from app.workflow.pictures import read_pictures
 from app.workflow.readiness import Unready, why_not_ready
 from app.workflow.sameness import same_change
 
@@ -174,6 +175,7 @@ def ask(work: Work) -> Rest:
     if reviewer is None:
         return wait(work, Unready(asked_then(gate, away), min(away.values()) - gate.store.now()))
     tried = read_extras(work)
+    read_pictures(work, work.facts.body)
     asked = snapshot(work, work.facts)
     if asked is None:
         return Rest(wait=again(gate))

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from app import mail
+from app import mail, text
 from app.links import SignInLink, decide_link
 from app.review import Caution, Choice, Commit, Review, Reviewer, Snapshot, State, cautions
 from app.store import (
@@ -167,9 +167,16 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         skips_to=row.base if gate.policy.skips_release(row) else None,
         is_answer=letter.kind == "answer",
         talk=_talk(gate, row, asked.snapshot),
+        shown=_shown(gate, row, f"{approve}#wrote"),
         **what_is_new(gate, row, asked.snapshot, reviewer, last),
     )
     return Words(mail.compose_request(request, now, gate.timezone))
+
+
+def _shown(gate: Gate, row: Review, url: str) -> tuple[text.Shown, ...]:
+    """Return the pictures that the page at this address shows."""
+    kept = gate.store.pictures.theirs(row.id, row.round)
+    return tuple(text.Shown(one.source, url, one.width, one.height) for one in kept)
 
 
 def _talk(gate: Gate, row: Review, snapshot: Snapshot) -> tuple[mail.Line, ...]:

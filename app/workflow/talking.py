@@ -17,6 +17,7 @@ from app.review import Person, Remark, Reviewer, State
 from app.store import Happening
 from app.workflow.away import who_is_away
 from app.workflow.gate import Work
+from app.workflow.pictures import read_answers_pictures
 
 # Every comment of the gate's own ends with a marker that begins so.
 OWN = "<!-- qa-gate "
@@ -82,6 +83,7 @@ def hear(work: Work) -> None:
             heard.append(remark)
         if is_answer:
             answers.append(remark)
+    read_answers_pictures(work, answers)
     said = [
         Happening("answered", remark.by.login if remark.by else "ghost", _shortened(_words(remark)))
         for remark in answers

@@ -25,8 +25,9 @@ from demo.github.world import World
 
 DOCUMENTATION = "https://docs.github.com/rest"
 LIMIT = 5000
-# The website, and what the API tells anybody.
-OPEN = ("/settings/apps/", "/organizations/", "/apps/", "/app-manifests/", "/users/")
+# The website, its files, and what the API tells anybody.
+SITE = ("/settings/apps/", "/organizations/", "/user-attachments/", "/private-user-images/")
+OPEN = (*SITE, "/apps/", "/app-manifests/", "/users/")
 OnCall = Callable[[str, str, str], None]
 
 

@@ -6,11 +6,14 @@ https://docs.github.com/en/rest/pulls/pulls
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from flask import Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from demo.github import marks, merging, pull_shapes, pulls, rules, shapes
 from demo.github.api import Routes, created, given, page
+from demo.github.attachments import Attachments
 from demo.github.front import need
 from demo.github.shapes import Json
 from demo.github.state import Pull, Refusal, Repo
@@ -20,8 +23,8 @@ _ONE = "/pulls/<int:number>"
 
 
 class PullApi:
-    def __init__(self, routes: Routes) -> None:
-        self.world = routes.world
+    def __init__(self, routes: Routes, attachments: Attachments) -> None:
+        self.world, self.attachments = routes.world, attachments
         add = routes.add
         add("GET", "/pulls", self.listed, _READ)
         add("POST", "/pulls", self.open, _WRITE)
@@ -31,12 +34,15 @@ class PullApi:
         add("GET", f"{_ONE}/commits", self.commits, _READ)
         add("GET", f"{_ONE}/reviews", self.reviews, _READ)
         add("POST", f"{_ONE}/reviews", self.review, _WRITE)
+        add("GET", f"{_ONE}/reviews/<int:id_>", self.one_review, _READ)
         add("GET", f"{_ONE}/comments", self.code_comments, _READ)
+        add("GET", "/pulls/comments/<int:id_>", self.one_code_comment, _READ)
         add("GET", f"{_ONE}/merge", self.is_merged, _READ)
         add("PUT", f"{_ONE}/merge", self.merge, "contents")
         add("PUT", f"{_ONE}/update-branch", self.update_branch, _WRITE)
         add("GET", "/issues/<int:number>/comments", self.comments)
         add("POST", "/issues/<int:number>/comments", self.comment)
+        add("GET", "/issues/comments/<int:id_>", self.one_comment)
         add("PATCH", "/issues/comments/<int:number>", self.edit_comment)
         add("GET", "/issues/<int:number>/events", self.events, "issues:read")
 
@@ -86,7 +92,7 @@ class PullApi:
         return pull_shapes.pull_request(self.world, pull, read=read)
 
     def one(self, repo: Repo, number: int) -> Json:
-        return self._write(pulls.find(repo, number), read=True)
+        return self.attachments.with_html(self._write(pulls.find(repo, number), read=True))
 
     def edit(self, repo: Repo, number: int) -> Json:
         pull, body = pulls.find(repo, number), given()
@@ -127,6 +133,31 @@ class PullApi:
     def code_comments(self, repo: Repo, number: int) -> Response:
         pull = pulls.find(repo, number)
         return page(pull.code_comments, lambda one: pull_shapes.code_comment(self.world, pull, one))
+
+    def one_review(self, repo: Repo, number: int, id_: int) -> Json:
+        pull = pulls.find(repo, number)
+        return self._as_asked(
+            pull_shapes.review(self.world, pull, one) for one in pull.reviews if one.id == id_
+        )
+
+    def one_code_comment(self, repo: Repo, id_: int) -> Json:
+        return self._as_asked(
+            pull_shapes.code_comment(self.world, pull, one)
+            for pull in repo.pulls.values()
+            for one in pull.code_comments
+            if one.id == id_
+        )
+
+    def one_comment(self, repo: Repo, id_: int) -> Json:
+        self._may_comment("read")
+        found = repo.comments.values()
+        return self._as_asked(pull_shapes.comment(self.world, repo, one) for one in found if one.id == id_)
+
+    def _as_asked(self, found: Iterator[Json]) -> Json:
+        one = next(found, None)
+        if one is None:
+            raise Refusal(404, "Not Found")
+        return self.attachments.with_html(one)
 
     def is_merged(self, repo: Repo, number: int) -> ResponseReturnValue:
         if not pulls.find(repo, number).merged:

@@ -15,6 +15,7 @@ from typing import Any, Self
 from demo.faults import lift_all, refusing
 from demo.github.api import RepositoryApi, Routes
 from demo.github.app_api import AppApi
+from demo.github.attachments import Attachment, Attachments
 from demo.github.front import LIMIT, Call, Failure, Front, OnCall
 from demo.github.pull_api import PullApi
 from demo.github.registration import RegistrationApi
@@ -49,8 +50,10 @@ class Served:
 
     def _add_routes(self) -> None:
         routes = Routes(self.front)
-        for group in (RepositoryApi, PullApi, AppApi, RulesetApi):
+        self.attachments = Attachments(routes)
+        for group in (RepositoryApi, AppApi, RulesetApi):
             group(routes)
+        PullApi(routes, self.attachments)
         RegistrationApi(routes, self.webhooks)
 
     # --- Serving ---------------------------------------------------------------------------------------------
@@ -157,6 +160,12 @@ class Served:
     def use_up_rate_limit(self, left: int = 0) -> None:
         """Leave so many of this hour's 5,000 requests."""
         self.front.used = LIMIT - left
+
+    def attach(
+        self, data: bytes, type_: str = "image/png", *, is_private: bool = False, leads_to: str | None = None
+    ) -> str:
+        """Drop a file into a text; return its address, which a private one's does not work without a session."""
+        return self.attachments.add(Attachment(data, type_, is_private, leads_to))
 
     # --- Webhooks --------------------------------------------------------------------------------------------
 
