@@ -23,10 +23,11 @@ from app.store import Store
 from app.wiring import create_app, create_gate
 from app.worker import work_once
 from tests.builders import Clock
+from tests.world import compiled_once
 
-# A fork server that has imported the gate once makes a new process in a few milliseconds.
+# A fork server that has loaded all that a gate needs makes a new process in a few milliseconds.
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["tests.mortal"])
+processes.set_forkserver_preload(["tests.warm", "tests.mortal"])
 
 
 class Instants:
@@ -75,7 +76,7 @@ def _live(environ: dict[str, str], pipe: Connection) -> None:
     store = Store(settings.database_url, clock)
     store.create()
     gate = create_gate(settings, store)
-    browser = Client(create_app(settings, gate))
+    browser = Client(compiled_once(create_app(settings, gate)))
     for engine in store.database.engines:
         event.listen(engine, "commit", instants)
     _before_each_request(instants)

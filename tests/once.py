@@ -1,7 +1,7 @@
-"""What libraries do anew for each app and client, done once a test run: half of its time went there.
+"""What libraries do anew for each app, client and engine, done once a test run: half of its time went there.
 
-Flask compiles every route of every app, and boto3 reads its description of Amazon's services for each session. Both
-only depend on what does not change while the tests run.
+Flask compiles every route of every app, boto3 reads its description of Amazon's services for each session, and
+SQLAlchemy compiles every statement for each engine. All of it only depends on what does not change while the tests run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from functools import cache
 from typing import Any
 
 from botocore.loaders import JSONFileLoader
+from sqlalchemy.engine.base import Engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 _compile_builder = Rule._compile_builder
@@ -23,8 +26,19 @@ def _compiled_once(self: Rule, append_unknown: bool = True) -> Any:
     return _builders[key]
 
 
+# SQLAlchemy keeps what it compiled by engine and by the dialect's object: those of one class write the same SQL here.
+_statements: dict[type, Any] = {}
+
+
+def _statements_of(engine: Engine) -> Any:
+    return _statements.setdefault(type(engine.dialect), LRUCache(5_000))
+
+
 def install() -> None:
-    """Let both be done once from now on."""
+    """Let all of them be done once from now on."""
     Rule._compile_builder = _compiled_once  # type: ignore[method-assign]
     load = cache(JSONFileLoader().load_file)
     JSONFileLoader.load_file = lambda _self, path: load(path)  # type: ignore[method-assign]
+    Engine._compiled_cache = property(_statements_of, lambda *_: None)  # type: ignore[assignment]
+    DefaultDialect.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[method-assign,assignment]
+    DefaultDialect.__hash__ = lambda self: hash(type(self))  # type: ignore[method-assign]
