@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from tests import once
+from tests import databases, once
 from tests.chromium import arguments, find_or_fetch
 from tests.outside import Outside
 from tests.world import World
@@ -73,41 +73,67 @@ def postgres_server() -> Iterator[Callable[[str], str]]:
         server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Callable[[str], str]) -> str:
+    """The name of a database that has the tables, to copy from."""
+    with psycopg.connect(postgres_server("postgres"), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE gate")
+    databases.make(_for_sqlalchemy(postgres_server("gate")))
+    return "gate"
+
+
 _numbers = count(1)
 
 
 @pytest.fixture
-def new_postgres_url(postgres_server: Callable[[str], str]) -> Iterator[Callable[[], str]]:
-    """Gives the SQLAlchemy URL of one more fresh, empty PostgreSQL database; all are dropped after the test."""
+def new_postgres_url(
+    postgres_server: Callable[[str], str], postgres_template: str
+) -> Iterator[Callable[..., str]]:
+    """Gives the SQLAlchemy URL of one more PostgreSQL database with all tables, `like="template1"` with none."""
     names: list[str] = []
     with psycopg.connect(postgres_server("postgres"), autocommit=True) as admin:
 
-        def create() -> str:
+        def create(like: str = postgres_template) -> str:
             names.append(f"test_{next(_numbers)}")
-            admin.execute(f"CREATE DATABASE {names[-1]}")
-            return postgres_server(names[-1]).replace("postgresql://", "postgresql+psycopg://")
+            admin.execute(f"CREATE DATABASE {names[-1]} TEMPLATE {like}")
+            url = _for_sqlalchemy(postgres_server(names[-1]))
+            if like == postgres_template:
+                databases.make_its_own(url)
+            return url
 
         yield create
         for name in names:
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def _for_sqlalchemy(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://")
+
+
 @pytest.fixture
-def postgres_url(new_postgres_url: Callable[[], str]) -> str:
-    """SQLAlchemy URL of a fresh, empty PostgreSQL database, dropped after the test."""
+def postgres_url(new_postgres_url: Callable[..., str]) -> str:
+    """SQLAlchemy URL of a fresh PostgreSQL database with all tables, dropped after the test."""
     return new_postgres_url()
 
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    """SQLAlchemy URL of a SQLite file that does not exist yet."""
-    return f"sqlite:///{tmp_path / 'qa-gate.db'}"
+    """SQLAlchemy URL of a fresh SQLite file with all tables."""
+    return databases.fill(f"sqlite:///{tmp_path / 'qa-gate.db'}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """SQLAlchemy URL of a fresh database; a test that asks for it runs once on each kind."""
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The same without any table: the SQLite file does not even exist."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    return str(request.getfixturevalue("new_postgres_url")("template1"))
 
 
 # --- A whole gate ----------------------------------------------------------------------------------------------

@@ -50,8 +50,8 @@ def upgrade():
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    store = Store(database_url, Clock(NOON))
+def store(empty_database_url: str) -> Iterator[Store]:
+    store = Store(empty_database_url, Clock(NOON))
     yield store
     store.close()
 
@@ -120,7 +120,8 @@ def test_the_migrations_stand_by_themselves() -> None:
         assert "app" not in re.findall(r"^(?:from|import) (\w+)", file.read_text(), re.MULTILINE), file.name
 
 
-def test_a_start_that_has_nothing_to_migrate_does_not_load_alembic(sqlite_url: str) -> None:
+def test_a_start_that_has_nothing_to_migrate_does_not_load_alembic(tmp_path: Path) -> None:
+    sqlite_url = f"sqlite:///{tmp_path}/gate.db"
     starts = (
         f"import sys; from app.store import Store; Store({sqlite_url!r}).create(); "
         "Store({0!r}).create(); sys.exit('alembic' in sys.modules)".format(sqlite_url)
@@ -144,11 +145,15 @@ def test_an_older_database_is_brought_up_with_its_data(store: Store, tmp_path: P
     assert asked.snapshot.pull.title == row.title
 
 
-def test_of_many_that_start_at_once_one_migrates(store: Store, database_url: str, tmp_path: Path) -> None:
+def test_of_many_that_start_at_once_one_migrates(
+    store: Store, empty_database_url: str, tmp_path: Path
+) -> None:
     store.create()
     ask(store)
     migrations = later(tmp_path / "later")
-    starting = [processes.Process(target=bring_up_later, args=(database_url, migrations)) for _ in range(4)]
+    starting = [
+        processes.Process(target=bring_up_later, args=(empty_database_url, migrations)) for _ in range(4)
+    ]
     for one in starting:
         one.start()
     for one in starting:
@@ -167,13 +172,15 @@ def test_of_many_that_start_at_once_one_migrates(store: Store, database_url: str
     ],
 )
 def test_a_migration_that_fails_halfway_leaves_everything_as_it_was(
-    store: Store, database_url: str, tmp_path: Path, fault: str
+    store: Store, empty_database_url: str, tmp_path: Path, fault: str
 ) -> None:
     store.create()
     row = ask(store)
     with store.database.read() as connection:
         before = shape(connection)
-    failing = processes.Process(target=bring_up_later, args=(database_url, later(tmp_path / "bad", fault)))
+    failing = processes.Process(
+        target=bring_up_later, args=(empty_database_url, later(tmp_path / "bad", fault))
+    )
     failing.start()
     failing.join()
     assert failing.exitcode != 0

@@ -561,8 +561,8 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(sqlite_url: str, clock:
     store.close()
 
 
-def test_the_tables_can_be_created_by_two_at_once(database_url: str) -> None:
-    stores = [Store(database_url) for _ in range(4)]
+def test_the_tables_can_be_created_by_two_at_once(empty_database_url: str) -> None:
+    stores = [Store(empty_database_url) for _ in range(4)]
     threads = [threading.Thread(target=store.create) for store in stores]
     for thread in threads:
         thread.start()

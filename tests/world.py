@@ -35,6 +35,7 @@ from demo.github import PretendGitHub
 from demo.inbox import PretendInbox
 from demo.world import free_port
 from tests.builders import Clock
+from tests.databases import fill
 
 TOKEN = "a-token-of-the-pretend-github"
 WEBHOOK_SECRET = "It's a Secret to Everybody"
@@ -111,7 +112,7 @@ class World:
         self.github.start()
         self.github.create_repository(SHOP)
         self.github.add_person("sam")
-        self.database_url = database_url
+        self.database_url = database_url if database_url.startswith("postgresql") else fill(database_url)
         self.url = f"http://127.0.0.1:{free_port()}"
         self.github.webhook_url = f"{self.url}/webhook"
         self.settings = Settings.load(environment(self.github, self.url, **settings))
