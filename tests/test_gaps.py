@@ -85,3 +85,17 @@ def test_a_commit_that_came_before_a_rebase_which_left_one_out_is_told_as_not_ap
     outside.pass_(minutes=2, step=30)
     not_approved = outside.release_text().partition("Approved")[0]
     assert "Work on development" in not_approved
+
+
+def test_a_change_that_goes_to_another_branch_now_is_asked_about_after_the_quiet_time(
+    outside: Outside,
+) -> None:
+    number = outside.asked()
+    outside.pass_(minutes=30)
+    outside.github.retarget(number, "master")
+    outside.settle()
+    outside.pass_(minutes=9, step=60)
+    assert len(outside.mails) == 1
+    outside.pass_(minutes=2, step=60)
+    assert len(outside.mails) == 2
+    assert outside.may_approve(outside.link())

@@ -37,6 +37,9 @@ log = logging.getLogger("qa-gate.store")
 BUSY_TIMEOUT = 10_000
 # So long it waits while another process changes the schema, which may be a large one.
 A_MIGRATION = 600_000
+# So long a process may sleep in the midst of a transaction, in milliseconds: then PostgreSQL ends it, else nobody could
+# write what it has locked. https://www.postgresql.org/docs/current/runtime-config-client.html
+MOST_IDLE = 10_000
 # Any constant numbers: what must not be done twice at once, creating the tables, counting letters and folding.
 SCHEMA_LOCK, LETTERS_LOCK, FOLD_LOCK = 704_117, 704_118, 704_119
 # What a database says of a statement that it will never take.
@@ -221,7 +224,14 @@ def _is_a_bug(error: Exception) -> bool:
 
 
 def _postgres_engine(url: str) -> Engine:
-    return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=20)
+    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=20)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.execute(f"SET idle_in_transaction_session_timeout = {MOST_IDLE}")
+        connection.commit()
+
+    return engine
 
 
 def _keep_private(file: Path) -> None:

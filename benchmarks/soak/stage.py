@@ -30,7 +30,7 @@ from demo.world import free_port
 ROOT = Path(__file__).parent.parent.parent
 SHOP = "acme/shop"
 TOKEN, SECRET = "ghp_soak", "It's a Secret to Everybody"
-READY = 60.0  # seconds that a gate may take to answer
+READY = 120.0  # seconds that a gate may take to answer
 ENDING = 40.0  # seconds that it gets to finish what it is doing
 PATIENCE = 5.0  # seconds that Lily waits for a page
 
