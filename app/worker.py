@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -145,6 +146,8 @@ class Worker:
         self._stop.set()
         self._gate.store.work_made.ring()
         self.join(timeout)
+        with suppress(Unavailable):
+            self._gate.store.queue.leave(self._name)
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for the threads to end, at most so many seconds in all."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -24,7 +24,10 @@ from urllib.parse import urlsplit
 import pytest
 from werkzeug.test import Client
 
-from app.cli import cli
+from app.operator.backups import readers
+from app.store import Store
+from app.store.backup import back_up, restore
+from app.store.epoch import begin_epoch
 from app.wiring import create_gate
 from app.worker import Worker, wake_up, work_once
 from demo.github import PretendGitHub
@@ -143,28 +146,25 @@ class Outside:
     # --- Backups --------------------------------------------------------------------------------------------
 
     def back_up(self, to: Path) -> Path:
-        """Copy the database, as its backup does."""
-        with closing(sqlite3.connect(self._file)) as live, closing(sqlite3.connect(to)) as copy:
-            live.backup(copy)
+        """Back up while the gate runs, as `qa-gate backup` does, by the clock that is turned by hand."""
+        back_up(self.world.store.database, to)
         return to
 
-    def restore(self, backup: Path) -> None:
-        """Go back to a backup by `qa-gate restore` where there is one; webhooks held meanwhile are still held."""
-        self.world.stop_gate()
-        if "restore" in cli.commands:
-            given(self._restored(backup), "qa-gate restore failed")
-        else:
-            with closing(sqlite3.connect(backup)) as old, closing(sqlite3.connect(self._file)) as live:
-                old.backup(live)
-        self.world.start_gate()
+    def restore(self, backup: Path, into: str = "", *, move: bool = False) -> None:
+        """Go back to a backup as `qa-gate restore` does; webhooks held meanwhile are still held.
 
-    def _restored(self, backup: Path) -> bool:
-        environ = {
-            **os.environ,
-            **environment(self.github, self.world.url, DATABASE_URL=self.world.database_url, **self.settings),
-        }
-        words = [sys.executable, "-m", "app", "restore", str(backup)]
-        return subprocess.run(words, cwd=ROOT, env=environ, check=False).returncode == 0
+        It goes into a database of its own, a new SQLite file in place of the old one unless `into` names another.
+        """
+        self.world.stop_gate()
+        if not into:
+            for file in Path(self._file).parent.glob(f"{Path(self._file).name}*"):
+                file.unlink()
+        self.world.database_url = into or self.world.database_url
+        store = Store(self.world.database_url, self.world.clock)
+        begin = partial(begin_epoch, database=store.database, readers=readers(self.world.settings))
+        restore(store.database, backup, begin=None if move else begin, is_move=move)
+        store.close()
+        self.world.start_gate()
 
     @property
     def _file(self) -> str:

@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "webhook": frozenset({"review", "store", "github_client"}),
     "pages": frozenset({"workflow", "pictures", "store", "links", "review", "text", "wording"}),
     "worker": frozenset({"workflow", "store", "review"}),
-    "operator": frozenset({"settings", "github_client", "mail", "store", "wording"}),
+    "operator": frozenset({"settings", "github_client", "mail", "review", "store", "wording"}),
     "wiring": EVERY_ROOM,
     "server": frozenset({"cli", "settings", "operator", "wiring", "worker", "workflow"}),
     "cli": EVERY_ROOM,

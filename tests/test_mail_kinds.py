@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from app.mail import About, Held, Line, Mail, compose_outcome, compose_sign_in
+from app.mail import About, Held, Line, Mail, Restored, compose_outcome, compose_restored, compose_sign_in
 from app.review import Passed, Release, State, Unseen
 from app.workflow.letters import WRITERS
 from demo.inbox import Mail as Arrived
@@ -24,6 +25,11 @@ TALK = (
 PASSED = Passed(12, "Add gift cards", "sam", "Lily", NOON, "Fine.")
 UNSEEN = Unseen(HEAD, "Push it", "kim", None)
 CLASH = "Someone else changed the same part. The developer has to combine the two first."
+
+
+def restored(*, decides: bool, operates: bool) -> Mail:
+    lost = Restored(NOON - timedelta(hours=3), NOON, decides, operates)
+    return compose_restored(LILY, lost, "https://gate.example.com", NOON, ZoneInfo("UTC"))
 
 
 def release(*unseen: Unseen, **fields: object) -> Mail:
@@ -186,12 +192,20 @@ KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
         "It works once, within 60 minutes.",
         "Hi Lily, this shows you everything that’s waiting. It works once, within 60 minutes.",
     ),
+    "restored from a backup": (
+        "restored",
+        restored(decides=True, operates=True),
+        "",
+        "What happened since Tue 24 Nov at 09:00 is lost.",
+        "Hi Lily, QA gate had to go back to a backup. What happened in it between Tue 24 Nov at 09:00 and",
+    ),
 }
 SUBJECTS = {
     "release": "Release into master (#12)",
     "list": "2 changes are waiting for you",
     "list of the day": "1 change is waiting for you",
     "sign-in": "Your sign-in link",
+    "restored from a backup": "QA gate was restored from a backup",
 }
 
 
@@ -217,6 +231,18 @@ def test_the_list_of_kinds_holds_every_kind_that_the_workflow_sends() -> None:
 def test_no_two_kinds_of_mail_about_a_change_begin_alike() -> None:
     told = [preview for kind, (*_, preview, _) in KINDS.items() if "straight" not in kind]
     assert len(told) == len(set(told))
+
+
+def test_a_restored_backup_is_told_to_who_decides_and_to_who_runs_the_gate_in_their_own_words() -> None:
+    decides, operates = restored(decides=True, operates=False), restored(decides=False, operates=True)
+    for part in (decides.text, words(decides.html)):
+        assert "Please decide again" in part
+        assert "doctor" not in part
+        assert "See what’s waiting" in part
+    for part in (operates.text, words(operates.html)):
+        assert "Please decide again" not in part
+        assert "qa-gate doctor" in part
+        assert "See what’s waiting" not in part
 
 
 def test_the_look_of_every_warning_is_its_own_in_the_dark_too() -> None:

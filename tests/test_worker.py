@@ -42,8 +42,9 @@ def test_its_threads_do_the_story_by_themselves(world: World) -> None:
     wait_until(lambda: len(world.inbox.mails) == 1)
     world.decide()
     wait_until(lambda: world.row().state is State.MERGED)
-    worker.stop()
     assert world.store.queue.last_beat() is not None
+    worker.stop()
+    assert world.store.queue.last_beat() is None
 
 
 def test_a_failing_step_waits_longer_each_time(world: World) -> None:

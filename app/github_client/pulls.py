@@ -162,6 +162,7 @@ class WholePull(Pull):
             merged=self.merged,
             merge_commit=self.merge_commit_sha,
             merged_by=self.merged_by.login if self.merged_by else None,
+            merged_at=self.merged_at,
             base=self.base.ref,
             base_sha=self.base.sha,
             head=self.head.ref,

@@ -11,6 +11,7 @@ from app.mail.errors import MailError, MailLater, MailRefused, MailUnanswered
 from app.mail.news import About, DigestItem, Held, compose_bypass, compose_digest, compose_outcome
 from app.mail.release import has_part, is_release_title, release_title, with_part, without_part
 from app.mail.request import Line, Request
+from app.mail.restored import Restored, compose_restored
 from app.mail.send import Mailer
 from app.mail.trial import compose_trial
 
@@ -26,11 +27,13 @@ __all__ = [
     "MailUnanswered",
     "Mailer",
     "Request",
+    "Restored",
     "comment",
     "compose_bypass",
     "compose_digest",
     "compose_outcome",
     "compose_request",
+    "compose_restored",
     "compose_sign_in",
     "compose_trial",
     "has_part",

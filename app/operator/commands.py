@@ -14,6 +14,7 @@ import click
 
 from app.github_client import Api, GitHubError, NoPlan
 from app.mail import Mailer, compose_trial
+from app.operator.backups import backup, restore
 from app.operator.doctor import examine, of_problems
 from app.operator.findings import ADVISES, Finding, looked, ok, worst
 from app.operator.protect import carry_out, plans
@@ -122,4 +123,4 @@ def stop(*lines: str) -> NoReturn:
     sys.exit(2)
 
 
-COMMANDS = (setup, protect, doctor)
+COMMANDS = (setup, protect, doctor, backup, restore)

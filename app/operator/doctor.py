@@ -6,19 +6,14 @@ Called by `commands`, and its cheap half by `serve` at start. The checks of GitH
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import logging
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from uuid import uuid4
 
 from app.operator.at_github import GitHubChecks, repository_id
 from app.operator.at_ses import ses_checks
+from app.operator.doors import knock, near
 from app.operator.findings import Finding, failure, looked, ok, warning
 from app.settings import Settings, SettingsError
 from app.store.inspection import Inspected, look
@@ -71,39 +66,12 @@ def warn_at_start(settings: Settings) -> None:
 
 
 def _of_doors(settings: Settings) -> Iterator[Finding]:
-    host, port = settings.listen
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    near = f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
     for check, url, hint in (
-        ("listener", near, "Start it with qa-gate serve, or see why it ended."),
+        ("listener", near(settings), "Start it with qa-gate serve, or see why it ended."),
         ("public address", settings.public_url, "Check DNS, the proxy before the gate, and its certificate."),
     ):
-        wrong = _knock(url, settings.github_webhook_secret[0])
+        wrong = knock(url, settings.github_webhook_secret[0])
         yield failure(check, f"{wrong} {hint}") if wrong else ok(check, f"{url} is this gate.")
-
-
-def _knock(url: str, secret: str) -> str:
-    """Send the gate's door a signed ping, as GitHub does, which it answers and forgets; return what is wrong."""
-    body = json.dumps({"zen": "doctor"}).encode()
-    headers = {
-        "Content-Type": "application/json",
-        "X-GitHub-Event": "ping",
-        "X-GitHub-Delivery": str(uuid4()),
-        "X-Hub-Signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(),
-    }
-    try:
-        asked = urllib.request.Request(f"{url}/webhook", body, headers)  # noqa: S310 - a web address
-        with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310
-            said = answer.read(1000)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code == 401:
-                return f"The gate at {url} has another GITHUB_WEBHOOK_SECRET: it's not this one, or needs a restart."
-            return f"{url}/webhook answers {error.code} instead of the gate."
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        return f"Nobody answers at {url} ({getattr(reason, 'strerror', None) or type(reason).__name__})."
-    return "" if b"pong" in said else f"Something else than the gate answers at {url}."
 
 
 def _of_database(settings: Settings, found: list[Inspected]) -> Iterator[Finding]:

@@ -79,6 +79,7 @@ class PullRequest:
     updated_at: datetime
     author_id: int | None = None
     belongs: bool | None = None
+    merged_at: datetime | None = None
 
     @property
     def writer(self) -> Person | None:
@@ -353,6 +354,11 @@ class Review:
     def is_strangers(self) -> bool:
         """Tell whether it comes from outside and nobody with the right to write has vouched for it."""
         return self.is_from_outside and not self.vouched
+
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether it was merged when nobody knows any more whether that was approved (`store.epoch`)."""
+        return self.state is State.MERGED and not self.bypassed and self.decision is None
 
     @property
     def has_yes(self) -> bool:

@@ -1,8 +1,8 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
-`Store` is what the rest of the gate holds: `.inbox`, `.arrivals`, `.repositories`, `.reviews`, `.talk`, `.people`, `.pictures`,
-`.letters`, `.landings`, `.timers`, `.absences`, `.queue`, `.services`, `.audit`, `.lists`. It keeps what was acknowledged
-and decides nothing; the rules are in `review`.
+`Store` is what the rest of the gate holds: `.inbox`, `.arrivals`, `.repositories`, `.reviews`, `.talk`, `.people`,
+`.pictures`, `.letters`, `.landings`, `.timers`, `.absences`, `.queue`, `.services`, `.audit`, `.lists`, `.epochs`. It
+keeps what was acknowledged and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
     Overtaken    the row moved on while somebody worked on it
@@ -19,6 +19,7 @@ from app.store.arrivals import Arrivals, Folded, Recorded
 from app.store.audit import Audit, Entry, Page, Search
 from app.store.bell import Bell
 from app.store.database import Database, Unavailable
+from app.store.epoch import RESTORED, Epoch, Epochs
 from app.store.inbox import Inbox
 from app.store.jobs import LEASE, Claim, Kind, Service
 from app.store.landings import Landing, Landings
@@ -41,12 +42,14 @@ __all__ = [
     "LEASE",
     "MOST_UNKNOWN",
     "RELEASE",
+    "RESTORED",
     "Absences",
     "Arrivals",
     "Asked",
     "Audit",
     "Claim",
     "Entry",
+    "Epoch",
     "Folded",
     "Happening",
     "HistoryRow",
@@ -100,6 +103,7 @@ class Store:
         self.queue = Queue(self.database, self.work_made)
         self.services = Services(self.database)
         self.audit = Audit(self.database)
+        self.epochs = Epochs(self.database)
         self.lists = Lists(self.database)
 
     def create(self) -> None:

@@ -181,6 +181,13 @@ class Database:
         with _told(), self._reader.begin() as connection:
             yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give one transaction that sees all as it was at its first statement, however long it reads. Raises Unavailable."""
+        frozen = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with _told(), self._reader.connect() as connection, connection.execution_options(**frozen).begin():
+            yield connection
+
     def now(self, connection: Connection) -> datetime:
         """Return the time that all machines agree on."""
         if self.clock:

@@ -37,8 +37,7 @@ class Inspected:
 
 def look(url: str, repositories: tuple[str, ...]) -> Inspected | None:
     """Look at the database, None where there is none yet. Raises Unavailable."""
-    target = make_url(url)
-    if target.get_backend_name() == "sqlite" and not Path(target.database or "").exists():
+    if not is_there(url):
         return None
     store = Store(url)
     try:
@@ -58,6 +57,12 @@ def look(url: str, repositories: tuple[str, ...]) -> Inspected | None:
         )
     finally:
         store.close()
+
+
+def is_there(url: str) -> bool:
+    """Tell whether there is a database to look at; a SQLite file would be made by opening it."""
+    target = make_url(url)
+    return target.get_backend_name() != "sqlite" or Path(target.database or "").exists()
 
 
 def _missing(connection: Connection) -> tuple[str, ...]:

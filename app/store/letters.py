@@ -130,7 +130,7 @@ class Letters:
     def digest(self, reviewer: str) -> NewLetter:
         """Return the digest letter that this reviewer gets next; until it is sent, it is always the same one."""
         with self._database.read() as connection:
-            return _digest(connection, reviewer)
+            return digest_letter(connection, reviewer)
 
     def is_listed(self, reviewer: str, since: datetime) -> bool:
         """Tell whether this reviewer got a digest letter since then, or is about to get one."""
@@ -160,7 +160,7 @@ class Letters:
                 listed = update(reviews).where(*asked).values(to_list=True).returning(reviews.c.id)
                 if connection.execute(listed).first():
                     now = self._database.now(connection)
-                    put_letter(connection, self._database, _digest(connection, letter.reviewer), now)
+                    put_letter(connection, self._database, digest_letter(connection, letter.reviewer), now)
             return int(letter.unknowns)
 
     def use(self, nonce: str) -> bool:
@@ -174,7 +174,7 @@ class Letters:
         """Queue one more digest where a review came while the last one was on its way."""
         waits = (reviews.c.to_list, reviews.c.reviewer == reviewer, reviews.c.state == State.WAITING)
         if connection.execute(select(reviews.c.id).where(*waits).limit(1)).first():
-            put_letter(connection, self._database, _digest(connection, reviewer), now)
+            put_letter(connection, self._database, digest_letter(connection, reviewer), now)
 
 
 def _count(connection: Connection, letter: NewLetter, since: datetime) -> int:
@@ -236,7 +236,7 @@ def alone_or_listed(
     if goes_alone(_asked_about(connection, letter.reviewer, now - AN_HOUR), row.author):
         return letter
     holder = row.reviewer if letter.kind == "answer" else None
-    return _digest(connection, holder or letter.reviewer)
+    return digest_letter(connection, holder or letter.reviewer)
 
 
 def _asked_about(connection: Connection, reviewer: str, since: datetime) -> list[str]:
@@ -268,7 +268,8 @@ def outcome_letter(row: Review, decision: Decision, delay: timedelta = A_DAY) ->
     return NewLetter(key, "outcome", decision.reviewer, row.id, row.round, delay)
 
 
-def _digest(connection: Connection, reviewer: str) -> NewLetter:
+def digest_letter(connection: Connection, reviewer: str) -> NewLetter:
+    """Return the digest that this reviewer gets next; until it is sent, it is always the same one."""
     # One that had nothing to say any more was never sent, and is over as well.
     is_over = or_(letters.c.sent_at.is_not(None), ~_queued())
     sent = (letters.c.reviewer == reviewer, letters.c.kind == "digest", is_over)

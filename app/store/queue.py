@@ -187,6 +187,11 @@ class Queue:
             beat = self._database.insert(workers).values(name=worker, seen_at=now)
             connection.execute(beat.on_conflict_do_update(index_elements=["name"], set_={"seen_at": now}))
 
+    def leave(self, worker: str) -> None:
+        """Note that this worker has ended: it is known at once, and not only once it has been silent for a while."""
+        with self._database.write() as connection:
+            connection.execute(workers.delete().where(workers.c.name == worker))
+
     def last_beat(self) -> timedelta | None:
         """Return how long ago any worker was last alive; None: never. What was seen in the future counts for nothing."""
         with self._database.read() as connection:

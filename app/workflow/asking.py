@@ -32,7 +32,7 @@ from app.workflow.accounting import Place, account, again, merge_is_out, release
 from app.workflow.again import NEW_CODE, SAME_CODE
 from app.workflow.away import asked_then, first_there, who_is_away
 from app.workflow.extras import read_extras
-from app.workflow.gate import Rest, Work
+from app.workflow.gate import Rest, Work, was_merged_in_lost_hours
 from app.workflow.pictures import read_pictures
 from app.workflow.readiness import Unready, why_not_ready
 from app.workflow.sameness import same_change
@@ -70,7 +70,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
     """Write what was read into the row, and the move that follows from it."""
     row = work.row
     since = work.since()
-    same = same_change(work, facts, since)
+    same, is_lost = same_change(work, facts, since), False
     move = follow(row, facts, work.gate.policy, same is not None, since)
     changes: dict[str, Any] = {name: getattr(facts, name) for name in _COPIED}
     told: dict[str, Any] = {name: getattr(facts, name) for name in _FACTS}
@@ -89,12 +89,15 @@ def take_in(work: Work, facts: PullRequest) -> None:
             move = replace(move, new_round=True)
         move, shared = as_its_twin(work, facts, move)
         changes |= shared
+        if changes["bypassed"] and (is_lost := was_merged_in_lost_hours(work.gate, facts.merged_at)):
+            changes["bypassed"] = False
     elif row.state is State.MERGED and facts.merged and facts.base != row.base:
         # GitHub's merge names no base: a retarget in the last instant took it where no yes was given for.
         changes["bypassed"] = True
     words = _edited(work, facts) if row.state in ASKED and facts.words != row.facts.words else None
     is_news = changes.get("bypassed", False) and not row.bypassed
-    happened = _happened(row, facts, move, "bypassed" if is_news else "same_change" if same else None)
+    what = "bypassed" if is_news else "lost" if is_lost else "same_change" if same else None
+    happened = _happened(row, facts, move, what)
     if words:
         happened.append(Happening("edited", "GitHub"))
         changes["edited"] = words

@@ -6,15 +6,15 @@ Only this package uses `Work`; `create_app` builds the one `Gate`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.github_client import GitHub, GitHubError, NoAnswer, Refused
 from app.links import Links
 from app.mail import Mailer
-from app.review import Checks, Person, Policy, PullRequest, Review, Since, since
-from app.store import Claim, Service, Store
+from app.review import Checks, Person, Policy, PullRequest, Review, Reviewer, Since, since
+from app.store import LEASE, Claim, Service, Store
 from app.workflow.people import belongs
 
 # GitHub reads may lag behind its own answers for a moment.
@@ -37,6 +37,7 @@ class Gate:
     timezone: ZoneInfo
     preview_url: str | None = None
     digest_at: time = time(9)
+    operators: tuple[Reviewer, ...] = ()
 
     def is_gated(self, row: Review) -> bool | None:
         """Tell whether a review's repository is one of the settings', by its id; None while only GitHub can tell.
@@ -45,6 +46,10 @@ class Gate:
         """
         ids = self.store.repositories.ids(self.policy.repositories)
         return True if row.repository_id in ids else None if None in ids else False
+
+    def operator(self, operator_id: str) -> Reviewer | None:
+        """Return the person of OPERATOR with this id, or None when no longer named."""
+        return next((one for one in self.operators if one.id == operator_id), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,17 @@ class Rest:
     failed: bool = False
     refused: bool = False
     failed_in: Service | None = None
+
+
+def was_merged_in_lost_hours(gate: Gate, merged_at: datetime | None) -> bool:
+    """Tell whether it was merged when a restored backup knows nothing of: whether that was approved can't be said.
+
+    A merge that was out when the backup was made may be a little older.
+    """
+    epoch = gate.store.epochs.current
+    if epoch.lost_since is None or merged_at is None:
+        return False
+    return epoch.lost_since - LEASE <= merged_at - gate.github.ahead <= epoch.began_at
 
 
 def failure(error: GitHubError) -> Rest:

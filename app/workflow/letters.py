@@ -20,6 +20,7 @@ from app.review import Caution, Choice, Commit, Review, Reviewer, Snapshot, Stat
 from app.store import (
     A_DAY,
     MOST_UNKNOWN,
+    RESTORED,
     Claim,
     HistoryRow,
     Letter,
@@ -48,7 +49,7 @@ class Words:
 def send_letter(gate: Gate, claim: Claim) -> Rest:
     """Compose and send one letter, unless what it asks is overtaken or its reader is no reviewer any more."""
     letter = gate.store.letters.get(claim.id)
-    reviewer = gate.policy.reviewer(letter.reviewer) if letter else None
+    reviewer = _reader(gate, letter) if letter else None
     if letter is None or letter.sent_at or reviewer is None:
         return Rest()
     early = letter.at - gate.store.now()
@@ -66,6 +67,12 @@ def send_letter(gate: Gate, claim: Claim) -> Rest:
     about = f"{row.repository}#{row.number}: " if row else ""
     log.info("%smailed %s to %s, SES id %s", about, letter.kind, reviewer.name, message_id)
     return Rest()
+
+
+def _reader(gate: Gate, letter: Letter) -> Reviewer | None:
+    """Return whose letter it is, None where they are not named any more; a few kinds go to the operator, too."""
+    reviewer = gate.policy.reviewer(letter.reviewer)
+    return reviewer or (gate.operator(letter.reviewer) if letter.kind == RESTORED else None)
 
 
 def _unanswered(gate: Gate, letter: Letter, error: mail.MailUnanswered) -> Rest:
@@ -337,6 +344,16 @@ def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> l
     return [gate.links.decide_url(decide_link(row, reviewer.id, choice), now) for choice in choices]
 
 
+def _restored(gate: Gate, _letter: Letter, reader: Reviewer) -> Words | None:
+    """Compose the news that a backup was restored."""
+    epoch, now = gate.store.epochs.current, gate.store.now()
+    if epoch.lost_since is None:
+        return None
+    decides, operates = gate.policy.reviewer(reader.id) is not None, gate.operator(reader.id) is not None
+    restored = mail.Restored(epoch.lost_since, epoch.began_at, decides, operates)
+    return Words(mail.compose_restored(reader, restored, gate.public_url, now, gate.timezone))
+
+
 WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | Rest | None]] = {
     "ask": _question,
     "fresh": _question,
@@ -347,4 +364,5 @@ WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | Rest | None]] = {
     "bypass": _bypass,
     "outcome": _outcome,
     "sign_in": _sign_in,
+    RESTORED: _restored,
 }

@@ -7,6 +7,7 @@ for its reviewer.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -47,7 +48,9 @@ def say_questions(work: Work) -> bool:
     asked, was_there = work.gate.store.talk.questions(row.id), False
     for number in range(row.said.question + 1, len(asked) + 1):
         line = asked[number - 1]
-        markers = work.gate.links.markers(f"{row.nonce} question {number}")
+        # With its words: another one may have had that number before an older backup was restored.
+        words = hashlib.blake2b(line.detail.encode(), digest_size=8).hexdigest()
+        markers = work.gate.links.markers(f"{row.nonce} question {number} {words}")
         happened = []
         comment = row.said.comment
         try:

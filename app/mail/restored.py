@@ -1,0 +1,50 @@
+"""The mail that says that a backup was restored, to who decides and to who runs the gate. Pure.
+
+The workflow calls it just before it goes out; the wording is in templates/mail/restored.*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.mail.compose import Mail, address_of, tidy, waiting_since
+from app.mail.templates import render
+from app.review import Reviewer
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What happened from `since` to `until` is lost. Who `decides` is asked again, who `operates` can look further."""
+
+    since: datetime
+    until: datetime
+    decides: bool
+    operates: bool
+
+
+def compose_restored(
+    reader: Reviewer, restored: Restored, public_url: str, now: datetime, timezone: ZoneInfo
+) -> Mail:
+    """Return the mail; its one link leads to the list and decides nothing."""
+    since, until = (waiting_since(moment, now, timezone) for moment in (restored.since, restored.until))
+    values: dict[str, Any] = {
+        "subject": "QA gate was restored from a backup",
+        "preheader": f"What happened since {since} is lost.",
+        "place": "",
+        "name": reader.name,
+        "since": since,
+        "until": until,
+        "decides": restored.decides,
+        "operates": restored.operates,
+        "url": f"{public_url}/",
+    }
+    return Mail(
+        to=address_of(reader),
+        subject=values["subject"],
+        text=tidy(render("mail/restored.txt", values)),
+        html=render("mail/restored.html", values),
+        thread=None,
+    )

@@ -1,0 +1,142 @@
+"""Epochs: a new one begins when a backup is restored, for what happened since it was made is lost.
+
+What GitHub and people were told in the lost hours is not known, so nothing counts as said, and no number that was given
+then is given again. Each database has an epoch from its making on; the last row counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, cast, delete, or_, select, update
+
+from app.review import Review, Said, State, context_of, is_dead_end
+from app.store.database import Database
+from app.store.jobs import Kind, wake_reviews
+from app.store.letters import NewLetter, digest_letter, put_letter
+from app.store.rows import Happening, new_nonce, note_history, review_from
+from app.store.tables import epochs, jobs, letters, reviews, rounds, services, timers, workers
+
+RESTORED = "restored"  # the kind of letter that tells of it
+# What the history says of a question that is asked again: the end of a sentence.
+WHY_AGAIN = "QA gate was restored from a backup"
+# More decisions than anybody makes on one change in the lost hours.
+LOST_NUMBERS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """`nonce` ends the sessions of the one before. What happened from `lost_since` to `began_at` is lost, if it is not None."""
+
+    nonce: str
+    began_at: datetime
+    lost_since: datetime | None
+
+
+class Epochs:
+    """The epoch that counts; it never changes while a process runs, for only an empty database is restored into."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._current: Epoch | None = None
+
+    @property
+    def current(self) -> Epoch:
+        """Return it. Raises Unavailable."""
+        if self._current is None:
+            with self._database.read() as connection:
+                row = connection.execute(select(epochs).order_by(epochs.c.id.desc()).limit(1)).one()
+            self._current = Epoch(row.nonce, row.began_at, row.lost_since)
+        return self._current
+
+
+def begin_epoch(
+    connection: Connection, lost_since: datetime, database: Database, readers: Collection[str]
+) -> None:
+    """Begin a new epoch in the transaction that restores a backup, and tell these readers of it, by their ids."""
+    now = database.now(connection)
+    connection.execute(epochs.insert().values(nonce=new_nonce(), began_at=now, lost_since=lost_since))
+    _let_go(connection, now)
+    asked = reviews.c.id.in_(select(cast(jobs.c.about, reviews.c.id.type)).where(jobs.c.kind == Kind.REVIEW))
+    living = reviews.c.state.in_([state for state in State if not is_dead_end(state)])
+    found = [review_from(row) for row in connection.execute(select(reviews).where(or_(living, asked)))]
+    for row in found:
+        _begin_again(connection, row, now)
+    wake_reviews(connection, database, now, living)
+    hers = {row.reviewer for row in found if row.state is State.WAITING and row.reviewer}
+    for reviewer in sorted(hers):
+        put_letter(connection, database, digest_letter(connection, reviewer), now)
+    for reader in readers:
+        put_letter(
+            connection, database, NewLetter(f"{RESTORED} {now.isoformat()} {reader}", RESTORED, reader), now
+        )
+
+
+def _let_go(connection: Connection, now: datetime) -> None:
+    """Drop unsent mail, end sign-in links, and forget who worked on what and what the services said."""
+    connection.execute(delete(letters).where(letters.c.sent_at.is_(None)))
+    unused = (letters.c.kind == "sign_in", letters.c.used_at.is_(None))
+    connection.execute(update(letters).where(*unused).values(used_at=now))
+    connection.execute(delete(jobs).where(jobs.c.kind == Kind.MAIL))
+    afresh = {"lease": None, "due_at": now, "attempts": 0, "problem": None, "failed_in": None}
+    connection.execute(update(jobs).values(afresh))
+    connection.execute(update(timers).values(etag=None))
+    connection.execute(delete(services))
+    connection.execute(delete(workers))
+
+
+def _begin_again(connection: Connection, row: Review, now: datetime) -> None:
+    """Let a review be read, asked about where it must be, and said anew."""
+    is_void = row.has_yes and row.state is not State.MERGED
+    changes = _again(row, now) if is_void else {}
+    decisions = row.decisions if row.decision and not is_void else row.decisions + LOST_NUMBERS
+    is_asked = select(rounds.c.nonce).where(rounds.c.review_id == row.id, rounds.c.round == row.round)
+    if not is_void and connection.execute(is_asked).first() is None:
+        changes["round_nonce"] = new_nonce()  # somebody may have been asked by that one in the lost hours
+    if row.state is State.WAITING:
+        changes["to_list"] = True
+    values = {
+        "said": _unsaid(row, decisions),
+        "decisions": decisions,
+        "success_on": _where_success_may_stand(row),
+        "rev": row.rev + 1,  # so that it is read
+        **changes,
+    }
+    connection.execute(update(reviews).where(reviews.c.id == row.id).values(values))
+    if is_void:
+        fresh = replace(row, round=row.round + 1)
+        note_history(connection, now, fresh, [Happening("again", "qa-gate", WHY_AGAIN)])
+
+
+def _again(row: Review, now: datetime) -> dict[str, Any]:
+    """Return what voids an approval, and lets it be asked again in the one list, as on day one."""
+    return {
+        "state": State.TO_ASK,
+        "round": row.round + 1,
+        "round_nonce": new_nonce(),
+        "decision": None,
+        "hold": None,
+        "merge_base": None,
+        "asked_at": None,
+        "adopted": True,
+        "restless_since": now,
+    }
+
+
+def _unsaid(row: Review, decisions: int) -> Said:
+    """Return what counts as said: nothing of the status and of what is in the way; of the words what the backup knows.
+
+    Words that may have been said in the lost hours are looked for at GitHub first.
+    """
+    is_told = row.said.review >= row.decisions
+    told = decisions if is_told or row.decision is None else row.said.review
+    return replace(row.said, status="", hold="", review=told, begun=decisions)
+
+
+def _where_success_may_stand(row: Review) -> tuple[str, ...]:
+    if not row.was_read:
+        return row.success_on
+    return tuple({*row.success_on, f"{row.head_sha} {context_of(row.base)}"})
