@@ -41,7 +41,6 @@ from app.store.tables import jobs, metadata, timers
 from tests.builders import NOON, Clock
 from tests.mortal import Instants, processes
 
-NewUrl = Callable[[], str]
 ODD = 'O\'Neil said "ü", 日本 \U0001f381\n\\t\t— and left.'
 
 
@@ -53,8 +52,8 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], s
     def make(kind: str) -> str:
         if kind == "sqlite":
             return f"sqlite:///{tmp_path / f'new{next(numbers)}.db'}"
-        create: NewUrl = request.getfixturevalue("new_postgres_url")
-        return create()
+        create: Callable[..., str] = request.getfixturevalue("new_postgres_url")
+        return create("template1")
 
     return make
 
@@ -231,7 +230,8 @@ def test_a_folder_that_is_not_there_is_said_so(full: Store, tmp_path: Path) -> N
         back_up(full.database, tmp_path / "nowhere" / "backup.gz")
 
 
-def test_a_database_that_is_not_ours_is_not_backed_up(store: Store, tmp_path: Path) -> None:
+def test_a_database_that_is_not_ours_is_not_backed_up(empty_database_url: str, tmp_path: Path) -> None:
+    store = Store(empty_database_url)
     with pytest.raises(SchemaError, match="no database"):
         back_up(store.database, tmp_path / "backup.gz")
     store.create()
@@ -239,6 +239,7 @@ def test_a_database_that_is_not_ours_is_not_backed_up(store: Store, tmp_path: Pa
         connection.execute(versions.update().values(version_num="9999"))
     with pytest.raises(SchemaError, match="9999"):
         back_up(store.database, tmp_path / "backup.gz")
+    store.close()
     assert not list(tmp_path.glob("*backup*"))
 
 
