@@ -32,7 +32,8 @@ from app.workflow.accounting import Place, account, again, merge_is_out, release
 from app.workflow.again import NEW_CODE, SAME_CODE
 from app.workflow.away import asked_then, first_there, who_is_away
 from app.workflow.extras import read_extras
-from app.workflow.gate import Rest, Work, was_merged_in_lost_hours
+from app.workflow.gate import Rest, Work
+from app.workflow.lost import was_merged_in_lost_hours
 from app.workflow.pictures import read_pictures
 from app.workflow.readiness import Unready, why_not_ready
 from app.workflow.sameness import same_change

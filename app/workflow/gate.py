@@ -6,7 +6,7 @@ Only this package uses `Work`; `create_app` builds the one `Gate`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from app.github_client import GitHub, GitHubError, NoAnswer, Refused
 from app.links import Links
 from app.mail import Mailer
 from app.review import Checks, Person, Policy, PullRequest, Review, Reviewer, Since, since
-from app.store import LEASE, Claim, Service, Store
+from app.store import Claim, Service, Store
 from app.workflow.people import belongs
 
 # GitHub reads may lag behind its own answers for a moment.
@@ -65,17 +65,6 @@ class Rest:
     failed: bool = False
     refused: bool = False
     failed_in: Service | None = None
-
-
-def was_merged_in_lost_hours(gate: Gate, merged_at: datetime | None) -> bool:
-    """Tell whether it was merged when a restored backup knows nothing of: whether that was approved can't be said.
-
-    A merge that was out when the backup was made may be a little older.
-    """
-    epoch = gate.store.epochs.current
-    if epoch.lost_since is None or merged_at is None:
-        return False
-    return epoch.lost_since - LEASE <= merged_at - gate.github.ahead <= epoch.began_at
 
 
 def failure(error: GitHubError) -> Rest:

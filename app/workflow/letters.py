@@ -31,6 +31,7 @@ from app.store import (
 )
 from app.workflow.again import asked_again
 from app.workflow.gate import Gate, Rest
+from app.workflow.lost import restored_mail
 
 log = logging.getLogger("qa-gate.mail")
 
@@ -345,13 +346,8 @@ def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> l
 
 
 def _restored(gate: Gate, _letter: Letter, reader: Reviewer) -> Words | None:
-    """Compose the news that a backup was restored."""
-    epoch, now = gate.store.epochs.current, gate.store.now()
-    if epoch.lost_since is None:
-        return None
-    decides, operates = gate.policy.reviewer(reader.id) is not None, gate.operator(reader.id) is not None
-    restored = mail.Restored(epoch.lost_since, epoch.began_at, decides, operates)
-    return Words(mail.compose_restored(reader, restored, gate.public_url, now, gate.timezone))
+    written = restored_mail(gate, reader)
+    return Words(written) if written else None
 
 
 WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | Rest | None]] = {
