@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 
 from app.review import Choice, Decision, State
-from app.store.tables import reviews
+from app.store.tables import compared, reviews
 from demo.github.state import Repo
 from tests.builders import LILY, NOON
 from tests.world import SHOP, World
@@ -23,12 +23,16 @@ def grow(world: World) -> str:
     """Make the commits, and the rows about them; return the head that development is to be pushed to."""
     repo = world.github.repo()
     shas = _import(repo, list(_stream(repo.git.branches["development"])))
-    merges = [sha for mark, sha in sorted(shas.items()) if mark % 100 == 0]
+    merged: list[list[str]] = [[] for _ in range(MERGED)]
+    for mark, sha in sorted(shas.items()):
+        merged[-(-mark // 100) - 1].append(sha)
     with world.store.database.write() as connection:
-        connection.execute(
-            reviews.insert(), [_row(repo.id, number, sha) for number, sha in enumerate(merges, 1_001)]
-        )
-    return merges[-1]
+        for number, (*took_in, merge) in enumerate(merged, 1_001):
+            put = reviews.insert().values(_row(repo.id, number, merge, took_in[-1]))
+            place = {"base": "development", "head_sha": took_in[-1], "shas": tuple(took_in), "merges": 0}
+            review_id = connection.execute(put.returning(reviews.c.id)).scalar_one()
+            connection.execute(compared.insert().values(review_id=review_id, **place))
+    return merged[-1][-1]
 
 
 def _stream(root: str) -> Iterator[str]:
@@ -59,7 +63,7 @@ def _import(repo: Repo, commits: list[str]) -> dict[int, str]:
     return {int(mark.removeprefix(":")): sha for mark, sha in pairs}
 
 
-def _row(repository_id: int, number: int, sha: str) -> dict[str, object]:
+def _row(repository_id: int, number: int, sha: str, head: str) -> dict[str, object]:
     return {
         "repository_id": repository_id,
         "repository": SHOP,
@@ -68,6 +72,7 @@ def _row(repository_id: int, number: int, sha: str) -> dict[str, object]:
         "round_nonce": f"merge-{number}.1",
         "state": State.MERGED,
         "base": "development",
+        "head_sha": head,
         "open": False,
         "title": f"Change number {number}, as developers call it",
         "author": "sam",

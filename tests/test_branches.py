@@ -60,13 +60,64 @@ def test_more_than_one_page_is_read_whole(there: PretendGitHub, here: GitHub) ->
     pages: list[int] = []
     steps = here.steps(SHOP, "master", "development", on_page=lambda: pages.append(1))
     assert [step.sha for step in steps.steps] == made
-    assert (len(pages), len(there.calls)) == (1, 2)
+    paths = [call.path.rpartition("/shop/")[2] for call in there.calls]
+    root = there.repo().git.branches["master"]
+    assert (len(pages), paths) == (
+        1,
+        ["compare/master...development", "branches/development", f"compare/{root}...{made[-1]}"],
+    )
+    assert here.steps(SHOP, root, made[-1]).steps == steps.steps
+    assert len(there.calls) == 5
 
 
-def test_a_branch_that_moves_between_two_pages_is_read_again(there: PretendGitHub, here: GitHub) -> None:
-    commit(there, 252)
-    with pytest.raises(TryAgain):
-        here.steps(SHOP, "master", "development", on_page=lambda: commit(there, 1, "development") and None)
+def test_a_branch_that_moves_between_two_pages_is_read_as_it_stood_before(
+    there: PretendGitHub, here: GitHub
+) -> None:
+    made = commit(there, 252)
+    steps = here.steps(
+        SHOP, "master", "development", on_page=lambda: commit(there, 1, "development") and None
+    )
+    assert [step.sha for step in steps.steps] == made
+
+
+@pytest.mark.parametrize("kind", ["moved", "rewritten", "master moved"])
+def test_a_branch_that_moves_right_after_the_first_page_is_read_whole_or_again(
+    there: PretendGitHub, here: GitHub, kind: str
+) -> None:
+    made = commit(there, 252)
+    git, shown = there.repo().git, iter(["first"])
+
+    def move(method: str, path: str, phase: str) -> None:
+        if "/compare/" in path and phase == "after" and next(shown, None):
+            if kind == "moved":
+                made.extend(commit(there))
+            elif kind == "rewritten":
+                there.force_push(SHOP, "other", git.branches["master"])
+                there.force_push(SHOP, "development", commit(there, 252, "other")[-1])
+            else:
+                there.force_push(SHOP, "master", made[0])
+
+    there.on_call = move
+    if kind == "rewritten":
+        with pytest.raises(TryAgain):
+            here.steps(SHOP, "master", "development")
+    else:
+        assert [step.sha for step in here.steps(SHOP, "master", "development").steps] == made
+
+
+def test_all_commits_of_a_change_are_kept_and_its_merges_counted(there: PretendGitHub, here: GitHub) -> None:
+    made = commit(there, 255, "cards")
+    commit(there)
+    git = there.repo().git
+    parents = (made[-1], git.branches["development"])
+    signed = there.world.signature(there.world.person("sam"))
+    tree = git.merge(*parents)
+    assert tree
+    head = git.write("refs/updated", parents, tree, "Merge development", signed)
+    change, steps = here.compared(SHOP, "development", head)
+    assert change.shas == (*made, head)
+    assert (len(change.commits), change.merges, change.is_unique) == (250, 1, True)
+    assert (steps.base, steps.head) == (git.branches["development"], head)
 
 
 def test_only_a_merge_into_the_branch_has_brought_a_commit(there: PretendGitHub, here: GitHub) -> None:

@@ -98,9 +98,8 @@ def test_more_than_github_compares_is_told() -> None:
 
 def test_the_most_important_comes_first() -> None:
     asked = Snapshot(pull(changed_files=9), Change(BASE, (), (file(patch=None), file(".github/workflows/a"))))
-    kinds = [caution.kind for caution in cautions(asked, [9, 7], is_edited=True)]
-    assert kinds == [Kind.EDITED, Kind.REJECTED, Kind.WORKFLOWS, Kind.HIDDEN, Kind.MORE]
-    assert cautions(asked, [9, 7])[0].names == ("#7", "#9")
+    kinds = [caution.kind for caution in cautions(asked, is_edited=True)]
+    assert kinds == [Kind.EDITED, Kind.WORKFLOWS, Kind.HIDDEN, Kind.MORE]
 
 
 def test_a_digest_of_words_minds_every_word_and_no_line_end() -> None:
@@ -146,52 +145,6 @@ def test_a_plain_change_says_nothing_of_it(world: World) -> None:
     for part in seen(world):
         assert "Good to know" not in part
         assert "Before you start" not in part
-
-
-def test_work_that_was_rejected_elsewhere_is_told_as_long_as_the_no_stands(world_on_both: World) -> None:
-    world = world_on_both
-    first = world.open("gift-cards")
-    world.settle()
-    rejecting = world.link("reject")
-    world.decide("reject", "The total is wrong.", rejecting)
-    world.settle()
-    again = world.github.pull(first).head_sha
-    world.github.commit(SHOP, "cards-again", {"more.py": "more\n"}, "More", start_from="gift-cards")
-    assert again in [commit.sha for commit in world.github.log(SHOP, "cards-again")]
-    world.github.open_pull_request(SHOP, "cards-again", title="Gift cards, again")
-    world.settle()
-    for part in seen(world):
-        assert "It contains work that was rejected before, in #1." in part
-    world.decide("take_back", path=rejecting)
-    assert "rejected before" not in seen(world)[2]
-    world.decide("reject", "Still wrong.", rejecting)
-    assert "rejected before" in seen(world)[2]
-    world.decide("approve", path=rejecting)
-    assert "rejected before" not in seen(world)[2]
-
-
-def test_a_no_to_one_version_ends_with_a_yes_to_the_next_that_holds_the_same_commit(world: World) -> None:
-    world.open("gift-cards")
-    world.settle()
-    world.decide("reject", "The total is wrong.")
-    world.settle()
-    world.commit("gift-cards", "Mend the total", total_py="right\n")
-    world.settle()
-    world.pass_(minutes=10)
-    world.github.commit(SHOP, "cards-again", {"more.py": "more\n"}, "More", start_from="gift-cards")
-    world.github.open_pull_request(SHOP, "cards-again")
-    world.settle()
-    path = world.link()
-    assert "rejected before, in #1" in world.see(path)
-    row = world.row(1)
-    world.store.reviews.decide(row.id, row.round, *(world_approves()), world.gate.policy.reviewers[0])
-    assert "rejected before" not in world.see(path)
-
-
-def world_approves() -> tuple[Any, str]:
-    from app.review import Choice
-
-    return Choice.APPROVE, ""
 
 
 # --- Edited after she was asked -----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from tests.outside import MakeOutside, Outside, falls, given
+from tests.outside import MakeOutside, Outside, given
 from tests.world import SHOP
 
 
@@ -74,9 +74,6 @@ def test_a_database_that_is_away_makes_one_line_and_no_traceback(
     assert len(found) == 1
 
 
-@falls(
-    "29: a direct push to development reaches nobody without a release branch (DESIGN 5.9: told once by mail)"
-)
 def test_a_push_past_the_gate_is_told_once_without_a_release_branch(make_outside: MakeOutside) -> None:
     outside = make_outside(RELEASE_BRANCH="")
     outside.start()
@@ -87,7 +84,6 @@ def test_a_push_past_the_gate_is_told_once_without_a_release_branch(make_outside
     assert "Work on development" in outside.mails[0].text
 
 
-@falls("29: a push that no webhook told reaches nobody without a release branch (DESIGN 5.9)")
 def test_a_push_past_the_gate_that_no_webhook_told_is_told_all_the_same(make_outside: MakeOutside) -> None:
     outside = make_outside(RELEASE_BRANCH="")
     outside.start()

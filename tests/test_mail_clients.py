@@ -231,7 +231,7 @@ def everything() -> Mail:
     asked = Snapshot(facts, Change(BASE, (), files), Checks("red", ("build", "lint", "a", "b")))
     return ask(
         asked,
-        cautions=tuple(cautions(asked, (7, 8, 9), is_edited=True)),
+        cautions=tuple(cautions(asked, is_edited=True)),
         others=3,
         is_again=True,
         is_fresh=True,
@@ -335,7 +335,7 @@ def huge(**facts: Any) -> Iterator[Mail]:
         asked = Snapshot(
             pull(**{**known, **facts, "body": f"## How to test\n{body}\n\n## What\n{body}"}), change, checks
         )
-        found = cautions(asked, range(1, 200), is_edited=True)
+        found = cautions(asked, is_edited=True)
         yield ask(
             asked,
             cautions=tuple(replace(one, names=one.names or (long,)) for one in found),

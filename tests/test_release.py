@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from app.github_client import Step, Steps
-from app.review import Release, State
+from app.github_client import Steps
+from app.review import Release, State, Step
 from app.store import Store
-from app.workflow.accounting import MOST_ASKED, Place, account, release_of
+from app.workflow.accounting import MOST_ASKED, Place, account_of
 from app.workflow.releasing import NO_BRANCH
 from demo.github.state import Pull
 from tests.builders import POLICY
@@ -362,21 +362,22 @@ def test_a_merge_around_the_gate_is_named_as_such(world: World) -> None:
     assert (passed(held), unseen(held)) == ([], [("In a hurry", number)])
 
 
-def test_a_rebase_around_the_gate_is_asked_about_once(world: World) -> None:
+def test_a_rebase_around_the_gate_is_one_item_and_asked_about_once(world: World) -> None:
     begin(world)
     world.commit("gift-cards", "One", one_py="1\n")
     number = world.open(title="In a hurry")
     world.settle()
     world.github.merge_as("kim", number, method="rebase")
     pull = asked(world)
-    assert len(holds(world, pull.number).unseen) == 2
+    (item,) = holds(world, pull.number).unseen
+    assert (item.title, item.pull, len(item.commits)) == ("In a hurry", number, 2)
     push(world, "Another")
     later(world, minutes=20)
     asked_about = [
         call.path for call in world.github.calls if "/commits/" in call.path and call.path.endswith("/pulls")
     ]
     assert len(asked_about) == len(set(asked_about)) == 2
-    assert len(holds(world, pull.number).unseen) == 3
+    assert len(holds(world, pull.number).unseen) == 2
 
 
 def test_a_message_or_a_number_proves_nothing(world: World) -> None:
@@ -521,13 +522,13 @@ def test_more_than_can_be_asked_about_at_once_is_asked_about_later(sqlite_url: s
     )
     place = Place(gate, SHOP, 7, lambda: None)
     steps = [Step(sha, (before,), "Fix", "kim") for before, sha in pairwise(shas)]
-    store.landings.begin(7, "development", shas[0])
-    ahead = Steps(head=shas[-1], steps=tuple(steps))
-    assert account(place, ahead)
-    known = [item.was_asked for item in release_of(place, ahead).unseen]
-    assert known == [False] * 2 + [True] * MOST_ASKED
-    assert account(place, ahead)
-    assert all(item.was_asked for item in release_of(place, ahead).unseen)
+    store.releases.begin(7, "development", shas[0], ())
+    ahead = Steps(shas[0], shas[0], shas[-1], tuple(steps))
+    first, second = account_of(place, ahead), account_of(place, ahead)
+    assert first
+    assert second
+    assert [item.was_asked for item in first.unseen] == [False] * 2 + [True] * MOST_ASKED
+    assert all(item.was_asked for item in second.unseen)
     assert sorted(looked_up) == shas[1:]
     store.close()
 
@@ -595,8 +596,7 @@ def test_a_first_parent_that_is_swapped_before_the_gate_looked_hides_nothing(
     assert not held.is_rewritten
 
 
-def test_a_branch_merged_by_hand_counts_as_one(world: World) -> None:
-    """Only what was development's own line is taken apart."""
+def test_a_branch_merged_by_hand_was_pushed_directly_commit_by_commit(world: World) -> None:
     begin(world)
     merge(world)
     world.commit("totals", "Round the total")
@@ -608,7 +608,7 @@ def test_a_branch_merged_by_hand_counts_as_one(world: World) -> None:
     by_hand = git.write("refs/by-hand", parents, tree, "Merge totals", signed)
     world.github.force_push(SHOP, "development", by_hand, "kim")
     held = holds(world, asked(world).number)
-    assert (passed(held), unseen(held)) == ([1], [("Merge totals", None)])
+    assert (passed(held), unseen(held)) == ([1], [("Round the total", None), ("Merge totals", None)])
 
 
 def test_a_branch_that_began_at_an_older_merge_counts_as_one(world: World) -> None:

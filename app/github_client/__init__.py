@@ -9,7 +9,7 @@ from __future__ import annotations
 from app.github_client.answers import GitHubError, Limited, Moved, NoAnswer, Refused, TryAgain
 from app.github_client.api import Api, NoPlan
 from app.github_client.client import GitHub
-from app.github_client.commits import Step, Steps
+from app.github_client.commits import Steps
 from app.github_client.pictures import Found
 from app.github_client.pulls import Listing, Pull
 from app.github_client.webhooks import BadPayload, parse, verify
@@ -27,7 +27,6 @@ __all__ = [
     "NoPlan",
     "Pull",
     "Refused",
-    "Step",
     "Steps",
     "TryAgain",
     "parse",

@@ -6,29 +6,29 @@ them twice, and raises one of `answers`' errors.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import count
 from urllib.parse import quote
 
 from github.Repository import Repository
 
-from app.github_client.commits import (
-    BranchAnswer,
-    Comparison,
-    RepositoryAnswer,
-    Step,
-    Steps,
-    StepsAnswer,
-)
+from app.github_client.commits import BranchAnswer, Comparison, RepositoryAnswer, Steps, StepsAnswer
 from app.github_client.connection import Answer, call, etag_of, insist
 from app.github_client.pictures import Pictures
 from app.github_client.pulls import PULLS, Pull
+from app.review import Step
 
 # https://docs.github.com/en/rest/commits/commits#compare-two-commits
 MOST_STEPS = 250
 
 
-def _nothing() -> None:
+# What cannot be a branch's name: GitHub refuses one that looks like this.
+# https://docs.github.com/en/get-started/using-git/dealing-with-special-characters-in-branch-and-tag-names
+IS_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+def nothing() -> None:
     """Do nothing before a further page."""
 
 
@@ -42,37 +42,54 @@ class Branches(Pictures):
         head: str,
         *,
         etag: str | None = None,
-        on_page: Callable[[], None] = _nothing,
+        on_page: Callable[[], None] = nothing,
     ) -> Steps:
         """Read every commit that `head` has and `base` has not (branches or SHAs): one GET for each 250.
 
-        `etag` is that of an earlier answer: when nothing changed since, the steps say so and are empty. `on_page`
-        is called before each further page. https://docs.github.com/en/rest/commits/commits#compare-two-commits
+        Past the first 250, one GET more where `head` is a branch. `etag` is that of an earlier answer: when nothing
+        changed since, the steps say so and are empty. `on_page` is called before each further page.
+        https://docs.github.com/en/rest/commits/commits#compare-two-commits
         """
-        path = f"/compare/{quote(base)}...{quote(head)}"
         with self._repository(repository) as found:
-            first = _page_of_steps(found, path, 1, etag)
+            first = _page_of_steps(found, f"/compare/{quote(base)}...{quote(head)}", 1, etag)
             if first.status == 304:
                 return Steps(is_unchanged=True, etag=etag)
             compared = Comparison.model_validate(first.data)
-            steps = compared.steps()
-        for number in count(2):
-            if len(steps) >= compared.total_commits:
-                break
-            on_page()
-            with self._repository(repository) as found:
-                page = StepsAnswer.model_validate(_page_of_steps(found, path, number, None).data)
-                steps += page.steps()
-                # The branch moved between two pages: half of one version and half of another is neither.
-                insist(bool(page.commits) and page.total_commits == compared.total_commits)
+        steps = self.all_steps(repository, compared, head, on_page)
         merge_base = compared.merge_base_commit.sha
         return Steps(
+            base=compared.base_commit.sha,
             merge_base=merge_base,
             head=_tip(steps) if steps else merge_base,
             steps=tuple(steps),
             is_empty=not compared.files,
             etag=etag_of(first.headers),
         )
+
+    def all_steps(
+        self, repository: str, first: Comparison, head: str, on_page: Callable[[], None] = nothing
+    ) -> list[Step]:
+        """Return every commit of a comparison whose first page was read: one GET for each further page.
+
+        The pages are pinned to two SHAs, one GET more where `head` is a branch. Raises TryAgain where they are not
+        all of one comparison: a branch moved meanwhile, and half of one version and half of another is neither.
+        """
+        steps = [commit.step() for commit in first.commits]
+        if len(steps) >= first.total_commits:
+            return steps
+        tip = head if IS_SHA.fullmatch(head) else self.branch_head(repository, head)
+        path = f"/compare/{first.base_commit.sha}...{tip}"
+        for number in count(2):
+            on_page()
+            with self._repository(repository) as found:
+                page = StepsAnswer.model_validate(_page_of_steps(found, path, number, None).data)
+                steps += [commit.step() for commit in page.commits]
+                insist(bool(page.commits))
+            if len(steps) >= page.total_commits:
+                break
+        # All lead to the tip, none is in the base, and they are as many as there are: just those, and all of them.
+        insist(len(steps) == page.total_commits and _tip(steps) == tip)
+        return steps
 
     def branch_head(self, repository: str, branch: str) -> str:
         """Return where a branch stands: one GET.

@@ -20,9 +20,9 @@ from github.Repository import Repository
 from pydantic import TypeAdapter
 
 from app.github_client.answers import Refused, meaning_of
-from app.github_client.branches import Branches
+from app.github_client.branches import Branches, nothing
 from app.github_client.checks import CheckRun, Item, Page, RunPage, StatusPage, read_checks
-from app.github_client.commits import Comparison, TreeAnswer
+from app.github_client.commits import Comparison, Steps, TreeAnswer
 from app.github_client.connection import Answer, call, etag_of, insist
 from app.github_client.deployments import DEPLOYMENTS, STATUSES, read_deployments, read_try_url
 from app.github_client.pulls import ISSUE_EVENTS, PULLS, WRITTEN, Listing, Permission, WholePull, Written
@@ -56,18 +56,29 @@ class GitHub(Branches):
             return facts
 
     def change(self, repository: str, base: str, head_sha: str) -> Change:
-        """Compare a branch, as it stands now, with a commit: one GET, so at most 250 commits and 300 files.
+        """Compare a branch, as it stands now, with a commit; see `compared`."""
+        return self.compared(repository, base, head_sha)[0]
 
-        Where merges among them leave open whether there is one best common ancestor, another GET counts what comes
-        after the one that GitHub names: after any other it would be more than after the branch.
+    def compared(
+        self, repository: str, base: str, head_sha: str, on_page: Callable[[], None] = nothing
+    ) -> tuple[Change, Steps]:
+        """Compare a branch, as it stands now, with a commit, and read all its commits: one GET for each 250.
+
+        It names at most 300 files. Where merges leave open whether there is one best common ancestor, another GET
+        counts what comes after the one that GitHub names: after any other it would be more than after the branch.
+        `on_page` is called before each further page.
         https://docs.github.com/en/rest/commits/commits#compare-two-commits
         """
         with self._repository(repository) as found:
-            compared = _compare(found, base, head_sha, MOST_COMMITS)
-            if compared.meets_once():
-                return compared.change()
-            since = _compare(found, compared.merge_base_commit.sha, head_sha, 1)
-            return replace(compared.change(), is_unique=since.total_commits == compared.total_commits)
+            first = _compare(found, base, head_sha, MOST_COMMITS)
+        steps = self.all_steps(repository, first, head_sha, on_page)
+        change, merge_base = first.change(steps), first.merge_base_commit.sha
+        if not first.meets_once(steps):
+            with self._repository(repository) as found:
+                since = _compare(found, merge_base, head_sha, 1)
+                change = replace(change, is_unique=since.total_commits == first.total_commits)
+        whole = Steps(first.base_commit.sha, merge_base, head_sha, tuple(steps), is_empty=not first.files)
+        return change, whole
 
     def merge_base(self, repository: str, base: str, head_sha: str) -> str:
         """Return where a commit branched off from a branch, as that stands now, or from a commit: one GET.

@@ -5,14 +5,14 @@ Anything that is not as documented raises pydantic's ValidationError, so that ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from app.github_client.models import Count, Id, Line, Model, Sha, Text, Words, WordsOrNone
-from app.review import Change, ChangedFile, Commit, Tree
+from app.review import Change, ChangedFile, Commit, Step, Tree
 
 # What is kept of one file's patch, and of all of a change together, in characters.
 LONGEST_PATCH, MOST_PATCHES = 20_000, 300_000
@@ -26,19 +26,13 @@ EMPTY_BLOBS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One commit that came onto a branch; `message` is its first line, the first of `parents` where it was put."""
-
-    sha: str
-    parents: tuple[str, ...]
-    message: str
-    author: str
-
-
-@dataclass(frozen=True, slots=True)
 class Steps:
-    """What one branch has that another has not; `is_empty`: taken together it changes no file."""
+    """All commits that `head` has and `base` has not, as they stood in one instant; `is_empty`: they change no file.
 
+    `base`, `head` and `merge_base` are SHAs.
+    """
+
+    base: str = ""
     merge_base: str = ""
     head: str = ""
     steps: tuple[Step, ...] = ()
@@ -136,10 +130,6 @@ class StepsAnswer(Model):
     merge_base_commit: Named
     commits: list[_Commit]
 
-    def steps(self) -> list[Step]:
-        """Return its commits with their parents."""
-        return [commit.step() for commit in self.commits]
-
 
 class Comparison(StepsAnswer):
     """The first page of a comparison, or the only one."""
@@ -147,25 +137,27 @@ class Comparison(StepsAnswer):
     base_commit: Named
     files: list[_File]
 
-    def change(self) -> Change:
-        """Return what a reviewer is asked about."""
+    def change(self, steps: Sequence[Step]) -> Change:
+        """Return what a reviewer is asked about; `steps` are all its commits, of which it names the first."""
         return Change(
             merge_base=self.merge_base_commit.sha,
             commits=tuple(commit.told() for commit in self.commits),
             files=tuple(self._files()),
             base_sha=self.base_commit.sha,
+            more=tuple(step.sha for step in steps[len(self.commits) :]),
+            merges=sum(len(step.parents) > 1 for step in steps),
         )
 
-    def meets_once(self) -> bool:
-        """Tell whether it shows by itself that its merge base is the only best common ancestor.
+    def meets_once(self, steps: Sequence[Step]) -> bool:
+        """Tell whether it shows by itself that its merge base is the only best common ancestor; `steps` are all its commits.
 
         It is where base is an ancestor of head, and where the commits of head hang on nothing else; False: perhaps.
         """
         if self.merge_base_commit == self.base_commit:
             return True
-        shas = {commit.sha for commit in self.commits}
-        hangs_on = {parent.sha for commit in self.commits for parent in commit.parents} - shas
-        return self.total_commits == len(self.commits) and hangs_on <= {self.merge_base_commit.sha}
+        shas = {step.sha for step in steps}
+        hangs_on = {parent for step in steps for parent in step.parents} - shas
+        return hangs_on <= {self.merge_base_commit.sha}
 
     def _files(self) -> Iterator[ChangedFile]:
         room = MOST_PATCHES

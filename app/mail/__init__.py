@@ -9,6 +9,7 @@ from __future__ import annotations
 from app.mail.compose import Mail, comment, compose_request, compose_sign_in, held, question
 from app.mail.errors import MailError, MailLater, MailRefused, MailUnanswered
 from app.mail.news import About, DigestItem, Held, compose_bypass, compose_digest, compose_outcome
+from app.mail.push import Pushed, compose_push
 from app.mail.release import has_part, is_release_title, release_title, with_part, without_part
 from app.mail.request import Line, Request
 from app.mail.restored import Restored, compose_restored
@@ -26,12 +27,14 @@ __all__ = [
     "MailRefused",
     "MailUnanswered",
     "Mailer",
+    "Pushed",
     "Request",
     "Restored",
     "comment",
     "compose_bypass",
     "compose_digest",
     "compose_outcome",
+    "compose_push",
     "compose_request",
     "compose_restored",
     "compose_sign_in",

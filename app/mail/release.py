@@ -67,6 +67,8 @@ def release_values(release: Release | None, most: int, when: Callable[[datetime]
 
 def brought(item: Unseen, asking: str = "QA") -> str:
     """Return how a commit came past the reviewers; `asking` names them to the reader."""
+    if item.is_beside:
+        return f"came in with #{item.pull}, but isn’t part of what was approved there"
     if item.pull:
         return f"merged on GitHub without asking {asking} (#{item.pull})"
     return "pushed directly" if item.was_asked else "how it got in isn’t known"
@@ -93,6 +95,9 @@ def _lists(release: Release, most: int, asking: str = "QA") -> dict[str, Any]:
         "passed_total": len(release.passed),
         "earlier": text.count(release.earlier, "change") if release.earlier else "",
         "is_rewritten": release.is_rewritten,
+        "gone": [_passed(item) for item in release.gone[:most]],
+        "more_gone": len(release.gone[most:]),
+        "gone_total": len(release.gone),
     }
 
 

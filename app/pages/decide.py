@@ -227,7 +227,7 @@ def _question(gate: Gate, case: Case, asked: Round, why: str | None) -> dict[str
         "why": None if is_step else why,
         "ticked": set(request.form.getlist("works")),
         "try_url": where_to_try(gate, row),
-        "cautions": cautions_of(gate, row, asked),
+        "cautions": cautions_of(asked),
         "before": before,  # the rejection that this version answers
         "news": what_is_new(gate, row, asked.snapshot, case.reviewer, last),
         "again": asked_again(gate, row, before.round) if before else None,

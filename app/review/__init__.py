@@ -8,6 +8,14 @@ Everybody imports from here; nothing here reads a clock, a network, a database o
 from __future__ import annotations
 
 from app.review.cautions import Caution, Kind, cautions
+from app.review.contents import (
+    Account,
+    Merge,
+    Origin,
+    account,
+    is_approved_merge,
+    lacks_commits,
+)
 from app.review.days import day_begins, digest_on, next_digest
 from app.review.decisions import Basis, Choice, Decision
 from app.review.events import (
@@ -42,7 +50,7 @@ from app.review.facts import (
 )
 from app.review.people import INSIDERS, Person
 from app.review.policy import Policy, Reviewer
-from app.review.release import Passed, Release, Unseen
+from app.review.release import Passed, Release, Step, Unseen
 from app.review.rules import (
     TABLE,
     Event,
@@ -81,6 +89,7 @@ __all__ = [
     "POLLED",
     "TABLE",
     "UNKNOWN_CHANGE",
+    "Account",
     "Answer",
     "Basis",
     "Caution",
@@ -97,7 +106,9 @@ __all__ = [
     "Facts",
     "GitHubEvent",
     "Kind",
+    "Merge",
     "Move",
+    "Origin",
     "Passed",
     "Person",
     "Policy",
@@ -115,10 +126,12 @@ __all__ = [
     "Snapshot",
     "State",
     "Status",
+    "Step",
     "Tree",
     "Unseen",
     "Verdict",
     "Week",
+    "account",
     "ask_at",
     "asks_again",
     "by_week",
@@ -134,7 +147,9 @@ __all__ = [
     "first_week",
     "follow",
     "interrupts",
+    "is_approved_merge",
     "is_dead_end",
+    "lacks_commits",
     "mark_of",
     "may_ask",
     "may_be_carried",

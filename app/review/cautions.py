@@ -7,7 +7,7 @@ where not to trust what is shown. The facts are those of the snapshot that she w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,7 +30,6 @@ class Kind(StrEnum):
     """What could fool her; each has its own words, the most important first."""
 
     EDITED = "edited"
-    REJECTED = "rejected"
     UNKNOWN = "unknown"
     UNDOES = "undoes"
     OUTSIDE = "outside"
@@ -44,24 +43,20 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """One of them. `names` are the paths, or the numbers of other pull requests, that it is about."""
+    """One of them. `names` are the paths that it is about."""
 
     kind: Kind
     names: tuple[str, ...] = ()
 
 
-def cautions(
-    snapshot: Snapshot, rejected_in: Iterable[int] = (), *, is_edited: bool = False
-) -> list[Caution]:
+def cautions(snapshot: Snapshot, *, is_edited: bool = False) -> list[Caution]:
     """Return what could fool a reviewer, the most important first.
 
-    `rejected_in` are the numbers of other pull requests in which a commit of this one was rejected; `is_edited`: its
-    title or text was edited after the question.
+    `is_edited`: its title or text was edited after the question.
     """
     about = {
         kind: tuple(file.path for file in snapshot.change.files if kind in _kinds(file)) for kind in Kind
     }
-    about[Kind.REJECTED] = tuple(f"#{number}" for number in sorted(rejected_in))
     is_so = {
         Kind.EDITED: is_edited,
         Kind.UNKNOWN: not snapshot.change.is_known,

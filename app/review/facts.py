@@ -147,9 +147,10 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One comparison of a base branch, where it stood just then, with a head; at most 250 commits and 300 files.
+    """One comparison of a base branch, where it stood just then, with a head.
 
-    `base_sha` is where the branch stood. `is_unique`: there is no other best common ancestor than `merge_base`; else
+    `files` are at most 300, `commits` at most 250; `more` are the SHAs of all others, `merges` counts those that are
+    merges. `base_sha` is where the branch stood. `is_unique`: there is no other best common ancestor than `merge_base`; else
     what the head undoes of the others does not show in `files`.
     """
 
@@ -158,11 +159,18 @@ class Change:
     files: tuple[ChangedFile, ...]
     base_sha: str = ""
     is_unique: bool = True
+    more: tuple[str, ...] = ()
+    merges: int = 0
 
     @property
     def is_known(self) -> bool:
         """Tell whether GitHub could compare them at all."""
         return bool(self.merge_base)
+
+    @property
+    def shas(self) -> tuple[str, ...]:
+        """Return all its commits."""
+        return (*(commit.sha for commit in self.commits), *self.more)
 
 
 UNKNOWN_CHANGE = Change("", (), ())

@@ -49,10 +49,6 @@ class Policy:
         branches = (self.release_branch, self.development_branch)
         return (pull.base, pull.head) == branches and not pull.is_from_fork
 
-    def moves_release(self, branch: str) -> bool:
-        """Tell whether a push to this branch may change what the next release holds."""
-        return self.release_branch != "" and self.gates(branch)
-
     @property
     def settling(self) -> timedelta:
         """Return how long a branch that moved is left alone, so that ten merges in a row are looked at together."""

@@ -10,8 +10,18 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One commit of a comparison; `message` is its first line, the first of `parents` where it was put."""
+
+    sha: str
+    parents: tuple[str, ...]
+    message: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
 class Passed:
-    """A pull request that was merged with a reviewer's yes: whose, when, and with which words."""
+    """A pull request that was merged with a reviewer's approval: whose, when, and with which message."""
 
     number: int
     title: str
@@ -23,9 +33,11 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """A commit that no reviewer said yes to; `pull` is the pull request that brought it.
+    """What no reviewer approved: a commit, or all those that one pull request brought.
 
-    None: pushed directly, or, unless it `was_asked`, nobody looked.
+    `pull` is that pull request, `commits` are the SHAs where they are several, and `sha` is the last. No pull request:
+    pushed directly, or, unless it `was_asked`, nobody looked. `is_beside`: the pull request was approved, but this
+    is not among what was approved there.
     """
 
     sha: str
@@ -33,19 +45,28 @@ class Unseen:
     author: str
     pull: int | None
     was_asked: bool = True
+    commits: tuple[str, ...] = ()
+    is_beside: bool = False
+
+    @property
+    def shas(self) -> tuple[str, ...]:
+        """Return all its commits."""
+        return self.commits or (self.sha,)
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
     """Everything in a release, in the order in which it came.
 
-    `earlier` counts the steps from before the gate came; `is_rewritten`: the branch's history was changed afterwards.
+    `earlier` counts the commits that were ahead already when the gate came; `is_rewritten`: the branch's history was
+    changed afterwards; `gone` was approved and merged, and is not in the branch any more.
     """
 
     passed: tuple[Passed, ...]
     unseen: tuple[Unseen, ...]
     earlier: int = 0
     is_rewritten: bool = False
+    gone: tuple[Passed, ...] = ()
 
     @property
     def size(self) -> int:
@@ -55,5 +76,5 @@ class Release:
     def since(self, before: Release) -> Release:
         """Return only what an earlier version of it did not hold."""
         passed = tuple(item for item in self.passed if item not in before.passed)
-        known = {item.sha for item in before.unseen}
-        return Release(passed, tuple(item for item in self.unseen if item.sha not in known))
+        known = {sha for item in before.unseen for sha in item.shas}
+        return Release(passed, tuple(item for item in self.unseen if not known.issuperset(item.shas)))

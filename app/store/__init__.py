@@ -1,7 +1,7 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
 `Store` is what the rest of the gate holds: `.inbox`, `.arrivals`, `.repositories`, `.reviews`, `.talk`, `.people`,
-`.pictures`, `.letters`, `.landings`, `.timers`, `.absences`, `.queue`, `.services`, `.audit`, `.lists`, `.epochs`. It
+`.pictures`, `.letters`, `.releases`, `.timers`, `.absences`, `.queue`, `.services`, `.audit`, `.lists`, `.epochs`. It
 keeps what was acknowledged and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
@@ -22,12 +22,12 @@ from app.store.database import Database, Unavailable
 from app.store.epoch import RESTORED, Epoch, Epochs
 from app.store.inbox import Inbox
 from app.store.jobs import LEASE, Claim, Kind, Service
-from app.store.landings import Landing, Landings
 from app.store.letters import A_DAY, MOST_UNKNOWN, Letter, Letters, NewLetter, outcome_letter
 from app.store.lists import Asked, Lists
 from app.store.people import People
 from app.store.pictures import Kept, Pictures
 from app.store.queue import Overtaken, Queue
+from app.store.releases import Known, Push, Releases
 from app.store.repositories import Repositories
 from app.store.reviews import DECISIONS, Reviews, Round
 from app.store.rows import Happening, HistoryRow
@@ -55,15 +55,17 @@ __all__ = [
     "HistoryRow",
     "Kept",
     "Kind",
-    "Landing",
+    "Known",
     "Letter",
     "Letters",
     "Lists",
     "NewLetter",
     "Overtaken",
     "Page",
+    "Push",
     "Queue",
     "Recorded",
+    "Releases",
     "Repositories",
     "Reviews",
     "Round",
@@ -97,7 +99,7 @@ class Store:
         self.people = People(self.database)
         self.pictures = Pictures(self.database)
         self.letters = Letters(self.database)
-        self.landings = Landings(self.database)
+        self.releases = Releases(self.database, self.work_made)
         self.timers = Timers(self.database)
         self.absences = Absences(self.database, self.work_made)
         self.queue = Queue(self.database, self.work_made)

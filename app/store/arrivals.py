@@ -127,8 +127,8 @@ class Arrivals:
         return self._nudge(connection, now, (*key, reviews.c.questions > 0, reviews.c.state == State.WAITING))
 
     def _fold_push(self, connection: Connection, event: PushEvent, policy: Policy, now: datetime) -> Folded:
-        """Let the repository's release be looked at in a while: one of its branches has moved."""
-        if not policy.moves_release(event.branch):
+        """Let the repository's release, or its branch, be looked at in a while: it has moved."""
+        if not policy.gates(event.branch):
             return Folded(Recorded.UNKNOWN)
         if not pin(connection, self._database, event.repository, event.repository_id):
             return Folded(Recorded.FOREIGN)

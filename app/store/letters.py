@@ -53,6 +53,7 @@ class NewLetter:
     round: int | None = None
     delay: timedelta = timedelta(0)
     back: str | None = None
+    push_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Letter:
     sent_at: datetime | None
     used_at: datetime | None
     back: str | None
+    push_id: int | None
 
 
 class Letters:
@@ -197,6 +199,7 @@ def put_letter(connection: Connection, database: Database, letter: NewLetter, no
         "review_id": letter.review_id,
         "round": letter.round,
         "back": letter.back,
+        "push_id": letter.push_id,
         "created_at": now,
         "at": at,
     }

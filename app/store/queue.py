@@ -16,15 +16,16 @@ from typing import Any
 
 from sqlalchemy import Connection, String, cast, func, insert, select, update
 
-from app.review import Move, Remark, Review, Snapshot, consequences
+from app.review import Change, Move, Remark, Review, Snapshot, consequences
 from app.store import jobs as queue
 from app.store.bell import Bell
 from app.store.database import Database
 from app.store.jobs import Claim, Kind, Service
 from app.store.letters import NewLetter, alone_or_listed, put_letter
+from app.store.releases import keep_change
 from app.store.rows import Happening, log_happened, new_nonce, note_history, review_from
 from app.store.services import note_down, note_up
-from app.store.tables import asked_commits, jobs, letters, reviews, rounds, workers
+from app.store.tables import jobs, letters, reviews, rounds, workers
 from app.store.talk import note_heard
 
 log = logging.getLogger("qa-gate.review")
@@ -58,6 +59,7 @@ class Queue:
         move: Move | None = None,
         happened: list[Happening] | None = None,
         asked: Snapshot | None = None,
+        carried: Change | None = None,
         edited: tuple[str, str] | None = None,
         letter: NewLetter | None = None,
         news: Sequence[NewLetter] = (),
@@ -68,7 +70,7 @@ class Queue:
         """Write what is now true of a review, all in one transaction, and renew the lease.
 
         `changes` are fields of `Review`. `asked` is kept as the snapshot of the round, for which `letter`
-        goes out; `edited` are the title and text that it has now; `news` are other letters. What goes
+        goes out; `carried` is the comparison of a new head that holds the same change; `edited` are the title and text that it has now; `news` are other letters. What goes
         beyond its reader's ceiling comes in a list instead, unless `at_once`. `heard` are remarks that need not be
         looked at again. Raises Overtaken when the lease, state or round are not what `row` says.
         """
@@ -89,6 +91,10 @@ class Queue:
             fresh = self._fenced(connection, claim, row, values, now)
             if asked:
                 _keep_round(connection, fresh, asked, now)
+            if asked and not asked.release:
+                keep_change(connection, self._database, fresh, asked.change)
+            if carried:
+                keep_change(connection, self._database, fresh, carried)
             if edited:
                 _keep_words(connection, fresh, edited)
             for remark in heard:
@@ -223,10 +229,6 @@ def _keep_round(connection: Connection, row: Review, asked: Snapshot, now: datet
         "snapshot": asked,
     }
     connection.execute(insert(rounds).values(values))
-    commits = {commit.sha for commit in asked.change.commits}
-    if commits:
-        key = {"review_id": row.id, "round": row.round}
-        connection.execute(insert(asked_commits), [{**key, "sha": sha} for sha in sorted(commits)])
 
 
 def _keep_words(connection: Connection, row: Review, edited: tuple[str, str]) -> None:

@@ -41,7 +41,7 @@ from app.store.rows import (
     note_history,
     review_from,
 )
-from app.store.tables import asked_commits, history, reviews, rounds
+from app.store.tables import history, reviews, rounds
 
 NO_BASIS = Basis()
 # What the history calls a choice.
@@ -186,28 +186,6 @@ class Reviews:
         with self._database.read() as connection:
             row = connection.execute(made.order_by(history.c.id.desc()).limit(1)).first()
             return history_from(row) if row else None
-
-    def rejected_in(self, row: Review, snapshot: Snapshot) -> list[int]:
-        """Return the numbers of the repository's other pull requests in which a commit of this one was rejected.
-
-        A no counts where it is the last word on the rounds that held the commit.
-        """
-        shas = [commit.sha for commit in snapshot.change.commits]
-        words = (
-            select(reviews.c.number, asked_commits.c.sha, history.c.what)
-            .join_from(asked_commits, reviews, asked_commits.c.review_id == reviews.c.id)
-            .join(history, (history.c.review_id == reviews.c.id) & (history.c.round == asked_commits.c.round))
-            .where(
-                asked_commits.c.sha.in_(shas),
-                reviews.c.repository_id == row.repository_id,
-                reviews.c.id != row.id,
-                history.c.what.in_(DECISIONS.values()),
-            )
-        )
-        with self._database.read() as connection:
-            found = connection.execute(words.order_by(history.c.id))
-            last = {(number, sha): what for number, sha, what in found}
-        return sorted({number for (number, _), what in last.items() if what == DECISIONS[Choice.REJECT]})
 
     def count_waiting(self, reviewer: Reviewer, besides: Review | None = None) -> int:
         """Count the reviews that wait for this reviewer, besides one of them."""

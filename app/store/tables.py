@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from app.review import Decision, Facts, Said, Snapshot
+from app.review import Decision, Facts, Said, Snapshot, Unseen
 from app.store.columns import Document, Id, UtcTime
 
 metadata = MetaData()
@@ -159,40 +159,54 @@ heard = Table(
     Column("digest", String(16), nullable=False),
 )
 
-# Which commits each question was about, so that a rejected one is known wherever it turns up again.
-asked_commits = Table(
-    "asked_commits",
+# All commits of each comparison that a question or an approval rests on; `merges` counts those that are merges.
+compared = Table(
+    "compared",
     metadata,
     Column("review_id", Id, ForeignKey("reviews.id"), primary_key=True),
-    Column("round", Integer, primary_key=True),
-    Column("sha", String(64), primary_key=True),
-    Index("asked_commits_sha", "sha"),
+    Column("base", Text, primary_key=True),
+    Column("head_sha", String(64), primary_key=True),
+    Column("shas", Document(tuple[str, ...]), nullable=False),
+    Column("merges", Integer, nullable=False),
 )
 
-# How far it is known what reached a branch.
-branches = Table(
-    "branches",
+# Where the development branch stood: on day one, with what was ahead of the release branch then, and at the last look.
+development = Table(
+    "development",
     metadata,
     Column("repository_id", BigInteger, primary_key=True),
     Column("branch", Text, primary_key=True),
-    Column("head_sha", String(64), nullable=False),
+    Column("day_one", String(64), nullable=False),
+    Column("ahead", Document(tuple[str, ...])),
+    Column("head", String(64), nullable=False),
 )
 
-# Each commit that reached a branch itself, not inside a merge. `merged_as` is the merge that put it there where that
-# is known; `pull` what GitHub says brought it, once it `was_asked`; `is_rewritten`: the head known before is gone.
-landed = Table(
-    "landed",
+# What GitHub said of a commit that no pull request of ours is known to have brought; `pull` is null: pushed directly.
+origins = Table(
+    "origins",
+    metadata,
+    Column("repository_id", BigInteger, primary_key=True),
+    Column("sha", String(64), primary_key=True),
+    Column("pull", Integer),
+    Column("title", Text, nullable=False),
+    Column("author", Text, nullable=False),
+)
+
+# Pushes past the gate that are to be told: a changed history, and, where there is no release, what came in.
+pushes = Table(
+    "pushes",
     metadata,
     Column("id", Id, primary_key=True),
     Column("repository_id", BigInteger, nullable=False),
-    Column("sha", String(64), nullable=False),
-    Column("merged_as", String(64), nullable=False),
-    Column("title", Text, nullable=False),
-    Column("author", Text, nullable=False),
-    Column("pull", Integer),
-    Column("was_asked", Boolean, nullable=False, default=False),
-    Column("is_rewritten", Boolean, nullable=False, default=False),
-    UniqueConstraint("repository_id", "sha"),
+    Column("repository", Text, nullable=False),
+    Column("branch", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("head", String(64), nullable=False),
+    Column("is_forced", Boolean, nullable=False),
+    Column("is_level", Boolean, nullable=False),
+    Column("gone", Document(tuple[str, ...]), nullable=False),
+    Column("unseen", Document(tuple[Unseen, ...]), nullable=False),
+    Index("pushes_branch", "repository_id", "branch"),
 )
 
 letters = Table(
@@ -205,6 +219,7 @@ letters = Table(
     Column("kind", String(16), nullable=False),
     Column("review_id", Id, ForeignKey("reviews.id")),
     Column("round", Integer),
+    Column("push_id", Id, ForeignKey("pushes.id")),
     Column("reviewer", String(16), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     # Not before this; the job that sends it may look earlier.

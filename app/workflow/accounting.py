@@ -1,39 +1,46 @@
-"""What reached the development branch, and with whose yes: the account that every release gives.
+"""What a release holds, and with whose approval: every commit of the comparison, told apart by set difference.
 
-The branch is followed from its last known head on, along first parents, which are what came onto it itself. A
-commit had a yes only if it is a merge that the gate made; what else came is asked for at GitHub, once. It never
-goes by a message, nor by a number in one. When in doubt, it was without a yes.
+`app.review.contents` decides; here it is fetched what that needs. A forced push is noticed where the branch does not
+hold any more where it stood at the last look.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from app.github_client import Pull, Refused, Step, Steps
-from app.review import Release
-from app.store import Landing
+from app.github_client import GitHubError, Limited, Refused, Steps
+from app.review import Account, Merge, Origin, Release, Review, account, is_approved_merge, lacks_commits
+from app.store import Known, Push
 from app.workflow.gate import SOON, Gate
 
 # So many unknown commits are asked for in one step; of the rest it is said that nobody looked.
 MOST_ASKED = 100
 
 
+# The approved merges that a forced push left behind.
+Dropped = list[Review]
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The repository whose account is kept, and how the lease is renewed meanwhile."""
+    """The repository whose account is given, and how the lease is renewed meanwhile."""
 
     gate: Gate
     repository: str
     repository_id: int
     renew: Callable[[], None]
 
+    @property
+    def branch(self) -> str:
+        """Return the development branch."""
+        return self.gate.policy.development_branch
+
 
 def merge_is_out(place: Place) -> bool:
     """Tell whether a merge of our own is out whose commit is not known yet; until it is, no account can be given."""
-    branch = place.gate.policy.development_branch
-    return place.gate.store.landings.is_merging(place.repository_id, branch)
+    return place.gate.store.releases.is_merging(place.repository_id, place.branch)
 
 
 def again(gate: Gate) -> timedelta:
@@ -41,131 +48,133 @@ def again(gate: Gate) -> timedelta:
     return max(SOON, gate.policy.settling)
 
 
-def account(place: Place, ahead: Steps) -> bool:
-    """Note what reached the development branch up to this head; False while a merge of our own is still out.
+def account_of(place: Place, ahead: Steps) -> Release | None:
+    """Return what a release of just these commits holds; None while a merge of our own is still out.
 
-    No call where the last known head is among what is `ahead` of the release branch, or just below it.
+    The first account is day one's. Where the branch stands is not noted: `ahead` may be behind it; see `note_head`.
     """
-    landings, branch, head = place.gate.store.landings, place.gate.policy.development_branch, ahead.head
-    known = landings.head(place.repository_id, branch)
+    releases = place.gate.store.releases
+    known = releases.known(place.repository_id, place.branch)
     if known is None:
-        landings.begin(place.repository_id, branch, head)
-        return True
+        day_one = tuple(step.sha for step in ahead.steps)
+        releases.begin(place.repository_id, place.branch, ahead.head, day_one)
+    else:
+        day_one = _day_one(place, known, ahead)
     if merge_is_out(place):
-        return False
-    if known != head:
-        came, is_rewritten = _came(place, ahead, known)
-        if came:
-            landed = _landings(place, came)
-            landings.land(
-                place.repository_id, branch, before=known, head=head, came=landed, is_rewritten=is_rewritten
-            )
-    _ask_who_brought(place)
-    return True
+        return None
+    sorted_ = sort(place, ahead, day_one)
+    forced = [
+        push
+        for push in releases.forced(place.repository_id, place.branch)
+        if push.head in sorted_.steps or (push.is_level and push.head == ahead.merge_base)
+    ]
+    gone = [sha for push in forced for sha in push.gone if sha not in sorted_.steps]
+    lost = approved(place, gone) if gone else ()
+    return sorted_.release(origins_of(place, sorted_), lost, is_rewritten=bool(forced))
 
 
-def release_of(place: Place, ahead: Steps) -> Release:
-    """Return what a release of these commits holds."""
-    shas = {step.sha for step in ahead.steps}
-    path = {step.sha for step in first_parents(ahead.steps, ahead.head)}
-    return place.gate.store.landings.release(place.repository_id, shas, path)
+def note_head(place: Place, ahead: Steps) -> None:
+    """Note where the branch stands by now, and whether its history was changed since the last look.
+
+    No call where what was known is among what is `ahead` of the release branch, or just below it.
+    """
+    known = place.gate.store.releases.known(place.repository_id, place.branch)
+    if known is None or known.head == ahead.head:
+        return
+    below = {parent for step in ahead.steps for parent in step.parents}
+    is_below = known.head in {ahead.merge_base, *below}
+    dropped = None if is_below else dropped_by(place, known.head, ahead.head)
+    push = push_to(place, ahead.head, dropped)
+    place.gate.store.releases.move(known.head, replace(push, is_level=not ahead.steps))
 
 
-def first_parents(steps: Sequence[Step], head: str) -> list[Step]:
-    """Return the steps that lead from one commit to the next along first parents up to the head, the oldest first."""
-    return _line({step.sha: step for step in steps}, head, ())
+def push_to(place: Place, head: str, dropped: Dropped | None) -> Push:
+    """Return a push that left the branch at this head; `dropped` is what it left behind, None where it only added."""
+    gone = tuple(review.merge_commit or "" for review in dropped or ())
+    return Push(
+        place.repository_id, place.repository, place.branch, head, is_forced=dropped is not None, gone=gone
+    )
 
 
-def _came(place: Place, ahead: Steps, known: str) -> tuple[list[Step], bool]:
-    """Return what came onto the branch since the head known before, and whether that one is gone from it."""
-    path = first_parents(ahead.steps, ahead.head)
-    put_on = [step.parents[:1] for step in path]
-    if (known,) in put_on:
-        came = path[put_on.index((known,)) :]
-        return _swapped(place, ahead, came, known) + came, False
+def dropped_by(place: Place, before: str, now: str) -> Dropped | None:
+    """Return which approved merges the branch does not hold any more, None where it still holds what was known.
+
+    One GET, more past 250 commits. Where the two have nothing in common, or GitHub does not know the one before, all.
+    """
     try:
-        since = place.gate.github.steps(place.repository, known, ahead.head, on_page=place.renew)
+        lost = place.gate.github.steps(place.repository, now, before, on_page=place.renew)
     except Refused as refusal:
         if refusal.kind != "missing":
             raise
-        # Nothing is left of the history that was known, or nothing that the two have in common.
-        return _swapped(place, ahead, path, known) + path, True
+        return approved(place, None)
     place.renew()
-    came = first_parents(since.steps, ahead.head)
-    return _swapped(place, since, came, known) + came, since.merge_base != known
+    return approved(place, [step.sha for step in lost.steps]) if lost.steps else None
 
 
-def _swapped(place: Place, since: Steps, came: list[Step], known: str) -> list[Step]:
-    """Return what was the branch's own line before a merge made another its first parent, the oldest first.
-
-    It shows by the merges that the history knows, or, where the first parents pass it by, by the head known before.
-    """
-    steps, on = {step.sha: step for step in since.steps}, {step.sha for step in came}
-    before = [known]  # what that one holds came earlier, and is accounted for
-    while before:
-        step = steps.pop(before.pop(), None)
-        before += step.parents if step else ()
-    sides = [sha for sha in steps if sha not in on]
-    landings, branch = place.gate.store.landings, place.gate.policy.development_branch
-    ours = landings.merges(place.repository_id, branch, sides)
-    ends = ours if (known,) in [step.parents[:1] for step in came] else ours | {known}
-    below: list[Step] = []
-    merges = list(came)
-    while merges:
-        for parent in merges.pop().parents[1:]:
-            line = _line(steps, parent, on)
-            if ends & {sha for step in line for sha in (step.sha, *step.parents[:1])}:
-                below, on = line + below, on | {step.sha for step in line}
-                merges += line
-    return below
+def approved(place: Place, shas: list[str] | None) -> list[Review]:
+    """Return what was merged with an approval as one of these commits, None for any."""
+    merged = place.gate.store.releases.merged(place.repository_id, place.branch, shas)
+    return [review for review in merged if is_approved_merge(review, place.branch)]
 
 
-def _line(steps: Mapping[str, Step], head: str, stop: Collection[str]) -> list[Step]:
-    """Return the steps that lead along first parents up to the head, the oldest first, as far as they are known."""
-    line: list[Step] = []
-    step = steps.get(head)
-    while step is not None and step.sha not in stop:
-        line.append(step)
-        step = steps.get(step.parents[0]) if step.parents else None
-    return line[::-1]
+def sort(place: Place, ahead: Steps, day_one: Collection[str] = ()) -> Account:
+    """Sort these commits into what was approved, what was there on day one, and what came past the reviewers."""
+    steps = {step.sha: step for step in ahead.steps}
+    merges = place.gate.store.releases.merges(place.repository_id, list(steps))
+    for number, merge in enumerate(merges):
+        ends = lacks_commits(merge, steps)
+        if ends:
+            merges[number] = _read_later(place, merge, *ends)
+    return account(ahead.steps, merges, place.branch, frozenset(day_one))
 
 
-def _landings(place: Place, path: list[Step]) -> list[Landing]:
-    merged_as = _rebased(place, path)
-    return [Landing(step.sha, merged_as.get(step.sha, step.sha), step.message, step.author) for step in path]
-
-
-def _rebased(place: Place, path: list[Step]) -> dict[str, str]:
-    """Return, for each commit that a rebase of ours put there, the last one, which GitHub named as the merge.
-
-    They lie between where the base stood before the merge and that last one. If those are not just as many as were
-    asked about, something else came in the same instant, or GitHub left one out: then only the last is certain.
-    """
-    shas = [step.sha for step in path]
-    parts: dict[str, str] = {}
-    for merge, (onto, number) in place.gate.store.landings.rebased(place.repository_id, shas).items():
-        end = shas.index(merge) + 1
-        first = end - number
-        if first >= 0 and path[first].parents[:1] == (onto,):
-            parts |= dict.fromkeys(shas[first:end], merge)
-    return parts
-
-
-def _ask_who_brought(place: Place) -> None:
-    """Ask GitHub which pull requests brought what no merge of ours did, each commit once."""
-    landings = place.gate.store.landings
-    for sha in landings.unknown(place.repository_id)[:MOST_ASKED]:
-        brought = _brought(place, sha)
+def origins_of(place: Place, sorted_: Account) -> dict[str, Origin]:
+    """Return what GitHub says of the commits that no pull request of ours is known to have brought, each asked once."""
+    releases = place.gate.store.releases
+    known = releases.origins(place.repository_id, sorted_.rest)
+    unknown = [sha for sha in reversed(sorted_.rest) if sha not in known]
+    for sha in unknown[:MOST_ASKED]:
+        known[sha] = _origin(place, sha)
         place.renew()
-        landings.note_brought(
-            place.repository_id, sha, brought.number if brought else None, brought.title if brought else None
-        )
+        releases.keep_origin(place.repository_id, sha, known[sha])
+    return known
 
 
-def _brought(place: Place, sha: str) -> Pull | None:
+def _read_later(place: Place, merge: Merge, onto: str, head: str) -> Merge:
+    """Read which commits a merge took in that could not be compared when it was asked about, or that nobody was."""
     try:
-        return place.gate.github.brought_by(place.repository, sha, place.gate.policy.development_branch)
+        took = place.gate.github.steps(place.repository, onto, head, on_page=place.renew).steps
+    except Limited:
+        raise
+    except GitHubError:
+        return merge
+    place.renew()
+    shas, merges = tuple(step.sha for step in took), sum(len(step.parents) > 1 for step in took)
+    place.gate.store.releases.keep_compared(merge.review, shas, merges)
+    return Merge(merge.review, shas, merges)
+
+
+def _day_one(place: Place, known: Known, ahead: Steps) -> tuple[str, ...]:
+    """Return what was ahead of the release branch on day one; read now where that was not told then."""
+    if known.ahead is not None:
+        return known.ahead
+    try:
+        then = place.gate.github.steps(place.repository, ahead.base, known.day_one, on_page=place.renew)
+    except Refused as refusal:
+        if refusal.kind != "missing":
+            raise
+        then = Steps()  # nothing is left of it
+    place.renew()
+    shas = tuple(step.sha for step in then.steps)
+    place.gate.store.releases.keep_ahead(place.repository_id, place.branch, shas)
+    return shas
+
+
+def _origin(place: Place, sha: str) -> Origin:
+    try:
+        pull = place.gate.github.brought_by(place.repository, sha, place.branch)
     except Refused as refusal:
         if refusal.kind not in ("missing", "invalid"):
             raise
-        return None  # the commit itself is gone
+        return Origin(None)  # the commit itself is gone
+    return Origin(pull.number, pull.title, pull.author) if pull else Origin(None)

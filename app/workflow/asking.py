@@ -28,7 +28,7 @@ from app.review import (
     words_digest,
 )
 from app.store import Happening, NewLetter
-from app.workflow.accounting import Place, account, again, merge_is_out, release_of
+from app.workflow.accounting import Place, account_of, again, merge_is_out
 from app.workflow.again import NEW_CODE, SAME_CODE
 from app.workflow.away import asked_then, first_there, who_is_away
 from app.workflow.extras import read_extras
@@ -79,7 +79,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
         told["try_url"] = None
     changes["facts"] = replace(row.facts, **told)
     if same:
-        changes["merge_base"] = same.merge_base
+        changes |= {"merge_base": same.merge_base, "carried": same}
     if facts.belongs is None and row.was_read:
         changes["is_from_outside"] = facts.is_from_fork and row.is_from_outside  # what was known last
     if move and move.to is State.MERGED:
@@ -223,14 +223,11 @@ def snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
     base = facts.base_sha if facts.merged else facts.base
     if not gate.policy.is_release(facts):
         return Snapshot(facts, compared(work, base, facts.head_sha), work.checks)
-    change = gate.github.change(row.repository, base, facts.head_sha)
+    change, ahead = gate.github.compared(row.repository, base, facts.head_sha, on_page=work.keep)
     work.keep()
-    place = place_of(work)
-    ahead = gate.github.steps(row.repository, change.base_sha, facts.head_sha, on_page=work.keep)
-    work.keep()
-    if not account(place, ahead):
+    release = account_of(place_of(work), ahead)
+    if release is None:
         return None
-    release = release_of(place, ahead)
     # The gate's own words there may be those of an earlier head, and are said from the release itself.
     is_own = facts.open and mail.is_release_title(facts.title)
     title = mail.release_title(release) if is_own else facts.title

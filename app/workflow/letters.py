@@ -132,10 +132,9 @@ def where_to_try(gate: Gate, row: Review) -> str | None:
     return _preview(gate, row) or row.facts.try_url
 
 
-def cautions_of(gate: Gate, row: Review, asked: Round, *, is_new: bool = False) -> list[Caution]:
+def cautions_of(asked: Round, *, is_new: bool = False) -> list[Caution]:
     """Return what could fool a reviewer about a round; `is_new`: this very letter is the question."""
-    rejected_in = gate.store.reviews.rejected_in(row, asked.snapshot)
-    return cautions(asked.snapshot, rejected_in, is_edited=asked.is_edited and not is_new)
+    return cautions(asked.snapshot, is_edited=asked.is_edited and not is_new)
 
 
 def _sign_in(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words:
@@ -164,7 +163,7 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         reject_url=reject,
         pending_url=f"{gate.public_url}/",
         try_url=where_to_try(gate, row),
-        cautions=tuple(cautions_of(gate, row, asked, is_new=letter.kind == "ask")),
+        cautions=tuple(cautions_of(asked, is_new=letter.kind == "ask")),
         others=gate.store.reviews.count_waiting(reviewer, besides=row),
         is_fresh=letter.kind == "fresh",
         instead_of=_who_is_away(gate, row) if letter.kind == "instead" else None,
@@ -323,6 +322,19 @@ def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     return Words(mail.compose_bypass(reviewer, about, _names(gate, row).get(by, by)))
 
 
+def _push(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
+    """Compose the news that something was pushed past the reviewers."""
+    push = gate.store.releases.push(letter.push_id or 0)
+    if push is None:
+        return None
+    merged = gate.store.releases.merged(push.repository_id, push.branch, push.gone) if push.gone else []
+    place = push.repository if len(gate.policy.repositories) > 1 else ""
+    pushed = mail.Pushed(
+        push.branch, place, push.unseen, tuple(row.title for row in merged), is_rewritten=push.is_forced
+    )
+    return Words(mail.compose_push(reviewer, pushed, f"{gate.public_url}/"))
+
+
 def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | None:
     """Compose the news that a yes is held, once that does not end by itself, or after a day; None when it is over."""
     row = gate.store.reviews.get(letter.review_id or 0)
@@ -359,6 +371,7 @@ WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | Rest | None]] = {
     "daily": _daily,
     "bypass": _bypass,
     "outcome": _outcome,
+    "push": _push,
     "sign_in": _sign_in,
     RESTORED: _restored,
 }

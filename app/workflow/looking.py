@@ -33,9 +33,8 @@ def set_looks(gate: Gate) -> None:
 
 
 def set_release(gate: Gate, repository: str) -> None:
-    """Let a repository's release be looked at now; by itself it is as often as the repository."""
-    if gate.policy.release_branch:
-        gate.store.timers.set(f"{RELEASE} {repository}")
+    """Let a repository's release, or without one its branch, be looked at now; by itself it is as often as the repository."""
+    gate.store.timers.set(f"{RELEASE} {repository}")
 
 
 def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:

@@ -10,10 +10,12 @@ from contextlib import suppress
 
 from app import mail
 from app.github_client import Pull, Refused, Steps
+from app.review import Release
 from app.store import Claim, Timer
-from app.workflow.accounting import Place, account, again, merge_is_out, release_of
+from app.workflow.accounting import Place, account_of, again, merge_is_out, note_head
 from app.workflow.gate import FOREIGN, SOON, Gate, Rest
 from app.workflow.looking import meet
+from app.workflow.watching import since_last, tell
 
 NO_BRANCH = (
     "{0} has no branch {1}, or no branch {2}, or they share no history. "
@@ -21,11 +23,17 @@ NO_BRANCH = (
 )
 
 
+NO_DEVELOPMENT = "{0} has no branch {1}."
+
+
 def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
-    """Open, edit or close a repository's release pull request, if something changed since the last time."""
+    """Open, edit or close a repository's release pull request, if something changed since the last time.
+
+    Without a release branch, tell what was pushed past the gate.
+    """
     wanted = timer.name.partition(" ")[2]
     names = [name for name in gate.policy.repositories if name.casefold() == wanted]
-    if not names or not gate.policy.release_branch:
+    if not names:
         return Rest()
     number = _id_of(gate, names[0])
     place = Place(
@@ -33,27 +41,65 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     )
     if merge_is_out(place):
         return Rest(wait=again(gate))
+    if not gate.policy.release_branch:
+        return _watched(place, names[0], timer)
     try:
         ahead = _ahead(place, timer.etag)
     except Refused as refusal:
         if refusal.kind != "missing":
             raise
-        _begin(place)
-        policy = gate.policy
-        words = NO_BRANCH.format(place.repository, policy.release_branch, policy.development_branch)
-        return Rest(None, words, failed=True, refused=True)
+        return _without_release(place, names[0])
     if not ahead.is_unchanged:
-        # What was compared must be this repository, under today's name, before anything is kept or written.
-        number, today = gate.github.identity(place.repository)
-        if number != place.repository_id:
-            raise Refused(FOREIGN.format(place.repository), "missing")
-        if today.casefold() != place.repository.casefold():
-            meet(gate, names[0])
+        if not _is_still(place, names[0]):
             return Rest(wait=SOON)
-        if not account(place, ahead) or not _make_so(place, ahead):
+        note_head(place, ahead)
+        release = account_of(place, ahead)
+        if release is None or not _make_so(place, ahead, release):
             return Rest(wait=again(gate))
         gate.store.timers.note(timer.id, None, ahead.etag)
     return Rest(wait=gate.policy.look)
+
+
+def _is_still(place: Place, name: str) -> bool:
+    """Tell whether what was read is this repository, under today's name, before anything is kept or written.
+
+    Raises Refused when it is another one's by now.
+    """
+    number, today = place.gate.github.identity(place.repository)
+    if number != place.repository_id:
+        raise Refused(FOREIGN.format(place.repository), "missing")
+    if today.casefold() != place.repository.casefold():
+        meet(place.gate, name)
+        return False
+    return True
+
+
+def _without_release(place: Place, name: str) -> Rest:
+    """Watch the branch all the same, and say what is missing."""
+    policy = place.gate.policy
+    with suppress(Refused):
+        if _is_still(place, name):
+            tell(place, since_last(place, None))
+    words = NO_BRANCH.format(place.repository, policy.release_branch, policy.development_branch)
+    return Rest(None, words, failed=True, refused=True)
+
+
+def _watched(place: Place, name: str, timer: Timer) -> Rest:
+    """Tell what was pushed past the gate since the last look."""
+    since = since_last(place, timer.etag)
+    if since is not None and since.is_unchanged:
+        return Rest(wait=place.gate.policy.look)
+    if not _is_still(place, name):
+        return Rest(wait=SOON)
+    try:
+        if not tell(place, since):
+            return Rest(wait=again(place.gate))
+    except Refused as refusal:
+        if refusal.kind != "missing":
+            raise
+        return Rest(None, NO_DEVELOPMENT.format(place.repository, place.branch), failed=True, refused=True)
+    place.gate.store.timers.note(timer.id, None, since.etag if since else None)
+    return Rest(wait=place.gate.policy.look)
 
 
 def _id_of(gate: Gate, repository: str) -> int:
@@ -66,15 +112,6 @@ def _id_of(gate: Gate, repository: str) -> int:
     return known
 
 
-def _begin(place: Place) -> None:
-    """Remember where development stands, though nothing can be compared yet: what comes from now on is accounted for."""
-    landings, branch = place.gate.store.landings, place.gate.policy.development_branch
-    if landings.head(place.repository_id, branch) is None:
-        with suppress(Refused):
-            head = place.gate.github.branch_head(place.repository, branch)
-            landings.begin(place.repository_id, branch, head)
-
-
 def _ahead(place: Place, etag: str | None) -> Steps:
     policy = place.gate.policy
     return place.gate.github.steps(
@@ -82,7 +119,7 @@ def _ahead(place: Place, etag: str | None) -> Steps:
     )
 
 
-def _make_so(place: Place, ahead: Steps) -> bool:
+def _make_so(place: Place, ahead: Steps, release: Release) -> bool:
     """Make the pull request what it should be; False when it must be looked at again."""
     github, policy = place.gate.github, place.gate.policy
     branches = (policy.development_branch, policy.release_branch)
@@ -94,7 +131,6 @@ def _make_so(place: Place, ahead: Steps) -> bool:
         if standing and mail.has_part(standing.body):
             github.edit_pull(place.repository, standing.number, state="closed")
         return True
-    release = release_of(place, ahead)
     if standing is None:
         return _open(place, mail.release_title(release), mail.with_part("", release, *branches))
     changes = _changes(

@@ -292,9 +292,7 @@ class RepositoryApi:
     def pulls_of_commit(self, repo: Repo, ref: str) -> Response:
         sha = resolve(repo, ref)
         found = [
-            pull
-            for pull in repo.pulls.values()
-            if sha == pull.merge_commit_sha or sha in rules.commits_of(pull)
+            pull for pull in repo.pulls.values() if sha in (*rules.commits_of(pull), *rules.landed_of(pull))
         ]
         return page(found, lambda pull: pull_shapes.pull_simple(self.world, pull))
 

@@ -27,6 +27,14 @@ def commits_of(pull: Pull) -> tuple[str, ...]:
     return pull.repo.git.range(base_tip(pull), pull.head_sha)
 
 
+def landed_of(pull: Pull) -> tuple[str, ...]:
+    """Return the SHAs that the merge of a pull request made: its merge commit, or all of a rebase."""
+    if pull.merge_commit_sha is None:
+        return ()
+    came = pull.repo.git.range(pull.base_sha, pull.merge_commit_sha)
+    return (pull.merge_commit_sha,) if pull.head_sha in came else (*came, pull.merge_commit_sha)
+
+
 def files_of(pull: Pull) -> tuple[FileChange, ...]:
     """Return what a pull request changes: merge base to head."""
     base = pull.repo.git.base(base_tip(pull), pull.head_sha)

@@ -17,10 +17,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reviewer"),
     )
     op.create_table(
-        "branches",
+        "development",
         sa.Column("repository_id", sa.BigInteger(), nullable=False),
         sa.Column("branch", sa.Text(), nullable=False),
-        sa.Column("head_sha", sa.String(length=64), nullable=False),
+        sa.Column("day_one", sa.String(length=64), nullable=False),
+        sa.Column("ahead", sa.JSON(), nullable=True),
+        sa.Column("head", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("repository_id", "branch"),
     )
     op.create_table(
@@ -76,18 +78,13 @@ def upgrade() -> None:
         batch_op.create_index("jobs_due", ["due_at"], unique=False)
 
     op.create_table(
-        "landed",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        "origins",
         sa.Column("repository_id", sa.BigInteger(), nullable=False),
         sa.Column("sha", sa.String(length=64), nullable=False),
-        sa.Column("merged_as", sa.String(length=64), nullable=False),
+        sa.Column("pull", sa.Integer(), nullable=True),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("author", sa.Text(), nullable=False),
-        sa.Column("pull", sa.Integer(), nullable=True),
-        sa.Column("was_asked", sa.Boolean(), nullable=False),
-        sa.Column("is_rewritten", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("repository_id", "sha"),
+        sa.PrimaryKeyConstraint("repository_id", "sha"),
     )
     op.create_table(
         "people",
@@ -99,6 +96,23 @@ def upgrade() -> None:
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("repository_id", "id"),
     )
+    op.create_table(
+        "pushes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("repository_id", sa.BigInteger(), nullable=False),
+        sa.Column("repository", sa.Text(), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("head", sa.String(length=64), nullable=False),
+        sa.Column("is_forced", sa.Boolean(), nullable=False),
+        sa.Column("is_level", sa.Boolean(), nullable=False),
+        sa.Column("gone", sa.JSON(), nullable=False),
+        sa.Column("unseen", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("pushes", schema=None) as batch_op:
+        batch_op.create_index("pushes_branch", ["repository_id", "branch"], unique=False)
+
     op.create_table(
         "repositories",
         sa.Column("name", sa.Text(), nullable=False),
@@ -185,19 +199,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
-        "asked_commits",
+        "compared",
         sa.Column("review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("round", sa.Integer(), nullable=False),
-        sa.Column("sha", sa.String(length=64), nullable=False),
+        sa.Column("base", sa.Text(), nullable=False),
+        sa.Column("head_sha", sa.String(length=64), nullable=False),
+        sa.Column("shas", sa.JSON(), nullable=False),
+        sa.Column("merges", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["review_id"],
             ["reviews.id"],
         ),
-        sa.PrimaryKeyConstraint("review_id", "round", "sha"),
+        sa.PrimaryKeyConstraint("review_id", "base", "head_sha"),
     )
-    with op.batch_alter_table("asked_commits", schema=None) as batch_op:
-        batch_op.create_index("asked_commits_sha", ["sha"], unique=False)
-
     op.create_table(
         "heard",
         sa.Column("review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -240,6 +253,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("round", sa.Integer(), nullable=True),
+        sa.Column("push_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("reviewer", sa.String(length=16), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -248,6 +262,10 @@ def upgrade() -> None:
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("back", sa.Text(), nullable=True),
         sa.Column("unknowns", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["push_id"],
+            ["pushes.id"],
+        ),
         sa.ForeignKeyConstraint(
             ["review_id"],
             ["reviews.id"],

@@ -1,0 +1,64 @@
+"""The mail that tells what was pushed past the reviewers, where no release will name it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app import text
+from app.mail.compose import UNTITLED, Mail, address_of, tidy
+from app.mail.request import Chip
+from app.mail.templates import render
+from app.review import Reviewer, Unseen
+
+# So many are listed.
+MOST_ITEMS = 30
+LONGEST_TITLE, LONGEST_NAME = 120, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push brought, and what it took away; `place` is the repository, "" where there is only one.
+
+    `gone` are the titles of approved changes that are not in the branch any more.
+    """
+
+    branch: str
+    place: str
+    items: tuple[Unseen, ...]
+    gone: tuple[str, ...] = ()
+    is_rewritten: bool = False
+
+
+def compose_push(reviewer: Reviewer, pushed: Pushed, pending_url: str) -> Mail:
+    """Return the mail about a push that nobody asked a reviewer about."""
+    items = [_item(item) for item in pushed.items[:MOST_ITEMS]]
+    gone = [text.plain(title, LONGEST_TITLE) or UNTITLED for title in pushed.gone[:MOST_ITEMS]]
+    values: dict[str, Any] = {
+        "branch": pushed.branch,
+        "place": pushed.place,
+        "name": reviewer.name,
+        "chips": (Chip("warn", "▲", "Not approved by QA"),),
+        "items": items,
+        "total": len(pushed.items),
+        "gone": gone,
+        "more_gone": len(pushed.gone) - len(gone),
+        "is_rewritten": pushed.is_rewritten,
+        "by": {text.person(item.author, LONGEST_NAME) for item in pushed.items},
+        "pending_url": pending_url,
+    }
+    values["subject"] = " ".join(render("mail/push_subject.txt", values).split())
+    return Mail(
+        to=address_of(reviewer),
+        subject=values["subject"],
+        text=tidy(render("mail/push.txt", values)),
+        html=render("mail/push.html", values),
+        thread=None,
+    )
+
+
+def _item(item: Unseen) -> dict[str, str]:
+    return {
+        "title": text.plain(item.title, LONGEST_TITLE) or UNTITLED,
+        "author": text.person(item.author, LONGEST_NAME),
+    }
