@@ -1,4 +1,7 @@
-"""The mail that tells what was pushed past the reviewers, where no release will name it. Pure."""
+"""The mail that tells what was pushed past the reviewers, where no release will name it. Pure.
+
+What `compose` promises holds here too: nothing of a stranger's becomes markup, a header or a link.
+"""
 
 from __future__ import annotations
 

@@ -147,11 +147,10 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One comparison of a base branch, where it stood just then, with a head.
+    """One comparison of a base branch, where it stood just then (`base_sha`), with a head.
 
-    `files` are at most 300, `commits` at most 250; `more` are the SHAs of all others, `merges` counts those that are
-    merges. `base_sha` is where the branch stood. `is_unique`: there is no other best common ancestor than `merge_base`; else
-    what the head undoes of the others does not show in `files`.
+    `files` are at most 300, `commits` at most 250, `more` the other SHAs; `merges` of all are merges. `is_unique`: there
+    is no other best common ancestor than `merge_base`; else what the head undoes of the others is not in `files`.
     """
 
     merge_base: str
@@ -176,8 +175,7 @@ class Change:
 UNKNOWN_CHANGE = Change("", (), ())
 
 
-# Every file of a commit as (path, mode, blob); None when GitHub could not give all of them.
-Tree = frozenset[tuple[str, str, str]]
+Tree = frozenset[tuple[str, str, str]]  # every file of a commit as (path, mode, blob)
 
 
 @dataclass(frozen=True, slots=True)
