@@ -8,6 +8,7 @@ Everybody imports from here; nothing here reads a clock, a network, a database o
 from __future__ import annotations
 
 from app.review.cautions import Caution, Kind, cautions
+from app.review.change import UNKNOWN_CHANGE, Change, ChangedFile, Checks, Commit, Tree
 from app.review.contents import (
     Account,
     Merge,
@@ -30,11 +31,6 @@ from app.review.events import (
 )
 from app.review.facts import (
     NOTHING,
-    UNKNOWN_CHANGE,
-    Change,
-    ChangedFile,
-    Checks,
-    Commit,
     Facts,
     PullRequest,
     Remark,
@@ -45,7 +41,6 @@ from app.review.facts import (
     Snapshot,
     State,
     Status,
-    Tree,
     words_digest,
 )
 from app.review.people import INSIDERS, Person

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.review.facts import ChangedFile, Snapshot
+from app.review.change import ChangedFile
+from app.review.facts import Snapshot
 
 WORKFLOWS = ".github/workflows/"
 # The kinds of files that are text, by the end of their names.

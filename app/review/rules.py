@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from app.review.change import Tree
 from app.review.decisions import Choice
-from app.review.facts import NOTHING, PullRequest, Review, Seen, Since, State, Tree
+from app.review.facts import NOTHING, PullRequest, Review, Seen, Since, State
 from app.review.policy import Policy
 
 # The states in which a decision stands; entering any other voids it.

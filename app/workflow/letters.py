@@ -32,6 +32,7 @@ from app.store import (
 from app.workflow.again import asked_again
 from app.workflow.gate import Gate, Rest
 from app.workflow.lost import restored_mail
+from app.workflow.watching import mail_about_push
 
 log = logging.getLogger("qa-gate.mail")
 
@@ -88,10 +89,7 @@ def _unanswered(gate: Gate, letter: Letter, error: mail.MailUnanswered) -> Rest:
 
 
 def request_sign_in(gate: Gate, address: str, back: str | None = None) -> None:
-    """Queue a sign-in letter if the address is a reviewer's and had not its share; say nothing either way.
-
-    `back` is the page of ours to which it leads.
-    """
+    """Queue a sign-in letter that leads to the page `back`, if the address is a reviewer's and had not its share."""
     reviewer = gate.policy.reviewer_at(address)
     letter = NewLetter(
         f"sign_in {secrets.token_hex(8)}", "sign_in", reviewer.id if reviewer else "nobody", back=back
@@ -324,15 +322,8 @@ def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
 
 def _push(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     """Compose the news that something was pushed past the reviewers."""
-    push = gate.store.releases.push(letter.push_id or 0)
-    if push is None:
-        return None
-    merged = gate.store.releases.merged(push.repository_id, push.branch, push.gone) if push.gone else []
-    place = push.repository if len(gate.policy.repositories) > 1 else ""
-    pushed = mail.Pushed(
-        push.branch, place, push.unseen, tuple(row.title for row in merged), is_rewritten=push.is_forced
-    )
-    return Words(mail.compose_push(reviewer, pushed, f"{gate.public_url}/"))
+    found = mail_about_push(gate, letter.push_id, reviewer)
+    return Words(found) if found else None
 
 
 def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | None:

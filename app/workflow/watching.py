@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from app import mail
 from app.github_client import Refused, Steps
+from app.review import Reviewer
 from app.workflow.accounting import Place, approved, dropped_by, origins_of, push_to, sort
+from app.workflow.gate import Gate
 
 
 def since_last(place: Place, etag: str | None) -> Steps | None:
@@ -55,3 +58,15 @@ def tell(place: Place, since: Steps | None) -> bool:
         push = replace(push, unseen=tuple(item for item in unseen if item.pull is None))
     releases.move(known.head, push, [person.id for person in place.gate.policy.reviewers])
     return True
+
+
+def mail_about_push(gate: Gate, push_id: int | None, reviewer: Reviewer) -> mail.Mail | None:
+    """Return the mail that tells a reviewer of a push, None where there is no such push."""
+    push = gate.store.releases.push(push_id or 0)
+    if push is None:
+        return None
+    gone = gate.store.releases.merged(push.repository_id, push.branch, push.gone) if push.gone else []
+    place = push.repository if len(gate.policy.repositories) > 1 else ""
+    titles = tuple(row.title for row in gone)
+    pushed = mail.Pushed(push.branch, place, push.unseen, titles, is_rewritten=push.is_forced)
+    return mail.compose_push(reviewer, pushed, f"{gate.public_url}/")
