@@ -165,21 +165,27 @@ def worker() -> None:
 @cli.command()
 def sync() -> None:
     """Look at every repository now, and do all that is due; say what was found, and what could not be done."""
+    from app.review.problems import What
     from app.wiring import create_gate
     from app.worker import work_once
-    from app.workflow import set_looks
+    from app.workflow import said_of, set_looks, set_watch
 
     gate = create_gate(Settings.load())
     gate.mailer.open()
     began = gate.store.now()
     gate.store.queue.wake_failed()
     set_looks(gate)
+    set_watch(gate)
     while work_once(gate):
         pass
     for name, line in gate.store.reviews.happened_since(began):
         click.echo(f"{name}: {line.what}" + (f", {line.detail}" if line.detail else ""))
     problems = [f"{about}: {problem}" for about, problem in gate.store.queue.problems()]
-    problems += gate.store.arrivals.problems()
+    # What is wrong with no job that says so.
+    others = gate.store.problems.troubles(gate.policy.repositories)
+    problems += [
+        said_of(gate, one).sentence for one in others if not one.reason and one.what is not What.RENAMED
+    ]
     for problem in problems:
         click.echo(problem)
     if problems:

@@ -17,8 +17,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.review.problems import Cause
 from app.store import Claim, Kind, Overtaken, Service, Unavailable
-from app.workflow import Gate, Rest, hand_over_unheld, set_digest, set_looks, step
+from app.workflow import Gate, Rest, hand_over_unheld, set_digest, set_looks, set_watch, step
 
 log = logging.getLogger("qa-gate.worker")
 
@@ -47,8 +48,8 @@ class Lane:
 
 # Threads by destination: a slow service holds up only what needs it, and questions never hold up a merge.
 LANES = (
-    Lane((Kind.MAIL,)),
-    Lane((), folds=True),
+    Lane((Kind.MAIL, Kind.BOUNCES)),
+    Lane((Kind.PROBLEMS,), folds=True),
     Lane((Kind.POLL, Kind.RELEASE, Kind.DIGEST)),
     Lane((Kind.REVIEW,), decided_only=True),
     Lane((Kind.REVIEW,)),
@@ -85,7 +86,7 @@ def work_once(gate: Gate, lane: Lane = EVERYTHING) -> bool:
         raise
     except Exception:
         log.exception("%s %s failed unexpectedly", claim.kind, claim.about)
-        rest = Rest(None, UNEXPECTED, failed=True)
+        rest = Rest(None, UNEXPECTED, failed=True, cause=Cause.BUG)
     finish(gate, claim, rest)
     return True
 
@@ -105,6 +106,7 @@ def finish(gate: Gate, claim: Claim, rest: Rest) -> None:
         wait=wait,
         attempts=attempts,
         problem=rest.problem,
+        cause=rest.cause if rest.failed else None,
         failed_in=rest.failed_in,
         answered=_answered(gate, claim, rest),
     )
@@ -112,7 +114,7 @@ def finish(gate: Gate, claim: Claim, rest: Rest) -> None:
 
 def _answered(gate: Gate, claim: Claim, rest: Rest) -> Collection[Service]:
     """Return the services that gave this step an answer, a refusal included."""
-    if claim.kind is Kind.MAIL:
+    if claim.kind in (Kind.MAIL, Kind.BOUNCES):
         return () if rest.failed and not rest.refused else (Service.MAIL,)
     return (Service.GITHUB,) if gate.github.has_answered() else ()
 
@@ -122,6 +124,7 @@ def wake_up(gate: Gate) -> None:
     gate.store.queue.wake_failed()
     set_looks(gate)
     set_digest(gate)
+    set_watch(gate)
     hand_over_unheld(gate)
 
 

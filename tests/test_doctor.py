@@ -20,8 +20,9 @@ from click.testing import CliRunner
 from app.cli import cli
 from app.operator.at_github import GitHubChecks, repository_id
 from app.operator.at_ses import ses_checks
-from app.operator.doctor import of_work
+from app.operator.doctor import of_lasting, of_work
 from app.operator.findings import looked, worst
+from app.review.problems import Problem, What
 from app.settings import Settings
 from app.store import Store
 from app.store.inspection import Inspected
@@ -256,11 +257,23 @@ def test_a_worker_that_gives_no_sign_of_life_is_a_failure(clinic: Clinic, databa
         (Inspected(oldest_due=timedelta(minutes=4)), "oldest job", "ok"),
         (Inspected(oldest_due=timedelta(minutes=6)), "oldest job", "warning"),
         (Inspected(oldest_due=timedelta(hours=2)), "oldest job", "failure"),
-        (Inspected(problems=("acme/shop#1: GitHub said no.",)), "problems", "warning"),
     ],
 )
 def test_work_that_is_not_done_is_told(seen: Inspected, check: str, verdict: str) -> None:
     assert [one.verdict for one in of_work(seen) if one.check == check] == [verdict]
+
+
+def test_what_lasts_and_what_waits_after_a_failure_are_warnings_that_say_what_to_do(clinic: Clinic) -> None:
+    now = datetime.now(UTC)
+    seen = Inspected(
+        failed=("acme/shop#1: GitHub said no.",),
+        problems=(Problem(1, What.BRANCH, "acme/shop", now, now, now),),
+    )
+    lasting, failed = of_lasting(seen, Settings.load(clinic.environ))
+    assert (lasting.verdict, failed.verdict) == ("warning", "warning")
+    assert "acme/shop has no branch development, or no branch master" in lasting.says
+    assert "RELEASE_BRANCH" in lasting.says
+    assert failed.says == "acme/shop#1: GitHub said no. After fixing it, run qa-gate sync."
 
 
 # --- GitHub --------------------------------------------------------------------------------------------------

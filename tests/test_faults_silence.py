@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from demo.faults import Fault
-from tests.outside import MakeOutside, Outside, falls, given, words_of
+from tests.outside import MakeOutside, Outside, given, words_of
 from tests.world import SHOP
 
 
@@ -55,7 +55,6 @@ def an_hour_of(outside: Outside, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-@falls("22: a lasting problem and /readyz says nothing (DESIGN 7.5: its facts are github, mail, problems)")
 def test_a_lasting_problem_is_among_the_facts_of_readyz(make_outside: MakeOutside, name: str) -> None:
     outside = make_outside(**PROBLEMS[name][1])
     outside.start()
@@ -67,7 +66,6 @@ def test_a_lasting_problem_is_among_the_facts_of_readyz(make_outside: MakeOutsid
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-@falls("22: a lasting problem and Lily's page says nothing (DESIGN 7.5: her page, in plain words)")
 def test_a_lasting_problem_is_on_lilys_page(make_outside: MakeOutside, name: str) -> None:
     outside = make_outside(**PROBLEMS[name][1])
     outside.start()
@@ -81,9 +79,6 @@ def test_a_lasting_problem_is_on_lilys_page(make_outside: MakeOutside, name: str
     assert words_of(lily) != healthy
 
 
-@falls(
-    "22: a lasting problem has no reader (DESIGN 7.5: one mail to OPERATOR when it begins and when it ends)"
-)
 def test_whoever_runs_the_gate_gets_one_mail_when_a_problem_begins_and_one_when_it_ends(
     make_outside: MakeOutside,
 ) -> None:
@@ -98,9 +93,6 @@ def test_whoever_runs_the_gate_gets_one_mail_when_a_problem_begins_and_one_when_
 
 
 @pytest.mark.parametrize("more", [{}, {"RELEASE_BRANCH": ""}], ids=["release", "no release"])
-@falls(
-    "22: a mistyped DEVELOPMENT_BRANCH and nobody is told (DESIGN 7.5: a gated branch that does not exist)"
-)
 def test_a_gated_branch_that_never_existed_is_a_problem(
     make_outside: MakeOutside, more: dict[str, str]
 ) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from app.review import State
+from app.review.problems import What
 from app.workflow import set_looks
 from demo.github.state import Repo
 from tests.test_life import approved, asked
@@ -66,7 +67,7 @@ def test_once_another_repository_is_trusted_the_old_links_are_refused_in_words(w
     link = world.link()
     other, number = another(world)
     world.settle()
-    assert world.store.arrivals.problems()
+    assert What.TAKEN in {one.what for one in world.store.problems.troubles([SHOP])}
     assert world.store.repositories.trust(SHOP)
     restart(world)
     answer = world.browser.post(link, data={"choice": "approve"})

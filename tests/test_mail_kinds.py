@@ -6,12 +6,24 @@ A new kind of mail belongs into this list; one subject keeps the mails of a pull
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from app.mail import About, Held, Line, Mail, Restored, compose_outcome, compose_restored, compose_sign_in
-from app.review import Passed, Release, State, Unseen
+from app.mail import (
+    About,
+    Held,
+    Line,
+    Mail,
+    Restored,
+    compose_outcome,
+    compose_problem,
+    compose_restored,
+    compose_sign_in,
+    tell,
+)
+from app.review import Passed, Release, Reviewer, State, Unseen
+from app.review.problems import Problem, Trouble, What
 from app.workflow.letters import WRITERS
 from demo.inbox import Mail as Arrived
 from tests.builders import HEAD, LILY, NOON, row, snapshot
@@ -41,6 +53,15 @@ def release(*unseen: Unseen, **fields: object) -> Mail:
             base="master",
         ),
         **fields,
+    )
+
+
+def problem(**fields: datetime) -> Mail:
+    told = Problem(1, What.BRANCH, "acme/shop", NOON, NOON, NOON, NOON, **fields)
+    trouble = Trouble(What.BRANCH, "acme/shop", "acme/shop", "acme/shop has no branch development.")
+    said = tell(told, [], ["development"], [trouble])
+    return compose_problem(
+        Reviewer("Olga", "olga@example.com"), told, said, "https://gate.example.com", ZoneInfo("UTC")
     )
 
 
@@ -199,8 +220,24 @@ KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
         "What happened since Tue 24 Nov at 09:00 is lost.",
         "Hi Lily, QA gate had to go back to a backup. What happened in it between Tue 24 Nov at 09:00 and",
     ),
+    "problem": (
+        "problem",
+        problem(),
+        "",
+        "Make it, or set DEVELOPMENT_BRANCH to what it’s called.",
+        "Hi Olga, this needs you. It began on Tue 24 Nov at 12:00.",
+    ),
+    "problem that is over": (
+        "solved",
+        problem(ended_at=NOON + timedelta(hours=3)),
+        "",
+        "It’s over.",
+        "Hi Olga, this is over. It began on Tue 24 Nov at 12:00 and lasted 3 hours.",
+    ),
 }
 SUBJECTS = {
+    "problem": "Problem: acme/shop has no branch development",
+    "problem that is over": "Solved: acme/shop has no branch development",
     "release": "Release into master (#12)",
     "list": "2 changes are waiting for you",
     "list of the day": "1 change is waiting for you",

@@ -25,7 +25,7 @@ from sqlalchemy import select
 from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
 
-from app import pages
+from app import __version__, pages
 from app.links import Links, SignInLink, decide_link
 from app.pages.decide import LONGEST_NOTE
 from app.review import (
@@ -962,12 +962,20 @@ def test_the_list_shows_whose_turn_the_rest_is(desk: Desk) -> None:
         assert part in words
 
 
-def test_the_list_shows_what_the_operator_must_mend(desk: Desk) -> None:
+def test_the_list_says_in_plain_words_what_a_lasting_problem_means_for_her(desk: Desk) -> None:
     desk.ask()
-    seen = Seen("f" * 40, "development", True, False, False, "x", "0" * 16)
-    desk.told(told(seen, 1, repository_id=8))
+    desk.told(told(Seen("f" * 40, "development", True, False, False, "x", "0" * 16), 1, repository_id=8))
     desk.sign_in()
-    assert "Another repository now has the name acme/shop." in desk.see("/")
+    healthy = desk.see("/")
+    for _ in range(3):
+        desk.store.problems.look(["acme/shop"], [], [])
+        assert desk.see("/") == healthy
+        desk.clock.pass_(minutes=5)
+    desk.store.problems.look(["acme/shop"], [], [])
+    page = desk.see("/")
+    assert "what you approve goes in once this is solved" in page
+    assert "Please tell whoever looks after QA gate." in page
+    assert "acme/shop" not in page
 
 
 def test_the_list_is_for_reviewers_only(desk: Desk) -> None:
@@ -995,6 +1003,10 @@ def test_readyz_follows_the_worker(desk: Desk) -> None:
     assert answer.status_code == 200
     assert answer.json == {
         "ready": True,
+        "version": __version__,
+        "github": "ok",
+        "mail": "ok",
+        "problems": [],
         "database": "ok",
         "worker": "alive",
         "worker_seen_ago": 59.0,
@@ -1018,7 +1030,10 @@ def test_readyz_sees_overdue_work(desk: Desk) -> None:
 def test_readyz_sees_that_the_database_is_away(small_desk: Desk) -> None:
     small_desk.store.database.read = raising(Unavailable("secret words"))  # type: ignore[method-assign]
     answer = small_desk.client.get("/readyz")
-    assert (answer.status_code, answer.json) == (503, {"ready": False, "database": "away"})
+    assert (answer.status_code, answer.json) == (
+        503,
+        {"ready": False, "version": __version__, "database": "away"},
+    )
 
 
 # --- In a real browser --------------------------------------------------------------------------------------

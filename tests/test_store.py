@@ -29,6 +29,7 @@ from app.review import (
     State,
     next_move,
 )
+from app.review.problems import What
 from app.store import LEASE, Claim, Happening, Kind, NewLetter, Overtaken, Recorded, Store, Unavailable
 from app.store.tables import reviews, rounds
 from tests.builders import HEAD, LILY, NOON, OLD_HEAD, WORDS, Clock, columns, snapshot, told
@@ -152,11 +153,10 @@ def test_another_repository_under_a_known_name_is_a_problem_and_no_match(store: 
     wake(store)
     assert wake(store, "d2", told(KNOWN, repository_id=8, repository="Acme/Shop")) is Recorded.FOREIGN
     assert len(store.reviews.pending()) == 1
-    (problem,) = store.arrivals.problems()
-    assert "qa-gate trust Acme/Shop" in problem
+    assert [one.what for one in store.problems.troubles(["Acme/Shop"])] == [What.TAKEN]
     assert store.repositories.trust("acme/SHOP")
     assert wake(store, "d3", told(KNOWN, repository_id=8)) is Recorded.WOKEN
-    assert store.arrivals.problems() == []
+    assert store.problems.troubles(["Acme/Shop"]) == []
 
 
 def test_what_came_since_the_last_read_is_kept_in_order(store: Store) -> None:

@@ -22,6 +22,7 @@ from werkzeug.test import TestResponse
 
 from app import webhook
 from app.review import Policy, State
+from app.review.problems import What
 from app.store import Store
 from tests.world import WEBHOOK_SECRET, World
 
@@ -242,8 +243,9 @@ def test_another_repository_under_a_known_name_is_a_problem_and_never_a_match(
     answer = post(changed(repository__id=77, pull_request__title="An impostor"), delivery="d-2")
     assert outcome(answer) == (202, "another repository under a known name")
     assert store.reviews.pending() == before
-    (problem,) = store.arrivals.problems()
-    assert "Codertocat/Hello-World" in problem
+    assert [(one.what, one.place) for one in store.problems.troubles(["Codertocat/Hello-World"])] == [
+        (What.TAKEN, "codertocat/hello-world")
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in PAYLOADS.glob("pull_request.*.json")))

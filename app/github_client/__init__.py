@@ -6,7 +6,7 @@ Read first `webhooks`, then `client`, then `answers`.
 
 from __future__ import annotations
 
-from app.github_client.answers import GitHubError, Limited, Moved, NoAnswer, Refused, TryAgain
+from app.github_client.answers import GitHubError, Limited, Moved, NoAnswer, Refused, TryAgain, Unauthorized
 from app.github_client.api import Api, NoPlan
 from app.github_client.client import GitHub
 from app.github_client.commits import Steps
@@ -29,6 +29,7 @@ __all__ = [
     "Refused",
     "Steps",
     "TryAgain",
+    "Unauthorized",
     "parse",
     "verify",
 ]

@@ -5,6 +5,7 @@ of ours to show to people; GitHub's message may be quoted in it, an exception's 
 
     GitHubError   something went wrong with GitHub
       Refused     a definite no: somebody must act
+        Unauthorized  it does not know who asks
       TryAgain    nothing is known, or a passing state; `after` is how long to wait, None: as the caller likes
         NoAnswer  GitHub did not answer, or is in trouble itself
         Limited   too many calls: none may be made before `after` is over
@@ -110,6 +111,13 @@ class Refused(GitHubError):
         self.kind: Kind = kind
 
 
+class Unauthorized(Refused):
+    """GitHub does not know the token or the App, whatever it is asked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "rights")
+
+
 class TryAgain(GitHubError):
     """Nothing is known, or it will pass."""
 
@@ -153,9 +161,9 @@ def meaning_of(error: BaseException, now: datetime) -> GitHubError:
         case GithubException():
             return _by_status(error, now)
         case requests.exceptions.InvalidHeader() | UnicodeEncodeError():
-            return Refused("GITHUB_TOKEN holds characters that no token has.", "rights")
+            return Unauthorized("GITHUB_TOKEN holds characters that no token has.")
         case jwt.PyJWTError():
-            return Refused("GITHUB_APP_PRIVATE_KEY is not the private key that GitHub made.", "rights")
+            return Unauthorized("GITHUB_APP_PRIVATE_KEY is not the private key that GitHub made.")
         case requests.Timeout():
             return NoAnswer("GitHub did not answer in time.")
         case OSError():  # requests' errors are such
@@ -180,7 +188,7 @@ def _by_status(error: GithubException, now: datetime) -> GitHubError:
         return Limited(_wait(headers, now) or SLOW_DOWN)
     match status:
         case 401:
-            return Refused(_say("GitHub does not accept the gate's token or app key", words), "rights")
+            return Unauthorized(_say("GitHub does not accept the gate's token or app key", words))
         case 403:
             return Refused(_say("GitHub does not let the gate do this", words) + _needs(headers), "rights")
         case 404 | 410:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from app.mail.compose import Mail, comment, compose_request, compose_sign_in, held, question
 from app.mail.errors import MailError, MailLater, MailRefused, MailUnanswered
 from app.mail.news import About, DigestItem, Held, compose_bypass, compose_digest, compose_outcome
+from app.mail.problem import Told, compose_problem, tell
 from app.mail.push import Pushed, compose_push
 from app.mail.release import has_part, is_release_title, release_title, with_part, without_part
 from app.mail.request import Line, Request
@@ -30,10 +31,12 @@ __all__ = [
     "Pushed",
     "Request",
     "Restored",
+    "Told",
     "comment",
     "compose_bypass",
     "compose_digest",
     "compose_outcome",
+    "compose_problem",
     "compose_push",
     "compose_request",
     "compose_restored",
@@ -44,6 +47,7 @@ __all__ = [
     "is_release_title",
     "question",
     "release_title",
+    "tell",
     "with_part",
     "without_part",
 ]

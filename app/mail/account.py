@@ -1,4 +1,4 @@
-"""What Amazon SES says of the account: may it send, from whom, to whom. Only reads; `doctor` asks.
+"""What Amazon SES says of the account: may it send, from whom, to whom. Only reads; `doctor` asks, and the worker once a day.
 
 A role needs `ses:GetAccount`, `ses:GetEmailIdentity`, `ses:GetConfigurationSetEventDestinations` and
 `ses:GetSuppressedDestination` for it. Raises `MailError`, never anything of botocore's.
@@ -47,11 +47,14 @@ class Sending:
 
 
 class Account:
-    """The account of the usual AWS_ settings. Raises MailRefused when they are not usable; makes no call by itself."""
+    """The account of the usual AWS_ settings. Raises MailRefused when they are not usable; makes no call by itself.
 
-    def __init__(self) -> None:
+    `client` is boto3's, where there is one already.
+    """
+
+    def __init__(self, client: Any = None) -> None:
         try:
-            self._client = boto3.Session().client("sesv2", config=_PATIENCE)
+            self._client = client or boto3.Session().client("sesv2", config=_PATIENCE)
         except BotoCoreError as error:
             raise explain(error) from None
 

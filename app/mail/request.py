@@ -68,7 +68,8 @@ class Request:
     `place` is its number, after the repository's name where there are several.
     `is_again`: an earlier version was asked about before; `same_code_but`: the very same code was, and what happened
     since; `old_base`: it was to go there then; `voided`: the reviewer had approved it. `is_fresh`: the reviewer asked
-    for a new link. `instead_of` is who was asked first, and is away now. `skips_to` is the release branch, where the
+    for a new link. `instead_of` is who was asked first, and is away now or, with
+    `is_unreached`, gets no mail. `skips_to` is the release branch, where the
     change goes there without a release.
     `previous_note` is the message of the last rejection, by `previous_by`, whose id as a reviewer is
     `previous_reviewer`; `new_commits` are those that came since an
@@ -92,6 +93,7 @@ class Request:
     voided: bool = False
     is_fresh: bool = False
     instead_of: str | None = None
+    is_unreached: bool = False
     skips_to: str | None = None
     previous_note: str | None = None
     previous_by: str = ""
@@ -128,7 +130,8 @@ def opening_of(request: Request) -> Opening:
     if request.instead_of:
         away = text.plain(request.instead_of, LONGEST_NAME)
         chip = Chip("acc", "⇄\ufe0e", f"Standing in for {away}")
-        first = f"{away} is away, so this comes to you. {_capital(needs)}"
+        why = f"emails to {away} don’t arrive" if request.is_unreached else f"{away} is away"
+        first = f"{why}, so this comes to you. {_capital(needs)}"
         return Opening((*release, chip), first, f"Standing in for {away}: {what}")
     if request.is_again:
         changed = _changed(request)

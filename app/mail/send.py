@@ -16,6 +16,7 @@ from app.mail.compose import Mail
 if TYPE_CHECKING:
     from types_boto3_sesv2.type_defs import MessageHeaderTypeDef, SendEmailRequestTypeDef
 
+    from app.mail.account import Account
     from app.mail.ses import Ses
 
 # No out-of-office note comes back, and no assistant answers.
@@ -52,6 +53,12 @@ class Mailer:
 
             self._ses = Ses()
         return self._ses
+
+    def account(self) -> Account:
+        """Return what may be asked about the account, by the same client. Raises MailRefused as `open` does."""
+        from app.mail.account import Account
+
+        return Account(self.open().client)
 
     def send(self, mail: Mail) -> str:
         """Send it once and return the id that SES gave it; "accepted" is not yet "delivered".

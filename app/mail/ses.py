@@ -72,8 +72,8 @@ class Ses:
     def __init__(self) -> None:
         """Make the client, and no call. Raises MailRefused when the AWS settings are not usable."""
         try:
-            self._client = boto3.Session().client("sesv2", config=_ONCE)
-            if not self._client.meta.region_name:  # set, but empty: an endpoint of one's own lets that pass
+            self.client = boto3.Session().client("sesv2", config=_ONCE)
+            if not self.client.meta.region_name:  # set, but empty: an endpoint of one's own lets that pass
                 raise NoRegionError
         except BotoCoreError as error:
             raise explain(error) from None
@@ -84,7 +84,7 @@ class Ses:
         https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
         """
         try:
-            answer = self._client.send_email(**request)
+            answer = self.client.send_email(**request)
         except ParamValidationError:
             # A bug of ours; its message quotes the letter, too.
             raise TypeError("The request to Amazon SES is not of the form that it takes.") from None

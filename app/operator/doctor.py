@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
+from app.mail import tell
 from app.operator.at_github import GitHubChecks, repository_id
 from app.operator.at_ses import ses_checks
 from app.operator.doors import knock, near
 from app.operator.findings import Finding, failure, looked, ok, warning
+from app.review import Reviewer
 from app.settings import Settings, SettingsError
 from app.store.inspection import Inspected, look
 
@@ -91,6 +93,7 @@ def _of_database(settings: Settings, found: list[Inspected]) -> Iterator[Finding
             "clock", f"This machine and the database differ by {off.seconds} s: switch time sync on at both."
         )
     yield from of_work(seen)
+    yield from of_lasting(seen, settings)
 
 
 def _wrong_schema(seen: Inspected) -> str:
@@ -124,7 +127,15 @@ def of_work(seen: Inspected) -> Iterator[Finding]:
         )
     else:
         yield ok("oldest job", "Nothing is overdue.")
+
+
+def of_lasting(seen: Inspected, settings: Settings) -> Iterator[Finding]:
+    """Yield the problems that last, and what jobs that failed wait for."""
+    people = [Reviewer(*one) for one in (*settings.qa_reviewers, *(settings.operator or ()))]
+    branches = [name for name in (settings.development_branch, settings.release_branch) if name]
     for problem in seen.problems:
-        yield warning("problems", f"{problem} After mending it, run qa-gate sync.")
-    if not seen.problems:
+        yield warning("problems", tell(problem, people, branches, seen.troubles).sentence)
+    for reason in seen.failed:
+        yield warning("problems", f"{reason} After fixing it, run qa-gate sync.")
+    if not (seen.problems or seen.failed):
         yield ok("problems", "None.")

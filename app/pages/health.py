@@ -10,7 +10,8 @@ from typing import Any
 
 from flask import Response, jsonify, make_response
 
-from app.store import Unavailable
+from app import __version__
+from app.store import Health, Service, Unavailable
 from app.workflow import Gate, first_there, who_is_away
 
 # A worker gives a sign of life every 15 seconds.
@@ -24,10 +25,14 @@ def healthz(_gate: Gate) -> Response:
 
 
 def readyz(gate: Gate) -> Response:
-    """Answer 200 when the database is there, a worker lives and no work is overdue; else 503. Times in seconds."""
+    """Answer 200 when the database is there, a worker lives and no work is overdue; else 503. Times in seconds.
+
+    What is wrong outside, or lasts, is a fact beside it: the gate itself works.
+    """
     try:
-        beat, due = gate.store.queue.last_beat(), gate.store.queue.oldest_due()
-        asked = first_there(gate, who_is_away(gate))
+        now, beat, due = gate.store.now(), gate.store.queue.last_beat(), gate.store.queue.oldest_due()
+        asked, health = first_there(gate, who_is_away(gate)), gate.store.problems.health()
+        problems = gate.store.problems.begun()
     except Unavailable:
         return _answer(False, database="away")
     is_alive = beat is not None and beat < WORKER_SILENT
@@ -39,11 +44,20 @@ def readyz(gate: Gate) -> Response:
         worker_seen_ago=_seconds(beat),
         oldest_due_for=_seconds(due),
         reviewers="there" if asked else "all away",
+        github=_state(health[Service.GITHUB]),
+        mail=_state(health[Service.MAIL]),
+        problems=[{"what": one.what, "for": _seconds(now - one.since)} for one in problems],
     )
 
 
+def _state(service: Health) -> str:
+    if service.failing_since:
+        return "no answer"
+    return "limited" if service.limited_until else "ok"
+
+
 def _answer(is_ready: bool, **facts: Any) -> Response:
-    return make_response(jsonify(ready=is_ready, **facts), 200 if is_ready else 503)
+    return make_response(jsonify(ready=is_ready, version=__version__, **facts), 200 if is_ready else 503)
 
 
 def _seconds(span: timedelta | None) -> float | None:

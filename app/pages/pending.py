@@ -18,6 +18,7 @@ from app.pages import frame
 from app.pages.cards import Card, card
 from app.pages.sign_in import way_in
 from app.review import Review, Reviewer, State
+from app.review.problems import effects_on
 from app.workflow import Gate, first_there, nobody_is_there, who_is_away
 
 WAITING = (State.WAITING,)
@@ -49,6 +50,8 @@ def show(gate: Gate, status: int = 200, mistake: str | None = None) -> Response 
         others=[one for one in waiting if one.row.reviewer != reviewer.id],
         approved=_in(cards, APPROVED),
         developers=_in(cards, DEVELOPERS),
+        effects=effects_on(reviewer.id, gate.store.problems.begun()),
+        is_told=bool(gate.operators),
         **_absence(gate, reviewer, now.astimezone(gate.timezone).date()),
         mistake=mistake,
         links={row.id: decide_url(gate, row, reviewer, now) for row in rows},
@@ -63,16 +66,14 @@ def days_back(today: date) -> tuple[date, date]:
 
 
 def _absence(gate: Gate, reviewer: Reviewer, today: date) -> dict[str, Any]:
-    """Return until when the reviewer is away, who stands in, and what whoever runs the gate should know of it."""
-    away, problems = who_is_away(gate), gate.store.arrivals.problems()
+    """Return until when the reviewer is away, and who stands in."""
+    away = who_is_away(gate)
     back = away.get(reviewer.id)
     stand_in = first_there(gate, {*away, reviewer.id})
-    if first_there(gate, away) is None:
-        problems.append(nobody_is_there(gate, away))
     return {
-        "problems": problems,
         "away_until": text.day(back.astimezone(gate.timezone).date(), today) if back else None,
         "stand_in": stand_in.name if stand_in else None,
+        "nobody": nobody_is_there(gate, away) if first_there(gate, away) is None else "",
         "days": days_back(today),
     }
 

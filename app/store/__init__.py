@@ -1,8 +1,8 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
 `Store` is what the rest of the gate holds: `.inbox`, `.arrivals`, `.repositories`, `.reviews`, `.talk`, `.people`,
-`.pictures`, `.letters`, `.releases`, `.timers`, `.absences`, `.queue`, `.services`, `.audit`, `.lists`, `.epochs`. It
-keeps what was acknowledged and decides nothing; the rules are in `review`.
+`.pictures`, `.letters`, `.releases`, `.timers`, `.absences`, `.queue`, `.services`, `.problems`, `.audit`, `.lists`,
+`.epochs`. It keeps what was acknowledged and decides nothing; the rules are in `review`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
     Overtaken    the row moved on while somebody worked on it
@@ -26,6 +26,7 @@ from app.store.letters import A_DAY, MOST_UNKNOWN, Letter, Letters, NewLetter, o
 from app.store.lists import Asked, Lists
 from app.store.people import People
 from app.store.pictures import Kept, Pictures
+from app.store.problems import Health, Problems
 from app.store.queue import Overtaken, Queue
 from app.store.releases import Known, Push, Releases
 from app.store.repositories import Repositories
@@ -52,6 +53,7 @@ __all__ = [
     "Epoch",
     "Folded",
     "Happening",
+    "Health",
     "HistoryRow",
     "Kept",
     "Kind",
@@ -104,6 +106,7 @@ class Store:
         self.absences = Absences(self.database, self.work_made)
         self.queue = Queue(self.database, self.work_made)
         self.services = Services(self.database)
+        self.problems = Problems(self.database)
         self.audit = Audit(self.database)
         self.epochs = Epochs(self.database)
         self.lists = Lists(self.database)

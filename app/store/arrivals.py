@@ -91,12 +91,6 @@ class Arrivals:
             return True
         return review_from(row).is_strangers if row and row.head_sha else is_from_fork and is_gated
 
-    def problems(self) -> list[str]:
-        """Return what an operator must know about the repositories."""
-        with self._database.read() as connection:
-            found = select(repositories.c.problem).where(repositories.c.problem.is_not(None))
-            return [str(problem) for problem in connection.scalars(found)]
-
     def _fold_pull_request(
         self, connection: Connection, event: PullRequestEvent, policy: Policy, now: datetime
     ) -> Folded:

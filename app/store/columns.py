@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, BigInteger, DateTime, Integer
+from sqlalchemy import JSON, BigInteger, DateTime, Integer, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -51,3 +51,8 @@ class Document(TypeDecorator[Any]):
 
 # A row's number. SQLite numbers rows only by INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def where(condition: str) -> dict[str, Any]:
+    """Return the options of an index of only the rows for which this holds, in both databases."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}

@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 
+from app.review.problems import Problem, Trouble
 from app.store import Store
 from app.store.schema import revisions, version_of
 from app.store.tables import metadata
@@ -31,7 +32,9 @@ class Inspected:
     clock_off: timedelta = timedelta(0)  # this machine's clock, ahead of the database's
     worker_seen: timedelta | None = None  # so long ago
     oldest_due: timedelta | None = None
-    problems: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()  # what the last runs of jobs said
+    problems: tuple[Problem, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
     ids: tuple[tuple[str, int | None], ...] = ()  # the repository pinned to each name
 
 
@@ -45,14 +48,16 @@ def look(url: str, repositories: tuple[str, ...]) -> Inspected | None:
             schema, wanted, missing = version_of(connection), revisions()[-1], _missing(connection)
         if missing or schema != wanted:
             return Inspected(schema, wanted, missing)
-        problems = [f"{about}: {problem}" for about, problem in store.queue.problems()]
+        failed = tuple(f"{about}: {problem}" for about, problem in store.queue.problems())
         return Inspected(
             schema,
             wanted,
             clock_off=datetime.now(UTC) - store.now(),
             worker_seen=store.queue.last_beat(),
             oldest_due=store.queue.oldest_due(),
-            problems=(*problems, *store.arrivals.problems()),
+            failed=failed,
+            problems=tuple(store.problems.begun()),
+            troubles=tuple(store.problems.troubles(repositories)),
             ids=tuple((name, store.repositories.id_of(name)) for name in repositories),
         )
     finally:

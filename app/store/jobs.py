@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, String, and_, case, cast, func, literal, or_, select, update
 
 from app.review import State
+from app.review.problems import Cause
 from app.store.database import Database
 from app.store.tables import jobs, reviews, services
 
@@ -39,6 +40,8 @@ class Kind(StrEnum):
     POLL = "poll"
     RELEASE = "release"
     DIGEST = "digest"
+    PROBLEMS = "problems"
+    BOUNCES = "bounces"
 
 
 class Service(StrEnum):
@@ -58,6 +61,7 @@ NEEDS: dict[Kind, Service] = {
     Kind.POLL: Service.GITHUB,
     Kind.RELEASE: Service.GITHUB,
     Kind.MAIL: Service.MAIL,
+    Kind.BOUNCES: Service.MAIL,
 }
 # Reviews that somebody decided on: a person waits for these.
 DECIDED = (State.TO_MERGE, State.MERGING)
@@ -96,7 +100,7 @@ def wake(
     failures count no more.
     """
     new = database.insert(jobs).values(kind=kind, about=about, due_at=due)
-    forgotten = {"attempts": 0, "problem": None, "failed_in": None} if afresh else {}
+    forgotten = {"attempts": 0, "problem": None, "cause": None, "failed_in": None} if afresh else {}
     woken = {**_woken(new, take), **forgotten}
     connection.execute(new.on_conflict_do_update(index_elements=["kind", "about"], set_=woken))
 
@@ -195,6 +199,7 @@ def finish(
     wait: timedelta | None,
     attempts: int = 0,
     problem: str | None = None,
+    cause: Cause | None = None,
     failed_in: Service | None = None,
 ) -> bool:
     """Give a job back: due again after `wait`, gone if that is None; False when the lease is gone.
@@ -211,6 +216,7 @@ def finish(
         "due_at": case((jobs.c.revision > claim.revision, now), else_=due),
         "attempts": attempts,
         "problem": problem,
+        "cause": cause,
         "failed_in": failed_in,
     }
     given = update(jobs).where(*held(claim)).values(values).returning(jobs.c.id)
@@ -230,7 +236,11 @@ def is_leased(connection: Connection, kind: Kind, about: str) -> bool:
     return connection.execute(select(jobs.c.id).where(*key)).first() is not None
 
 
-def oldest_due(connection: Connection) -> datetime | None:
-    """Return since when the most overdue job has been due."""
-    first: datetime | None = connection.scalar(select(func.min(jobs.c.due_at)))
+def oldest_due(connection: Connection, now: datetime) -> datetime | None:
+    """Return since when the most overdue job has been due, of those that no service keeps waiting."""
+    states = connection.execute(select(services.c.name).where(_troubled(now))).scalars().all()
+    waiting = [kind for kind, service in NEEDS.items() if service in states]
+    first: datetime | None = connection.scalar(
+        select(func.min(jobs.c.due_at)).where(jobs.c.kind.not_in(waiting))
+    )
     return first

@@ -54,6 +54,7 @@ class NewLetter:
     delay: timedelta = timedelta(0)
     back: str | None = None
     push_id: int | None = None
+    problem_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Letter:
     used_at: datetime | None
     back: str | None
     push_id: int | None
+    problem_id: int | None
 
 
 class Letters:
@@ -200,6 +202,7 @@ def put_letter(connection: Connection, database: Database, letter: NewLetter, no
         "round": letter.round,
         "back": letter.back,
         "push_id": letter.push_id,
+        "problem_id": letter.problem_id,
         "created_at": now,
         "at": at,
     }

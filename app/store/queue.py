@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, String, cast, func, insert, select, update
 
 from app.review import Change, Move, Remark, Review, Snapshot, consequences
+from app.review.problems import Cause
 from app.store import jobs as queue
 from app.store.bell import Bell
 from app.store.database import Database
@@ -112,6 +113,7 @@ class Queue:
         wait: timedelta | None,
         attempts: int = 0,
         problem: str | None = None,
+        cause: Cause | None = None,
         failed_in: Service | None = None,
         answered: Collection[Service] = (),
     ) -> None:
@@ -121,7 +123,7 @@ class Queue:
         """
         with self._database.write() as connection:
             now = self._database.now(connection)
-            facts = {"attempts": attempts, "problem": problem, "failed_in": failed_in}
+            facts = {"attempts": attempts, "problem": problem, "cause": cause, "failed_in": failed_in}
             queue.finish(connection, claim, now, wait=wait, **facts)  # type: ignore[arg-type]
             for service in answered:
                 if service is not failed_in and note_up(connection, service, now):
@@ -164,7 +166,8 @@ class Queue:
     def oldest_due(self) -> timedelta | None:
         """Return for how long the most overdue job has been due; None when nothing is due."""
         with self._database.read() as connection:
-            now, first = self._database.now(connection), queue.oldest_due(connection)
+            now = self._database.now(connection)
+            first = queue.oldest_due(connection, now)
             return now - first if first is not None and first <= now else None
 
     def problems(self) -> list[tuple[str, str]]:

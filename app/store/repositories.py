@@ -69,19 +69,16 @@ class Repositories:
 
 
 def pin(connection: Connection, database: Database, name: str, repository_id: int) -> bool:
-    """Tell whether a repository is known under this name, or is the first one that has it; else note a problem.
+    """Tell whether a repository is known under this name, or is the first one that has it; else note that it is taken.
 
     One that was known under another name was renamed: from now on it is called so.
     """
     key = name.casefold()
     either = or_(repositories.c.name == key, repositories.c.repository_id == repository_id)
-    found = connection.execute(
-        select(repositories.c.name, repositories.c.repository_id, repositories.c.full_name).where(either)
-    ).all()
+    found = connection.execute(select(repositories).where(either)).all()
     own = [row for row in found if row.repository_id == repository_id]
     if not own and found:
-        problem = f"Another repository now has the name {name}. If that is right, run: qa-gate trust {name}"
-        connection.execute(update(repositories).where(repositories.c.name == key).values(problem=problem))
+        connection.execute(update(repositories).where(repositories.c.name == key).values(is_taken=True))
         return False
     if not found or key not in {row.name for row in found}:
         first = database.insert(repositories).values(name=key, repository_id=repository_id, full_name=name)
@@ -89,6 +86,8 @@ def pin(connection: Connection, database: Database, name: str, repository_id: in
         stored = select(repositories.c.repository_id).where(repositories.c.name == key)
         if connection.scalar(stored) != repository_id:  # another one was faster
             return pin(connection, database, name, repository_id)
+    if any(row.is_taken and row.name == key for row in own):
+        connection.execute(update(repositories).where(repositories.c.name == key).values(is_taken=False))
     if any(row.full_name != name for row in own):
         called = update(repositories).where(repositories.c.repository_id == repository_id)
         connection.execute(called.values(full_name=name))

@@ -18,11 +18,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
 from app.review import Decision, Facts, Said, Snapshot, Unseen
-from app.store.columns import Document, Id, UtcTime
+from app.store.columns import Document, Id, UtcTime, where
 
 metadata = MetaData()
 
@@ -39,6 +38,7 @@ jobs = Table(
     Column("revision", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("problem", Text),
+    Column("cause", String(16)),
     Column("failed_in", String(64)),
     UniqueConstraint("kind", "about"),
     Index("jobs_due", "due_at"),
@@ -57,6 +57,22 @@ services = Table(
     Column("answered_at", UtcTime),
 )
 
+# What is wrong: see `review.problems`. One that ended is kept; one that is noted is there until it is said to be over.
+problems = Table(
+    "problems",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("what", String(16), nullable=False),
+    Column("place", Text, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("begun_at", UtcTime),
+    Column("logged_at", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("is_noted", Boolean, nullable=False, default=False),
+    Index("problems_open", "what", "place", unique=True, **where("ended_at IS NULL")),
+)
+
 repositories = Table(
     "repositories",
     metadata,
@@ -64,7 +80,7 @@ repositories = Table(
     Column("repository_id", BigInteger, nullable=False),
     # What GitHub calls it, which is another name once it was renamed.
     Column("full_name", Text, nullable=False),
-    Column("problem", Text),
+    Column("is_taken", Boolean, nullable=False, default=False),
 )
 
 reviews = Table(
@@ -229,6 +245,7 @@ letters = Table(
     Column("used_at", UtcTime),
     # Which page a sign-in leads on to, in whatever browser its link is opened.
     Column("back", Text),
+    Column("problem_id", Id, ForeignKey("problems.id")),
     # How often it was handed to SES without any answer: it may have gone out each time.
     Column("unknowns", Integer, nullable=False, server_default="0"),
     Index("letters_reviewer", "reviewer", "kind", "created_at"),
@@ -285,12 +302,7 @@ inbox = Table(
     Column("folded_at", UtcTime),
     Column("review_id", Id),
     Column("revision", Integer),
-    Index(
-        "inbox_unfolded",
-        "id",
-        sqlite_where=text("folded_at IS NULL"),
-        postgresql_where=text("folded_at IS NULL"),
-    ),
+    Index("inbox_unfolded", "id", **where("folded_at IS NULL")),
     Index("inbox_review", "review_id", "revision"),
     Index("inbox_repository", "repository_id", "kind", "sha"),
 )

@@ -1,7 +1,7 @@
 """What is done again and again: a poll of a repository, its release, the daily digest. Each has a job of its own.
 
 `seen` and `etag` are how far the last one came. One row a name, whichever machine made it: a repository's own name
-is its poll, "release NAME" its release, "digest" the digest.
+is its poll, "release NAME" its release; the others are called as their kind.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from app.store.tables import timers
 
 # The first word of the timer that keeps a repository's release pull request.
 RELEASE = "release"
+NAMED = (Kind.RELEASE, Kind.DIGEST, Kind.PROBLEMS, Kind.BOUNCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,6 @@ def put_timer(
     made = database.insert(timers).values(name=name, created_at=now)
     connection.execute(made.on_conflict_do_nothing(index_elements=["name"]))
     first = name.partition(" ")[0]
-    kind = Kind(first) if first in (Kind.RELEASE, Kind.DIGEST) else Kind.POLL
+    kind = Kind(first) if first in NAMED else Kind.POLL
     # Who holds the lease may have looked already, and loses it.
     wake(connection, database, kind, name, now + delay, take=True)

@@ -1,8 +1,8 @@
 """The story of a pull request, one function a step; the worker calls `step` for every row it has claimed.
 
 Look at GitHub and ask Lily (`asking`) or who is there (`away`), say what GitHub should show (`saying`), pass on
-questions (`talking`), merge (`merging`), mail (`letters`, `digests`), look for what no webhook told (`looking`), and
-keep the release pull request (`releasing`, `accounting`).
+questions (`talking`), merge (`merging`), mail (`letters`, `digests`), look for what no webhook told (`looking`), keep
+the release pull request (`releasing`, `accounting`), and find what is wrong for long (`problems`).
 Every outside call is followed by a checkpoint, so that a step can be cut anywhere and run again: what was done is
 read from the row, or from GitHub, never guessed. It never merges without a standing yes for this head and base.
 """
@@ -14,6 +14,7 @@ from datetime import timedelta
 from app.github_client import GitHubError, Limited
 from app.mail import MailError, MailRefused, MailUnanswered
 from app.review import State
+from app.review.problems import Cause
 from app.store import Claim, Kind, Service
 from app.workflow.again import asked_again, why_again
 from app.workflow.asking import AT_ONCE, ask, keep_list, look
@@ -33,8 +34,6 @@ from app.workflow.gate import Gate, Rest, Work, failure
 from app.workflow.letters import (
     cautions_of,
     new_commits,
-    request_fresh_link,
-    request_sign_in,
     send_letter,
     what_is_new,
     where_to_try,
@@ -42,7 +41,9 @@ from app.workflow.letters import (
 from app.workflow.looking import look_around, set_looks
 from app.workflow.merging import disown, merge
 from app.workflow.pictures import find_pictures
+from app.workflow.problems import find_bounces, find_problems, said_of, set_watch
 from app.workflow.releasing import keep_release
+from app.workflow.requests import request_fresh_link, request_sign_in
 from app.workflow.saying import say
 from app.workflow.talking import talk
 
@@ -60,8 +61,10 @@ __all__ = [
     "nobody_is_there",
     "request_fresh_link",
     "request_sign_in",
+    "said_of",
     "set_digest",
     "set_looks",
+    "set_watch",
     "step",
     "what_is_new",
     "where_to_try",
@@ -79,7 +82,7 @@ def step(gate: Gate, claim: Claim) -> Rest:
     except MailError as error:
         down = Service.MAIL if isinstance(error, MailUnanswered) else None
         wait, refused = getattr(error, "after", None), isinstance(error, MailRefused)
-        return Rest(wait, error.reason, failed=True, refused=refused, failed_in=down)
+        return Rest(wait, error.reason, failed=True, refused=refused, failed_in=down, cause=Cause.MAIL)
 
 
 def advance(gate: Gate, claim: Claim) -> Rest:
@@ -126,5 +129,11 @@ def tick(gate: Gate, claim: Claim) -> Rest:
 # GitHub did not say where a change can be tried, or did not give a picture: it is asked again after this time.
 ASK_AGAIN = timedelta(minutes=1)
 TURNS = {State.WAITING: hand_over, State.MERGED: keep_list}
-TIMERS = {Kind.POLL: look_around, Kind.DIGEST: send_digests, Kind.RELEASE: keep_release}
+TIMERS = {
+    Kind.POLL: look_around,
+    Kind.DIGEST: send_digests,
+    Kind.RELEASE: keep_release,
+    Kind.PROBLEMS: find_problems,
+    Kind.BOUNCES: find_bounces,
+}
 STEPS = {Kind.MAIL: send_letter, Kind.REVIEW: advance, **dict.fromkeys(TIMERS, tick)}

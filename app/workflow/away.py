@@ -11,6 +11,7 @@ from collections.abc import Container
 from datetime import date, datetime
 
 from app.review import Reviewer, day_begins
+from app.review.problems import What
 from app.store import Happening, NewLetter
 from app.workflow.gate import Gate, Rest, Work
 
@@ -25,8 +26,10 @@ def who_is_away(gate: Gate) -> dict[str, datetime]:
 
 
 def first_there(gate: Gate, away: Container[str]) -> Reviewer | None:
-    """Return who is asked now, or None when everybody is away."""
-    return next((person for person in gate.policy.reviewers if person.id not in away), None)
+    """Return who is asked now, or None when everybody is away; whom no mail reaches only if there is nobody else."""
+    there = [person for person in gate.policy.reviewers if person.id not in away]
+    unreached = gate.store.problems.noted(What.SUPPRESSED)
+    return next((person for person in there if person.id not in unreached), there[0] if there else None)
 
 
 def go_away(gate: Gate, reviewer: Reviewer, until: date) -> None:
@@ -55,15 +58,17 @@ def asked_then(gate: Gate, away: dict[str, datetime]) -> str:
 
 
 def hand_over(work: Work) -> Rest:
-    """Give a question that waits to the next reviewer when its own is away, with a letter of their own.
+    """Give a question that waits to the next reviewer when its own is away or gets no mail, with a letter of their own.
 
     With nobody left it stays, until anybody is back. Somebody who is not named any more counts as away.
     """
     gate, row = work.gate, work.row
     away, holder = who_is_away(gate), gate.policy.reviewer(row.reviewer)
-    if holder and holder.id not in away:
-        return Rest()
+    is_there = holder is not None and holder.id not in away
+    is_unreached = is_there and row.reviewer in gate.store.problems.noted(What.SUPPRESSED)
     heir = first_there(gate, away)
+    if is_there and (not is_unreached or heir == holder):
+        return Rest()
     if heir is None:
         return Rest(wait=min(away.values()) - gate.store.now())
     # Each time that somebody goes away is another cause.
@@ -73,15 +78,17 @@ def hand_over(work: Work) -> Rest:
         to_list=False,
         news=[NewLetter(key, "instead", heir.id, row.id, row.round)],
         happened=[
-            Happening("handed_over", holder.name, heir.name) if holder else Happening("asked", heir.name)
+            Happening("handed_over", holder.name, heir.name, row.reviewer if is_unreached else None)
+            if holder
+            else Happening("asked", heir.name)
         ],
     )
     return Rest()
 
 
 def hand_over_unheld(gate: Gate) -> None:
-    """Wake what waits for somebody who is away or not in QA_REVIEWERS any more: another may be named there now."""
-    away = who_is_away(gate)
+    """Wake what waits for somebody who is away, gets no mail, or is not in QA_REVIEWERS any more: another may be there."""
+    away = {*who_is_away(gate), *gate.store.problems.noted(What.SUPPRESSED)}
     gate.store.reviews.wake_unheld([person.id for person in gate.policy.reviewers if person.id not in away])
 
 

@@ -10,10 +10,11 @@ from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.github_client import GitHub, GitHubError, NoAnswer, Refused
+from app.github_client import GitHub, GitHubError, NoAnswer, Refused, Unauthorized
 from app.links import Links
 from app.mail import Mailer
 from app.review import Checks, Person, Policy, PullRequest, Review, Reviewer, Since, since
+from app.review.problems import Cause
 from app.store import Claim, Service, Store
 from app.workflow.people import belongs
 
@@ -57,7 +58,7 @@ class Rest:
     """How a step ended: due again after `wait` (None: when something happens), and why it failed if it did.
 
     A failed step with no `wait` is for the worker to space out; `refused`: it was answered, with a no. `failed_in` is
-    the service that gave no answer.
+    the service that gave no answer, `cause` whose matter the failure is.
     """
 
     wait: timedelta | None = None
@@ -65,6 +66,7 @@ class Rest:
     failed: bool = False
     refused: bool = False
     failed_in: Service | None = None
+    cause: Cause = Cause.OTHER
 
 
 def failure(error: GitHubError) -> Rest:
@@ -75,7 +77,21 @@ def failure(error: GitHubError) -> Rest:
         failed=True,
         refused=isinstance(error, Refused),
         failed_in=Service.GITHUB if isinstance(error, NoAnswer) else None,
+        cause=cause_of(error),
     )
+
+
+def cause_of(error: GitHubError) -> Cause:
+    """Return whose matter it is that GitHub stopped a step."""
+    match error:
+        case Unauthorized():
+            return Cause.IDENTITY
+        case Refused(kind="rights"):
+            return Cause.RIGHTS
+        case Refused(kind="missing"):
+            return Cause.MISSING
+        case _:
+            return Cause.OTHER
 
 
 class Work:

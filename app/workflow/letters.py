@@ -7,7 +7,6 @@ lies in the database.
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from urllib.parse import quote
 from app import mail, text
 from app.links import SignInLink, decide_link
 from app.review import Caution, Choice, Commit, Review, Reviewer, Snapshot, State, cautions
+from app.review.problems import Cause, What
 from app.store import (
     A_DAY,
     MOST_UNKNOWN,
@@ -24,7 +24,6 @@ from app.store import (
     Claim,
     HistoryRow,
     Letter,
-    NewLetter,
     Round,
     Service,
     outcome_letter,
@@ -32,6 +31,7 @@ from app.store import (
 from app.workflow.again import asked_again
 from app.workflow.gate import Gate, Rest
 from app.workflow.lost import restored_mail
+from app.workflow.problems import problem_mail
 from app.workflow.watching import mail_about_push
 
 log = logging.getLogger("qa-gate.mail")
@@ -73,6 +73,8 @@ def send_letter(gate: Gate, claim: Claim) -> Rest:
 
 def _reader(gate: Gate, letter: Letter) -> Reviewer | None:
     """Return whose letter it is, None where they are not named any more; a few kinds go to the operator, too."""
+    if letter.problem_id:
+        return gate.operator(letter.reviewer)
     reviewer = gate.policy.reviewer(letter.reviewer)
     return reviewer or (gate.operator(letter.reviewer) if letter.kind == RESTORED else None)
 
@@ -83,37 +85,10 @@ def _unanswered(gate: Gate, letter: Letter, error: mail.MailUnanswered) -> Rest:
         raise error
     times = gate.store.letters.note_unknown(letter.id)
     if times < MOST_UNKNOWN:
-        return Rest(UNKNOWN_WAIT, error.reason, failed=True, failed_in=Service.MAIL)
+        return Rest(UNKNOWN_WAIT, error.reason, failed=True, failed_in=Service.MAIL, cause=Cause.MAIL)
     log.error("%s: %s It was tried %d times, and goes into the next list.", letter.key, error.reason, times)
+    gate.store.problems.note(What.UNKNOWN, letter.reviewer)
     return Rest()
-
-
-def request_sign_in(gate: Gate, address: str, back: str | None = None) -> None:
-    """Queue a sign-in letter that leads to the page `back`, if the address is a reviewer's and had not its share."""
-    reviewer = gate.policy.reviewer_at(address)
-    letter = NewLetter(
-        f"sign_in {secrets.token_hex(8)}", "sign_in", reviewer.id if reviewer else "nobody", back=back
-    )
-    is_queued = gate.store.letters.request(letter, is_known=reviewer is not None)
-    _log_request("a sign-in link", reviewer, is_queued=is_queued)
-
-
-def request_fresh_link(gate: Gate, review_id: int, reviewer: Reviewer) -> None:
-    """Queue the current question again for the reviewer's own address, if they had not their share."""
-    row = gate.store.reviews.get(review_id)
-    if row:
-        key = f"fresh {secrets.token_hex(8)}"
-        is_queued = gate.store.letters.request(NewLetter(key, "fresh", reviewer.id, row.id, row.round))
-        _log_request("a fresh link", reviewer, is_queued=is_queued)
-
-
-def _log_request(for_what: str, reviewer: Reviewer | None, *, is_queued: bool) -> None:
-    if reviewer is None:
-        log.warning("Someone who isn't a reviewer asked for %s.", for_what)
-    elif is_queued:
-        log.info("%s asked for %s.", reviewer.name, for_what)
-    else:
-        log.warning("%s asked for %s: not sent, this hour's limit is reached.", reviewer.name, for_what)
 
 
 def _preview(gate: Gate, row: Review) -> str | None:
@@ -164,7 +139,7 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         cautions=tuple(cautions_of(asked, is_new=letter.kind == "ask")),
         others=gate.store.reviews.count_waiting(reviewer, besides=row),
         is_fresh=letter.kind == "fresh",
-        instead_of=_who_is_away(gate, row) if letter.kind == "instead" else None,
+        **(_stands_in(gate, row) if letter.kind == "instead" else {}),
         previous_note=last.detail if last and last.what == "rejected" else None,
         previous_by=last.who if last else "",
         previous_reviewer=last.reviewer if last else None,
@@ -223,10 +198,13 @@ def what_is_new(
     }
 
 
-def _who_is_away(gate: Gate, row: Review) -> str | None:
-    """Return whose question this was, if it was handed over because of an absence."""
+def _stands_in(gate: Gate, row: Review) -> dict[str, Any]:
+    """Return whose question this was, if it was handed over, and whether because no mail reaches them."""
     asked = [line for line in gate.store.reviews.history(row.id) if line.what in ("asked", "handed_over")]
-    return asked[-1].who if asked and asked[-1].what == "handed_over" else None
+    if not asked or asked[-1].what != "handed_over":
+        return {}
+    unreached = gate.store.problems.noted(What.SUPPRESSED)
+    return {"instead_of": asked[-1].who, "is_unreached": asked[-1].reviewer in unreached}
 
 
 def _daily(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
@@ -353,6 +331,11 @@ def _restored(gate: Gate, _letter: Letter, reader: Reviewer) -> Words | None:
     return Words(written) if written else None
 
 
+def _problem(gate: Gate, letter: Letter, reader: Reviewer) -> Words | None:
+    written = problem_mail(gate, letter, reader)
+    return Words(written) if written else None
+
+
 WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | Rest | None]] = {
     "ask": _question,
     "fresh": _question,
@@ -365,4 +348,6 @@ WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | Rest | None]] = {
     "push": _push,
     "sign_in": _sign_in,
     RESTORED: _restored,
+    "problem": _problem,
+    "solved": _problem,
 }

@@ -11,6 +11,7 @@ from contextlib import suppress
 from app import mail
 from app.github_client import Pull, Refused, Steps
 from app.review import Release
+from app.review.problems import Cause
 from app.store import Claim, Timer
 from app.workflow.accounting import Place, account_of, again, merge_is_out, note_head
 from app.workflow.gate import FOREIGN, SOON, Gate, Rest
@@ -81,7 +82,7 @@ def _without_release(place: Place, name: str) -> Rest:
         if _is_still(place, name):
             tell(place, since_last(place, None))
     words = NO_BRANCH.format(place.repository, policy.release_branch, policy.development_branch)
-    return Rest(None, words, failed=True, refused=True)
+    return Rest(None, words, failed=True, refused=True, cause=Cause.BRANCH)
 
 
 def _watched(place: Place, name: str, timer: Timer) -> Rest:
@@ -97,7 +98,13 @@ def _watched(place: Place, name: str, timer: Timer) -> Rest:
     except Refused as refusal:
         if refusal.kind != "missing":
             raise
-        return Rest(None, NO_DEVELOPMENT.format(place.repository, place.branch), failed=True, refused=True)
+        return Rest(
+            None,
+            NO_DEVELOPMENT.format(place.repository, place.branch),
+            failed=True,
+            refused=True,
+            cause=Cause.BRANCH,
+        )
     place.gate.store.timers.note(timer.id, None, since.etag if since else None)
     return Rest(wait=place.gate.policy.look)
 

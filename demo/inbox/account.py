@@ -28,6 +28,7 @@ class Account:
     clicks: set[str] = field(default_factory=set)  # the configuration sets that count clicks
     suppressed: dict[str, str] = field(default_factory=dict)  # address to reason
     forbidden: set[str] = field(default_factory=set)  # actions that the role may not do
+    asked: int = 0  # how often somebody looked at the suppressed addresses
 
     def answer(self, path: str, authorization: str) -> dict[str, Any]:
         """Answer a GET as SES v2 does. Raises Refusal."""
@@ -77,6 +78,7 @@ class Account:
         return told | ({"ConfigurationSetName": self.configuration_set} if self.configuration_set else {})
 
     def _suppressed(self, address: str) -> dict[str, Any]:
+        self.asked += 1
         if address not in self.suppressed:
             raise Refusal(404, "NotFoundException", f"Email address {address} does not exist on your list.")
         reason, at = self.suppressed[address], 1_760_000_000.0
