@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.outside import MakeOutside, Outside, given
+from tests.world import SHOP
 
 
 def test_a_merge_that_went_elsewhere_in_the_last_instant_is_told_though_its_answer_was_lost(
@@ -99,3 +100,56 @@ def test_a_change_that_goes_to_another_branch_now_is_asked_about_after_the_quiet
     outside.pass_(minutes=2, step=60)
     assert len(outside.mails) == 2
     assert outside.may_approve(outside.link())
+
+
+def test_a_new_version_of_what_came_in_a_list_is_shown_as_one(outside: Outside) -> None:
+    for number in range(6):
+        outside.open(f"change{number}")
+    outside.settle()
+    outside.pass_(minutes=11, step=60)
+    listed = outside.mails[-1]
+    given("Change change5" in listed.text and len(outside.mails) == 6, "it came in no list")
+    outside.pass_(minutes=60, step=600)
+    outside.commit("change5", more_py="more\n")
+    outside.settle()
+    outside.pass_(minutes=11, step=60)
+    assert outside.told("Change change5", since=6)
+    assert "See only what’s new" in outside.mails[-1].text
+
+
+def test_a_link_that_she_asked_for_again_counts_for_the_ceiling(outside: Outside) -> None:
+    outside.ask_about(9)
+    outside.world.browser.post(f"{outside.link()}/fresh")
+    outside.settle()
+    given(len(outside.mails) == 10, "no fresh link came")
+    outside.open("one-more", author="somebody")
+    outside.settle()
+    assert len(outside.mails) == 10
+    outside.pass_(minutes=11, step=60)
+    assert outside.told("Change one-more", since=10)
+
+
+def test_work_that_was_rejected_in_another_repository_warns_nobody_here(make_outside: MakeOutside) -> None:
+    outside = make_outside(GITHUB_REPOSITORIES=f"{SHOP},acme/site")
+    outside.github.create_repository("acme/site")
+    number = outside.asked()
+    outside.choose("reject", "The total is wrong.")
+    outside.settle()
+    outside.github.commit("acme/site", "gift-cards", {"gift-cards.py": "gift-cards\n"}, "Work on gift-cards")
+    other = outside.github.open_pull_request("acme/site", "gift-cards", title="The same")
+    same = outside.github.pull(other, "acme/site").head_sha == outside.pull(number).head_sha
+    given(same, "it is another commit")
+    outside.settle()
+    given("The same" in outside.mails[-1].text, "Lily was not asked")
+    assert "rejected before" not in outside.mails[-1].text
+
+
+def test_one_change_that_fails_again_and_again_holds_up_no_other(outside: Outside) -> None:
+    outside.start()
+    outside.pass_(seconds=60)
+    broken = outside.open("broken")
+    outside.github.fail("*", f"/pulls/{broken}$", 502, times=None)
+    outside.settle()
+    outside.pass_(seconds=30, step=1)
+    given(not outside.mails, "it does not fail")
+    outside.asked("fine")
