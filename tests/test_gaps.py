@@ -5,9 +5,12 @@ Told from outside, so that they hold whatever the gate's inside looks like.
 
 from __future__ import annotations
 
-import pytest
+from contextlib import suppress
 
-from tests.outside import MakeOutside, Outside, given
+import pytest
+from sqlalchemy import event
+
+from tests.outside import GATE, MakeOutside, Outside, given
 from tests.world import SHOP
 
 
@@ -153,3 +156,77 @@ def test_one_change_that_fails_again_and_again_holds_up_no_other(outside: Outsid
     outside.pass_(seconds=30, step=1)
     given(not outside.mails, "it does not fail")
     outside.asked("fine")
+
+
+class Death(BaseException):
+    """The process is gone, at this very instant."""
+
+
+@pytest.mark.parametrize("commit", [2, 3])
+def test_a_process_that_dies_once_a_mail_is_noted_as_sent_makes_no_copy(
+    outside: Outside, commit: int
+) -> None:
+    """Before that nobody can know that it went out."""
+    seen: list[object] = []
+
+    def die(connection: object) -> None:
+        if outside.mails:
+            seen.append(connection)
+        if len(seen) == commit:
+            raise Death
+
+    engines = outside.world.store.database.engines
+    for engine in engines:
+        event.listen(engine, "commit", die)
+    outside.open()
+    with suppress(Death):
+        outside.settle()
+    for engine in engines:
+        event.remove(engine, "commit", die)
+    given(len(outside.mails) == 1, "Lily was not asked")
+    outside.pass_(minutes=10, step=30)
+    assert len(outside.mails) == 1
+    assert outside.status() == "pending"
+
+
+def test_who_may_write_here_no_longer_is_a_stranger_the_day_after(outside: Outside) -> None:
+    github = outside.github
+
+    def open_from_fork(branch: str) -> int:
+        github.commit(fork, branch, {f"{branch}.py": f"{branch}\n"}, f"Work on {branch}", "max")
+        return github.open_pull_request(SHOP, branch, title=branch, author="max", from_fork=fork)
+
+    github.add_person("max", association="NONE", permission="write")
+    fork = github.fork(SHOP, "max")
+    open_from_fork("before")
+    outside.settle()
+    given(outside.told("before"), "a colleague is taken for a stranger")
+    github.add_person("max", association="NONE", permission="read")
+    outside.pass_(hours=25, step=3600)
+    number = open_from_fork("afterwards")
+    outside.settle()
+    assert not outside.told("afterwards")
+    assert outside.status(number) == "pending"
+
+
+def test_an_approval_that_is_held_is_tried_at_once_after_a_mend_and_a_restart(outside: Outside) -> None:
+    outside.start()
+    outside.github.protect(SHOP, "development", [GATE], approvals=2)
+    outside.approved()
+    outside.settle()
+    outside.pass_(minutes=21, step=60)
+    given(not outside.is_merged(), "nothing holds it")
+    outside.github.protect(SHOP, "development", [GATE])
+    outside.restart()
+    assert outside.is_merged()
+
+
+def test_what_came_first_is_asked_about_first(outside: Outside) -> None:
+    outside.github.hold()
+    branches = ["one", "two", "three"]
+    for branch in branches:
+        outside.open(branch)
+    outside.github.release()
+    outside.settle()
+    asked = [next(one for one in branches if f"Change {one}" in mail.text) for mail in outside.mails]
+    assert asked == branches
