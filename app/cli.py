@@ -1,15 +1,13 @@
 """The commands: `qa-gate serve`, `worker`, `sync`, `trust`, and the operator's.
 
-`serve` runs the pages and the webhook in one Granian process (`server`), with the worker's threads beside them unless
-WORKER=none. Its parent lives as long: what only a command needs is imported inside of it. Called by operators only. It
-must never start with a missing or insecure setting, nor print one.
+`serve` checks the settings and becomes `parent`, which runs the pages and the webhook in one Granian process
+(`server`), with the worker's threads beside them unless WORKER=none. Called by operators only. It must never start with
+a missing or insecure setting, nor print one. What only one command needs is imported inside of it.
 """
 
 from __future__ import annotations
 
 import errno
-import json
-import logging
 import logging.config
 import os
 import signal
@@ -17,22 +15,13 @@ import socket
 import sys
 import threading
 import time
-from datetime import UTC, datetime
-from functools import partial
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from app import __version__
+from app.parent import GRACE, become, log_config, stop
 from app.settings import Settings, SettingsError
 
-if TYPE_CHECKING:
-    from flask import Flask
-
-THREADS = 16  # requests answered at once, so that a few slow ones do not keep out the rest
-GRACE = 25.0  # seconds that a step under way gets to finish when the gate is stopped
 FREED = 5.0  # seconds in which a gate that was killed frees its port
 
 
@@ -60,22 +49,6 @@ def cli() -> None:
     """qa-gate: an email review gate for a development branch."""
 
 
-class JsonLines(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return time, level, logger and message, and the traceback where there is one."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line)
-
-
 def main() -> None:
     """Run the command line; mistakes of the operator end with a sentence each and exit code 2."""
     os.umask(0o077)  # whatever is written is for the gate's own user
@@ -85,7 +58,7 @@ def main() -> None:
         lines = cannot_start(error)
         if lines is None:
             raise
-        _stop(*lines)
+        stop(*lines)
 
 
 def cannot_start(error: Exception) -> list[str] | None:
@@ -110,37 +83,10 @@ def cannot_start(error: Exception) -> list[str] | None:
 @cli.command()
 def serve() -> None:
     """Run the gate: webhook, pages, and the worker (unless WORKER=none)."""
-    from granian import Granian
-    from granian.constants import Interfaces
-
     settings = Settings.load()
     host, port = settings.listen
     _require_free(host, port)
-    hear, tell = Pipe(duplex=False)
-    server = Granian(
-        target="qa-gate",
-        interface=Interfaces.WSGI,
-        address=host,
-        port=port,
-        workers=1,
-        blocking_threads=THREADS,
-        respawn_failed_workers=True,
-        workers_kill_timeout=int(GRACE) + 5,
-        websockets=False,
-        log_dictconfig=log_config(settings.log_format),
-    )
-    try:
-        server.serve(target_loader=partial(_application, os.getpid(), tell), wrap_loader=False)
-    finally:
-        if hear.poll():
-            _stop(*hear.recv())
-
-
-def _application(parent: int, tell: Connection) -> Flask:
-    """Load the application, inside the server process."""
-    from app.server import serving
-
-    return serving(parent, tell)
+    become(host, port, settings.log_format)
 
 
 @cli.command()
@@ -208,29 +154,7 @@ def trust(repository: str) -> None:
             f"Whichever repository is called {repository} is trusted from the next look on, which is now."
         )
     else:
-        _stop(f"No repository called {repository} is known.")
-
-
-def log_config(log_format: str) -> dict[str, Any]:
-    """Return the logging configuration: one line a hop on standard error, as text or as JSON."""
-    form = (
-        {"()": "app.cli.JsonLines"}
-        if log_format == "json"
-        else {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
-    )
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"line": form},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "root": {"level": "INFO", "handlers": ["stderr"]},
-        "loggers": {
-            # These would print addresses, some with links in them, or every request to AWS.
-            "botocore": {"level": "WARNING"},
-            "urllib3": {"level": "WARNING"},
-            "github": {"level": "WARNING"},
-        },
-    }
+        stop(f"No repository called {repository} is known.")
 
 
 def _require_free(host: str, port: int) -> None:
@@ -241,7 +165,7 @@ def _require_free(host: str, port: int) -> None:
     give_up = time.monotonic() + FREED
     while why := _why_not_free(host, port):
         if why != os.strerror(errno.EADDRINUSE) or time.monotonic() > give_up:
-            _stop("qa-gate cannot start:", f"Nothing can listen at LISTEN ({host}:{port}): {why}.")
+            stop("qa-gate cannot start:", f"Nothing can listen at LISTEN ({host}:{port}): {why}.")
         time.sleep(0.1)
 
 
@@ -269,8 +193,3 @@ def _aws_problems() -> list[str]:
     except MailError as error:
         return [error.reason]
     return []
-
-
-def _stop(first: str, *more: str) -> None:
-    click.echo("\n".join([first, *(f"- {line}" for line in more)]), err=True)
-    sys.exit(2)

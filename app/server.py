@@ -1,7 +1,7 @@
 """The server process: the application inside Granian, with the worker beside it unless WORKER=none.
 
-`qa-gate serve` starts Granian, which calls `serving` in a process of its own. Everything is loaded there and not in
-its parent. What stops the start is told to the parent, which ends with a sentence.
+`parent` runs Granian, which calls `serving` in a process of its own. Everything is loaded there and not in its
+parent. What stops the start is told to the parent, which ends with a sentence.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from multiprocessing.connection import Connection
 
 from flask import Flask
 
-from app.cli import GRACE, cannot_start, log_config
+from app.cli import cannot_start
+from app.parent import GRACE, log_config
 from app.settings import Settings
 from app.wiring import create_app
 from app.worker import Worker

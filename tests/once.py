@@ -1,15 +1,13 @@
-"""What libraries do anew for each app, client and engine, done once a test run: half of its time went there.
+"""What libraries do anew for each app and engine, done once a test run: half of its time went there.
 
-Flask compiles every route of every app, boto3 reads its description of Amazon's services for each session, and
-SQLAlchemy compiles every statement for each engine. All of it only depends on what does not change while the tests run.
+Flask compiles every route of every app, and SQLAlchemy every statement for each engine. Both only depend on what does
+not change while the tests run.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-from botocore.loaders import JSONFileLoader
 from sqlalchemy.engine.base import Engine
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.util import LRUCache
@@ -35,10 +33,8 @@ def _statements_of(engine: Engine) -> Any:
 
 
 def install() -> None:
-    """Let all of them be done once from now on."""
+    """Let both be done once from now on."""
     Rule._compile_builder = _compiled_once  # type: ignore[method-assign]
-    load = cache(JSONFileLoader().load_file)
-    JSONFileLoader.load_file = lambda _self, path: load(path)  # type: ignore[method-assign]
     Engine._compiled_cache = property(_statements_of, lambda *_: None)  # type: ignore[assignment]
     DefaultDialect.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[method-assign,assignment]
     DefaultDialect.__hash__ = lambda self: hash(type(self))  # type: ignore[method-assign]

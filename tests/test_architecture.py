@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 # What each room may import from app. `__main__` is only the way in for `python -m app`.
 _ROOMS = (
     "settings review text wording pictures store links mail github_client workflow webhook pages worker operator wiring "
-    "server cli"
+    "server parent cli"
 )
 EVERY_ROOM = frozenset({"__init__", *_ROOMS.split()})
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -42,12 +42,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "worker": frozenset({"workflow", "store", "review"}),
     "operator": frozenset({"settings", "github_client", "mail", "review", "store", "wording"}),
     "wiring": EVERY_ROOM,
-    "server": frozenset({"cli", "settings", "operator", "wiring", "worker", "workflow"}),
+    "parent": frozenset({"server"}),
+    "server": frozenset({"parent", "cli", "settings", "operator", "wiring", "worker", "workflow"}),
     "cli": EVERY_ROOM,
 }
 
 # Where each outside library lives; one that is not here has no room yet.
-FLASK_ROOMS = frozenset({"wiring", "server", "webhook", "pages", "operator", "cli"})
+FLASK_ROOMS = frozenset({"wiring", "server", "parent", "webhook", "pages", "operator", "cli"})
 LIVES_IN: dict[str, frozenset[str]] = {
     "PIL": frozenset({"pictures"}),
     "sqlalchemy": frozenset({"store"}),
@@ -68,7 +69,7 @@ LIVES_IN: dict[str, frozenset[str]] = {
     "dotenv": frozenset({"settings"}),
     "pydantic": frozenset({"settings", "review", "store", "github_client"}),
     "pydantic_core": frozenset({"settings", "github_client"}),
-    "granian": frozenset({"cli"}),
+    "granian": frozenset({"parent"}),
     "flask": FLASK_ROOMS,
     "werkzeug": FLASK_ROOMS,
     "click": frozenset({"operator", "cli"}),
@@ -394,8 +395,8 @@ def test_an_honest_tree_breaks_no_law(tmp_path: Path) -> None:
             "__init__.py": DUTY,
             "wiring.py": DUTY + "from app.cli import main\nfrom .pages import blueprint\nimport flask\n",
             "__main__.py": DUTY + "from app.cli import main\n",
-            "cli.py": DUTY
-            + "from app.wiring import create_app\nfrom app.settings import Settings\nimport granian\n",
+            "cli.py": DUTY + "from app.wiring import create_app\nfrom app.settings import Settings\n",
+            "parent.py": DUTY + "import granian\n",
             "settings.py": DUTY + "import os\nos.environ\n",
             "store/__init__.py": DUTY + "from .tables import a\nfrom ..review import State\n",
             "store/tables.py": DUTY + "from collections.abc import Iterator\nimport sqlalchemy as sa\n",

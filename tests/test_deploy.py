@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app import cli, settings
+from app import parent, settings
 from demo.world import free_port
 from tests.test_cli import Stage
 from tests.world import wait_until
@@ -245,7 +245,7 @@ def test_every_container_has_a_memory_limit_and_no_new_rights(services: dict[str
 
 
 def test_a_stopped_container_gets_as_long_as_the_gate_gives_a_step(services: dict[str, Any]) -> None:
-    assert int(services["gate"]["stop_grace_period"].removesuffix("s")) >= cli.GRACE + 5
+    assert int(services["gate"]["stop_grace_period"].removesuffix("s")) >= parent.GRACE + 5
 
 
 def test_a_key_file_that_env_example_names_is_on_the_volume_of_every_gate(services: dict[str, Any]) -> None:
@@ -292,7 +292,7 @@ def test_the_unit_starts_the_installed_command_where_its_defaults_lead_to_a_plac
     assert defaults["SETTINGS_FILE"] == "data/settings.env"
     assert service["WorkingDirectory"] == f"/var/lib/{service['StateDirectory']}"
     assert (service["ProtectSystem"], service["UMask"]) == ("strict", "0077")
-    assert int(service["TimeoutStopSec"]) >= cli.GRACE + 5
+    assert int(service["TimeoutStopSec"]) >= parent.GRACE + 5
 
 
 # --- AWS ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from sqlalchemy import create_engine
 
 from tests import once
 from tests.world import World, wait_until
@@ -33,6 +34,7 @@ def live() -> None:
 
 
 once.install()
+create_engine("postgresql+psycopg://nobody@127.0.0.1:9/nothing").dispose()  # loads the driver
 logging.disable()
 live()
 logging.disable(logging.NOTSET)

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from app.mail.errors import MailRefused
-from app.mail.ses import explain
+from app.mail.ses import explain, session
 
 _PATIENCE = Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=10)
 
@@ -54,7 +53,7 @@ class Account:
 
     def __init__(self, client: Any = None) -> None:
         try:
-            self._client = client or boto3.Session().client("sesv2", config=_PATIENCE)
+            self._client = client or session().client("sesv2", config=_PATIENCE)
         except BotoCoreError as error:
             raise explain(error) from None
 

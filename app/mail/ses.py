@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -72,7 +74,7 @@ class Ses:
     def __init__(self) -> None:
         """Make the client, and no call. Raises MailRefused when the AWS settings are not usable."""
         try:
-            self.client = boto3.Session().client("sesv2", config=_ONCE)
+            self.client = session().client("sesv2", config=_ONCE)
             if not self.client.meta.region_name:  # set, but empty: an endpoint of one's own lets that pass
                 raise NoRegionError
         except BotoCoreError as error:
@@ -95,6 +97,18 @@ class Ses:
             # botocore takes any 200 for an answer, a proxy's page too.
             raise MailUnanswered(NO_ANSWER, may_be_sent=True)
         return answer["MessageId"]
+
+
+def session() -> boto3.Session:
+    """Return a session of its own, which reads the AWS_ settings anew, but not the descriptions of AWS: 8 MB each."""
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _descriptions())
+    return boto3.Session(botocore_session=core)
+
+
+@cache
+def _descriptions() -> Any:
+    return botocore.session.get_session().get_component("data_loader")
 
 
 def explain(error: Exception) -> MailError:
