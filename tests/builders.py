@@ -126,8 +126,7 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "vouched": False,
         "adopted": False,
         "to_list": False,
-        "hold": None,
-        "stuck": False,
+        "blocked": None,
         "rev": 1,
         "seen_rev": 1,
         "questions": 0,
@@ -166,3 +165,6 @@ def told(seen: Seen, number: int = 12, **more: Any) -> PullRequestEvent:
     """What a webhook says of a pull request of acme/shop."""
     facts = {"repository_id": 7, "repository": "acme/shop", "action": "edited", "author": "sam", **more}
     return PullRequestEvent(number=number, seen=seen, **{"updated_at": NOON, **facts})
+
+
+NOT_YET = "GitHub, where the code is kept, isn’t letting it in yet."

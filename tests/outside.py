@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
@@ -139,9 +139,9 @@ class Outside:
         )
         return done.returncode, done.stdout + done.stderr
 
-    def keep_true_time(self) -> None:
-        """Set the clock to now, for tests that also run commands."""
-        self.world.clock.now = datetime.now(UTC)
+    def keep_true_time(self, minutes_ago: float = 0) -> None:
+        """Set the clock to now, or a while ago, for tests that also run commands."""
+        self.world.clock.now = datetime.now(UTC) - timedelta(minutes=minutes_ago)
 
     # --- Backups --------------------------------------------------------------------------------------------
 

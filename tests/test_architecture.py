@@ -38,7 +38,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "github_client": frozenset({"review"}),
     "workflow": frozenset({"review", "text", "pictures", "store", "links", "mail", "github_client"}),
     "webhook": frozenset({"review", "store", "github_client"}),
-    "pages": frozenset({"__init__", "workflow", "pictures", "store", "links", "review", "text", "wording"}),
+    "pages": frozenset(
+        {"__init__", "mail", "workflow", "pictures", "store", "links", "review", "text", "wording"}
+    ),
     "worker": frozenset({"workflow", "store", "review"}),
     "operator": frozenset({"settings", "github_client", "mail", "review", "store", "wording"}),
     "wiring": EVERY_ROOM,

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.outside import GATE, Outside, falls, given
+from tests.outside import GATE, Outside, given
 from tests.world import SHOP
 
 
-@falls("25: held by a required check that never reports, and no developer is told (DESIGN 5.6)")
 def test_a_required_check_that_never_reports_is_told_to_the_developer(outside: Outside) -> None:
     outside.github.protect(SHOP, "development", [GATE, "deploy"])
     number = outside.approved("cards")
@@ -20,7 +19,6 @@ def test_a_required_check_that_never_reports_is_told_to_the_developer(outside: O
     assert outside.comments(number) == 1
 
 
-@falls("25: held by a merge queue, and no developer is told (DESIGN 5.6: held with the true sentence)")
 def test_a_merge_queue_that_is_required_is_told_to_the_developer(outside: Outside) -> None:
     outside.github.protect(SHOP, "development", [GATE], queue=True)
     number = outside.approved("cards")
@@ -31,7 +29,6 @@ def test_a_merge_queue_that_is_required_is_told_to_the_developer(outside: Outsid
     assert len(outside.told("Change cards", 1)) == 1
 
 
-@falls("25: held because the repository is archived, and nobody is told (DESIGN 5.6, 7.5)")
 def test_an_archived_repository_is_told_to_lily(outside: Outside) -> None:
     number = outside.asked("cards")
     outside.github.repo().archived = True
@@ -42,7 +39,6 @@ def test_an_archived_repository_is_told_to_lily(outside: Outside) -> None:
     assert len(outside.told("Change cards", 1)) == 1
 
 
-@falls("25: held because GitHub refuses the status, and nobody is told (DESIGN 5.6, 7.5)")
 def test_a_status_that_github_refuses_is_told_to_lily_and_the_developer(outside: Outside) -> None:
     number = outside.asked("cards")
     outside.github.fail("POST", "/statuses/", 422, full(), times=None)
@@ -63,9 +59,6 @@ def full() -> dict[str, Any]:
     }
 
 
-@falls(
-    "25: a review that was missing for a moment: merged ten minutes later, a false mail at five (DESIGN 5.6)"
-)
 def test_a_review_that_is_missing_for_a_moment_delays_a_merge_by_seconds_and_worries_nobody(
     outside: Outside,
 ) -> None:
@@ -79,12 +72,9 @@ def test_a_review_that_is_missing_for_a_moment_delays_a_merge_by_seconds_and_wor
     merged = outside.is_merged(number)
     outside.pass_(minutes=10, step=60)
     assert merged
-    assert outside.told("Change cards", 1) == []
+    assert [mail.subject for mail in outside.mails[1:] if "Change cards" in mail.subject] == []
 
 
-@falls(
-    "25: 'Base branch was modified' for ever: 241 calls in 20 minutes (DESIGN 5.6: seconds first, then doubling)"
-)
 def test_a_merge_that_is_put_off_for_ever_is_tried_ever_later_and_told(outside: Outside) -> None:
     said = {"message": "Base branch was modified. Review and try the merge again."}
     fault = outside.github.fail("PUT", "/merge$", 405, said, times=None)
@@ -98,7 +88,6 @@ def test_a_merge_that_is_put_off_for_ever_is_tried_ever_later_and_told(outside: 
 
 
 @pytest.mark.parametrize("how_many", [1, 3])
-@falls("25: a large tree on a strict branch: approvals voided by the gate's own update (DESIGN 5.4)")
 def test_a_branch_is_brought_up_to_date_only_where_the_approval_can_be_carried_over(
     outside: Outside, how_many: int
 ) -> None:

@@ -74,7 +74,7 @@ def test_a_restart_after_a_mend_heals_everything_at_once(outside: Outside) -> No
 
 
 def test_sync_after_a_mend_heals_everything_at_once(outside: Outside) -> None:
-    outside.keep_true_time()
+    outside.keep_true_time(minutes_ago=5)
     numbers = waiting_for_a_right(outside)
     outside.keep_true_time()
     code, said = outside.command("sync")

@@ -434,16 +434,18 @@ def answer(status: int, message: Any = None, **headers: str) -> GithubException:
     [
         (401, "Bad credentials", "rights"),
         (403, "Resource not accessible by integration", "rights"),
-        (403, "Repository was archived so is read-only.", "rights"),
+        (403, "Repository was archived so is read-only.", "archived"),
         (404, "Not Found", "missing"),
         (410, "Issues are disabled for this repo", "missing"),
         (405, "Pull Request is not mergeable", "other"),
         (405, "Pull Request is still a draft", "other"),
-        (405, 'Required status check "ci" is failing.', "blocked"),
-        (405, 'Required status check "ci" is pending.', "blocked"),
-        (405, "2 of 3 required status checks have not succeeded: 1 expected and 1 failing.", "blocked"),
-        (405, "At least 1 approving review is required by reviewers with write access.", "blocked"),
-        (405, "Repository rule violations found\n\nChanges must be made through a merge queue", "blocked"),
+        (405, 'Required status check "ci" is failing.', "check_red"),
+        (405, 'Required status check "ci" is pending.', "check_running"),
+        (405, 'Required status check "qa-gate/development" is expected.', "check_missing"),
+        (405, "2 of 2 required status checks are expected.", "check_missing"),
+        (405, "2 of 3 required status checks have not succeeded: 1 expected and 1 failing.", "check_red"),
+        (405, "At least 1 approving review is required by reviewers with write access.", "review"),
+        (405, "Repository rule violations found\n\nChanges must be made through a merge queue", "queue"),
         (405, "Merge commits are not allowed on this repository.", "method"),
         (405, "Squash merges are not allowed on this repository.", "method"),
         (405, "This branch can't be rebased", "method"),
@@ -497,8 +499,6 @@ def a_fault() -> ValidationError:
     "error, seconds",
     [
         (answer(405, "Base branch was modified. Review and try the merge again."), 5),
-        (answer(405, 'Required status check "qa-gate/development" is expected.'), 5),
-        (answer(405, "2 of 2 required status checks are expected."), 5),
         (answer(403, "You have exceeded a secondary rate limit."), 60),
         (answer(429), 60),
         (answer(403, "x", retry_after="30"), 30),
@@ -1185,12 +1185,13 @@ def test_what_protection_asks_for_is_told_in_githubs_words(
     number, sha = ask()
     context = "qa-gate/development"
     pretend.protect("acme/shop", "development", [context])
-    with pytest.raises(TryAgain):
+    with pytest.raises(Refused) as refused:
         github.merge("acme/shop", number, sha, "merge")
+    assert (refused.value.kind, refused.value.names) == ("check_missing", (context,))
     github.say_status("acme/shop", Status("failure", "Lily: no", sha, context))
     with pytest.raises(Refused) as refused:
         github.merge("acme/shop", number, sha, "merge")
-    assert (refused.value.kind, context in refused.value.reason) == ("blocked", True)
+    assert (refused.value.kind, context in refused.value.reason) == ("check_red", True)
     github.say_status("acme/shop", Status("success", "Approved", sha, context))
     assert github.merge("acme/shop", number, sha, "merge")
 

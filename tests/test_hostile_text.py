@@ -19,7 +19,7 @@ from app.github_client.commits import LONGEST_PATCH, MOST_PATCHES
 from app.mail import comment, held
 from app.mail.compose import Line, question
 from app.mail.release import with_part, without_part
-from app.review import Change, ChangedFile, Checks, Choice, Commit, Release, Snapshot
+from app.review import Blocked, Change, ChangedFile, Checks, Choice, Commit, Release, Snapshot, Why
 from app.text import csv_line, diff_blocks, disarmed, parted, person, plain, quote, rendered, unusual
 from app.text.how_to_test import is_about_testing, says_how
 from tests.builders import BASE, HEAD, LILY, snapshot
@@ -72,7 +72,7 @@ def test_every_other_function_for_strangers_text_is_done_soon(text: str) -> None
         lambda words: list(diff_blocks(words)),
         lambda words: comment(Choice.REJECT, words, words[:4_000], "<!-- m -->"),
         lambda words: question(words, words[:4_000], "<!-- m -->"),
-        lambda words: held(words, "<!-- m -->", words[:200]),
+        lambda words: held(Blocked(Why.CHECKS_RED, (words,), words), "<!-- m -->", words[:200]),
         lambda words: with_part(words, Release((), (), 1), "development", "master"),
     ]
     for door in doors:

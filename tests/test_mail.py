@@ -32,7 +32,19 @@ from app.mail import (
     compose_sign_in,
     held,
 )
-from app.review import Change, ChangedFile, Choice, Commit, Release, Reviewer, Snapshot, State, Unseen
+from app.review import (
+    Blocked,
+    Change,
+    ChangedFile,
+    Choice,
+    Commit,
+    Release,
+    Reviewer,
+    Snapshot,
+    State,
+    Unseen,
+    Why,
+)
 from demo.inbox import PretendInbox
 from tests.builders import BASE, HEAD, LILY, NOON, OLD_HEAD, row, snapshot
 
@@ -612,7 +624,7 @@ def test_taking_back_has_words_too() -> None:
 
 def test_the_names_of_checks_act_on_nothing_in_the_gates_comment() -> None:
     name = "[Sign in](https://evil.example) @acme/all closes #1 ![x](https://evil.example/p.png) <!-- -->"
-    said = held(f"An automatic check is red ({name}).", MARKER, "development")
+    said = held(Blocked(Why.CHECKS_RED, (name,)), MARKER, "development")
     for acting in ("](", "@acme", "#1", "https:/", "<!-- -->"):
         assert acting not in said
     assert said.endswith(f"\n\n{MARKER}\n")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.mail import About, Held, compose_outcome
-from app.review import State
+from app.review import Blocked, State, Why
 from app.store import NewLetter
 from app.text.words import NOT_NOW
 from demo.inbox.mail import Mail
@@ -37,7 +37,7 @@ def clash(world: World) -> None:
     approved(world)
     world.github.commit(SHOP, "development", {"cards.py": "something else\n"}, "Clash", "kim")
     world.settle()
-    assert world.row().stuck
+    assert world.row().is_stuck
 
 
 def work_on(world: World, hours: int) -> None:
@@ -82,8 +82,10 @@ def test_a_red_check_is_mailed(world: World) -> None:
 
 
 def test_what_nobody_was_told_of_is_not_said_to_be(world: World) -> None:
-    world.github.repo().methods -= {"merge"}
-    approved(world)
+    asked(world)
+    world.github.rights.discard("contents")
+    world.github.rights.add("contents:read")
+    world.decide()
     work_on(world, 1)
     (mail,) = news(world)
     assert "The developers see this on GitHub, too." in mail.text
@@ -135,7 +137,7 @@ def test_checks_that_turn_red_are_mailed_five_minutes_later(world: World) -> Non
     work_on(world, 1)
     world.github.set_check(SHOP, head, "build", conclusion="failure")
     world.settle()
-    assert world.row().stuck
+    assert world.row().is_stuck
     world.pass_(minutes=5)
     assert "failing (build)" in news(world)[0].text
 
@@ -147,7 +149,7 @@ def test_a_red_check_that_is_run_again_is_no_mail(world: World) -> None:
     world.github.set_check(SHOP, head, "build", conclusion="failure")
     world.decide()
     world.settle()
-    while not world.row().stuck:
+    while not world.row().is_stuck:
         world.pass_(minutes=1)
     world.github.set_check(SHOP, head, "build", "in_progress", None)
     world.github.edit(
@@ -155,7 +157,7 @@ def test_a_red_check_that_is_run_again_is_no_mail(world: World) -> None:
     )  # so that the gate looks before the five minutes end
     for _ in range(9):
         world.pass_(seconds=20)
-    assert not world.row().stuck
+    assert not world.row().is_stuck
     world.pass_(minutes=6)
     assert news(world) == []
 
@@ -230,7 +232,9 @@ def about(**fields: Any) -> About:
 
 def test_hostile_words_stay_words() -> None:
     hostile = "<b>x</b>\r\nBcc: all@example.com \u202e![p](https://e.example/p.png)"
-    mail = compose_outcome(LILY, about(title=hostile, author=hostile), Held(hostile, True))
+    mail = compose_outcome(
+        LILY, about(title=hostile, author=hostile), Held(Blocked(Why.CHECKS_RED, (hostile,)), True)
+    )
     assert "<b>x" not in mail.html
     assert "\u202e" not in mail.html + mail.text + mail.subject
     assert "\n" not in mail.subject
@@ -238,7 +242,7 @@ def test_hostile_words_stay_words() -> None:
 
 
 def test_a_program_is_not_said_to_have_been_told() -> None:
-    mail = compose_outcome(LILY, about(author="dependabot[bot]"), Held("Why.", True))
+    mail = compose_outcome(LILY, about(author="dependabot[bot]"), Held(Blocked(Why.CONFLICT), True))
     assert "What happens next: A developer has been told." in mail.text
 
 

@@ -29,6 +29,7 @@ from app import __version__, pages
 from app.links import Links, SignInLink, decide_link
 from app.pages.decide import LONGEST_NOTE
 from app.review import (
+    Blocked,
     Choice,
     Event,
     Move,
@@ -43,13 +44,13 @@ from app.review import (
     Signpost,
     State,
     Unseen,
+    Why,
     next_move,
 )
 from app.store import Happening, Kind, NewLetter, Store, Unavailable
 from app.store.tables import metadata
 from app.text.words import NOT_NOW
 from app.workflow import Gate
-from app.workflow.merging import CONFLICT
 from tests.builders import HEAD, LILY, NOON, Clock, columns, snapshot, told
 from tests.world import World, compiled_once
 
@@ -454,7 +455,7 @@ def test_progress_ends_when_it_is_merged(desk: Desk) -> None:
 def test_a_yes_that_cannot_be_merged_says_why(desk: Desk) -> None:
     row = desk.ask()
     desk.post(desk.link(row), "approve")
-    desk.change(12, None, hold=CONFLICT)
+    desk.change(12, None, blocked=Blocked(Why.CONFLICT))
     words = desk.see(desk.link(row))
     assert "Approved, not in yet" in words
     assert "Someone else changed the same part. sam has to combine the two first." in words
@@ -875,7 +876,7 @@ def test_signing_in_starts_a_session_of_its_own(small_desk: Desk) -> None:
         session["csrf"], session["planted"] = "known to somebody else", "yes"
     small_desk.sign_in()
     with small_desk.client.session_transaction() as session:
-        assert set(session) == {"_permanent", "reviewer", "csrf", "since", "seen"}
+        assert set(session) == {"_permanent", "reviewer", "csrf", "epoch", "since", "seen"}
         assert session["csrf"] != "known to somebody else"
 
 
@@ -941,7 +942,7 @@ def test_what_waits_longest_comes_first_and_is_one_click_away(desk: Desk) -> Non
 def test_the_list_shows_whose_turn_the_rest_is(desk: Desk) -> None:
     desk.ask(1, title="Held", asks=MAX)
     desk.post(desk.link(desk.row(1)), "approve")
-    desk.change(1, None, hold="It clashes with another change.")
+    desk.change(1, None, blocked=Blocked(Why.CONFLICT))
     desk.ask(2, title="Sent back")
     desk.post(desk.link(desk.row(2)), "reject", "Too slow")
     desk.ask(3, title="Unfinished")
@@ -954,7 +955,7 @@ def test_the_list_shows_whose_turn_the_rest_is(desk: Desk) -> None:
         "You’re all caught up",
         "Waiting for someone else Asked of Max",
         "Max was asked",
-        "It clashes with another change.",
+        "Someone else changed the same part.",
         "Changes requested sam · by you, today at 13:00 Too slow",
         "Unfinished Draft",
         "You’ll be asked once it hasn’t changed for a while.",

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
-from app.review import ChangedFile, Event, Review
+from app.review import Blocked, ChangedFile, Event, Review, Why
 from app.store import Happening
 from app.text import diff_blocks
 from tests.builders import CARDS, LILY
@@ -120,7 +120,7 @@ def _approved(desk: Desk, row: Review) -> None:
 
 def _held(desk: Desk, row: Review) -> None:
     _approved(desk, row)
-    desk.change(row.number, None, hold="It clashes with another change.")
+    desk.change(row.number, None, blocked=Blocked(Why.CONFLICT))
 
 
 def _merged(desk: Desk, row: Review) -> None:
@@ -154,7 +154,7 @@ def _pushed(desk: Desk, row: Review) -> None:
     "happen, words, leads_on",
     [
         (_approved, "Lily approved it today at 13:02. It’s going in now. Lovely", True),
-        (_held, "It isn’t in yet: It clashes with another change.", True),
+        (_held, "It isn’t in yet: Someone else changed the same part.", True),
         (_merged, "Approved by Lily, today at 13:02. It’s in.", False),
         (
             _bypassed,

@@ -552,7 +552,7 @@ class Lives(RuleBasedStateMachine):
     def outline(self) -> list[Any]:
         told = sum(map(len, self.github.repo().statuses.values()))
         rows = [
-            (r.id, r.state, r.round, r.head_sha, r.hold, self.world.problem(r.number), r.title)
+            (r.id, r.state, r.round, r.head_sha, r.blocked, self.world.problem(r.number), r.title)
             for r in self.world.all_rows()
         ]
         return [rows, told, len(self.world.inbox.mails), len(self.github.repo().comments)]
@@ -582,7 +582,7 @@ class Lives(RuleBasedStateMachine):
     def is_nobodys_loss(self, row: Review, pull: Pull) -> None:
         """Nothing goes quiet."""
         if row.state in (State.TO_ASK, State.TO_MERGE):
-            assert row.hold or self.world.problem(row.number), (
+            assert row.blocked or self.world.problem(row.number), (
                 f"#{row.number} waits and nobody knows why\n{self.story()}"
             )
         if row.state is State.WAITING:
@@ -665,7 +665,7 @@ def tell(world: World) -> str:
     for row in world.all_rows():
         pull = world.github.pull(row.number)
         lines.append(
-            f"#{row.number} {row.state} r{row.round} {row.base}@{row.head_sha[:7]} hold={row.hold} problem={world.problem(row.number)} "
+            f"#{row.number} {row.state} r{row.round} {row.base}@{row.head_sha[:7]} blocked={row.blocked} problem={world.problem(row.number)} "
             f"rev={row.rev}/{row.seen_rev} bypassed={row.bypassed} decision={row.decision and row.decision.choice}"
         )
         lines.append(

@@ -15,7 +15,7 @@ from app.store import Store
 from app.workflow.accounting import MOST_ASKED, Place, account_of
 from app.workflow.releasing import NO_BRANCH
 from demo.github.state import Pull
-from tests.builders import POLICY
+from tests.builders import NOT_YET, POLICY
 from tests.test_behaviour import MakeWorld
 from tests.test_life import said, what
 from tests.world import SHOP, World
@@ -883,7 +883,8 @@ def test_a_merge_back_lets_github_delete_no_master(world: World) -> None:
     world.decide()
     world.settle()
     assert (world.github.pull(back).merged, world.row(back).state) == (False, State.TO_MERGE)
-    assert "GitHub would delete master after the merge" in world.see()
+    assert "GitHub would delete master after the merge" in world.held(back)
+    assert NOT_YET in world.see()
 
 
 def merge_with_unknown_end(world: World) -> int:
@@ -1004,7 +1005,7 @@ def test_a_branch_that_github_would_delete_is_kept(world: World) -> None:
     world.decide()
     world.settle()
     assert (pull.merged, world.row(pull.number).state) == (False, State.TO_MERGE)
-    assert "GitHub would delete development after the merge" in world.see()
+    assert "GitHub would delete development after the merge" in world.held(pull.number)
     world.github.protect(SHOP, "development", ["qa-gate/development"])
     later(world, minutes=11)
     assert pull.merged

@@ -320,7 +320,7 @@ def test_a_description_has_at_most_140_characters() -> None:
 
 
 def test_why_a_yes_is_held_is_in_the_status() -> None:
-    (status,) = statuses_to_say(row(State.TO_MERGE, decision=decision(), hold="It clashes."), POLICY)
+    (status,) = statuses_to_say(row(State.TO_MERGE, decision=decision()), POLICY, "It clashes.")
     assert status.description == "Approved by Lily. It clashes."
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.links import Links
-from app.review import Event
+from app.review import Blocked, Event, Why
 from tests.test_pages import Desk, said
 from tests.world import SHOP, World
 
@@ -51,8 +51,8 @@ def test_it_says_what_was_asked_when_and_why_it_is_not_merged_yet(desk: Desk) ->
     assert "Lily was asked today at 12:00 (2 hours ago). Next step Nothing to do." in waiting
     assert "Times are in UTC." in waiting
     desk.post(desk.link(row), "approve")
-    desk.change(12, None, hold="It clashes with another change.")
-    assert "It isn’t in yet: It clashes with another change." in desk.see(details(desk))
+    desk.change(12, None, blocked=Blocked(Why.CONFLICT))
+    assert "It isn’t in yet: Someone else changed the same part." in desk.see(details(desk))
 
 
 def test_it_decides_nothing_and_needs_nobody_to_sign_in(desk: Desk) -> None:

@@ -10,12 +10,10 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from github import GithubException
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from app.github_client.answers import meaning_of
 from app.text import (
     ago,
     checks_words,
@@ -27,11 +25,8 @@ from app.text import (
     size_words,
     unusual,
     when,
-    why_not,
 )
 from app.text.gfm import LIMIT
-from app.text.words import NOT_NOW, NOT_YET
-from app.workflow.merging import BEHIND, CONFLICT, KEPT
 
 
 def markdown_html(source: str, limit: int = LIMIT) -> Markup:
@@ -368,19 +363,6 @@ def test_of_the_selectors_of_shapes_only_those_of_emoji_stay() -> None:
     assert plain("❤\ufe0f ⚠\ufe0f\ufe0f") == "❤\ufe0f ⚠\ufe0f"
     for hidden in ("gift\ufe01s", "gi\ufe0ffts", "gifts\u200b\ufe0f", "\ufe0fgifts", "gifts\ufe0e"):
         assert plain(hidden) == "gifts"
-
-
-@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 405, 418, 422, 429, 500, 502])
-def test_what_github_says_is_not_for_who_is_no_developer(status: int) -> None:
-    for words in ("", "Resource not accessible by integration", "Required status check is expected."):
-        reason = meaning_of(GithubException(status, {"message": words}, {}), NOW).reason
-        assert why_not(reason) == NOT_YET, reason
-
-
-def test_our_own_reasons_are_for_everybody() -> None:
-    for reason in (CONFLICT, BEHIND.format("development"), KEPT.format("development")):
-        assert why_not(reason) == reason
-    assert why_not(None) == NOT_NOW
 
 
 def test_a_cut_does_not_part_a_letter_from_its_accent() -> None:

@@ -23,6 +23,7 @@ from sqlalchemy import event, select
 from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
 
+from app import mail
 from app.review import Review
 from app.settings import Settings
 from app.store import Kind, Store
@@ -192,6 +193,11 @@ class World:
     def row(self, number: int = 1) -> Review:
         """The row of a pull request."""
         return self._rows(reviews.c.number == number)[0]
+
+    def held(self, number: int = 1) -> str:
+        """What is in the way of a pull request, as its developers read it; "" where nothing is told."""
+        row = self.row(number)
+        return mail.why_for_developer(row.held, row.base) if row.held else ""
 
     def problem(self, number: int = 1) -> str | None:
         """Why the last run of a pull request's job failed."""

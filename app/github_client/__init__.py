@@ -6,7 +6,16 @@ Read first `webhooks`, then `client`, then `answers`.
 
 from __future__ import annotations
 
-from app.github_client.answers import GitHubError, Limited, Moved, NoAnswer, Refused, TryAgain, Unauthorized
+from app.github_client.answers import (
+    GitHubError,
+    Limited,
+    Moved,
+    NoAnswer,
+    PutOff,
+    Refused,
+    TryAgain,
+    Unauthorized,
+)
 from app.github_client.api import Api, NoPlan
 from app.github_client.client import GitHub
 from app.github_client.commits import Steps
@@ -26,6 +35,7 @@ __all__ = [
     "NoAnswer",
     "NoPlan",
     "Pull",
+    "PutOff",
     "Refused",
     "Steps",
     "TryAgain",

@@ -8,6 +8,7 @@ of ours to show to people; GitHub's message may be quoted in it, an exception's 
         Unauthorized  it does not know who asks
       TryAgain    nothing is known, or a passing state; `after` is how long to wait, None: as the caller likes
         NoAnswer  GitHub did not answer, or is in trouble itself
+        PutOff    GitHub did nothing, and says that it may soon
         Limited   too many calls: none may be made before `after` is over
       Moved       the head is not the commit that was named
 """
@@ -32,7 +33,14 @@ from app.github_client.models import fault_of, one_line
 Kind = Literal[
     "conflict",
     "behind",
-    "blocked",
+    "check_red",
+    "check_running",
+    "check_missing",
+    "checks",
+    "review",
+    "queue",
+    "protected",
+    "archived",
     "rights",
     "method",
     "own",
@@ -65,6 +73,7 @@ ODD_ANSWER = "GitHub did not answer in a form that QA gate understands."
 
 _LIMIT = re.compile(r"rate limit|abuse detection|request again later|wait a few minutes", re.I)
 _SECRET = re.compile(r"gh[a-z]_\w|github_pat_|://[^/\s]*@|bearer\s|token=", re.I)
+_NAMED = re.compile(r'"([^"]+)"')
 _RIGHTS = re.compile(r"[a-z_]+=[a-z]+(?:[,;] ?[a-z_]+=[a-z]+)*")
 
 # What GitHub's words mean, the first that fits. They are not documented: these were seen in the wild.
@@ -73,6 +82,7 @@ _WORDS: tuple[tuple[str, Meaning], ...] = (
     (r"base branch was modified|merge already in progress", "soon"),
     (r"head branch was modified|expected.head.sha", "moved"),
     (r"your own pull request", "own"),
+    (r"archived", "archived"),
     (r"without `?workflows?`? permission|not authorized|not accessible", "rights"),
     (r"merge conflict", "conflict"),
     (r"no commits between", "empty"),
@@ -80,17 +90,18 @@ _WORDS: tuple[tuple[str, Meaning], ...] = (
 )
 # The same for a refused merge only.
 _MERGE_WORDS: tuple[tuple[str, Meaning], ...] = (
-    (r"status check.*(failing|failed|pending|in progress|queued)", "blocked"),
-    # Right after our own success, or because the head is behind a strict branch: reading tells.
-    (r"status check.*expected", "soon"),
+    (r"status check.*(failing|failed)", "check_red"),
+    (r"status check.*(pending|in progress|queued)", "check_running"),
+    # Never seen; ours, too, right after it was said.
+    (r"status check.*expected", "check_missing"),
+    (r"status check", "checks"),
     (r"(merge commits|merges|merging) (are|is) not allowed|can.t be rebased|merge method", "method"),
     (r"out.of.date|not up.to.date|behind the base", "behind"),
     (r"draft|not mergeable", "other"),
     (r"is closed|already merged", "closed"),
-    (
-        r"review|approv|protected|rule|queue|conversation|signed|signature|deploy|linear|changes must",
-        "blocked",
-    ),
+    (r"queue", "queue"),
+    (r"review|approv", "review"),
+    (r"protected|rule|conversation|signed|signature|deploy|linear|changes must", "protected"),
 )
 _DEFAULTS: dict[int, Meaning] = {405: "other", 409: "moved", 422: "invalid"}
 
@@ -104,11 +115,12 @@ class GitHubError(Exception):
 
 
 class Refused(GitHubError):
-    """GitHub said no, and will until somebody acts."""
+    """GitHub said no, and will until somebody acts. `names` are the checks that it named, in quotation marks."""
 
-    def __init__(self, reason: str, kind: Kind) -> None:
+    def __init__(self, reason: str, kind: Kind, names: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
         self.kind: Kind = kind
+        self.names = names
 
 
 class Unauthorized(Refused):
@@ -135,6 +147,10 @@ class Limited(TryAgain):
 
 class NoAnswer(TryAgain):
     """GitHub gave no answer, or only that it is in trouble itself."""
+
+
+class PutOff(TryAgain):
+    """GitHub did nothing, and says that it may soon."""
 
 
 class Moved(GitHubError):
@@ -189,6 +205,8 @@ def _by_status(error: GithubException, now: datetime) -> GitHubError:
     match status:
         case 401:
             return Unauthorized(_say("GitHub does not accept the gate's token or app key", words))
+        case 403 if "archived" in words:
+            return Refused(_say("GitHub does not let the gate do this", words), "archived")
         case 403:
             return Refused(_say("GitHub does not let the gate do this", words) + _needs(headers), "rights")
         case 404 | 410:
@@ -208,10 +226,11 @@ def _by_words(status: int, words: str) -> GitHubError:
     fits = (kind for pattern, kind in table if re.search(pattern, words, re.IGNORECASE))
     kind = next(fits, _DEFAULTS[status])
     if kind == "soon":
-        return TryAgain(_say("GitHub puts it off for a moment", words), SOON)
+        return PutOff(_say("GitHub puts it off for a moment", words), SOON)
     if kind == "moved":
         return Moved("The code changed in the meantime.")
-    return Refused(_say("GitHub refused it", words), kind)
+    names = tuple(_NAMED.findall(words[1:-1])) if kind.startswith("check") else ()
+    return Refused(_say("GitHub refused it", words), kind, names)
 
 
 def _say(sentence: str, words: str) -> str:

@@ -6,6 +6,7 @@ Never sends twice by itself, and never puts anything of a pull request into a he
 
 from __future__ import annotations
 
+from app.mail.blocked import next_step, why_for_developer, why_for_reviewer
 from app.mail.compose import Mail, comment, compose_request, compose_sign_in, held, question
 from app.mail.errors import MailError, MailLater, MailRefused, MailUnanswered
 from app.mail.news import About, DigestItem, Held, compose_bypass, compose_digest, compose_outcome
@@ -45,9 +46,12 @@ __all__ = [
     "has_part",
     "held",
     "is_release_title",
+    "next_step",
     "question",
     "release_title",
     "tell",
+    "why_for_developer",
+    "why_for_reviewer",
     "with_part",
     "without_part",
 ]

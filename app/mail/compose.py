@@ -17,10 +17,11 @@ from zoneinfo import ZoneInfo
 
 from app import text
 from app.links import SIGN_IN_LASTS
+from app.mail.blocked import next_step, why_for_developer
 from app.mail.release import release_values
 from app.mail.request import Line, Request, opening_of, sender_of
 from app.mail.templates import render
-from app.review import Basis, Checks, Choice, Commit, PullRequest, Review, Reviewer
+from app.review import Basis, Blocked, Checks, Choice, Commit, PullRequest, Review, Reviewer
 
 # Gmail hides what comes after 102 KB. https://developers.google.com/workspace/gmail/design/css
 LARGEST_HTML = 90_000
@@ -120,14 +121,14 @@ def question(name: str, words: str, marker: str) -> str:
     return tidy(render("github/question.md", {"name": name, "words": words, "marker": marker}))
 
 
-def held(why: str | None, marker: str, base: str, *, is_merged: bool = False) -> str:
+def held(blocked: Blocked | None, marker: str, base: str, *, is_merged: bool = False) -> str:
     """Return, as Markdown for GitHub, why an approval is not merged yet, with the hidden marker on the last line.
 
-    `why` is None where nothing is in its way any more, or no approval is there.
+    `blocked` is None where nothing is in its way any more, or no approval is there.
     """
-    return tidy(
-        render("github/held.md", {"why": why, "marker": marker, "base": base, "is_merged": is_merged})
-    )
+    words = {"why": why_for_developer(blocked, base), "next": next_step(blocked, base)} if blocked else {}
+    values = {"marker": marker, "base": base, "is_merged": is_merged, "why": None, **words}
+    return tidy(render("github/held.md", values))
 
 
 def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, Any]:

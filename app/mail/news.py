@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app import text
+from app.mail.blocked import why_for_reviewer
 from app.mail.compose import (
     LARGEST_HTML,
     LONGEST_TITLE,
@@ -26,7 +27,7 @@ from app.mail.compose import (
 )
 from app.mail.request import NEW, NEW_VERSION, RELEASE, Chip, Opening, answered_by
 from app.mail.templates import render
-from app.review import Release, Review, Reviewer
+from app.review import Blocked, Release, Review, Reviewer
 
 # So many are listed; fewer where long names make too much of them. The page has them all.
 MOST_ITEMS = (30, 20, 10)
@@ -93,7 +94,7 @@ class About:
 class Held:
     """What keeps an approved change from being merged, None where it is no more than a step that fails."""
 
-    why: str | None
+    why: Blocked | None
     is_developer_told: bool
 
 
@@ -138,7 +139,7 @@ def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:
 
 def compose_outcome(reviewer: Reviewer, about: About, held: Held) -> Mail:
     """Return the mail that says that what the reviewer approved is not merged yet, why, and what happens next."""
-    why = text.why_not(held.why)
+    why = why_for_reviewer(held.why, about.row.base, about.helper) if held.why else text.NOT_NOW
     opening = Opening(
         (Chip("warn", "❙❙", "Approved, not in yet"),),
         f"you approved this, but it isn’t in yet. {why}",

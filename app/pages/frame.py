@@ -17,8 +17,8 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template, request, session
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from app import text
-from app.review import Reviewer
+from app import mail, text
+from app.review import Review, Reviewer
 from app.store import A_DAY, Entry, HistoryRow, Unavailable
 from app.workflow import Gate
 
@@ -54,7 +54,8 @@ def dress(pages: Blueprint) -> None:
     pages.before_request(_refuse_foreign_forms)
     pages.add_app_template_filter(text.plain, "line")
     pages.add_app_template_filter(text.clean, "lines")
-    pages.add_app_template_filter(text.why_not, "plainly")
+    pages.add_app_template_filter(_why, "why")
+    pages.add_app_template_filter(_why_at_github, "why_at_github")
     pages.add_app_template_filter(text.person, "person")
     pages.add_app_template_filter(_helper, "helper")
     pages.add_app_template_test(text.unusual, "unusual")
@@ -176,3 +177,13 @@ def _unexpected(error: Exception) -> Response:
     """Answer 500. Flask's own log line would show the path, and a path may be the authority to decide."""
     log.error("%s failed", request.endpoint, exc_info=error)
     return signpost("failed", 500)
+
+
+def _why(row: Review, helper: str = "the developer") -> str:
+    """Return for a reviewer why it does not go on; where only a run of the gate's failed, that there is a problem."""
+    return mail.why_for_reviewer(row.held, row.base, helper) if row.held else text.NOT_NOW
+
+
+def _why_at_github(row: Review) -> str:
+    """Return the same for a developer, "" where only a run of the gate's failed."""
+    return mail.why_for_developer(row.held, row.base) if row.held else ""

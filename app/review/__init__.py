@@ -7,6 +7,8 @@ Everybody imports from here; nothing here reads a clock, a network, a database o
 
 from __future__ import annotations
 
+from app.review.action import next_action
+from app.review.blocked import Blocked, Why
 from app.review.cautions import Caution, Kind, cautions
 from app.review.change import UNKNOWN_CHANGE, Change, ChangedFile, Checks, Commit, Tree
 from app.review.contents import (
@@ -31,11 +33,8 @@ from app.review.events import (
 )
 from app.review.facts import (
     NOTHING,
-    Facts,
     PullRequest,
     Remark,
-    Review,
-    Said,
     Seen,
     Since,
     Snapshot,
@@ -43,8 +42,10 @@ from app.review.facts import (
     Status,
     words_digest,
 )
+from app.review.known import Action, Base, Do, Known, Outside, Owed, Read, Refusal, Told
 from app.review.people import INSIDERS, Person
 from app.review.policy import Policy, Reviewer
+from app.review.record import Facts, Review, Said
 from app.review.release import Passed, Release, Step, Unseen
 from app.review.rules import (
     TABLE,
@@ -85,8 +86,11 @@ __all__ = [
     "TABLE",
     "UNKNOWN_CHANGE",
     "Account",
+    "Action",
     "Answer",
+    "Base",
     "Basis",
+    "Blocked",
     "Caution",
     "Change",
     "ChangedFile",
@@ -97,19 +101,25 @@ __all__ = [
     "Commit",
     "Decision",
     "DeploymentEvent",
+    "Do",
     "Event",
     "Facts",
     "GitHubEvent",
     "Kind",
+    "Known",
     "Merge",
     "Move",
     "Origin",
+    "Outside",
+    "Owed",
     "Passed",
     "Person",
     "Policy",
     "PullRequest",
     "PullRequestEvent",
     "PushEvent",
+    "Read",
+    "Refusal",
     "Release",
     "Remark",
     "Review",
@@ -122,10 +132,12 @@ __all__ = [
     "State",
     "Status",
     "Step",
+    "Told",
     "Tree",
     "Unseen",
     "Verdict",
     "Week",
+    "Why",
     "account",
     "ask_at",
     "asks_again",
@@ -149,6 +161,7 @@ __all__ = [
     "may_ask",
     "may_be_carried",
     "median_wait",
+    "next_action",
     "next_digest",
     "next_move",
     "said",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.review.facts import Review
+from app.review.record import Review
 from app.review.release import Passed, Release, Step, Unseen
 
 

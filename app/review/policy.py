@@ -10,7 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.review.facts import PullRequest, Review
+from app.review.facts import PullRequest
+from app.review.record import Review
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from enum import StrEnum
 
 from app.review.change import Tree
 from app.review.decisions import Choice
-from app.review.facts import NOTHING, PullRequest, Review, Seen, Since, State
+from app.review.facts import NOTHING, PullRequest, Seen, Since, State
 from app.review.policy import Policy
+from app.review.record import Review
 
 # The states in which a decision stands; entering any other voids it.
 DECIDED = frozenset({State.REJECTED, State.TO_MERGE, State.MERGING, State.MERGED})
@@ -300,6 +301,6 @@ def consequences(row: Review, move: Move, now: datetime) -> dict[str, object]:
             changes["restless_since"] = now
     if move.to not in DECIDED:
         changes["decision"] = None
-    if move.to not in (S.TO_MERGE, S.MERGING):
-        changes["hold"] = None
+    if move.to not in (S.TO_MERGE, S.MERGING) or move.to is row.state:
+        changes["blocked"] = None
     return changes

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from app.review.events import PullRequestEvent
-from app.review.facts import Review, Since, State
+from app.review.facts import Since, State
+from app.review.record import Review
 from app.review.rules import tells_nothing_new
 
 # GitHub's times have whole seconds.

@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import UTC
 
 from app.review.decisions import Choice
-from app.review.facts import Review, State, Status
+from app.review.facts import State, Status
 from app.review.policy import Policy
+from app.review.record import Review
 
 LONGEST_DESCRIPTION = 140  # https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
 
@@ -31,14 +32,14 @@ def mark_of(row: Review) -> str:
     return f"{row.nonce}.{row.round}.{number}"
 
 
-def statuses_to_say(row: Review, policy: Policy) -> list[Status]:
-    """Return the statuses that GitHub should be told, in order; empty when all is said.
+def statuses_to_say(row: Review, policy: Policy, why: str = "") -> list[Status]:
+    """Return the statuses that GitHub should be told, in order; empty when all is said. `why` says what is in the way.
 
     First every success that outlived its yes is written back, whichever commit or branch it stands on.
     """
     if not row.was_read:
         return []
-    wanted = _wanted(row, policy)
+    wanted = _wanted(row, policy, why)
     withdrawn = [
         Status("pending", "Not approved any more: QA has to approve the latest version.", sha, context)
         for sha, context in stale_successes(row, policy)
@@ -83,7 +84,7 @@ def _kept_by_merge(row: Review, policy: Policy) -> str | None:
     return None
 
 
-def _wanted(row: Review, policy: Policy) -> Status | None:
+def _wanted(row: Review, policy: Policy, why: str = "") -> Status | None:
     """Return the status that the head should show, or None where nothing needs to be said."""
     is_over = row.state is State.CLOSED or (row.state is State.MERGED and row.bypassed)
     is_merged = row.state is State.MERGED and not row.bypassed
@@ -92,19 +93,19 @@ def _wanted(row: Review, policy: Policy) -> Status | None:
         return None
     if not policy.gates(row.base):
         return None
-    state, words = _words(row, policy)
+    state, words = _words(row, policy, why)
     return Status(state, _cut(words), row.head_sha, context_of(row.base))
 
 
-def _words(row: Review, policy: Policy) -> tuple[str, str]:
+def _words(row: Review, policy: Policy, why: str) -> tuple[str, str]:
     reviewer = policy.reviewer(row.reviewer)
     name = reviewer.name if reviewer else "QA"
-    trouble = f" {row.hold}" if row.hold else ""
+    trouble = f" {why}" if why else ""
     match row.state:
         case State.DRAFT:
             return "pending", "Draft: QA is asked once it’s marked ready for review."
         case State.TO_ASK:
-            return "pending", row.hold or "QA will be asked soon."
+            return "pending", why or "QA will be asked soon."
         case State.WAITING:
             return "pending", f"Waiting for {name}’s approval (asked {_since(row)})"
         case State.REJECTED:

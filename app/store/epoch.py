@@ -118,7 +118,7 @@ def _again(row: Review, now: datetime) -> dict[str, Any]:
         "round": row.round + 1,
         "round_nonce": new_nonce(),
         "decision": None,
-        "hold": None,
+        "blocked": None,
         "merge_base": None,
         "asked_at": None,
         "adopted": True,
@@ -133,7 +133,7 @@ def _unsaid(row: Review, decisions: int) -> Said:
     """
     is_told = row.said.review >= row.decisions
     told = decisions if is_told or row.decision is None else row.said.review
-    return replace(row.said, status="", hold="", review=told, begun=decisions)
+    return replace(row.said, status="", blocked="", review=told, begun=decisions)
 
 
 def _where_success_may_stand(row: Review) -> tuple[str, ...]:

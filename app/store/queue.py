@@ -148,7 +148,7 @@ class Queue:
         with self._database.write() as connection:
             now = self._database.now(connection)
             queue.wake_failed(connection, now)
-            queue.wake_reviews(connection, self._database, now, reviews.c.hold.is_not(None))
+            queue.wake_reviews(connection, self._database, now, reviews.c.blocked.is_not(None))
 
     def admit_success(self, review_id: int, key: str) -> None:
         """Note a success that was said after the lease was gone, as `Review.success_on` has it, and wake the row.

@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from app.review import Decision, Facts, Said, Snapshot, Unseen
+from app.review import Blocked, Decision, Facts, Said, Snapshot, Unseen
 from app.store.columns import Document, Id, UtcTime, where
 
 metadata = MetaData()
@@ -120,9 +120,8 @@ reviews = Table(
     Column("adopted", Boolean, nullable=False, default=False),
     Column("to_list", Boolean, nullable=False, default=False),
     Column("vouched", Boolean, nullable=False, default=False),
-    Column("hold", Text),
+    Column("blocked", Document(Blocked)),
     Column("questions", Integer, nullable=False, default=0),
-    Column("stuck", Boolean, nullable=False, default=False),
     Column("created_at", UtcTime, nullable=False),
     Column("rev", Integer, nullable=False, default=1),
     Column("seen_rev", Integer, nullable=False, default=0),

@@ -17,6 +17,7 @@ from app.text.markdown import Rendered, rendered
 from app.text.pictures import Shown, pictures_in
 from app.text.steps import steps_of
 from app.text.words import (
+    NOT_NOW,
     ago,
     checks_words,
     count,
@@ -28,11 +29,11 @@ from app.text.words import (
     span,
     span_words,
     when,
-    why_not,
 )
 
 __all__ = [
     "BOM",
+    "NOT_NOW",
     "Rendered",
     "Shown",
     "ago",
@@ -61,5 +62,4 @@ __all__ = [
     "steps_of",
     "unusual",
     "when",
-    "why_not",
 ]

@@ -6,7 +6,6 @@ reader's time zone. English only, whatever the machine's locale is.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
 
@@ -26,13 +25,6 @@ _UNITS = (
 # Below so many of them a span is said in this unit.
 MINUTES_SAID, HOURS_SAID = 60, 48
 NOT_NOW = "There’s a problem reaching GitHub, where the code is kept. We’ll keep trying."
-NOT_YET = "GitHub, where the code is kept, isn’t letting it in yet."
-# How the reasons of `github_client` begin.
-_OF_GITHUB = re.compile(
-    r"GitHub (refused|did not|does not|puts|asks)\b|GITHUB_|It is gone or renamed at GitHub"
-)
-# Whom our own sentences for developers speak of.
-_DEVELOPER = re.compile(r"\b[Tt]he developer\b")
 # So many checks are named.
 MOST_CHECKS = 3
 # Up to so many lines, in up to so many files, a change is called so.
@@ -50,19 +42,6 @@ def checks_words(state: str, names: Sequence[str]) -> str:
         more = f" and {len(names) - MOST_CHECKS} more" if len(names) > MOST_CHECKS else ""
         return f"{'Failing' if state == 'red' else 'Still running'}: {', '.join(names[:MOST_CHECKS])}{more}"
     return "All passed" if state == "green" else ""
-
-
-def why_not(hold: str | None, helper: str | None = None) -> str:
-    """Return why something does not go on, for who is no developer; None: a step failed, whatever the reason.
-
-    Our own sentences stay as they are, but name `helper`, who can change that; the words of GitHub and of our client of it
-    are for developers only.
-    """
-    if hold is None:
-        return NOT_NOW
-    if _OF_GITHUB.match(hold):
-        return NOT_YET
-    return _DEVELOPER.sub(lambda _: helper, hold) if helper else hold
 
 
 def ago(then: datetime, now: datetime) -> str:

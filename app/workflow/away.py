@@ -10,10 +10,10 @@ import logging
 from collections.abc import Container
 from datetime import date, datetime
 
-from app.review import Reviewer, day_begins
+from app.review import Action, Review, Reviewer, day_begins
 from app.review.problems import What
 from app.store import Happening, NewLetter
-from app.workflow.gate import Gate, Rest, Work
+from app.workflow.gate import Gate, Work
 
 log = logging.getLogger("qa-gate.away")
 
@@ -48,29 +48,32 @@ def come_back(gate: Gate, reviewer: Reviewer) -> None:
 def nobody_is_there(gate: Gate, away: dict[str, datetime]) -> str:
     """Return, for whoever runs the gate, that nobody can be asked, and until when."""
     return (
-        f"Every reviewer is away until {_first_back(gate, away)}: nobody is asked about a change before then."
+        f"Every reviewer is away until {first_back(gate, away)}: nobody is asked about a change before then."
     )
 
 
-def asked_then(gate: Gate, away: dict[str, datetime]) -> str:
-    """Return, for developers, when somebody is asked; everybody is away."""
-    return f"QA is away until {_first_back(gate, away)}; it is asked then."
+def lacks_reviewer(gate: Gate, row: Review) -> bool:
+    """Tell whether a question waits for nobody: its reviewer is away or not named any more, or gets no mail and another does."""
+    away, holder = who_is_away(gate), gate.policy.reviewer(row.reviewer)
+    if holder is None or holder.id in away:
+        return True
+    return _is_unreached(gate, holder) and first_there(gate, away) != holder
 
 
-def hand_over(work: Work) -> Rest:
-    """Give a question that waits to the next reviewer when its own is away or gets no mail, with a letter of their own.
+def _is_unreached(gate: Gate, reviewer: Reviewer) -> bool:
+    return reviewer.id in gate.store.problems.noted(What.SUPPRESSED)
 
-    With nobody left it stays, until anybody is back. Somebody who is not named any more counts as away.
+
+def hand_over(work: Work, _action: Action) -> None:
+    """Give a question that waits to the first reviewer who is there, with a letter of their own.
+
+    Somebody who is not named any more counts as away.
     """
     gate, row = work.gate, work.row
-    away, holder = who_is_away(gate), gate.policy.reviewer(row.reviewer)
-    is_there = holder is not None and holder.id not in away
-    is_unreached = is_there and row.reviewer in gate.store.problems.noted(What.SUPPRESSED)
-    heir = first_there(gate, away)
-    if is_there and (not is_unreached or heir == holder):
-        return Rest()
+    heir, holder = first_there(gate, who_is_away(gate)), gate.policy.reviewer(row.reviewer)
     if heir is None:
-        return Rest(wait=min(away.values()) - gate.store.now())
+        return
+    is_unreached = holder is not None and holder.id not in who_is_away(gate)
     # Each time that somebody goes away is another cause.
     key = f"instead {row.id} {row.round} {work.claim.lease} {heir.id}"
     work.keep(
@@ -83,7 +86,6 @@ def hand_over(work: Work) -> Rest:
             else Happening("asked", heir.name)
         ],
     )
-    return Rest()
 
 
 def hand_over_unheld(gate: Gate) -> None:
@@ -92,5 +94,6 @@ def hand_over_unheld(gate: Gate) -> None:
     gate.store.reviews.wake_unheld([person.id for person in gate.policy.reviewers if person.id not in away])
 
 
-def _first_back(gate: Gate, away: dict[str, datetime]) -> str:
+def first_back(gate: Gate, away: dict[str, datetime]) -> str:
+    """Return the day when the first of them is back."""
     return f"{min(away.values()).astimezone(gate.timezone):%d %b %Y}"

@@ -8,39 +8,61 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from app.github_client import GitHubError, Refused
-from app.review import State
+from app.review import Action, State
 from app.workflow.gate import Work
+from app.workflow.pictures import find_pictures, read_pictures
+
+# GitHub did not say where a change can be tried, or did not give a picture: it is asked again after this time.
+ASK_AGAIN = timedelta(minutes=1)
 
 
-def read_extras(work: Work) -> dict[str, Any]:
-    """Read what belongs to a question: `work.checks`, and return what changes in the row."""
+def read_extras(work: Work, _action: Action) -> None:
+    """Read what belongs to a question, or where a change that was asked about can be tried by now."""
     inbox, repository_id = work.gate.store.inbox, work.row.repository_id
+    if work.row.state is not State.TO_ASK:
+        _find_more(work)
+        return
     if work.checks is None and inbox.told_at("check", repository_id):
         with suppress(GitHubError):
             ignored = work.gate.policy.ignore_checks
             work.checks = work.gate.github.checks(work.row.repository, work.row.head_sha, ignored)
         work.keep()
     is_used = work.gate.preview_url is None and inbox.told_at("deployment", repository_id)
-    return _deployed(work) if is_used else {}
+    work.extras = _deployed(work) if is_used else {}
+    if work.facts:
+        read_pictures(work, work.facts.body)
 
 
-def find_try_url(work: Work) -> bool:
-    """Learn where a change that was asked about can be tried, if GitHub said that it was deployed.
+def _find_more(work: Work) -> None:
+    """Read what came of a change after it was asked about: where it was deployed to, pictures that were not there yet."""
+    is_found = True
+    if _is_deployed_since(work):
+        work.extras = _deployed(work)
+        work.keep(**work.extras)
+        is_found = bool(work.extras)
+    work.has_pictures = True
+    is_found = find_pictures(work) and is_found
+    work.wait = None if is_found else ASK_AGAIN
 
-    False when GitHub did not answer, so that it is to be asked again.
-    """
+
+def are_extras_due(work: Work) -> bool:
+    """Tell whether more may have come of a change after it was asked about, once a run."""
+    is_waiting = work.row.state is State.WAITING and not work.has_pictures
+    return is_waiting or _is_deployed_since(work)
+
+
+def _is_deployed_since(work: Work) -> bool:
+    """Tell whether GitHub said of a change that was asked about that it was deployed, since that was read."""
     row = work.row
-    if work.gate.preview_url is not None or row.state not in (State.WAITING, State.REJECTED, State.TO_MERGE):
-        return True
+    is_asked = row.state in (State.WAITING, State.REJECTED, State.TO_MERGE)
+    if not is_asked or work.gate.preview_url is not None or work.extras is not None:
+        return False
     told = work.gate.store.inbox.told_at("deployment", row.repository_id, row.head_sha)
-    if told is None or (row.facts.try_read_at is not None and told < row.facts.try_read_at):
-        return True
-    found = _deployed(work)
-    work.keep(**found)
-    return bool(found)
+    return told is not None and (row.facts.try_read_at is None or told >= row.facts.try_read_at)
 
 
 def _deployed(work: Work) -> dict[str, Any]:

@@ -13,15 +13,28 @@ from zoneinfo import ZoneInfo
 from app.github_client import GitHub, GitHubError, NoAnswer, Refused, Unauthorized
 from app.links import Links
 from app.mail import Mailer
-from app.review import Checks, Person, Policy, PullRequest, Review, Reviewer, Since, since
+from app.review import (
+    Base,
+    Blocked,
+    Change,
+    Checks,
+    Person,
+    Policy,
+    PullRequest,
+    Read,
+    Review,
+    Reviewer,
+    Since,
+    Snapshot,
+    Told,
+    since,
+)
 from app.review.problems import Cause
 from app.store import Claim, Service, Store
 from app.workflow.people import belongs
 
 # GitHub reads may lag behind its own answers for a moment.
 SOON = timedelta(seconds=2)
-# So often in a row a merge may fail before that is shown as a reason.
-PATIENCE = 3
 FOREIGN = "Another repository now has the name {}."
 
 
@@ -95,10 +108,11 @@ def cause_of(error: GitHubError) -> Cause:
 
 
 class Work:
-    """One review in the hands of a worker: the lease, the row as last written, facts and checks as last read.
+    """One review in the hands of a worker: the lease, the row as last written, and what this run has read and done.
 
     `read_rev` is the row's `rev` from before the facts were asked for: what came later may not be in them. `unanswered`
-    is why GitHub did not say who belongs here, where something depends on it.
+    is why GitHub did not say who belongs here, where something depends on it. What is None was not read. `refused` are
+    the keys of what GitHub would not take, `failure` is what stopped the run's duty, `wait` when to look again at the latest.
     """
 
     def __init__(self, gate: Gate, claim: Claim, row: Review) -> None:
@@ -107,8 +121,28 @@ class Work:
         self.row = row
         self.facts: PullRequest | None = None
         self.read_rev = row.rev
-        self.checks: Checks | None = None
+        self.when_read = Read.NOT
+        self.is_news = False
+        self.is_gated: bool | None = None
         self.unanswered: GitHubError | None = None
+        self.vouchers_read = False
+        self.checks: Checks | None = None
+        self.change: Change | None = None
+        self.extras: dict[str, Any] | None = None
+        self.has_pictures = False
+        self.held: Snapshot | None = None
+        self.is_held_early = False
+        self.base = Base.UNREAD
+        self.keeps_branch: bool | None = None
+        self.told: Told | None = None
+        self.may_update: bool | None = None
+        self.is_updated = False
+        self.is_noted = False
+        self.is_heard = False
+        self.refused: set[str] = set()
+        self.status_refused: Blocked | None = None
+        self.failure: GitHubError | None = None
+        self.wait: timedelta | None = None
 
     def keep(self, **changes: Any) -> None:
         """Write a checkpoint; see `Queue.checkpoint`. Raises Overtaken."""
@@ -125,8 +159,10 @@ class Work:
     def read(self) -> PullRequest:
         """Read the pull request from GitHub, once a call."""
         self.read_rev = self.row.rev
+        self.when_read = Read.NOW
         self.facts = self.gate.github.pull_request(self.row.repository, self.row.number)
         if self.facts.repository_id != self.row.repository_id:
+            self.when_read = Read.NOT
             raise Refused(FOREIGN.format(self.row.repository), "missing")
         if self.facts.is_from_fork and self.facts.open and self.gate.policy.gates(self.facts.base):
             # That GitHub does not tell stops nothing else.

@@ -313,9 +313,9 @@ def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | N
         return None
     now = gate.store.now()
     early = letter.created_at + A_DAY - now
-    if early > timedelta(0) and not (row.hold and row.stuck):
+    if early > timedelta(0) and not row.is_stuck:
         return Rest(wait=early)
-    held = mail.Held(row.hold, row.hold is not None and row.said.hold == row.hold)
+    held = mail.Held(row.held, row.is_developer_told)
     url = gate.links.decide_url(decide_link(row, reviewer.id), now)
     return Words(mail.compose_outcome(reviewer, _about(gate, row, reviewer, url), held))
 

@@ -56,6 +56,23 @@ def is_base_rewritten(work: Work, facts: PullRequest) -> bool:
     return before != known
 
 
+def may_carry(work: Work) -> bool:
+    """Tell whether an approval could be carried over to this head brought up to date: all of its trees can be read.
+
+    At most two reads of trees. A release is never carried over, nor what could not be compared when it was asked about.
+    """
+    row, gate = work.row, work.gate
+    asked = gate.store.reviews.round(row.id, row.round)
+    if asked is None or not asked.snapshot.change.is_known or gate.policy.is_release(row):
+        return False
+    for sha in (asked.snapshot.change.merge_base, row.head_sha):
+        tree = gate.github.tree(row.repository, sha)
+        work.keep()
+        if tree is None:
+            return False
+    return asked.snapshot.change.is_unique
+
+
 def _same_trees(work: Work, asked: Snapshot, now: Change, facts: PullRequest) -> bool:
     before = (asked.change.merge_base, asked.pull.head_sha)
     after = (now.merge_base, facts.head_sha)

@@ -13,10 +13,15 @@ from typing import Any
 from app import mail
 from app.github_client import GitHub, Refused
 from app.review import (
+    Action,
+    Blocked,
     Choice,
+    Owed,
+    Read,
     Review,
     State,
     Status,
+    Why,
     context_of,
     mark_of,
     said,
@@ -26,27 +31,66 @@ from app.review import (
 )
 from app.store import DECISIONS, Happening, Overtaken
 from app.workflow.gate import Work
+from app.workflow.talking import say_question
 
 log = logging.getLogger("qa-gate.review")
 
-# What `Said.hold` is where the comment says that nothing is in the way any more, or that no approval stands.
+# What `Said.blocked` is where the comment says that nothing is in the way any more, or that no approval stands.
 MERGED, VOID = "merged", "void"
+# What GitHub's refusal of a status means for the merge that needs it.
+REFUSALS = {"archived": Why.ARCHIVED, "rights": Why.RIGHTS, "missing": Why.GONE}
 
 
-def say(work: Work) -> None:
-    """Tell GitHub what it should show and does not show yet."""
-    statuses = statuses_to_say(work.row, work.gate.policy)
+def owed(work: Work) -> tuple[Owed, ...]:
+    """Return what GitHub should be told and was not yet, in order, without what it refused in this run."""
+    row = work.row
+    found = [
+        Owed("status", success_key(status), is_lock=_is_lock(row, status)) for status in statuses_owed(work)
+    ]
+    if wants_review(row) or row.decisions > row.said.review:
+        found.append(Owed("decision", str(row.decisions)))
+    found += [Owed("question", str(number)) for number in range(row.said.question + 1, row.questions + 1)]
+    if _owes_comment(row):
+        found.append(Owed("blocked", "blocked"))
+    return tuple(one for one in found if one.key not in work.refused)
+
+
+def say(work: Work, action: Action) -> None:
+    """Tell GitHub one thing that it is owed. Raises GitHubError."""
+    if action.owed is None:
+        return
+    match action.owed.kind:
+        case "status":
+            wanted = [one for one in statuses_owed(work) if success_key(one) == action.owed.key]
+            for status in wanted:
+                say_status(work, status)
+        case "decision" if wants_review(work.row):
+            say_review(work)
+        case "decision":
+            say_overtaken(work)
+        case "question":
+            say_question(work, int(action.owed.key))
+        case _:
+            say_blocked(work)
+    work.when_read = Read.BEFORE
+
+
+def statuses_owed(work: Work) -> list[Status]:
+    """Return the statuses that GitHub should be told, the successes to take back first."""
+    row, held = work.row, work.row.held
+    why = mail.why_for_developer(held, row.base) if held else ""
+    statuses = statuses_to_say(row, work.gate.policy, why)
     if statuses and is_a_twins(work):
         # Only what stands elsewhere is this one's own.
-        shared = (work.row.head_sha, context_of(work.row.base))
+        shared = (row.head_sha, context_of(row.base))
         statuses = [status for status in statuses if (status.sha, status.context) != shared]
-    for status in statuses:
-        say_status(work, status)
-    if wants_review(work.row):
-        say_review(work)
-    elif work.row.decisions > work.row.said.review:
-        say_overtaken(work)
-    say_hold(work, is_news=False)
+    return statuses
+
+
+def _is_lock(row: Review, status: Status) -> bool:
+    """Tell whether a status takes a success back, or is the one that the merge needs."""
+    stands = success_key(status) in row.success_on
+    return (status.state == "success") is not stands
 
 
 def is_a_twins(work: Work) -> bool:
@@ -72,6 +116,11 @@ def say_status(work: Work, status: Status) -> None:
         details = work.gate.links.details_url(work.row.nonce)
         work.gate.github.say_status(work.row.repository, status, details)
     except Refused as refusal:
+        if is_success and work.row.state is State.TO_MERGE:
+            work.status_refused = Blocked(REFUSALS.get(refusal.kind, Why.STATUS_REFUSED), said=refusal.reason)
+            work.refused.add(key)
+            work.keep(success_on=others)
+            return
         # A success on a commit that is gone cannot be withdrawn, and unlocks nothing any more.
         if is_success or refusal.kind not in ("invalid", "missing") or status.sha == work.row.head_sha:
             raise
@@ -125,7 +174,7 @@ def _say_in_place(work: Work, body: str) -> str | None:
     So one event is one comment. Return why not when GitHub refuses it.
     """
     row, github, markers = work.row, work.gate.github, work.gate.links.markers(f"{work.row.nonce} held")
-    if row.said.hold in (None, MERGED, VOID):
+    if row.said.blocked in (None, MERGED, VOID):
         return _say_comment(github, row, body)
     try:
         comment = github.find_comment(row.repository, row.number, *markers)
@@ -134,7 +183,7 @@ def _say_in_place(work: Work, body: str) -> str | None:
         github.edit_comment(row.repository, comment, f"{body}{markers[0]}\n")
     except Refused as refusal:
         return refusal.reason
-    work.keep(said=replace(work.row.said, hold=VOID))
+    work.keep(said=replace(work.row.said, blocked=VOID))
     return None
 
 
@@ -151,40 +200,38 @@ def _say_once(work: Work, number: int, mark: str, put: Callable[[str], str | Non
     work.keep(said=replace(work.row.said, review=number), happened=happened)
 
 
-def is_held(state: State) -> bool:
-    """Tell whether what is in the way of a merge is in the way of this one."""
-    return state in (State.TO_MERGE, State.MERGING)
+def _comment_about(row: Review) -> str | None:
+    """Return what the comment about a merge that waits should say, as `Said.blocked` names it; None: as it does."""
+    if row.state in (State.TO_MERGE, State.MERGING):
+        return row.held.key if row.held else None
+    return MERGED if row.state is State.MERGED else VOID
 
 
-def hold_to_say(row: Review) -> str | None:
-    """Return what the comment about a merge that is held should say, as `Said.hold` has it; None: as it is."""
-    return row.hold if is_held(row.state) else MERGED if row.state is State.MERGED else VOID
+def _owes_comment(row: Review) -> bool:
+    """Tell whether a developer must be asked to act, or the comment that did is no longer true."""
+    if _comment_about(row) in (None, row.said.blocked):
+        return False
+    return row.said.blocked is not None or (row.held is not None and row.held.manner.for_developer)
 
 
-def say_hold(work: Work, *, is_news: bool) -> None:
-    """Tell the developer what is in the way, in one comment that is edited and never repeated.
-
-    Without `is_news` only a comment that is there is brought up to date, also when nothing is in the way any more.
-    """
-    row, github = work.row, work.gate.github
-    is_approved, is_merged = is_held(row.state), row.state is State.MERGED
-    why = hold_to_say(row)
-    if why in (None, row.said.hold) or (row.said.hold is None and not is_news):
-        return
+def say_blocked(work: Work) -> None:
+    """Tell the developer what is in the way, in one comment that is edited and never repeated."""
+    row, github, said = work.row, work.gate.github, _comment_about(work.row)
     markers = work.gate.links.markers(f"{row.nonce} held")
-    body = mail.held(row.hold if is_approved else None, markers[0], row.base, is_merged=is_merged)
+    held = row.held if row.state in (State.TO_MERGE, State.MERGING) else None
+    body = mail.held(held, markers[0], row.base, is_merged=row.state is State.MERGED)
     try:
         comment = github.find_comment(row.repository, row.number, *markers)
         work.keep()
         if comment is not None:
             github.edit_comment(row.repository, comment, body)
-        elif is_news:
+        elif held and held.manner.for_developer:
             github.say_comment(row.repository, row.number, body)
         else:
-            why = None  # somebody deleted it, so nothing is said there
+            said = None  # somebody deleted it, so nothing is said there
     except Refused:
         pass  # the status says it, too; nothing waits for a comment
-    work.keep(said=replace(work.row.said, hold=why))
+    work.keep(said=replace(work.row.said, blocked=said))
 
 
 def _say_words(github: GitHub, row: Review, choice: Choice, body: str) -> str | None:

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from app import mail
 from app.github_client import Refused
-from app.review import Person, Remark, Reviewer, State
+from app.review import Action, Person, Remark, Reviewer
 from app.store import Happening
 from app.workflow.away import who_is_away
 from app.workflow.gate import Work
@@ -28,45 +28,25 @@ TOGETHER = timedelta(minutes=1)
 LONGEST_ANSWER = 4_000
 
 
-def talk(work: Work) -> None:
-    """Tell GitHub what was asked; then take in what was answered. Raises GitHubError."""
-    if work.row.said.question < work.row.questions and not say_questions(work):
-        return  # whatever comes after it wakes the row
-    row = work.row
-    if row.said.comment and row.state is State.WAITING and work.gate.store.talk.last(row.id):
-        hear(work)
-        if work.unanswered:
-            raise work.unanswered  # whether somebody's words are an answer is not known yet
-
-
-def say_questions(work: Work) -> bool:
-    """Write each question that GitHub was not told yet as a comment; its marker is looked for first.
-
-    Returns whether the last one was there already, so that answers may be, too.
-    """
+def say_question(work: Work, number: int) -> None:
+    """Write a question, counted from 1, as a comment; its marker is looked for first."""
     row, github = work.row, work.gate.github
-    asked, was_there = work.gate.store.talk.questions(row.id), False
-    for number in range(row.said.question + 1, len(asked) + 1):
-        line = asked[number - 1]
-        # With its words: another one may have had that number before an older backup was restored.
-        words = hashlib.blake2b(line.detail.encode(), digest_size=8).hexdigest()
-        markers = work.gate.links.markers(f"{row.nonce} question {number} {words}")
-        happened = []
-        comment = row.said.comment
-        try:
-            found = github.find_comment(row.repository, row.number, *markers)
-            work.keep()
-            was_there = found is not None
-            if found is None:
-                take_stock(work, number)
-                found = github.say_comment(
-                    row.repository, row.number, mail.question(line.who, line.detail, markers[0])
-                )
-            comment = found
-        except Refused as refusal:
-            happened = [Happening("unsaid", "GitHub", refusal.reason)]
-        work.keep(said=replace(work.row.said, question=number, comment=comment), happened=happened)
-    return was_there
+    line, comment, happened = work.gate.store.talk.questions(row.id)[number - 1], row.said.comment, []
+    # With its words: another one may have had that number before an older backup was restored.
+    words = hashlib.blake2b(line.detail.encode(), digest_size=8).hexdigest()
+    markers = work.gate.links.markers(f"{row.nonce} question {number} {words}")
+    try:
+        found = github.find_comment(row.repository, row.number, *markers)
+        work.keep()
+        work.is_heard = found is None  # whatever comes after it wakes the row
+        if found is None:
+            take_stock(work, number)
+            body = mail.question(line.who, line.detail, markers[0])
+            found = github.say_comment(row.repository, row.number, body)
+        comment = found
+    except Refused as refusal:
+        happened = [Happening("unsaid", "GitHub", refusal.reason)]
+    work.keep(said=replace(work.row.said, question=number, comment=comment), happened=happened)
 
 
 def take_stock(work: Work, number: int) -> None:
@@ -76,9 +56,10 @@ def take_stock(work: Work, number: int) -> None:
     return work.keep(heard=_unheard(work))
 
 
-def hear(work: Work) -> None:
+def hear(work: Work, _action: Action | None = None) -> None:
     """Keep what was answered since the question, or edited, each text once; and mail it to who asked."""
     row = work.row
+    work.is_heard = True
     heard, answers = [], []
     for remark in _unheard(work):
         is_answer = _is_answer(work, remark)

@@ -1,0 +1,35 @@
+"""The end of a review whose repository was taken out of the settings.
+
+A review acts on the repository whose id it was made with. A name is believed only after GitHub said, in the same run,
+that it stands for that id.
+"""
+
+from __future__ import annotations
+
+from app.github_client import Refused
+from app.review import Action, Event, State, next_move
+from app.store import Happening
+from app.workflow.gate import Work
+from app.workflow.reading import read_facts
+from app.workflow.saying import say_status, statuses_owed
+
+
+def let_go(work: Work, _action: Action) -> None:
+    """End it: nobody decides it, and nothing is merged.
+
+    A status that stands is taken back where GitHub still lets the gate do that, and else forgotten.
+    """
+    work.is_noted = True
+    if work.row.state is State.MERGING:
+        read_facts(work)
+    move = next_move(work.row.state, Event.CLOSED)
+    if move:
+        work.keep(move=move, happened=[Happening("let_go", "qa-gate")])
+    if not statuses_owed(work):
+        return
+    try:
+        work.keep(repository=work.read().repository)
+        for status in statuses_owed(work):
+            say_status(work, status)
+    except Refused:
+        work.keep(success_on=())

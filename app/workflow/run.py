@@ -1,0 +1,117 @@
+"""One pull request, one loop: load what is known, let the rules say what is next, do it, until there is nothing to do.
+
+The rules are in `review.action`; what each action does is one function of `ACTIONS`. Every outside call is followed by a
+checkpoint, so that a run can be cut anywhere and made again: what was done is read from the row, or from GitHub, never
+guessed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from app.github_client import GitHubError, Limited, Refused
+from app.review import Action, Do, Why, next_action
+from app.store import Claim
+from app.workflow.asking import ask, compare, keep_release, read_release
+from app.workflow.away import hand_over
+from app.workflow.extras import read_extras
+from app.workflow.gate import Gate, Rest, Work, failure
+from app.workflow.known import load
+from app.workflow.letting_go import let_go
+from app.workflow.merging import (
+    merge,
+    note,
+    read_base,
+    read_carried,
+    read_setting,
+    say_again,
+    update,
+    void,
+    void_rewritten,
+)
+from app.workflow.reading import read, read_checks, read_vouchers
+from app.workflow.saying import say
+from app.workflow.talking import hear
+
+log = logging.getLogger("qa-gate.review")
+
+# No chain of actions is nearly as long; one that is would be a bug, and goes on in another run.
+MOST_ACTIONS = 60
+
+ACTIONS: dict[Do, Callable[[Work, Action], None]] = {
+    Do.READ: read,
+    Do.LET_GO: let_go,
+    Do.VOID: void,
+    Do.VOID_REWRITTEN: void_rewritten,
+    Do.HAND_OVER: hand_over,
+    Do.READ_VOUCHERS: read_vouchers,
+    Do.READ_CHECKS: read_checks,
+    Do.READ_CHANGE: compare,
+    Do.READ_EXTRAS: read_extras,
+    Do.READ_RELEASE: read_release,
+    Do.READ_BASE: read_base,
+    Do.READ_SETTING: read_setting,
+    Do.READ_CARRIED: read_carried,
+    Do.READ_ANSWERS: hear,
+    Do.ASK: ask,
+    Do.MERGE: merge,
+    Do.UPDATE: update,
+    Do.SAY: say,
+    Do.SAY_AGAIN: say_again,
+    Do.NOTE: note,
+    Do.KEEP_RELEASE: keep_release,
+}
+
+
+def advance(gate: Gate, claim: Claim) -> Rest:
+    """Bring one review as far as it can go now. Raises GitHubError, Overtaken."""
+    row = gate.store.reviews.get(claim.id)
+    if row is None:
+        return Rest()
+    work = Work(gate, claim, row)
+    begin(work)
+    for _ in range(MOST_ACTIONS):
+        action = next_action(load(work))
+        if action.do is Do.REST:
+            return rest(work, action)
+        perform(work, action)
+    log.error("%s: %d actions in a row and no rest", work.row.name, MOST_ACTIONS)
+    return Rest(wait=timedelta(minutes=1))
+
+
+def begin(work: Work) -> None:
+    """Find out whether something happened that only a read can tell."""
+    row = work.row
+    work.is_gated = work.gate.is_gated(row)
+    if row.rev == row.seen_rev:
+        return
+    if row.was_read and work.since().is_known:
+        work.keep(seen_rev=row.rev)
+    else:
+        work.is_news = True
+
+
+def perform(work: Work, action: Action) -> None:
+    """Do one thing. What GitHub refuses, or cannot give, stops nothing else but a merge; what it leaves unanswered is tried anew."""
+    try:
+        ACTIONS[action.do](work, action)
+    except Limited:
+        raise
+    except GitHubError as error:
+        if action.do in (Do.READ, Do.MERGE) or (action.owed and not isinstance(error, Refused)):
+            raise
+        if action.owed:
+            work.refused.add(action.owed.key)
+        work.failure = error
+
+
+def rest(work: Work, action: Action) -> Rest:
+    """Return how the run ends: with what failed in it, else with when to look again."""
+    needs_answer = work.is_heard or (action.blocked and action.blocked.why is Why.OUTSIDE_UNKNOWN)
+    failed = work.failure or (work.unanswered if needs_answer else None)
+    if failed:
+        return failure(failed)
+    waits = [wait for wait in (action.wait, work.wait) if wait is not None]
+    return Rest(wait=min(waits, default=None))
