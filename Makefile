@@ -46,6 +46,7 @@ faults: $(INSTALLED) ## Play every fault of GitHub and SES, and write docs/fault
 
 migration: $(INSTALLED) ## Write the next migration from app/store/tables.py (NAME="what it does"; FIRST=1: the first one anew)
 	@.venv/bin/python -m tests.migration $(if $(FIRST),--first,"$(NAME)")
+	@$(if $(FIRST),.venv/bin/python -m tests.old_database)
 
 soak: $(INSTALLED) ## Play random lives with kills, faults and pauses for ten minutes (MINUTES=, SEED=, DATABASE=sqlite or postgresql)
 	@.venv/bin/python -m benchmarks.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(DATABASE),--database $(DATABASE))

@@ -30,16 +30,22 @@ from sqlalchemy import (
     event,
     func,
     select,
+    text,
 )
 
+from app.links import decide_link
+from app.review import State
 from app.store import SchemaError, Store, Unavailable
 from app.store import backup as backups
 from app.store.backup import back_up, restore
 from app.store.backup_file import BackupError
-from app.store.schema import versions
+from app.store.schema import revisions, version_of, versions
 from app.store.tables import jobs, metadata, timers
 from tests.builders import NOON, Clock
 from tests.mortal import Instants, processes
+from tests.old_database import STATES, STORED
+from tests.outside import MakeOutside
+from tests.test_schema import later
 
 ODD = 'O\'Neil said "ü", 日本 \U0001f381\n\\t\t— and left.'
 
@@ -206,6 +212,49 @@ def test_a_backup_is_of_one_moment_though_the_gate_goes_on_writing(
         stop.set()
         writing.join()
     assert counts == sorted(set(counts)), "nothing was written meanwhile"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_backup_of_an_older_schema_is_brought_up_to_date_with_its_rows(
+    backup: Path, new_url: Callable[[str], str], tmp_path: Path, kind: str
+) -> None:
+    store = Store(new_url(kind), Clock(NOON))
+    restore(store.database, backup, migrations=later(tmp_path / "later"))
+    with store.database.read() as connection:
+        assert version_of(connection) == revisions(tmp_path / "later")[-1]
+        found = connection.execute(text("SELECT title, shout FROM reviews ORDER BY id")).all()
+        assert all(shout != title and shout.lower() == title.lower() for title, shout in found)
+        assert connection.execute(text("SELECT count(*) FROM labels")).scalar_one() == 2
+    store.close()
+
+
+@pytest.mark.parametrize("stored", STORED, ids=lambda file: file.name)
+def test_a_stored_database_of_an_older_version_is_brought_up_and_works(
+    make_outside: MakeOutside, new_url: Callable[[str], str], stored: Path
+) -> None:
+    for kind in ("sqlite", "postgresql"):
+        outside = make_outside(database_url=new_url(kind))
+        outside.restore(stored, new_url(kind), move=True)
+        world = outside.world
+        rows = {row.title: row for row in world.all_rows()}
+        assert {title: str(row.state) for title, row in rows.items()} == STATES
+        lily = world.gate.policy.reviewers[0]
+        for title, row in rows.items():
+            asked = world.store.reviews.round(row.id, row.round)
+            assert asked
+            assert asked.snapshot.pull.title == title
+            path = world.gate.links.decide_url(decide_link(row, lily.id), world.clock.now).removeprefix(
+                world.url
+            )
+            assert title in world.browser.get(path).text
+            assert title in world.browser.get(world.details(row.number)).text
+        assert "Is it blue?" in [line.detail for line in world.store.talk.questions(rows["Change tea"].id)]
+        waiting = rows["Change tea"]
+        path = world.gate.links.decide_url(decide_link(waiting, lily.id), world.clock.now).removeprefix(
+            world.url
+        )
+        assert outside.choose(path=path) == 303
+        assert world.row(waiting.number).state is State.TO_MERGE
 
 
 # --- The file -----------------------------------------------------------------------------------------------------

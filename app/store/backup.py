@@ -29,7 +29,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from app.store.backup_file import BackupError, Head, Part, Writer, new_file, read, unreadable
 from app.store.database import Database
 from app.store.queue import A_WORKERS_SILENCE
-from app.store.schema import SchemaError, make, migrate, ours, revisions, version_of, versions
+from app.store.schema import MIGRATIONS, SchemaError, make, migrate, ours, revisions, version_of, versions
 from app.store.tables import metadata, workers
 
 AT_ONCE = 500  # rows in one statement
@@ -86,23 +86,28 @@ def restore(
     *,
     begin: Callable[[Connection, datetime], None] | None = None,
     is_move: bool = False,
+    migrations: Path = MIGRATIONS,
 ) -> Done:
     """Fill an empty database from a backup; all of it or nothing. Raises BackupError, Unavailable.
 
-    `begin` is called with the transaction and when the backup was made. `is_move`: the gate must have been stopped
+    One of an older schema is restored as it was and then brought up to date. `begin` is called with the transaction and when the backup was made. `is_move`: the gate must have been stopped
     when it was made.
     """
     try:
         with path.open("rb") as file:
             # All of it is read twice: nothing is written before it is known that all is there.
             lines = read(path, file)
-            head = _checked(path, next(lines), is_move=is_move)
+            known = revisions(migrations)
+            head = _checked(path, next(lines), known, is_move=is_move)
             for _ in lines:
                 pass
             made_at = _moment(head.made_at)
             with database.rebuild() as connection:
                 _require_empty(connection)
-                rows = _fill(connection, path, head, read(path, file))
+                _make_tables(connection, head.schema, known, migrations)
+                rows = _fill(connection, path, read(path, file))
+                if head.schema != known[-1]:
+                    migrate(connection, "head", migrations)
                 if not database.is_sqlite:
                     _set_sequences(connection)
                 if begin:
@@ -112,13 +117,13 @@ def restore(
     return Done(made_at, rows)
 
 
-def _checked(path: Path, head: Head | Part | list[Any], *, is_move: bool) -> Head:
+def _checked(path: Path, head: Head | Part | list[Any], known: list[str], *, is_move: bool) -> Head:
     """Return the head of a backup that this version can restore."""
     if not isinstance(head, Head):
         raise BackupError(f"{path} isn't a backup that qa-gate made.")
-    if head.schema not in revisions():
+    if head.schema not in known:
         raise BackupError(
-            f"{path} was made by a newer version of qa-gate (schema {head.schema}; this one knows {revisions()[-1]}). "
+            f"{path} was made by a newer version of qa-gate (schema {head.schema}; this one knows {known[-1]}). "
             "Restore it with that version."
         )
     seen = head.worker_seen
@@ -139,13 +144,15 @@ def _require_empty(connection: Connection) -> None:
     versions.drop(connection, checkfirst=True)
 
 
-def _fill(connection: Connection, path: Path, head: Head, lines: Iterator[Head | Part | list[Any]]) -> int:
-    """Make the tables as they were, fill them, and bring them up to date; return how many rows there are."""
-    newest = revisions()[-1]
-    if head.schema == newest:
-        make(connection, newest)
+def _make_tables(connection: Connection, schema: str, known: list[str], migrations: Path) -> None:
+    if schema == known[-1]:
+        make(connection, schema)
     else:
-        migrate(connection, head.schema)
+        migrate(connection, schema, migrations)
+
+
+def _fill(connection: Connection, path: Path, lines: Iterator[Head | Part | list[Any]]) -> int:
+    """Fill the tables that are there, each of them; return how many rows there are."""
     tables = {table.name: table for table in _tables(connection)}
     filled, count = set(), 0
     for part, rows in _batches(lines):
@@ -161,8 +168,6 @@ def _fill(connection: Connection, path: Path, head: Head, lines: Iterator[Head |
         count += len(rows)
     if filled != tables.keys():
         raise _unfit(path, min(tables.keys() - filled))
-    if head.schema != newest:
-        migrate(connection, "head")
     return count
 
 
