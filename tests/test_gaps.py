@@ -230,3 +230,12 @@ def test_what_came_first_is_asked_about_first(outside: Outside) -> None:
     outside.settle()
     asked = [next(one for one in branches if f"Change {one}" in mail.text) for mail in outside.mails]
     assert asked == branches
+
+
+def test_one_comparison_that_fails_makes_no_question_without_files(outside: Outside) -> None:
+    outside.github.fail("GET", "/compare/", 502)
+    outside.open()
+    outside.settle()
+    outside.pass_(seconds=30, step=1)
+    given(len(outside.mails) == 1, "Lily was not asked")
+    assert "gift-cards.py" in outside.world.browser.get(outside.link()).text
