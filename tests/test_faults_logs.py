@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from tests.outside import MakeOutside, Outside, given
 from tests.world import SHOP
@@ -91,3 +91,19 @@ def test_a_push_past_the_gate_that_no_webhook_told_is_told_all_the_same(make_out
     outside.commit("development", by="kim", haste_py="haste\n")
     outside.pass_(hours=2, step=300)
     assert [mail.address for mail in outside.mails] == ["lily@example.com"]
+
+
+def test_each_page_that_meets_a_full_disk_makes_one_line_and_no_traceback(
+    outside: Outside, caplog: pytest.LogCaptureFixture
+) -> None:
+    outside.asked()
+    with outside.world.store.database.write() as connection:
+        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+        connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+    caplog.clear()
+    given(outside.choose("reject", "n" * 4_000) == 503, "there was room for it")
+    (line,) = [
+        one for one in caplog.records if one.name.startswith("qa-gate") and one.levelno >= logging.WARNING
+    ]
+    assert "the database cannot be used right now" in line.getMessage()
+    assert line.exc_info is None

@@ -167,7 +167,7 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
 
 
 def _away(error: Unavailable) -> Response:
-    log.error("%s: the database cannot be used right now", request.endpoint, exc_info=error)
+    log.error("%s: the database cannot be used right now. %s", request.endpoint, error.__cause__ or "")
     response = signpost("away", 503)
     response.headers["Retry-After"] = "60"
     return response
