@@ -54,7 +54,8 @@ def live(
         troubles = Troubles(stage, record, chance, only)
         end, next_trouble = time() + seconds, time() + 2
         while time() < end:
-            chance.choice([developers.act, lily.act, lily.act])()
+            is_hers = chance.random() < (0.6 if stage.may_answer else 0.05)
+            (lily.act if is_hers else developers.act)()
             if time() > next_trouble:
                 troubles.strike()
                 next_trouble = time() + chance.uniform(0.5, 3)

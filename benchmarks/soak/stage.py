@@ -65,6 +65,7 @@ class Gate:
     def __init__(self, environ: Mapping[str, str], log: Path, port: int | None) -> None:
         self._environ, self._log, self.port = dict(environ), log, port
         self._process: subprocess.Popen[bytes] | None = None
+        self.sleeps = False
 
     def start(self) -> None:
         """Start it, unless it runs."""
@@ -104,6 +105,7 @@ class Gate:
         """Send a signal to all of it, or only to the server that its first process started."""
         if self._process is None:
             return
+        self.sleeps = number == signal.SIGSTOP
         with suppress(ProcessLookupError):
             if only_child and (children := _children(self._process.pid)):
                 os.kill(children[-1], number)
@@ -244,6 +246,11 @@ class Stage:
     def ports(self) -> list[int]:
         """Return where requests may go, as a proxy in front would send them."""
         return [gate.port for gate in self.gates if gate.port]
+
+    @property
+    def may_answer(self) -> bool:
+        """Tell whether some gate may answer a request."""
+        return any(gate.port and gate.is_up and not gate.sleeps for gate in self.gates)
 
     def stop(self) -> None:
         """End all of it."""
