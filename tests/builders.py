@@ -124,8 +124,6 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "merged_by_gate": False,
         "bypassed": False,
         "vouched": False,
-        "adopted": False,
-        "to_list": False,
         "blocked": None,
         "rev": 1,
         "seen_rev": 1,

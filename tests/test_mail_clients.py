@@ -16,7 +16,19 @@ from typing import Any
 
 import pytest
 
-from app.mail import About, Held, Line, Mail, compose_outcome, compose_sign_in, compose_trial
+from app.mail import (
+    About,
+    Held,
+    Line,
+    Mail,
+    Pushed,
+    Restored,
+    compose_outcome,
+    compose_push,
+    compose_restored,
+    compose_sign_in,
+    compose_trial,
+)
 from app.mail.compose import LARGEST_HTML
 from app.review import (
     Change,
@@ -31,7 +43,7 @@ from app.review import (
     cautions,
 )
 from tests.builders import BASE, HEAD, LILY, NOON, pull, row, snapshot
-from tests.test_mail import APPROVE, COMPARE, PENDING, ask, bypass, commits, digest, item
+from tests.test_mail import APPROVE, BERLIN, COMPARE, PENDING, ask, bypass, commits, digest, item
 
 DATA = json.loads((Path(__file__).parent / "data" / "caniemail.json").read_text(encoding="utf-8"))
 FEATURES: dict[str, str] = DATA["features"]
@@ -253,8 +265,16 @@ def release() -> Mail:
     return ask(snapshot(release=Release((passed,), unseen, 4, is_rewritten=True)))
 
 
+def pushed(number: int, gone: int = 40) -> Mail:
+    """The news of a push without asking."""
+    items = tuple(Unseen(HEAD, f"Push {one}", "kim", None) for one in range(number))
+    push = Pushed("development", "", items, tuple(f"Change {one}" for one in range(gone)), is_rewritten=True)
+    return compose_push(LILY, push, PENDING)
+
+
 # What only other letters include.
 PARTS = {"release"}
+LOST = Restored(NOON, NOON, decides=True, operates=True)
 ABOUT = About(row(State.TO_MERGE), "sam", "#12", APPROVE, PENDING, 3)
 LETTERS: dict[str, Callable[[], list[Mail]]] = {
     "request": lambda: [everything(), ask(), ask(try_url=None, body=""), release()],
@@ -262,6 +282,8 @@ LETTERS: dict[str, Callable[[], list[Mail]]] = {
     "bypass": lambda: [bypass()],
     "outcome": lambda: [compose_outcome(LILY, ABOUT, Held("It clashes.", True))],
     "sign_in": lambda: [compose_sign_in(LILY, f"{PENDING}sign-in/AAA")],
+    "push": lambda: [pushed(1), pushed(40), pushed(0), pushed(0, gone=0)],
+    "restored": lambda: [compose_restored(LILY, LOST, PENDING, NOON, BERLIN)],
     "trial": lambda: [compose_trial("Lily", "lily@example.com", "https://gate.example.com")],
 }
 

@@ -33,8 +33,7 @@ class _Event(BaseModel):
 class PullRequestEvent(_Event):
     """Something happened to a pull request; `base_before` is the branch it went to before a retarget.
 
-    `requests`: who asked for a review, and when. `updated_at` has whole seconds. `adopt`: it was open before the gate
-    came.
+    `requests`: who asked for a review, and when. `updated_at` has whole seconds.
     """
 
     kind: Literal["pull_request"] = "pull_request"
@@ -47,7 +46,6 @@ class PullRequestEvent(_Event):
     closed_at: datetime | None = None
     base_before: str | None = None
     requests: tuple[tuple[Person, datetime], ...] = ()
-    adopt: bool = False
 
     @property
     def name(self) -> str:

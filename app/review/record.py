@@ -66,7 +66,7 @@ class Review:
     `merge_base` is where `head_sha` branched off when it was asked about, or carried over; None where that is not known.
     `merge_sent` is the head for which a merge was sent last, `merged_onto` where the base stood when a rebase of several
     commits was; `merged_by_gate`: our merge did it.
-    `adopted`: it was open before the gate came; `to_list`: the next digest letter names it. `blocked` is what is in the
+    `blocked` is what is in the
     way of the question or the merge. `questions` counts what reviewers asked without
     deciding. `rev` counts what happened, `seen_rev` how far we have looked. `problem` is why the last run of its job
     failed, where it was read along.
@@ -103,8 +103,6 @@ class Review:
     merged_by_gate: bool
     bypassed: bool
     vouched: bool
-    adopted: bool
-    to_list: bool
     blocked: Blocked | None
     rev: int
     seen_rev: int

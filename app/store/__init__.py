@@ -22,7 +22,7 @@ from app.store.database import Database, Unavailable
 from app.store.epoch import RESTORED, Epoch, Epochs
 from app.store.inbox import Inbox
 from app.store.jobs import LEASE, Claim, Kind, Service
-from app.store.letters import A_DAY, MOST_UNKNOWN, Letter, Letters, NewLetter, outcome_letter
+from app.store.letters import A_DAY, LIST, MOST_UNKNOWN, Letter, Letters, NewLetter, outcome_letter
 from app.store.lists import Asked, Lists
 from app.store.people import People
 from app.store.pictures import Kept, Pictures
@@ -41,6 +41,7 @@ __all__ = [
     "A_DAY",
     "DECISIONS",
     "LEASE",
+    "LIST",
     "MOST_UNKNOWN",
     "RELEASE",
     "RESTORED",

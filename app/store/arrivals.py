@@ -181,7 +181,6 @@ class Arrivals:
             restless_since=now,
             created_at=now,
             title=event.seen.title,
-            adopted=event.adopt,
         )
         told = {"rev": reviews.c.rev + 1, "repository": event.repository}
         put = new.on_conflict_do_update(index_elements=["repository_id", "number"], set_=told)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, cast, delete, or_, select, update
 from app.review import Review, Said, State, context_of, is_dead_end
 from app.store.database import Database
 from app.store.jobs import Kind, wake_reviews
-from app.store.letters import NewLetter, digest_letter, put_letter
+from app.store.letters import NewLetter, put_letter
 from app.store.rows import Happening, new_nonce, note_history, review_from
 from app.store.tables import epochs, jobs, letters, reviews, rounds, services, timers, workers
 
@@ -66,9 +66,9 @@ def begin_epoch(
     for row in found:
         _begin_again(connection, row, now)
     wake_reviews(connection, database, now, living)
-    hers = {row.reviewer for row in found if row.state is State.WAITING and row.reviewer}
-    for reviewer in sorted(hers):
-        put_letter(connection, database, digest_letter(connection, reviewer), now)
+    for row in found:
+        if row.reviewer and (row.state is State.WAITING or _is_void(row)):
+            put_letter(connection, database, _listed(row, now), now)
     for reader in readers:
         put_letter(
             connection, database, NewLetter(f"{RESTORED} {now.isoformat()} {reader}", RESTORED, reader), now
@@ -90,14 +90,12 @@ def _let_go(connection: Connection, now: datetime) -> None:
 
 def _begin_again(connection: Connection, row: Review, now: datetime) -> None:
     """Let a review be read, asked about where it must be, and said anew."""
-    is_void = row.has_yes and row.state is not State.MERGED
+    is_void = _is_void(row)
     changes = _again(row, now) if is_void else {}
     decisions = row.decisions if row.decision and not is_void else row.decisions + LOST_NUMBERS
     is_asked = select(rounds.c.nonce).where(rounds.c.review_id == row.id, rounds.c.round == row.round)
     if not is_void and connection.execute(is_asked).first() is None:
         changes["round_nonce"] = new_nonce()  # somebody may have been asked by that one in the lost hours
-    if row.state is State.WAITING:
-        changes["to_list"] = True
     values = {
         "said": _unsaid(row, decisions),
         "decisions": decisions,
@@ -111,6 +109,18 @@ def _begin_again(connection: Connection, row: Review, now: datetime) -> None:
         note_history(connection, now, fresh, [Happening("again", "qa-gate", WHY_AGAIN)])
 
 
+def _is_void(row: Review) -> bool:
+    """Tell whether an approval ends that is not recorded with a merge."""
+    return row.has_yes and row.state is not State.MERGED
+
+
+def _listed(row: Review, now: datetime) -> NewLetter:
+    """Return the letter that asks about what waits, or about the round that follows, in the one list."""
+    round_ = row.round + _is_void(row)
+    key = f"ask {row.id} {round_} {row.reviewer}" + ("" if _is_void(row) else f" {now.isoformat()}")
+    return NewLetter(key, "ask", str(row.reviewer), row.id, round_, is_listed=True)
+
+
 def _again(row: Review, now: datetime) -> dict[str, Any]:
     """Return what voids an approval, and lets it be asked again in the one list, as on day one."""
     return {
@@ -121,7 +131,6 @@ def _again(row: Review, now: datetime) -> dict[str, Any]:
         "blocked": None,
         "merge_base": None,
         "asked_at": None,
-        "adopted": True,
         "restless_since": now,
     }
 

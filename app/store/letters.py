@@ -7,16 +7,16 @@ counted here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, and_, cast, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, String, and_, cast, func, or_, select, update
 
 from app.review import Decision, Review, State
 from app.store.database import LETTERS_LOCK, Database
 from app.store.jobs import FURTHEST, Kind, wake
-from app.store.rows import new_nonce
+from app.store.rows import new_nonce, review_from
 from app.store.tables import jobs, letters, reviews, rounds
 
 # How many letters that somebody asked for one address may get, by kind: (in this time, at most so many).
@@ -28,11 +28,12 @@ ALLOWANCES: dict[str, tuple[tuple[timedelta, int], ...]] = {
 
 
 # The letters that ask a reader something, and how many of them one reader gets alone in an hour, of them about one
-# author's changes. What comes beyond goes into one digest, so long after its first item.
+# author's changes. What comes beyond goes into one list, so long after its first item.
+LIST = "list"
 QUESTIONS = ("ask", "answer", "instead")
 AN_HOUR = timedelta(hours=1)
 MOST_QUESTIONS, MOST_OF_ONE_AUTHOR = 10, 5
-DIGEST_DELAY = timedelta(minutes=10)
+LIST_DELAY = timedelta(minutes=10)
 # A letter of which nobody knows whether it went out is tried so often in all; then its review goes into a list.
 MOST_UNKNOWN = 3
 # Whatever holds a yes for so long, who said it is told.
@@ -43,7 +44,8 @@ A_DAY = timedelta(days=1)
 class NewLetter:
     """A letter to be sent. `key` says what it is for; a second one with the same key is the same letter.
 
-    `back` is the page of ours that a sign-in leads on to, None for the list.
+    `back` is the page of ours that a sign-in leads on to, None for what is waiting. `is_listed`: it does not go out by
+    itself, the reader's next list tells it. `day` is that of a daily list, which tells all that waits.
     """
 
     key: str
@@ -55,6 +57,8 @@ class NewLetter:
     back: str | None = None
     push_id: int | None = None
     problem_id: int | None = None
+    is_listed: bool = False
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class Letter:
     back: str | None
     push_id: int | None
     problem_id: int | None
+    day: date | None
 
 
 class Letters:
@@ -112,17 +117,28 @@ class Letters:
                 return False
             return True
 
-    def note_sent(self, letter_id: int, message_id: str, listed: Sequence[int] = ()) -> None:
-        """Remember that SES took the letter, and which reviews it listed."""
+    def note_sent(
+        self, letter_id: int, message_id: str, told: Sequence[int] = (), listed: Sequence[int] = ()
+    ) -> None:
+        """Remember that SES took the letter, which other letters it `told` in their place, and which reviews it `listed`."""
         with self._database.write() as connection:
             now = self._database.now(connection)
-            values = {"sent_at": now, "message_id": message_id}
-            sent = update(letters).where(letters.c.id == letter_id).values(values).returning(letters)
-            letter = connection.execute(sent).one()
+            which = letters.c.id.in_((letter_id, *told))
+            connection.execute(update(letters).where(which).values(sent_at=now, message_id=message_id))
+            letter = connection.execute(select(letters).where(letters.c.id == letter_id)).one()
             _note_mailed(connection, letter, listed)
-            if listed:
-                connection.execute(update(reviews).where(reviews.c.id.in_(listed)).values(to_list=False))
-                self._list_the_rest(connection, letter.reviewer, now)
+            if letter.kind == LIST and connection.execute(_to_be_told(letter.reviewer).limit(1)).first():
+                # It came while this one was on its way.
+                put_letter(connection, self._database, list_letter(connection, letter.reviewer), now)
+
+    def to_be_told(self, reviewer: str) -> list[tuple[int, Review]]:
+        """Return which letters this reader's next list tells, each with its review, the longest waiting first.
+
+        Only where the reader still holds the review, and it waits in the round that the letter is about.
+        """
+        with self._database.read() as connection:
+            found = connection.execute(_to_be_told(reviewer))
+            return [(row.letter_id, review_from(row)) for row in found]
 
     def queue(self, letters_: Sequence[NewLetter]) -> None:
         """Queue letters, in one transaction."""
@@ -131,17 +147,12 @@ class Letters:
             for letter in letters_:
                 put_letter(connection, self._database, letter, now)
 
-    def digest(self, reviewer: str) -> NewLetter:
-        """Return the digest letter that this reviewer gets next; until it is sent, it is always the same one."""
-        with self._database.read() as connection:
-            return digest_letter(connection, reviewer)
-
-    def is_listed(self, reviewer: str, since: datetime) -> bool:
-        """Tell whether this reviewer got a digest letter since then, or is about to get one."""
+    def has_list(self, reviewer: str, since: datetime) -> bool:
+        """Tell whether this reader got a list since then besides the daily ones, or is about to get one."""
         is_out = or_(letters.c.sent_at >= since, and_(letters.c.sent_at.is_(None), _queued()))
-        digests = (letters.c.reviewer == reviewer, letters.c.kind == "digest", is_out)
+        lists = (letters.c.reviewer == reviewer, letters.c.kind == LIST, letters.c.day.is_(None), is_out)
         with self._database.read() as connection:
-            return connection.execute(select(letters.c.id).where(*digests).limit(1)).first() is not None
+            return connection.execute(select(letters.c.id).where(*lists).limit(1)).first() is not None
 
     def answer(self, reviewer: str, row: Review, delay: timedelta) -> NewLetter:
         """Return the letter about the next answer to a question; until it goes out, it is always the same one."""
@@ -154,17 +165,17 @@ class Letters:
     def note_unknown(self, letter_id: int) -> int:
         """Count that nobody knows whether the letter went out, and return how often that is so by now.
 
-        After the last try its review goes into the reviewer's next list instead.
+        After the last try the reader's next list tells it instead.
         """
         with self._database.write() as connection:
             counted = update(letters).where(letters.c.id == letter_id).values(unknowns=letters.c.unknowns + 1)
             letter = connection.execute(counted.returning(letters)).one()
             if letter.unknowns >= MOST_UNKNOWN and letter.review_id is not None:
-                asked = (reviews.c.id == letter.review_id, reviews.c.state == State.WAITING)
-                listed = update(reviews).where(*asked).values(to_list=True).returning(reviews.c.id)
-                if connection.execute(listed).first():
+                told = update(letters).where(letters.c.id == letter_id).values(is_listed=True)
+                connection.execute(told)
+                if connection.execute(_to_be_told(letter.reviewer).limit(1)).first():
                     now = self._database.now(connection)
-                    put_letter(connection, self._database, digest_letter(connection, letter.reviewer), now)
+                    put_letter(connection, self._database, list_letter(connection, letter.reviewer), now)
             return int(letter.unknowns)
 
     def use(self, nonce: str) -> bool:
@@ -173,12 +184,6 @@ class Letters:
             unused = (letters.c.nonce == nonce, letters.c.used_at.is_(None))
             used = update(letters).where(*unused).values(used_at=self._database.now(connection))
             return connection.execute(used).rowcount == 1
-
-    def _list_the_rest(self, connection: Connection, reviewer: str, now: datetime) -> None:
-        """Queue one more digest where a review came while the last one was on its way."""
-        waits = (reviews.c.to_list, reviews.c.reviewer == reviewer, reviews.c.state == State.WAITING)
-        if connection.execute(select(reviews.c.id).where(*waits).limit(1)).first():
-            put_letter(connection, self._database, digest_letter(connection, reviewer), now)
 
 
 def _count(connection: Connection, letter: NewLetter, since: datetime) -> int:
@@ -190,7 +195,8 @@ def _count(connection: Connection, letter: NewLetter, since: datetime) -> int:
 def put_letter(connection: Connection, database: Database, letter: NewLetter, now: datetime) -> None:
     """Queue a letter inside the transaction that makes it necessary.
 
-    The same key again is the same letter: it goes out at the earlier time, and never twice.
+    The same key again is the same letter: it goes out at the earlier time, and never twice. One that is listed goes out
+    with its reader's next list.
     """
     at = now + letter.delay
     values = {
@@ -203,17 +209,27 @@ def put_letter(connection: Connection, database: Database, letter: NewLetter, no
         "back": letter.back,
         "push_id": letter.push_id,
         "problem_id": letter.problem_id,
+        "is_listed": letter.is_listed,
+        "day": letter.day,
         "created_at": now,
         "at": at,
     }
     new = database.insert(letters).values(values).on_conflict_do_nothing(index_elements=["key"])
     added = connection.scalar(new.returning(letters.c.id))
+    if letter.is_listed or (added is None and _waits_for_a_list(connection, letter.key)):
+        put_letter(connection, database, list_letter(connection, letter.reviewer), now)
+        return
     if added is None:
         # Not one that is just being sent, nor one that is over.
         is_later = (letters.c.key == letter.key, letters.c.at > at, _queued(jobs.c.lease.is_(None)))
         added = connection.scalar(update(letters).where(*is_later).values(at=at).returning(letters.c.id))
     if added is not None:
         wake(connection, database, Kind.MAIL, str(added), min(at, now + FURTHEST))
+
+
+def _waits_for_a_list(connection: Connection, key: str) -> bool:
+    listed = (letters.c.key == key, letters.c.is_listed, letters.c.sent_at.is_(None))
+    return connection.execute(select(letters.c.id).where(*listed)).first() is not None
 
 
 def _queued(*which: Any) -> Any:
@@ -227,14 +243,14 @@ def goes_alone(authors: Sequence[str], author: str) -> bool:
     return len(authors) < MOST_QUESTIONS and authors.count(author) < MOST_OF_ONE_AUTHOR
 
 
-def alone_or_listed(
+def under_the_ceiling(
     connection: Connection, database: Database, letter: NewLetter, row: Review, now: datetime
 ) -> NewLetter:
-    """Return the letter about this review, or the digest in its place when its reader had their share of questions.
+    """Return the letter about this review, for the next list where its reader had their share of questions.
 
     An answer is then listed for who holds the review.
     """
-    if letter.kind not in QUESTIONS:
+    if letter.kind not in QUESTIONS or letter.is_listed:
         return letter
     database.lock(connection, LETTERS_LOCK)  # else many at once would each count none
     if connection.execute(select(letters.c.id).where(letters.c.key == letter.key)).first():
@@ -242,7 +258,7 @@ def alone_or_listed(
     if goes_alone(_asked_about(connection, letter.reviewer, now - AN_HOUR), row.author):
         return letter
     holder = row.reviewer if letter.kind == "answer" else None
-    return digest_letter(connection, holder or letter.reviewer)
+    return replace(letter, reviewer=holder or letter.reviewer, is_listed=True)
 
 
 def _asked_about(connection: Connection, reviewer: str, since: datetime) -> list[str]:
@@ -252,6 +268,7 @@ def _asked_about(connection: Connection, reviewer: str, since: datetime) -> list
         letters.c.review_id == reviews.c.id,
         letters.c.reviewer == reviewer,
         letters.c.kind.in_((*QUESTIONS, "fresh")),
+        ~letters.c.is_listed,
         letters.c.created_at > since - A_DAY,  # what the index finds; none waits longer
         is_out,
     )
@@ -274,13 +291,29 @@ def outcome_letter(row: Review, decision: Decision, delay: timedelta = A_DAY) ->
     return NewLetter(key, "outcome", decision.reviewer, row.id, row.round, delay)
 
 
-def digest_letter(connection: Connection, reviewer: str) -> NewLetter:
-    """Return the digest that this reviewer gets next; until it is sent, it is always the same one."""
+def list_letter(connection: Connection, reviewer: str) -> NewLetter:
+    """Return the list that this reader gets next; until it is sent, it is always the same one."""
     # One that had nothing to say any more was never sent, and is over as well.
     is_over = or_(letters.c.sent_at.is_not(None), ~_queued())
-    sent = (letters.c.reviewer == reviewer, letters.c.kind == "digest", is_over)
+    sent = (letters.c.reviewer == reviewer, letters.c.kind == LIST, letters.c.day.is_(None), is_over)
     number = connection.execute(select(func.count()).where(*sent)).scalar_one()
-    return NewLetter(f"digest {reviewer} {number}", "digest", reviewer, delay=DIGEST_DELAY)
+    return NewLetter(f"list {reviewer} {number}", LIST, reviewer, delay=LIST_DELAY)
+
+
+def _to_be_told(reviewer: str) -> Select[Any]:
+    return (
+        select(reviews, letters.c.id.label("letter_id"))
+        .join_from(letters, reviews, letters.c.review_id == reviews.c.id)
+        .where(
+            letters.c.reviewer == reviewer,
+            letters.c.is_listed,
+            letters.c.sent_at.is_(None),
+            letters.c.round == reviews.c.round,
+            reviews.c.reviewer == reviewer,
+            reviews.c.state == State.WAITING,
+        )
+        .order_by(reviews.c.asked_at, reviews.c.id)
+    )
 
 
 def _letter_from(row: Row[Any]) -> Letter:

@@ -22,7 +22,7 @@ from app.store import jobs as queue
 from app.store.bell import Bell
 from app.store.database import Database
 from app.store.jobs import Claim, Kind, Service
-from app.store.letters import NewLetter, alone_or_listed, put_letter
+from app.store.letters import NewLetter, put_letter, under_the_ceiling
 from app.store.releases import keep_change
 from app.store.rows import Happening, log_happened, new_nonce, note_history, review_from
 from app.store.services import note_down, note_up
@@ -85,9 +85,7 @@ class Queue:
             if letter:
                 values["asked_at"] = now
             for wanted in (letter, *news) if letter else news:
-                told = wanted if at_once else alone_or_listed(connection, self._database, wanted, row, now)
-                if told.kind == "digest":
-                    values["to_list"] = True
+                told = wanted if at_once else under_the_ceiling(connection, self._database, wanted, row, now)
                 put_letter(connection, self._database, told, now)
             fresh = self._fenced(connection, claim, row, values, now)
             if asked:

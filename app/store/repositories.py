@@ -8,6 +8,7 @@ says so.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, and_, or_, select, update
 
@@ -41,6 +42,11 @@ class Repositories:
             stored = select(repositories.c.full_name).where(repositories.c.name == name.casefold())
             return connection.scalar(stored) or name
 
+    def came(self, repository_id: int) -> datetime | None:
+        """Return when a repository was first to be looked at, None where it was not yet."""
+        with self._database.read() as connection:
+            return came(connection, repository_id)
+
     def pin(self, name: str, repository_id: int) -> bool:
         """Note that GitHub calls this repository so; False when the name is another one's."""
         with self._database.write() as connection:
@@ -66,6 +72,14 @@ class Repositories:
             wake_reviews(connection, self._database, now, ~known, reviews.c.state.not_in(dead))
             connection.execute(update(reviews).where(known, is_back).values(rev=reviews.c.rev + 1))
             wake_reviews(connection, self._database, now, known, is_back)
+
+
+def came(connection: Connection, repository_id: int) -> datetime | None:
+    """Return when a repository was first to be looked at, under whatever name; None where it was not yet."""
+    known = select(repositories.c.name).where(repositories.c.repository_id == repository_id)
+    # A timer has the name of the settings, which may be an earlier one.
+    first = select(timers.c.created_at).where(timers.c.name.in_(known)).order_by(timers.c.created_at)
+    return connection.scalar(first.limit(1))
 
 
 def pin(connection: Connection, database: Database, name: str, repository_id: int) -> bool:

@@ -242,11 +242,9 @@ class Reviews:
             found = connection.execute(both.where(history.c.at >= moment).order_by(history.c.id))
             return [(f"{row.repository}#{row.number}", history_from(row)) for row in found]
 
-    def waiting_for(self, reviewer: str, *, only_listed: bool = False) -> list[Review]:
-        """Return what waits for this reviewer, the longest waiting first; `only_listed`: what got no letter of its own."""
+    def waiting_for(self, reviewer: str) -> list[Review]:
+        """Return what waits for this reviewer, the longest waiting first."""
         hers = select(reviews).where(reviews.c.reviewer == reviewer, reviews.c.state == State.WAITING)
-        if only_listed:
-            hers = hers.where(reviews.c.to_list)
         with self._database.read() as connection:
             found = connection.execute(hers.order_by(reviews.c.asked_at, reviews.c.id))
             return [review_from(row) for row in found]

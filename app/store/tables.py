@@ -117,8 +117,6 @@ reviews = Table(
     Column("merged_onto", String(64)),
     Column("merged_by_gate", Boolean, nullable=False, default=False),
     Column("bypassed", Boolean, nullable=False, default=False),
-    Column("adopted", Boolean, nullable=False, default=False),
-    Column("to_list", Boolean, nullable=False, default=False),
     Column("vouched", Boolean, nullable=False, default=False),
     Column("blocked", Document(Blocked)),
     Column("questions", Integer, nullable=False, default=0),
@@ -235,6 +233,10 @@ letters = Table(
     Column("review_id", Id, ForeignKey("reviews.id")),
     Column("round", Integer),
     Column("push_id", Id, ForeignKey("pushes.id")),
+    # It does not go out by itself: its reader's next list tells it.
+    Column("is_listed", Boolean, nullable=False, default=False),
+    # Of a daily list, which tells all that waits.
+    Column("day", Date),
     Column("reviewer", String(16), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     # Not before this; the job that sends it may look earlier.

@@ -15,6 +15,7 @@ from app.store import Happening, NewLetter
 from app.workflow.accounting import Place, account_of
 from app.workflow.away import first_there, who_is_away
 from app.workflow.gate import Work
+from app.workflow.looking import SLACK
 
 
 def compare(work: Work, _action: Action) -> None:
@@ -51,7 +52,6 @@ def ask(work: Work, _action: Action) -> None:
         asked=asked,
         merge_base=asked.change.merge_base or None,
         letter=letter_about(work, reviewer),
-        to_list=False,
         reviewer=reviewer.id,
         happened=[Happening("asked", reviewer.name)],
         **(work.extras or {}),
@@ -95,8 +95,11 @@ def place_of(work: Work) -> Place:
 
 
 def letter_about(work: Work, reviewer: Reviewer) -> NewLetter:
-    """Return the letter that asks: its own, or a digest on day one."""
-    row = work.row
-    if row.asked_at is None and row.adopted:
-        return work.gate.store.letters.digest(reviewer.id)
-    return NewLetter(f"ask {row.id} {row.round} {reviewer.id}", "ask", reviewer.id, row.id, row.round)
+    """Return the letter that asks; what lay there already when the gate came is told in one list."""
+    row, store = work.row, work.gate.store
+    came = store.repositories.came(row.repository_id) if row.asked_at is None else None
+    # After a restored backup, too: then it came when that was.
+    came = max(came, store.epochs.current.began_at) if came else None
+    is_old = came is not None and (row.facts.updated_at or came) + SLACK < came
+    key = f"ask {row.id} {row.round} {reviewer.id}"
+    return NewLetter(key, "ask", reviewer.id, row.id, row.round, is_listed=is_old)

@@ -78,7 +78,6 @@ def hand_over(work: Work, _action: Action) -> None:
     key = f"instead {row.id} {row.round} {work.claim.lease} {heir.id}"
     work.keep(
         reviewer=heir.id,
-        to_list=False,
         news=[NewLetter(key, "instead", heir.id, row.id, row.round)],
         happened=[
             Happening("handed_over", holder.name, heir.name, row.reviewer if is_unreached else None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from app.review import day_begins, digest_on, next_digest
-from app.store import Claim, NewLetter, Timer
+from app.store import LIST, Claim, NewLetter, Timer
 from app.workflow.away import who_is_away
 from app.workflow.gate import Gate, Rest
 
@@ -32,13 +32,14 @@ def send_digests(gate: Gate, _claim: Claim, timer: Timer) -> Rest:
         ids = [person.id for person in gate.policy.reviewers if person.id not in away]
         midnight = day_begins(today, timezone)
         waited_for = [reviewer for reviewer in ids if _is_news(gate, reviewer, midnight)]
-        gate.store.letters.queue([NewLetter(f"daily {id_} {today}", "daily", id_) for id_ in waited_for])
+        lists = [NewLetter(f"list {id_} {today}", LIST, id_, day=today) for id_ in waited_for]
+        gate.store.letters.queue(lists)
         gate.store.timers.note(timer.id, due, None)
     return Rest(wait=next_digest(now, at, timezone) - now)
 
 
 def _is_news(gate: Gate, reviewer: str, midnight: datetime) -> bool:
     """Tell whether something waits that was not mailed today anyway, where a list was among today's mails."""
-    was_listed = gate.store.letters.is_listed(reviewer, midnight)
+    was_listed = gate.store.letters.has_list(reviewer, midnight)
     waiting = gate.store.reviews.waiting_for(reviewer)
     return any(not was_listed or row.asked_at is None or row.asked_at < midnight for row in waiting)

@@ -19,6 +19,7 @@ from app.review import Caution, Choice, Commit, Review, Reviewer, Snapshot, Stat
 from app.review.problems import Cause, What
 from app.store import (
     A_DAY,
+    LIST,
     MOST_UNKNOWN,
     RESTORED,
     Claim,
@@ -42,9 +43,10 @@ UNKNOWN_WAIT = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A composed letter, and which reviews it lists."""
+    """A composed letter; a list says which letters it tells in their place, and which reviews it lists."""
 
     mail: mail.Mail
+    told: tuple[int, ...] = ()
     listed: tuple[int, ...] = ()
 
 
@@ -64,7 +66,7 @@ def send_letter(gate: Gate, claim: Claim) -> Rest:
         message_id = gate.mailer.send(words.mail)
     except mail.MailUnanswered as error:
         return _unanswered(gate, letter, error)
-    gate.store.letters.note_sent(letter.id, message_id, words.listed)
+    gate.store.letters.note_sent(letter.id, message_id, words.told, words.listed)
     row = gate.store.reviews.get(letter.review_id) if letter.review_id else None
     about = f"{row.repository}#{row.number}: " if row else ""
     log.info("%smailed %s to %s, SES id %s", about, letter.kind, reviewer.name, message_id)
@@ -207,12 +209,6 @@ def _stands_in(gate: Gate, row: Review) -> dict[str, Any]:
     return {"instead_of": asked[-1].who, "is_unreached": asked[-1].reviewer in unreached}
 
 
-def _daily(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
-    """Compose the list of everything that waits, or None when nothing does, or when its day is over."""
-    days = [moment.astimezone(gate.timezone).date() for moment in (letter.created_at, gate.store.now())]
-    return _list(gate, reviewer, gate.store.reviews.waiting_for(reviewer.id)) if days[0] == days[1] else None
-
-
 def new_commits(before: Snapshot, now: Snapshot) -> tuple[Commit, ...]:
     """Return the commits that came; of a release what it holds more of, each as one."""
     if now.release and before.release:
@@ -223,18 +219,19 @@ def new_commits(before: Snapshot, now: Snapshot) -> tuple[Commit, ...]:
     return tuple(commit for commit in now.change.commits if commit.sha not in known)
 
 
-def _digest(gate: Gate, _letter: Letter, reviewer: Reviewer) -> Words | None:
-    """Compose the list of what came together, or None when nothing of it waits any more."""
-    return _list(gate, reviewer, gate.store.reviews.waiting_for(reviewer.id, only_listed=True))
-
-
-def _list(gate: Gate, reviewer: Reviewer, rows: list[Review]) -> Words | None:
+def _list(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
+    """Compose a list of what came together, or on its own day of all that waits; None when nothing of it waits."""
     now = gate.store.now()
+    told = gate.store.letters.to_be_told(reviewer.id)
+    rows = list({row.id: row for _, row in told}.values())
+    if letter.day:
+        is_today = letter.day == now.astimezone(gate.timezone).date()
+        rows = gate.store.reviews.waiting_for(reviewer.id) if is_today else []
     items = [item for row in rows if (item := _item(gate, row, reviewer, now))]
     if not items:
         return None
     words = mail.compose_digest(reviewer, items, f"{gate.public_url}/", now, gate.timezone)
-    return Words(words, tuple(row.id for row in rows))
+    return Words(words, tuple(id_ for id_, _ in told), tuple(row.id for row in rows))
 
 
 def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> mail.DigestItem | None:
@@ -341,8 +338,7 @@ WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | Rest | None]] = {
     "fresh": _question,
     "answer": _question,
     "instead": _question,
-    "digest": _digest,
-    "daily": _daily,
+    LIST: _list,
     "bypass": _bypass,
     "outcome": _outcome,
     "push": _push,

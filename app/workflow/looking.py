@@ -97,8 +97,6 @@ def _listing(gate: Gate, claim: Claim, timer: Timer) -> Listing:
 
 def _put(gate: Gate, claim: Claim, timer: Timer, pull: Pull) -> bool:
     requests = _requests(gate, claim, pull) if timer.seen is not None else ()
-    # On day one, what lay there already is listed in one letter; what comes while the gate starts is not.
-    adopt = timer.seen is None and pull.updated_at + SLACK < timer.created_at
     event = PullRequestEvent(
         repository_id=pull.repository_id,
         repository=pull.repository,
@@ -110,7 +108,6 @@ def _put(gate: Gate, claim: Claim, timer: Timer, pull: Pull) -> bool:
         updated_at=pull.updated_at,
         closed_at=pull.closed_at,
         requests=requests,
-        adopt=adopt,
     )
     # What was found before is the same delivery.
     digest = hashlib.blake2b(event.model_dump_json().encode(), digest_size=16).hexdigest()
