@@ -24,10 +24,12 @@ from app.mail import (
     Pushed,
     Restored,
     compose_outcome,
+    compose_problem,
     compose_push,
     compose_restored,
     compose_sign_in,
     compose_trial,
+    tell,
 )
 from app.mail.compose import LARGEST_HTML
 from app.review import (
@@ -42,6 +44,7 @@ from app.review import (
     Unseen,
     cautions,
 )
+from app.review.problems import Problem, Trouble, What
 from tests.builders import BASE, HEAD, LILY, NOON, pull, row, snapshot
 from tests.test_mail import APPROVE, BERLIN, COMPARE, PENDING, ask, bypass, commits, digest, item
 
@@ -265,6 +268,14 @@ def release() -> Mail:
     return ask(snapshot(release=Release((passed,), unseen, 4, is_rewritten=True)))
 
 
+def problem() -> Mail:
+    """A problem, as whoever runs the gate is told."""
+    told = Problem(1, What.BRANCH, "acme/shop", NOON, NOON, NOON, NOON)
+    trouble = Trouble(What.BRANCH, "acme/shop", "acme/shop", "acme/shop has no branch development.")
+    said = tell(told, [], ["development"], [trouble])
+    return compose_problem(LILY, told, said, PENDING, BERLIN)
+
+
 def pushed(number: int, gone: int = 40) -> Mail:
     """The news of a push without asking."""
     items = tuple(Unseen(HEAD, f"Push {one}", "kim", None) for one in range(number))
@@ -282,6 +293,7 @@ LETTERS: dict[str, Callable[[], list[Mail]]] = {
     "bypass": lambda: [bypass()],
     "outcome": lambda: [compose_outcome(LILY, ABOUT, Held("It clashes.", True))],
     "sign_in": lambda: [compose_sign_in(LILY, f"{PENDING}sign-in/AAA")],
+    "problem": lambda: [problem()],
     "push": lambda: [pushed(1), pushed(40), pushed(0), pushed(0, gone=0)],
     "restored": lambda: [compose_restored(LILY, LOST, PENDING, NOON, BERLIN)],
     "trial": lambda: [compose_trial("Lily", "lily@example.com", "https://gate.example.com")],
