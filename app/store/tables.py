@@ -233,9 +233,8 @@ letters = Table(
     Column("review_id", Id, ForeignKey("reviews.id")),
     Column("round", Integer),
     Column("push_id", Id, ForeignKey("pushes.id")),
-    # It does not go out by itself: its reader's next list tells it.
+    # `is_listed`: its reader's next list tells it; `day` is that of a daily list, which tells all that waits.
     Column("is_listed", Boolean, nullable=False, default=False),
-    # Of a daily list, which tells all that waits.
     Column("day", Date),
     Column("reviewer", String(16), nullable=False),
     Column("created_at", UtcTime, nullable=False),
