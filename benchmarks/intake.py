@@ -189,20 +189,36 @@ def intake(folder: Path, worker: str) -> Intake:
     return Intake(median(speeds[0]), median(speeds[1]), quantiles(waits, n=100)[98])
 
 
-def memory(pid: int) -> int:
-    """Return the resident bytes of a process and all that came of it, shared pages counted once for each."""
-    total, found = 0, [pid]
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes of a process and all that came of it. What they share is counted for each, or (`shared`) once in all."""
+
+    resident: int
+    shared: int
+
+
+def memory(pid: int) -> Memory:
+    """Return what a process and all that came of it hold in memory.
+
+    RSS and PSS: https://docs.kernel.org/filesystems/proc.html
+    """
+    resident, shared, found = 0, 0, [pid]
     while found:
         one = found.pop()
-        status = Path(f"/proc/{one}/status").read_text()
-        total += int(status.partition("VmRSS:")[2].split()[0]) * 1024
+        told = Path(f"/proc/{one}/smaps_rollup").read_text()
+        resident += _kilobytes("Rss", told)
+        shared += _kilobytes("Pss", told)
         for task in Path(f"/proc/{one}/task").iterdir():
             found += map(int, (task / "children").read_text().split())
-    return total
+    return Memory(resident * 1024, shared * 1024)
 
 
-def start(folder: Path) -> tuple[float, int, int]:
-    """Start a gate with its worker; return the seconds to its first answer, and its tree's bytes then and 10,000 webhooks on."""
+def _kilobytes(name: str, told: str) -> int:
+    return int(told.partition(f"\n{name}:")[2].split()[0])
+
+
+def start(folder: Path) -> tuple[float, Memory, Memory]:
+    """Start a gate with its worker; return the seconds to its first answer, and its memory then and 10,000 webhooks on."""
     port = free_port()
     folder.mkdir()
     began = monotonic()

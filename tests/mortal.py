@@ -7,11 +7,13 @@ between two of them changes nothing outside the process. Nothing of the gate its
 from __future__ import annotations
 
 import http.client
+import logging
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable
 from datetime import datetime
+from io import StringIO
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -56,7 +58,15 @@ class Mortal:
 
     def run(self, now: datetime, task: str, *arguments: Any) -> tuple[Any] | None:
         """Do a task; return its answer, or None when the process was killed over it."""
+        self.begin(now, task, *arguments)
+        return self.answer()
+
+    def begin(self, now: datetime, task: str, *arguments: Any) -> None:
+        """Begin a task; its `answer` has to be asked for before the next."""
         self._pipe.send((now, task, arguments))
+
+    def answer(self) -> tuple[Any] | None:
+        """Wait for the end of a task; return its answer, or None when the process was killed over it."""
         try:
             return (self._pipe.recv(),)
         except (EOFError, ConnectionResetError):
@@ -85,9 +95,12 @@ def _live(environ: dict[str, str], pipe: Connection) -> None:
         browser.set_cookie("qa-gate", session)
         return browser.post(path, **how).status_code
 
+    said = StringIO()
+    logging.basicConfig(stream=said, level="INFO")
     tasks: dict[str, Callable[..., Any]] = {
         "doom": instants.doom,
         "post": post,
+        "said": said.getvalue,
         "work": lambda: sum(iter(lambda: work_once(gate), False)),
     }
     while True:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from benchmarks import life, release, unchanged_look, unchanged_release, unchanged_webhook
+from benchmarks.intake import memory
 from benchmarks.pages import PENDING, page_costs
+from benchmarks.times import Calls
+from tests.world import wait_until
 
 
 def test_a_plain_life_is_at_most_nine_calls_and_one_mail() -> None:
@@ -39,3 +45,26 @@ def test_a_release_of_three_hundred_merges_and_two_thousand_commits_is_few_calls
     cost = release()
     assert cost.calls <= 34, cost
     assert cost.mails == 1
+
+
+def test_what_calls_take_at_once_is_taken_off_once_and_only_what_lies_between() -> None:
+    calls = Calls(lambda *_: None)
+    calls.spent = [
+        (5.0, 6.0, "GET /a"),
+        (1.0, 2.0, "GET /b"),
+        (1.5, 2.5, "GET /c"),
+        (2.2, 2.4, "GET /d"),
+        (9.0, 12.0, "PUT /e"),
+    ]
+    assert calls.within(0.0, 10.0) == 1.5 + 1.0 + 1.0
+    assert calls.within(1.5, 5.5) == 1.0 + 0.5
+
+
+def test_memory_is_that_of_a_process_and_of_what_it_started() -> None:
+    holds = "held = bytes(range(256)) * 4 * 50_000; input()"
+    starts = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {holds + ''!r}])"
+    with subprocess.Popen([sys.executable, "-c", starts], stdin=subprocess.PIPE) as started:
+        wait_until(lambda: memory(started.pid).resident > 60e6)
+        found = memory(started.pid)
+        assert 50e6 < found.shared < found.resident < 120e6
+        started.communicate(b"\n")

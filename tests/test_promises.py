@@ -479,7 +479,8 @@ class Lives(RuleBasedStateMachine):
         found = re.fullmatch(r"/repos/acme/shop/pulls/(\d+)(/merge)?", path)
         if not found:
             return
-        call = self.github.calls[-1] if phase == "after" else None
+        calls = reversed(self.github.calls) if phase == "after" else ()
+        call = next((one for one in calls if one.path == path), None)
         if found[2] is None and call and call.status == 200:
             self.asked.append(("read", found[1]))
         elif found[2] and phase == "before":

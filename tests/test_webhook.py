@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import hmac
 import io
 import json
 import logging
 import lzma
+import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
@@ -23,7 +27,8 @@ from werkzeug.test import TestResponse
 from app import webhook
 from app.review import Policy, State
 from app.review.problems import What
-from app.store import Store
+from app.store import Store, inbox
+from tests.databases import fill
 from tests.world import WEBHOOK_SECRET, World
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -499,3 +504,43 @@ def test_while_the_secret_is_changed_both_are_good_and_afterwards_only_the_new_o
     after.github.ping()
     after.github.settle()
     assert after.github.deliveries[-1].status == 401
+
+
+def statements(file: Path, lines: set[int]) -> set[int]:
+    """Where the innermost statements begin that these lines belong to."""
+    found = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.stmt)]
+    inner = [
+        max((node for node in found if node.lineno <= line <= (node.end_lineno or 0)), key=lambda n: n.lineno)
+        for line in lines
+    ]
+    return {node.lineno for node in inner}
+
+
+def test_a_webhook_is_kept_by_fewer_than_forty_statements_of_our_own(tmp_path: Path) -> None:
+    """Counted in the intake's two modules, on SQLite; what verifies, reads and commits is beside it."""
+    store = Store(fill(f"sqlite:///{tmp_path / 'gate.db'}"))
+    client, lines = client_of(store), defaultdict[Path, set[int]](set)
+
+    def count(frame: FrameType, what: str, _: Any) -> Any:
+        if what == "line":
+            lines[Path(frame.f_code.co_filename)].add(frame.f_lineno)
+        return count if frame.f_code.co_filename in (webhook.__file__, inbox.__file__) else None
+
+    def send(delivery: str) -> TestResponse:
+        body = real("pull_request.opened")
+        headers = {"X-Hub-Signature-256": sign(body), "X-GitHub-Event": "pull_request"}
+        headers["X-GitHub-Delivery"] = delivery
+        return client.post("/webhook", data=body, headers=headers, content_type="application/json")
+
+    assert send("first").json == {"outcome": "recorded"}
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        answer = send("second")
+    finally:
+        sys.settrace(before)
+    assert answer.json == {"outcome": "recorded"}
+    taken = {file.name: len(statements(file, lines[file])) for file in lines}
+    assert taken.keys() == {"webhook.py", "inbox.py"}
+    assert sum(taken.values()) < 40, taken
+    store.close()
