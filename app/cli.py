@@ -22,6 +22,8 @@ from app import __version__
 from app.parent import GRACE, become, log_config, stop
 from app.settings import Settings, SettingsError
 
+log = logging.getLogger("qa-gate")
+
 FREED = 5.0  # seconds in which a gate that was killed frees its port
 
 
@@ -85,8 +87,10 @@ def serve() -> None:
     """Run the gate: webhook, pages, and the worker (unless WORKER=none)."""
     settings = Settings.load()
     host, port = settings.listen
-    _require_free(host, port)
-    become(host, port, settings.log_format)
+    _require_free("LISTEN", host, port)
+    if settings.metrics_listen:
+        _require_free("METRICS_LISTEN", *settings.metrics_listen)
+    become(host, port, settings.log_format, settings.log_level)
 
 
 @cli.command()
@@ -96,9 +100,15 @@ def worker() -> None:
     from app.worker import Worker
 
     settings = Settings.load()
-    logging.config.dictConfig(log_config(settings.log_format))
+    logging.config.dictConfig(log_config(settings.log_format, settings.log_level))
+    log.info("qa-gate %s: the worker starts.", __version__)
     gate = create_gate(settings)
     gate.mailer.open()
+    if settings.metrics_listen:
+        from app.metrics import serve_metrics
+
+        _require_free("METRICS_LISTEN", *settings.metrics_listen)
+        serve_metrics(settings.metrics_listen, gate)
     working = Worker(gate)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -157,7 +167,7 @@ def trust(repository: str) -> None:
         stop(f"No repository called {repository} is known.")
 
 
-def _require_free(host: str, port: int) -> None:
+def _require_free(name: str, host: str, port: int) -> None:
     """Stop with a sentence when nobody can listen there: Granian would share the port, or end with a traceback.
 
     Whoever was just killed may hold it for a moment.
@@ -165,7 +175,7 @@ def _require_free(host: str, port: int) -> None:
     give_up = time.monotonic() + FREED
     while why := _why_not_free(host, port):
         if why != os.strerror(errno.EADDRINUSE) or time.monotonic() > give_up:
-            stop("qa-gate cannot start:", f"Nothing can listen at LISTEN ({host}:{port}): {why}.")
+            stop("qa-gate cannot start:", f"Nothing can listen at {name} ({host}:{port}): {why}.")
         time.sleep(0.1)
 
 

@@ -1,6 +1,6 @@
 """The process that minds the server: Granian's main one, which lives as long as the gate and needs next to nothing.
 
-`qa-gate serve` becomes it once the settings are checked: `python -m app.parent HOST PORT LOG_FORMAT`. The server is a
+`qa-gate serve` becomes it once the settings are checked: `python -m app.parent HOST PORT LOG_FORMAT LOG_LEVEL`. The server is a
 process of its own, which loads the application (`server`) and is started again should it be killed.
 """
 
@@ -39,17 +39,18 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def become(host: str, port: int, log_format: str) -> NoReturn:
+def become(host: str, port: int, log_format: str, log_level: str) -> NoReturn:
     """Replace this process, and so give back what it has loaded, by one that serves there until it is told to stop."""
     sys.stdout.flush()
-    command = [sys.executable, "-P", "-m", "app.parent", host, str(port), log_format]
+    command = [sys.executable, "-P", "-m", "app.parent", host, str(port), log_format, log_level]
     os.execv(command[0], command)  # noqa: S606 - this very Python
 
 
-def serve(host: str, port: int, log_format: str) -> None:
+def serve(host: str, port: int, log_format: str, log_level: str) -> None:
     """Serve until a signal says stop; where the server can't start, end with the sentences that it told."""
     from granian import Granian
     from granian.constants import Interfaces
+    from granian.log import LogLevels
 
     hear, tell = Pipe(duplex=False)
     server = Granian(
@@ -62,7 +63,8 @@ def serve(host: str, port: int, log_format: str) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=int(GRACE) + 5,
         websockets=False,
-        log_dictconfig=log_config(log_format),
+        log_dictconfig=log_config(log_format, log_level),
+        log_level=LogLevels(log_level),
     )
     try:
         server.serve(target_loader=partial(_application, os.getpid(), tell), wrap_loader=False)
@@ -78,24 +80,23 @@ def _application(parent: int, tell: Connection) -> Flask:
     return serving(parent, tell)
 
 
-def log_config(log_format: str) -> dict[str, Any]:
-    """Return the logging configuration: one line a hop on standard error, as text or as JSON."""
+def log_config(log_format: str, log_level: str) -> dict[str, Any]:
+    """Return the logging configuration: one line a hop on standard error, as text or as JSON, from this level on."""
     form = (
         {"()": "app.parent.JsonLines"}
         if log_format == "json"
         else {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
     )
+    quiet = "ERROR" if log_level == "error" else "WARNING"
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": form},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "root": {"level": "INFO", "handlers": ["stderr"]},
+        "root": {"level": log_level.upper(), "handlers": ["stderr"]},
         "loggers": {
             # These would print addresses, some with links in them, or every request to AWS.
-            "botocore": {"level": "WARNING"},
-            "urllib3": {"level": "WARNING"},
-            "github": {"level": "WARNING"},
+            **{name: {"level": quiet} for name in ("botocore", "boto3", "urllib3", "github")},
         },
     }
 
@@ -107,4 +108,4 @@ def stop(first: str, *more: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    serve(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4])

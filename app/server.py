@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 
 from flask import Flask
 
+from app import __version__
 from app.cli import cannot_start
 from app.parent import GRACE, log_config
 from app.settings import Settings
@@ -39,7 +40,8 @@ def serving(parent: int, tell: Connection) -> Flask:
     """
     sys.setswitchinterval(SWITCH)
     settings = Settings.load()
-    logging.config.dictConfig(log_config(settings.log_format))
+    logging.config.dictConfig(log_config(settings.log_format, settings.log_level))
+    log.info("qa-gate %s starts.", __version__)
     for warning in settings.warnings:
         log.warning(warning)
     try:
@@ -49,6 +51,10 @@ def serving(parent: int, tell: Connection) -> Flask:
             raise
         raise SystemExit(2) from None
     gate: Gate = app.extensions["qa-gate"]
+    if settings.metrics_listen:
+        from app.metrics import serve_metrics
+
+        serve_metrics(settings.metrics_listen, gate, app)
     working = Worker(gate) if settings.worker == "embedded" else None
     ending, told = socket.socketpair()
     told.setblocking(False)

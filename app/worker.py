@@ -16,6 +16,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from traceback import walk_tb
 
 from app.review.problems import Cause
 from app.store import Claim, Kind, Overtaken, Service, Unavailable
@@ -23,6 +24,7 @@ from app.workflow import Gate, Rest, hand_over_unheld, set_digest, set_looks, se
 
 log = logging.getLogger("qa-gate.worker")
 
+AWAY = "the database is away"
 POLL = 1.0  # seconds; a request in the same process wakes the worker sooner
 PATIENCE = 0.5  # seconds that a step waits for a crowd of webhooks to be let in
 BEAT = 15.0  # seconds between two signs of life
@@ -85,7 +87,9 @@ def work_once(gate: Gate, lane: Lane = EVERYTHING) -> bool:
     except Unavailable:
         raise
     except Exception:
-        log.exception("%s %s failed unexpectedly", claim.kind, claim.about)
+        # At most a minute apart: its traceback at first, and about once an hour.
+        if claim.attempts % 60 == 0:
+            log.exception("%s %s failed unexpectedly", claim.kind, claim.about)
         rest = Rest(None, UNEXPECTED, failed=True, cause=Cause.BUG)
     finish(gate, claim, rest)
     return True
@@ -119,6 +123,12 @@ def _answered(gate: Gate, claim: Claim, rest: Rest) -> Collection[Service]:
     return (Service.GITHUB,) if gate.github.has_answered() else ()
 
 
+def place_of(error: Exception) -> tuple[object, ...]:
+    """Return what an unexpected error has in common with itself a second later: its kind, and where it was raised."""
+    *_, (frame, line) = walk_tb(error.__traceback__)
+    return type(error), frame.f_code, line
+
+
 def wake_up(gate: Gate) -> None:
     """Do what a start does: look for what happened while no worker ran, and try again whatever had failed."""
     gate.store.queue.wake_failed()
@@ -135,7 +145,8 @@ class Worker:
         self._gate = gate
         self._stop = threading.Event()
         self._name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
-        self._told_at: float | None = None
+        self._told: dict[object, float] = {}
+        self._telling = threading.Lock()
         self._threads = [threading.Thread(target=self._beat, daemon=True)]
         self._threads += [threading.Thread(target=self._run, args=(lane,), daemon=True) for lane in lanes]
 
@@ -173,18 +184,26 @@ class Worker:
         except Unavailable as error:
             self._tell_away(error)
             return False
-        except Exception:
-            log.exception("The worker hit an unexpected error and continues.")
+        except Exception as error:
+            if self._is_news(place_of(error)):
+                log.exception("The worker hit an unexpected error and continues.")
             return False
-        self._told_at = None
+        self._told.pop(AWAY, None)
         return worked
 
     def _tell_away(self, error: Unavailable) -> None:
         """Say that the database is away: once when it begins, then once an hour."""
-        now = time.monotonic()
-        if self._told_at is None or now - self._told_at > AN_HOUR:
-            self._told_at = now
+        if self._is_news(AWAY):
             log.error("The database cannot be used right now; trying again. %s", error.__cause__ or "")
+
+    def _is_news(self, what: object) -> bool:
+        """Tell whether this was not told within the hour, and note that it is told now."""
+        with self._telling:
+            now, told = time.monotonic(), self._told.get(what)
+            is_news = told is None or now - told > AN_HOUR
+            if is_news:
+                self._told[what] = now
+            return is_news
 
     def _beat(self) -> None:
         """Give signs of life; at first, look for what happened while no worker ran, and for what settings changed."""
@@ -198,6 +217,7 @@ class Worker:
                 self._gate.store.inbox.forget(REDELIVERED)
             except Unavailable as error:
                 self._tell_away(error)
-            except Exception:
-                log.exception("The worker met something unexpected; it goes on.")
+            except Exception as error:
+                if self._is_news(place_of(error)):
+                    log.exception("The worker met something unexpected; it goes on.")
             self._stop.wait(BEAT)

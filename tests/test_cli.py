@@ -214,7 +214,7 @@ def test_what_cannot_be_used_stops_the_start_with_a_sentence(
             },
         ),
         ("app.parent", {"click", "pydantic", "flask", "sqlalchemy", "app.cli", "app.settings", "app.server"}),
-        ("app.server", {"boto3", "botocore"}),
+        ("app.server", {"boto3", "botocore", "prometheus_client"}),
     ],
 )
 def test_a_process_loads_only_what_it_needs(module: str, spared: set[str]) -> None:

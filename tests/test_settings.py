@@ -370,6 +370,8 @@ GOOD: list[tuple[str, str, Any]] = [
     ("LISTEN", "[::1]:8000", ("::1", 8000)),
     ("WORKER", "none", "none"),
     ("LOG_FORMAT", "json", "json"),
+    ("LOG_LEVEL", "warning", "warning"),
+    ("METRICS_LISTEN", "127.0.0.1:9100", ("127.0.0.1", 9100)),
 ]
 
 
@@ -523,6 +525,8 @@ BAD: dict[str, list[str]] = {
     ],
     "WORKER": ["thread"],
     "LOG_FORMAT": ["xml"],
+    "LOG_LEVEL": ["loud", "INFO "],
+    "METRICS_LISTEN": ["9100", "0.0.0.0:8000"],
 }
 
 

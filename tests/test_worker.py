@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -109,12 +110,30 @@ def test_a_bug_inside_a_call_to_github_is_logged_with_its_traceback_and_called_o
     with caplog.at_level(logging.WARNING):
         while work_once(replace(world.gate, github=buggy)):
             pass
+        for _ in range(5):  # and again, and again
+            world.clock.pass_(minutes=1)
+            work_once(replace(world.gate, github=buggy))
+    assert len([line for line in caplog.records if line.exc_info]) == 1
     assert "as_it_should_be" in caplog.text
     assert "Traceback" in caplog.text
     assert "did not answer" not in caplog.text
     assert "unexpected" in (world.problem() or "")
     world.pass_(minutes=1)
     assert world.row().state is State.WAITING
+
+
+def test_what_goes_wrong_every_second_is_one_traceback_an_hour(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = text("INSERT INTO services (name, failures, failing_since) VALUES ('github', 0, 'yesterday')")
+    with world.store.database.write() as connection:
+        connection.execute(broken)
+    worker = Worker(world.gate)
+    worker.start()
+    wait_until(lambda: "continues" in caplog.text)
+    sleep(2.5)
+    worker.stop()
+    assert len([line for line in caplog.records if line.exc_info]) == 1
 
 
 def test_the_database_being_away_stops_no_thread(

@@ -43,6 +43,9 @@ _ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
 UNSAID = "GitHub didn’t confirm that it’s done: the repository may have been renamed or moved."
 
 
+Told = Callable[[int, Mapping[str, Any]], None]
+
+
 class Answer(NamedTuple):
     """What GitHub answered; `data` is None where there was no JSON."""
 
@@ -90,6 +93,8 @@ class Connection:
         self._account: int | None = None
         # How far GitHub's clock is ahead of ours, as its last answer said.
         self.ahead = timedelta(0)
+        # Who counts the calls: is told each one's status, 0 without an answer, and headers.
+        self.told: Told | None = None
         self._options: dict[str, Any] = {
             "base_url": self._api_url,
             "timeout": timeout,
@@ -191,7 +196,10 @@ class Connection:
 
     def _client(self, installation: int | None) -> github.Github:
         if installation not in self._clients.known:
-            self._clients.known[installation] = github.Github(auth=self._auth(installation), **self._options)
+            client = github.Github(auth=self._auth(installation), **self._options)
+            if self.told:
+                _tell_calls(client, self.told)
+            self._clients.known[installation] = client
         return self._clients.known[installation]
 
     def _auth(self, installation: int | None) -> github.Auth.Auth | None:
@@ -220,6 +228,22 @@ class Connection:
         self._installations.pop(repository.casefold(), None)
         while self._clients.known:
             self._clients.known.popitem()[1].close()
+
+
+def _tell_calls(client: github.Github, told: Told) -> None:
+    """Let somebody know of each call of a client; all that PyGithub sends of JSON goes through this one method."""
+    plain = client.requester.requestJson
+
+    def request(*args: Any, **kwargs: Any) -> Any:
+        try:
+            status, headers, data = plain(*args, **kwargs)
+        except Exception:
+            told(0, {})
+            raise
+        told(status, headers)
+        return status, headers, data
+
+    setattr(client.requester, "requestJson", request)  # noqa: B010 - mypy knows it as a method
 
 
 def call(

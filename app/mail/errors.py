@@ -17,6 +17,8 @@ from datetime import timedelta
 class MailError(Exception):
     """A letter was not sent, or nobody knows whether it was."""
 
+    outcome = "refused"
+
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -29,6 +31,8 @@ class MailRefused(MailError):
 class MailLater(MailError):
     """It may be sent later; `after` is how long to wait at least, None when nothing says so."""
 
+    outcome = "later"
+
     def __init__(self, reason: str, after: timedelta | None = None) -> None:
         super().__init__(reason)
         self.after = after
@@ -36,6 +40,8 @@ class MailLater(MailError):
 
 class MailUnanswered(MailLater):
     """Amazon SES gave no answer, or only that it is in trouble itself."""
+
+    outcome = "unanswered"
 
     def __init__(self, reason: str, *, may_be_sent: bool) -> None:
         super().__init__(reason)

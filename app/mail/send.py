@@ -7,11 +7,13 @@ A call is made once: whether to try again is written in the letter's row, not de
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from email.utils import formataddr, parseaddr
 from typing import TYPE_CHECKING
 
 from app import text
 from app.mail.compose import Mail
+from app.mail.errors import MailError
 
 if TYPE_CHECKING:
     from types_boto3_sesv2.type_defs import MessageHeaderTypeDef, SendEmailRequestTypeDef
@@ -45,6 +47,8 @@ class Mailer:
         self._domain = self._address.rpartition("@")[2]
         self._configuration_set = configuration_set
         self._ses: Ses | None = None
+        # Who counts the mails: is told of each how it went (sent, refused, later, unanswered).
+        self.told: Callable[[str], None] = lambda _outcome: None
 
     def open(self) -> Ses:
         """Make the client at its first use. Makes no call. Raises MailRefused when the AWS settings are not usable."""
@@ -65,7 +69,13 @@ class Mailer:
 
         Raises MailRefused or MailLater (MailUnanswered).
         """
-        return self.open().send(self._request(mail))
+        try:
+            message_id = self.open().send(self._request(mail))
+        except MailError as error:
+            self.told(error.outcome)
+            raise
+        self.told("sent")
+        return message_id
 
     def _request(self, mail: Mail) -> SendEmailRequestTypeDef:
         request: SendEmailRequestTypeDef = {

@@ -35,6 +35,7 @@ __all__ = ["Settings", "SettingsError", "operators_token", "table"]
 MergeMethod = Literal["merge", "squash", "rebase"]
 Worker = Literal["embedded", "none"]
 LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class SettingsError(Exception):
@@ -156,6 +157,13 @@ class Settings(BaseModel):
     log_format: Annotated[LogFormat, values.one_of(*get_args(LogFormat))] = _default(
         "text", "How log lines look: text or json."
     )
+    log_level: Annotated[LogLevel, values.one_of(*get_args(LogLevel))] = _default(
+        "info", "Which log lines are written: debug, info, warning or error, and what is worse."
+    )
+    metrics_listen: Annotated[tuple[str, int], BeforeValidator(values.listen)] | None = _default(
+        None,
+        "The host and port where Prometheus finds metrics, for each process its own; not for the public.",
+    )
 
     settings_file: Annotated[str, BeforeValidator(values.path)] = _default(
         file.DEFAULT,
@@ -167,6 +175,15 @@ class Settings(BaseModel):
     def _two_branches(cls, value: str, info: ValidationInfo) -> str:
         if value == info.data.get("development_branch"):
             raise ValueError("must differ from DEVELOPMENT_BRANCH; leave it empty for no release gate.")
+        return value
+
+    @field_validator("metrics_listen", mode="after")
+    @classmethod
+    def _not_for_the_public(
+        cls, value: tuple[str, int] | None, info: ValidationInfo
+    ) -> tuple[str, int] | None:
+        if value is not None and value[1] == info.data.get("listen", ("", 0))[1]:
+            raise ValueError("must have another port than LISTEN: metrics are not for the public.")
         return value
 
     @property
