@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from app.links import DecideLink, SignInLink, decide_link
+from app.mail import Restored, compose_restored
 from app.review import Choice, Reviewer
 from app.workflow import set_digest
 from tests.world import SHOP, World
@@ -171,7 +172,14 @@ class Gallery:
             "mail-sign-in": self._mail("Your sign-in link"),
             "mail-new-version": self._mail("New version"),
             "mail-new-link": self._new_link(asked),
+            "mail-restored": self._restored(),
         }
+
+    def _restored(self) -> str:
+        """The news that a backup from this morning was restored."""
+        now, gate = self.world.clock.now, self.world.gate
+        lost = Restored(now - timedelta(hours=3), now, decides=True, operates=False)
+        return compose_restored(self.lily, lost, gate.public_url, now, gate.timezone).html
 
     def _weeks(self) -> None:
         """Live eleven weeks in which little was decided, and nothing of it came in."""

@@ -251,6 +251,23 @@ def test_an_email_that_was_not_sent_yet_is_dropped_and_its_question_is_in_the_li
     assert outside.told("Change cards") == ["1 change is waiting for you"]
 
 
+def test_a_problem_that_lasts_is_told_again_for_its_email_may_be_among_the_dropped(
+    make_outside: MakeOutside, tmp_path: Path
+) -> None:
+    outside = make_outside(OPERATOR="olga@example.com")
+    outside.start()
+    outside.github.fail("POST", "/statuses/", 422, {"message": "Too many statuses."}, times=None)
+    outside.open("cards")
+    outside.pass_(minutes=40, step=120)
+    given(len(outside.told("Problem: GitHub keeps refusing")) == 1, "not told")
+    backup = outside.back_up(tmp_path / "backup.gz")
+    outside.mails.clear()
+    outside.restore(backup)
+    outside.start()
+    outside.pass_(minutes=60, step=120)
+    assert len(outside.told("Problem: GitHub keeps refusing")) == 1
+
+
 # --- A move -------------------------------------------------------------------------------------------------------
 
 

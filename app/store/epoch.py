@@ -18,7 +18,7 @@ from app.store.database import Database
 from app.store.jobs import Kind, wake_reviews
 from app.store.letters import NewLetter, put_letter
 from app.store.rows import Happening, new_nonce, note_history, review_from
-from app.store.tables import epochs, jobs, letters, reviews, rounds, services, timers, workers
+from app.store.tables import epochs, jobs, letters, problems, reviews, rounds, services, timers, workers
 
 RESTORED = "restored"  # the kind of letter that tells of it
 # What the history says of a question that is asked again: the end of a sentence.
@@ -84,6 +84,13 @@ def _let_go(connection: Connection, now: datetime) -> None:
     afresh = {"lease": None, "due_at": now, "attempts": 0, "problem": None, "failed_in": None}
     connection.execute(update(jobs).values(afresh))
     connection.execute(update(timers).values(etag=None))
+    # The email about one that lasts may be among those that were dropped: what is still wrong is a new one.
+    is_open, place = problems.c.ended_at.is_(None), (problems.c.what, problems.c.place)
+    noted = connection.execute(select(*place).where(is_open, problems.c.is_noted)).all()
+    connection.execute(update(problems).where(is_open).values(ended_at=now))
+    for what, where in noted:
+        anew = {"what": what, "place": where, "since": now, "seen_at": now, "is_noted": True}
+        connection.execute(problems.insert().values(anew))
     connection.execute(delete(services))
     connection.execute(delete(workers))
 
