@@ -132,21 +132,6 @@ def test_a_link_that_she_asked_for_again_counts_for_the_ceiling(outside: Outside
     assert outside.told("Change one-more", since=10)
 
 
-def test_work_that_was_rejected_in_another_repository_warns_nobody_here(make_outside: MakeOutside) -> None:
-    outside = make_outside(GITHUB_REPOSITORIES=f"{SHOP},acme/site")
-    outside.github.create_repository("acme/site")
-    number = outside.asked()
-    outside.choose("reject", "The total is wrong.")
-    outside.settle()
-    outside.github.commit("acme/site", "gift-cards", {"gift-cards.py": "gift-cards\n"}, "Work on gift-cards")
-    other = outside.github.open_pull_request("acme/site", "gift-cards", title="The same")
-    same = outside.github.pull(other, "acme/site").head_sha == outside.pull(number).head_sha
-    given(same, "it is another commit")
-    outside.settle()
-    given("The same" in outside.mails[-1].text, "Lily was not asked")
-    assert "rejected before" not in outside.mails[-1].text
-
-
 def test_one_change_that_fails_again_and_again_holds_up_no_other(outside: Outside) -> None:
     outside.start()
     outside.pass_(seconds=60)
