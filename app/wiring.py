@@ -31,6 +31,8 @@ class _Sessions(SecureCookieSessionInterface):
 
 
 class _Flask(Flask):
+    request_class = pages.FormRequest
+
     def log_exception(self, exc_info: Any) -> None:
         """Log that a request failed; Flask's own line would show the path, which may be the authority to decide."""
         self.logger.error("%s failed", request.endpoint, exc_info=exc_info)

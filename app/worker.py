@@ -215,6 +215,7 @@ class Worker:
                 is_new = False
                 self._gate.store.queue.beat(self._name)
                 self._gate.store.inbox.forget(REDELIVERED)
+                self._gate.store.pictures.forget()
             except Unavailable as error:
                 self._tell_away(error)
             except Exception as error:

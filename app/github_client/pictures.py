@@ -174,9 +174,10 @@ def _kept(answer: requests.Response, end: float, *, is_text: bool) -> IO[bytes]:
         raise _No(may_come=False)
     most = LARGEST_TEXT if is_text else LARGEST_FILE
     with ExitStack() as closing:
-        file = closing.enter_context(TemporaryFile())
+        file = closing.enter_context(TemporaryFile(buffering=0))
         for piece in answer.iter_content(PIECE):
-            file.write(piece)
+            if file.write(piece) < len(piece):
+                raise OSError("no room")
             if file.tell() > most:
                 break
         if file.tell() > most or monotonic() > end:

@@ -7,7 +7,15 @@ Never sends twice by itself, and never puts anything of a pull request into a he
 from __future__ import annotations
 
 from app.mail.blocked import next_step, why_for_developer, why_for_reviewer
-from app.mail.compose import Mail, comment, compose_request, compose_sign_in, held, question
+from app.mail.compose import (
+    Mail,
+    comment,
+    compose_request,
+    compose_sign_in,
+    held,
+    pictures_link,
+    question,
+)
 from app.mail.errors import MailError, MailLater, MailRefused, MailUnanswered
 from app.mail.news import About, DigestItem, Held, compose_bypass, compose_digest, compose_outcome
 from app.mail.problem import Told, compose_problem, tell
@@ -47,6 +55,7 @@ __all__ = [
     "held",
     "is_release_title",
     "next_step",
+    "pictures_link",
     "question",
     "release_title",
     "tell",

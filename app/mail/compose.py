@@ -105,20 +105,30 @@ def comment(
     version: str | None = None,
     took_back: Choice | None = None,
     basis: Basis | None = None,
+    pictures: str = "",
 ) -> str:
     """Return a reviewer's word as Markdown for GitHub, her note quoted, the hidden marker on the last line.
 
     `version` names the commit that it is about; without `basis`, what it was decided on, it does not stand any more.
-    `took_back` is what was taken back.
+    `took_back` is what was taken back; `pictures` is a link to her pictures, see `pictures_link`.
     """
     values = {"choice": choice, "name": reviewer_name, "note": note.strip(), "marker": marker}
-    more = {"version": version, "took_back": took_back, "basis": basis}
+    more = {"version": version, "took_back": took_back, "basis": basis, "pictures": pictures}
     return tidy(render("github/review.md", {**values, **more}))
 
 
-def question(name: str, words: str, marker: str) -> str:
+def question(name: str, words: str, marker: str, pictures: str = "") -> str:
     """Return a reviewer's question as Markdown for GitHub, the hidden marker on the last line."""
-    return tidy(render("github/question.md", {"name": name, "words": words, "marker": marker}))
+    values = {"name": name, "words": words, "marker": marker, "pictures": pictures}
+    return tidy(render("github/question.md", values))
+
+
+def pictures_link(many: int, details_url: str) -> str:
+    """Return a Markdown link to so many pictures on the page Details; "" for none.
+
+    Embedded, they would go through GitHub's public cache of images.
+    """
+    return f"[See {text.count(many, 'picture')}]({details_url}#pictures)" if many else ""
 
 
 def held(blocked: Blocked | None, marker: str, base: str, *, is_merged: bool = False) -> str:

@@ -13,7 +13,10 @@ from flask import Blueprint, Flask
 
 from app.pages import assets, away, decide, frame, health, history, pending, pictures, review, sign_in
 from app.pages.guard import Guard
+from app.pages.uploads import FormRequest
 from app.workflow import Gate
+
+__all__ = ["FormRequest", "blueprint"]
 
 _LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
 

@@ -16,9 +16,9 @@ from werkzeug.wrappers import Response as Redirect
 
 from app import text
 from app.links import BadLink, DecideLink, ExpiredLink
-from app.pages import frame
+from app.pages import frame, uploads
 from app.pages.pending import decide_url
-from app.pages.pictures import shown_in
+from app.pages.pictures import hers, shown_in
 from app.pages.signposts import ways_on
 from app.review import (
     Basis,
@@ -71,29 +71,36 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
     choice, note = _form()
     if case.is_expired:
         return _answer(gate, case, note=note)
+    taken = uploads.take(gate, case.row, case.reviewer) if _dead_end(case) is None else uploads.Taken()
+    if taken.wrong:
+        return _answer(gate, case, 422, "bad_picture", note, taken)
     if len(note) > LONGEST_NOTE:
-        return _answer(gate, case, 422, "too_long", note)
+        return _answer(gate, case, 422, "too_long", note, taken)
     if request.form.get("choice") == QUESTION:
-        return ask(gate, case, note)
+        return ask(gate, case, note, taken)
     if choice is None:
-        return _answer(gate, case, 422, "no_choice", note)
+        return _answer(gate, case, 422, "no_choice", note, taken)
+    # First, so that no crash parts them from the message; whatever is refused gives them back.
+    gate.store.pictures.send(taken.nonces, "decision", case.row.decisions + 1)
     seen, basis = request.form.get("seen", type=int), _basis(gate, case)
     verdict = gate.store.reviews.decide(case.row.id, case.round, choice, note, case.reviewer, seen, basis)
+    if not verdict.move:
+        gate.store.pictures.send(taken.nonces, "draft")
     case = _case(gate, token)
     if verdict.move or _is_so_already(case, choice, note, verdict.signpost):
         done = WITHDRAWN if verdict.move and choice is Choice.TAKE_BACK else None
         return redirect(url_for("pages.question", token=token, done=done), 303)
     status = 422 if verdict.signpost is Signpost.NEEDS_REASON else 409
-    return _answer(gate, case, status, verdict.signpost, note)
+    return _answer(gate, case, status, verdict.signpost, note, taken)
 
 
-def ask(gate: Gate, case: Case, words: str) -> Response | Redirect:
+def ask(gate: Gate, case: Case, words: str, taken: uploads.Taken) -> Response | Redirect:
     """Keep a question that decides nothing, then lead back to the page."""
-    refused = gate.store.talk.ask(case.row.id, case.round, words, case.reviewer)
+    refused = gate.store.talk.ask(case.row.id, case.round, words, case.reviewer, taken.nonces)
     if refused is None:
         return redirect(url_for("pages.question", token=case.token, done=QUESTION), 303)
     status = 422 if refused is Signpost.NEEDS_QUESTION else 409
-    return _answer(gate, _case(gate, case.token), status, refused, words)
+    return _answer(gate, _case(gate, case.token), status, refused, words, taken)
 
 
 def fresh(gate: Gate, token: str) -> Redirect:
@@ -170,8 +177,15 @@ def _basis(gate: Gate, case: Case) -> Basis:
     )
 
 
-def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, note: str = "") -> Response:
-    """Show how things stand for this link; `why` and `note` are of a click that changed nothing."""
+def _answer(
+    gate: Gate,
+    case: Case,
+    status: int = 200,
+    why: str | None = None,
+    note: str = "",
+    taken: uploads.Taken | None = None,
+) -> Response:
+    """Show how things stand for this link; `why`, `note` and `taken` are of a click that changed nothing."""
     kind = _dead_end(case)
     if kind:
         return _signpost(gate, case, kind, status, note)
@@ -191,6 +205,8 @@ def _answer(gate: Gate, case: Case, status: int = 200, why: str | None = None, n
         "is_late": bool(history) and case.now - history[-1].at >= SHORT,
         "history": history,
         "shown": shown_in(gate, row),
+        "taken": taken or uploads.Taken(),
+        "hers": hers(gate, row),
         "why": why,
         "note": note,
         "people": asked.snapshot.names if asked else {},
@@ -229,6 +245,7 @@ def _question(gate: Gate, case: Case, asked: Round, why: str | None) -> dict[str
         "try_url": where_to_try(gate, row),
         "cautions": cautions_of(asked),
         "before": before,  # the rejection that this version answers
+        "hers_before": gate.store.pictures.last_sent(row.id, before.round) if before else [],
         "news": what_is_new(gate, row, asked.snapshot, case.reviewer, last),
         "again": asked_again(gate, row, before.round) if before else None,
         "longest": LONGEST_HEADING,

@@ -18,6 +18,7 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from app import mail, text
+from app.pages import uploads
 from app.review import Review, Reviewer
 from app.store import A_DAY, Entry, HistoryRow, Unavailable
 from app.workflow import Gate
@@ -141,7 +142,8 @@ def is_from_elsewhere() -> bool:
 
 
 def _refuse_foreign_forms() -> Response | None:
-    request.max_content_length = LARGEST_FORM
+    has_files = request.endpoint == "pages.decide" and request.mimetype == "multipart/form-data"
+    request.max_content_length = uploads.LARGEST_FORM if has_files else LARGEST_FORM
     if request.method == "POST" and is_from_elsewhere():
         log.warning("%s %s refused: elsewhere", request.method, request.endpoint)
         return signpost("elsewhere", 403)

@@ -34,6 +34,15 @@ def shown_in(gate: Gate, row: Review) -> tuple[text.Shown, ...]:
     return tuple(_shown(one) for one in gate.store.pictures.theirs(row.id, row.round))
 
 
+def hers(gate: Gate, row: Review) -> dict[str, list[Kept]]:
+    """Return what reviewers sent with the standing decision, and with the last question."""
+    pictures, number = gate.store.pictures, row.decision.number if row.decision else 0
+    return {
+        "decision": pictures.sent_with(row.id, "decision", number) if number else [],
+        "question": pictures.sent_with(row.id, "question", row.questions) if row.questions else [],
+    }
+
+
 def _shown(one: Kept) -> text.Shown:
     return text.Shown(one.source, address(one), one.width, one.height, one.moves)
 

@@ -19,7 +19,7 @@ from app.pages import frame
 from app.pages.cards import people
 from app.pages.decide import merged_by
 from app.pages.pending import decide_url
-from app.pages.pictures import shown_in
+from app.pages.pictures import hers, shown_in
 from app.pages.sign_in import way_in
 from app.review import Review
 from app.store import DECISIONS, HistoryRow, open_talk
@@ -105,6 +105,7 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
         "asked_name": _asked_name(gate, row),
         "history": history,
         "shown": shown_in(gate, row),
+        "hers": hers(gate, row),
         "talk": open_talk(history),
         "people": called,
         "author": called.get(row.author),

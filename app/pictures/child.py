@@ -109,6 +109,14 @@ def smaller(strips: Iterable[Strip], size: tuple[int, int], most_side: int, take
 
 def from_whole(file: IO[bytes], kind: str, per_pixel: int, most_side: int) -> tuple[Image.Image, bool]:
     """Return a picture that is decoded at once, upright, and whether it moves."""
+    made, turn, moves = decoded(file, kind, per_pixel, most_side)
+    return (made.transpose(turn) if turn else made), moves
+
+
+def decoded(
+    file: IO[bytes], kind: str, per_pixel: int, most_side: int
+) -> tuple[Image.Image, Image.Transpose | None, bool]:
+    """Return a picture as small as it must be, how it is to be turned, and whether it moves."""
     import_module(f"PIL.{kind}ImagePlugin")
     file.seek(0)
     with Image.open(file, formats=[kind.upper()]) as image:
@@ -117,8 +125,10 @@ def from_whole(file: IO[bytes], kind: str, per_pixel: int, most_side: int) -> tu
         image.seek(0)
         image.load()
         turn = TURNS.get(image.getexif().get(ORIENTATION, 1)) if kind == "Jpeg" else None
-        made = smaller(strips_of(image), image.size, most_side, taken)
-    return (made.transpose(turn) if turn else made), moves
+        if kind == "Jpeg" and image.mode == "RGB" and max(image.size) <= most_side and not turn:
+            image.info = {}  # a comment is written again else
+            return image, None, False
+        return smaller(strips_of(image), image.size, most_side, taken), turn, moves
 
 
 def make_room(image: Image.Image, kind: str, per_pixel: int) -> int:

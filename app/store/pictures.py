@@ -69,7 +69,7 @@ pictures = Table(
 )
 _SHAPE = [column for column in pictures.c if column.name != "data"]
 
-Sent = Literal["decision", "question"]
+Said = Literal["draft", "decision", "question"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,27 +139,29 @@ class Pictures:
             values = {"review_id": review_id, "round": round_, "reviewer": reviewer, "said": "draft"}
             more = {"nonce": nonce, "source": nonce, "at": self._database.now(connection)}
             connection.execute(pictures.insert().values(**values, **more, **_values(picture)))
-        return self.named([nonce])[0]
+        return self._found(pictures.c.nonce == nonce)[0]
 
     def drafts(self, review_id: int, round_: int, reviewer: str, nonces: Sequence[str]) -> list[Kept]:
         """Return those of these that are this reviewer's drafts, in order."""
         mine = (pictures.c.said == "draft", pictures.c.reviewer == reviewer, pictures.c.nonce.in_(nonces))
         return self._found(_of(review_id, round_), *mine)
 
-    def send(self, nonces: Sequence[str], with_what: Sent, number: int = 0) -> None:
-        """Note with what drafts go out; `number` is the question's."""
-        with self._database.write() as connection:
-            sent = {"said": with_what, "number": number}
-            connection.execute(update(pictures).where(pictures.c.nonce.in_(nonces)).values(sent))
+    def send(self, nonces: Sequence[str], with_what: Said, number: int = 0) -> None:
+        """Note with what a reviewer's pictures go out; `number` is the decision's or the question's."""
+        if nonces:
+            with self._database.write() as connection:
+                send_with(connection, nonces, with_what, number)
 
-    def named(self, nonces: Sequence[str]) -> list[Kept]:
-        """Return these, as far as they are kept still."""
-        return self._found(pictures.c.nonce.in_(nonces)) if nonces else []
-
-    def of_question(self, review_id: int, number: int) -> list[Kept]:
-        """Return what went out with a question."""
-        mine = (pictures.c.said == "question", pictures.c.number == number)
+    def sent_with(self, review_id: int, with_what: Said, number: int) -> list[Kept]:
+        """Return what went out with a decision or a question."""
+        mine = (pictures.c.said == with_what, pictures.c.number == number)
         return self._found(pictures.c.review_id == review_id, *mine)
+
+    def last_sent(self, review_id: int, round_: int) -> list[Kept]:
+        """Return what went out with the last decision of a round that had any."""
+        sent = self._found(_of(review_id, round_), pictures.c.said == "decision")
+        last = max((one.number for one in sent), default=0)
+        return [one for one in sent if one.number == last]
 
     def file(self, nonce: str) -> tuple[str, bytes] | None:
         """Return a picture's type and bytes."""
@@ -194,6 +196,12 @@ class Pictures:
         with self._database.read() as connection:
             rows = connection.execute(select(*_SHAPE).where(*which).order_by(pictures.c.id)).all()
         return [Kept(row.nonce, row.source, row.width, row.height, row.moves, row.number) for row in rows]
+
+
+def send_with(connection: Connection, nonces: Sequence[str], with_what: Said, number: int) -> None:
+    """Note with what these go out, in its own transaction."""
+    sent = {"said": with_what, "number": number}
+    connection.execute(update(pictures).where(pictures.c.nonce.in_(nonces)).values(sent))
 
 
 def _of(review_id: int, round_: int) -> Any:

@@ -15,6 +15,7 @@ from app.review import Remark, Reviewer, Signpost, may_ask
 from app.store.bell import Bell
 from app.store.database import Database
 from app.store.jobs import wake_reviews
+from app.store.pictures import send_with
 from app.store.reviews import DECISIONS
 from app.store.rows import Happening, HistoryRow, history_from, note_history, review_from
 from app.store.tables import heard, history, reviews
@@ -29,8 +30,12 @@ class Talk:
         self._database = database
         self._work_made = work_made
 
-    def ask(self, review_id: int, round_: int, words: str, reviewer: Reviewer) -> Signpost | None:
+    def ask(
+        self, review_id: int, round_: int, words: str, reviewer: Reviewer, pictures: Sequence[str] = ()
+    ) -> Signpost | None:
         """Keep a reviewer's question about one round, if the rules allow it; return why not, or None.
+
+        `pictures` are the drafts that go along with it.
 
         The very question that was asked last is the same question. Raises LookupError when there is no such review.
         """
@@ -50,6 +55,7 @@ class Talk:
             values = {"questions": row.questions + 1}
             connection.execute(update(reviews).where(reviews.c.id == review_id).values(values))
             wake_reviews(connection, self._database, now, reviews.c.id == review_id)
+            send_with(connection, pictures, "question", row.questions + 1)
             note_history(
                 connection, now, row, [Happening(QUESTION, reviewer.name, words.strip(), reviewer.id)]
             )

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from time import monotonic
+from typing import Literal
 
-from app import text
+from app import mail, text
 from app.github_client import Found
 from app.pictures import BadPicture, made_anew
 from app.review import Remark, State
@@ -48,6 +49,12 @@ def find_pictures(work: Work) -> bool:
         description += [one for one in _new_in(work, asked.now.pull.body) if one not in description]
     _fetch(work, due)
     return not pictures.due(row.id, row.round, MOST_TRIES)
+
+
+def pictures_link(work: Work, with_what: Literal["decision", "question"], number: int) -> str:
+    """Return a Markdown link to what a reviewer sent with a decision or a question; "" for nothing."""
+    sent = work.gate.store.pictures.sent_with(work.row.id, with_what, number)
+    return mail.pictures_link(len(sent), work.gate.links.details_url(work.row.nonce))
 
 
 def _path(work: Work, remark: Remark) -> str:

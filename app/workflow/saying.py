@@ -31,6 +31,7 @@ from app.review import (
 )
 from app.store import DECISIONS, Happening, Overtaken
 from app.workflow.gate import Work
+from app.workflow.pictures import pictures_link
 from app.workflow.talking import say_question
 
 log = logging.getLogger("qa-gate.review")
@@ -143,7 +144,8 @@ def say_review(work: Work) -> None:
 
     def put(marker: str) -> str | None:
         said, version = (decision.choice, decision.by, decision.note), row.head_sha[:7]
-        body = mail.comment(*said, marker, version, basis=decision.basis)
+        pictures = pictures_link(work, "decision", decision.number)
+        body = mail.comment(*said, marker, version, basis=decision.basis, pictures=pictures)
         return _say_words(work.gate.github, row, decision.choice, body)
 
     _say_once(work, decision.number, mark_of(row), put)

@@ -18,7 +18,7 @@ from app.review import Action, Person, Remark, Reviewer
 from app.store import Happening
 from app.workflow.away import who_is_away
 from app.workflow.gate import Work
-from app.workflow.pictures import read_answers_pictures
+from app.workflow.pictures import pictures_link, read_answers_pictures
 
 # Every comment of the gate's own ends with a marker that begins so.
 OWN = "<!-- qa-gate "
@@ -41,7 +41,8 @@ def say_question(work: Work, number: int) -> None:
         work.is_heard = found is None  # whatever comes after it wakes the row
         if found is None:
             take_stock(work, number)
-            body = mail.question(line.who, line.detail, markers[0])
+            pictures = pictures_link(work, "question", number)
+            body = mail.question(line.who, line.detail, markers[0], pictures)
             found = github.say_comment(row.repository, row.number, body)
         comment = found
     except Refused as refusal:
