@@ -7,12 +7,12 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from resource import RLIMIT_FSIZE, getrlimit, setrlimit
-from typing import Any
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from werkzeug.test import TestResponse
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.test import TestResponse, encode_multipart
 
 from app.review import State
 from app.store import pictures as kept
@@ -33,12 +33,19 @@ def asked(world: World) -> int:
 
 
 def send(
-    world: World, *files: tuple[bytes, str], choice: str = "reject", note: str = NOTE, **more: Any
+    world: World,
+    *files: tuple[bytes, str],
+    choice: str = "reject",
+    note: str = NOTE,
+    path: str = "",
+    **more: str,
 ) -> TestResponse:
     """Send the form as a browser without JavaScript does."""
     data = {"choice": choice, "note": note, "page": choice, "seen": "0", **more}
-    data["pictures"] = [(BytesIO(content), name) for content, name in files]
-    return world.browser.post(world.link("reject"), data=data, content_type="multipart/form-data")
+    uploads = [FileStorage(BytesIO(content), name, "pictures", "image/png") for content, name in files]
+    boundary, body = encode_multipart(MultiDict([*data.items(), *(("pictures", file) for file in uploads)]))
+    kind = f"multipart/form-data; boundary={boundary}"
+    return world.browser.post(path or world.link("reject"), data=body, content_type=kind)
 
 
 def shots(page: str, whose: str = "Lily’s") -> list[str]:
@@ -236,10 +243,7 @@ def test_an_old_link_takes_no_picture_in(world: World, asked: int) -> None:
     old = world.link("reject")
     world.commit("gift-cards", "More", more_py="x = 1\n")
     world.settle()
-    files = [(BytesIO(picture()), "a.png")]
-    answer = world.browser.post(
-        old, data={"choice": "reject", "note": NOTE, "pictures": files}, content_type="multipart/form-data"
-    )
+    answer = send(world, (picture(), "a.png"), path=old)
     assert NOTE in answer.text
     with world.store.database.read() as connection:
         assert connection.execute(kept.pictures.select()).all() == []
