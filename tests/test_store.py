@@ -30,9 +30,23 @@ from app.review import (
     next_move,
 )
 from app.review.problems import What
-from app.store import LEASE, Claim, Happening, Kind, NewLetter, Overtaken, Recorded, Store, Unavailable
-from app.store.tables import reviews, rounds
+from app.store import (
+    LEASE,
+    Claim,
+    Happening,
+    Kind,
+    NewLetter,
+    Overtaken,
+    Recorded,
+    Service,
+    Store,
+    Unavailable,
+)
+from app.store.jobs import wake as make_due
+from app.store.services import note_up
+from app.store.tables import jobs, reviews, rounds
 from tests.builders import HEAD, LILY, NOON, OLD_HEAD, WORDS, Clock, columns, snapshot, told
+from tests.world import wait_until
 
 POLICY = Policy((LILY,), ("acme/shop",))
 KNOWN = Seen(HEAD, "development", True, False, False, "Add gift cards", WORDS)
@@ -98,6 +112,53 @@ def ask(store: Store) -> Review:
     )
     store.queue.finish(claim, wait=None)
     return row
+
+
+def test_a_save_and_an_event_about_the_same_review_never_wait_for_each_other(
+    postgres_url: str, clock: Clock
+) -> None:
+    """Found by tests/test_promises_together.py: PostgreSQL ended one of them, and the review then waited for its lease."""
+    store = Store(postgres_url, clock)
+    wake(store)
+    claim, row = take(store)
+    with ThreadPoolExecutor(1) as pool:
+        # As a fold does: first the review, then its job; meanwhile its worker saves.
+        with store.database.write() as connection:
+            connection.execute(update(reviews).where(reviews.c.id == row.id).values(rev=reviews.c.rev + 1))
+            saving = pool.submit(store.queue.checkpoint, claim, row, title="Another title")
+            wait_until(lambda: is_waiting(store))
+            make_due(connection, store.database, Kind.REVIEW, str(row.id), clock())
+        assert saving.result().title == "Another title"
+    store.close()
+
+
+def is_waiting(store: Store) -> bool:
+    """Whether a statement waits for a lock."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with store.database.read() as connection:
+        return bool(connection.execute(waiting).scalar_one())
+
+
+def test_an_end_and_a_claim_in_an_outage_never_wait_for_each_other(postgres_url: str, clock: Clock) -> None:
+    store = Store(postgres_url, clock)
+    for number in range(4):
+        wake(store, f"d{number}", told(replace(KNOWN, head_sha=f"{number}" * 40), number=number + 1))
+    for _ in range(3):
+        claim, _ = take(store)
+        store.queue.finish(claim, wait=timedelta(hours=1), failed_in=Service.GITHUB)
+    clock.pass_(seconds=16)
+    probing, _ = take(store)
+    clock.pass_(seconds=16)
+    with ThreadPoolExecutor(1) as pool:
+        # As the end of a job does: first the service, then the jobs that failed in it; meanwhile somebody claims.
+        with store.database.write() as connection:
+            note_up(connection, Service.GITHUB, clock())
+            claiming = pool.submit(store.queue.claim, (Kind.REVIEW,))
+            wait_until(lambda: is_waiting(store))
+            connection.execute(update(jobs).values(attempts=0))
+        claiming.result()
+    assert probing
+    store.close()
 
 
 # --- Webhooks -----------------------------------------------------------------------------------------------

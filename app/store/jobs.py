@@ -131,7 +131,8 @@ def claim(
     While a service is out of order, one job that needs it is given every 15 seconds, due or not, to find out whether
     it is back.
     """
-    states = {row.name: row for row in connection.execute(select(services).where(_troubled(now)))}
+    troubled = select(services).where(_troubled(now)).order_by(services.c.name).with_for_update()
+    states = {row.name: row for row in connection.execute(troubled)}
     free = [kind for kind in kinds if NEEDS.get(kind) not in states]
     which = [and_(jobs.c.kind.in_(free), _is_due(now))]
     for name, state in states.items():

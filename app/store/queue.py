@@ -76,6 +76,8 @@ class Queue:
         looked at again. Raises Overtaken when the lease, state or round are not what `row` says.
         """
         with self._database.write() as connection:
+            # The review before its job, as whoever brings an event or a decision: else each waits for the other.
+            connection.execute(select(reviews.c.id).where(reviews.c.id == row.id).with_for_update())
             now = self._database.now(connection)
             values = {**changes, **(consequences(row, move, now) if move else {})}
             if "head_sha" in changes and (changes["head_sha"], changes["base"]) != (row.head_sha, row.base):
@@ -121,14 +123,15 @@ class Queue:
         """
         with self._database.write() as connection:
             now = self._database.now(connection)
+            # The services before any job, and in one order, as at every claim: else each waits for the other.
+            about = f"{claim.kind} {claim.about}"
+            for service in sorted({*answered, *((failed_in,) if failed_in else ())}):
+                if service == failed_in:
+                    note_down(connection, self._database, service, about, now)
+                elif note_up(connection, service, now):
+                    log.warning("%s answers again; what failed meanwhile is tried again.", service.label)
             facts = {"attempts": attempts, "problem": problem, "cause": cause, "failed_in": failed_in}
             queue.finish(connection, claim, now, wait=wait, **facts)  # type: ignore[arg-type]
-            for service in answered:
-                if service is not failed_in and note_up(connection, service, now):
-                    log.warning("%s answers again; what failed meanwhile is tried again.", service.label)
-            if failed_in:
-                about = f"{claim.kind} {claim.about}"
-                note_down(connection, self._database, failed_in, about, now)
 
     def renew(self, claim: Claim) -> None:
         """Renew a lease during a long step. Raises Overtaken when it is gone."""
@@ -210,7 +213,7 @@ class Queue:
     def _fenced(
         self, connection: Connection, claim: Claim, row: Review, values: dict[str, Any], now: datetime
     ) -> Review:
-        # The job first: that locks it, so that no other holder comes between.
+        # The job before anything is changed: that locks it, so that no other holder comes between.
         if not queue.renew(connection, claim, now):
             raise Overtaken
         fence = (reviews.c.id == row.id, reviews.c.state == row.state, reviews.c.round == row.round)
