@@ -33,6 +33,7 @@ from app.mail import (
 )
 from app.mail.compose import LARGEST_HTML
 from app.review import (
+    Blocked,
     Change,
     ChangedFile,
     Checks,
@@ -42,6 +43,7 @@ from app.review import (
     Snapshot,
     State,
     Unseen,
+    Why,
     cautions,
 )
 from app.review.problems import Problem, Trouble, What
@@ -291,7 +293,7 @@ LETTERS: dict[str, Callable[[], list[Mail]]] = {
     "request": lambda: [everything(), ask(), ask(try_url=None, body=""), release()],
     "digest": lambda: [digest(item()), digest(*(item(number) for number in range(90)))],
     "bypass": lambda: [bypass()],
-    "outcome": lambda: [compose_outcome(LILY, ABOUT, Held("It clashes.", True))],
+    "outcome": lambda: [compose_outcome(LILY, ABOUT, Held(Blocked(Why.CONFLICT), True))],
     "sign_in": lambda: [compose_sign_in(LILY, f"{PENDING}sign-in/AAA")],
     "problem": lambda: [problem()],
     "push": lambda: [pushed(1), pushed(40), pushed(0), pushed(0, gone=0)],

@@ -24,7 +24,7 @@ from app.mail import (
     compose_sign_in,
     tell,
 )
-from app.review import Passed, Release, Reviewer, State, Unseen
+from app.review import Blocked, Passed, Release, Reviewer, State, Unseen, Why
 from app.review.problems import Problem, Trouble, What
 from app.workflow.letters import WRITERS
 from demo.inbox import Mail as Arrived
@@ -38,7 +38,8 @@ TALK = (
 )
 PASSED = Passed(12, "Add gift cards", "sam", "Lily", NOON, "Fine.")
 UNSEEN = Unseen(HEAD, "Push it", "kim", None)
-CLASH = "Someone else changed the same part. The developer has to combine the two first."
+CLASHED = Blocked(Why.CONFLICT)
+CLASH = "Someone else changed the same part. sam has to combine the two first."
 
 
 def restored(*, decides: bool, operates: bool) -> Mail:
@@ -189,7 +190,7 @@ KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
     ),
     "held, for the developer": (
         "outcome",
-        compose_outcome(LILY, HELD, Held(CLASH, True)),
+        compose_outcome(LILY, HELD, Held(CLASHED, True)),
         "",
         f"Approved, not in yet: {CLASH}",
         f"Hi Lily, you approved this, but it isn’t in yet. {CLASH}",
@@ -314,5 +315,5 @@ def test_the_look_of_every_warning_is_its_own_in_the_dark_too() -> None:
         "b-plain",
     ):
         assert f".{name} {{" in dark
-    for mail in (release(UNSEEN), compose_outcome(LILY, HELD, Held(CLASH, True)), bypass()):
+    for mail in (release(UNSEEN), compose_outcome(LILY, HELD, Held(CLASHED, True)), bypass()):
         assert re.search(r'class="(note|chip)-warn"', mail.html)

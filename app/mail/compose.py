@@ -20,7 +20,7 @@ from app.links import SIGN_IN_LASTS
 from app.mail.blocked import next_step, why_for_developer
 from app.mail.release import release_values
 from app.mail.request import Line, Request, opening_of, sender_of
-from app.mail.templates import render
+from app.mail.templates import render, say
 from app.review import Basis, Blocked, Checks, Choice, Commit, PullRequest, Review, Reviewer
 
 # Gmail hides what comes after 102 KB. https://developers.google.com/workspace/gmail/design/css
@@ -38,7 +38,7 @@ MOST_ANSWERS, LONGEST_LOGIN = 3, 40
 LONGEST_TITLE, LONGEST_SUBJECT_TITLE = 256, 70
 # So many commits that came since the last look are named, each in so many characters.
 MOST_NEW, LONGEST_NEW = 10, 120
-UNTITLED, UNNAMED = "A change without a title", "A change without words"
+UNTITLED, UNNAMED = say("untitled"), say("unnamed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ def compose_sign_in(reviewer: Reviewer, url: str) -> Mail:
     """Return the mail with a reviewer's sign-in link."""
     minutes = SIGN_IN_LASTS // timedelta(minutes=1)
     values: dict[str, Any] = {
-        "subject": "Your sign-in link",
-        "preheader": f"It works once, within {minutes} minutes.",
+        "subject": say("sign_in_subject"),
+        "preheader": say("sign_in_preview", minutes=minutes),
         "place": "",
         "name": reviewer.name,
         "url": url,
@@ -146,7 +146,7 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
     pull, checks = request.snapshot.pull, request.snapshot.checks
     title, opening = text.plain(pull.title, LONGEST_TITLE) or UNTITLED, opening_of(request)
     is_nobodys = pull.author_is_bot or request.snapshot.release
-    helper = "a developer" if is_nobodys else text.person(request.snapshot.author_name)
+    helper = say("a_developer") if is_nobodys else text.person(request.snapshot.author_name)
     return {
         **{name: getattr(request, name) for name in ("approve_url", "reject_url", "pending_url", "try_url")},
         "pull": pull,
@@ -161,7 +161,7 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         "cautions": request.cautions,
         "notes": list(_imitations(pull)),
         "try_host": text.host_of(request.try_url or ""),
-        "elsewhere": f"Try it where you usually do (branch {pull.head}), or ask {helper} how.",
+        "elsewhere": say("try_elsewhere", branch=pull.head, helper=helper),
         **_news(request),
         "previous_note": text.shortened(request.previous_note or "", LONGEST_NOTE),
         "previous_who": _previous_who(request, now, timezone),
@@ -169,9 +169,7 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
             additions=pull.additions, deletions=pull.deletions, changed_files=pull.changed_files
         ),
         "checks": _checks(checks) if checks else "",
-        "others": f"{request.others:,} more {'is' if request.others == 1 else 'are'} waiting."
-        if request.others
-        else "",
+        "others": say("more_waiting", others=request.others) if request.others else "",
         "since": waiting_since(request.asked_at, now, timezone),
         # Who decides has no account there, and sees only what everybody sees.
         "code_url": None if pull.private else pull.url,
@@ -188,7 +186,7 @@ def _imitations(pull: PullRequest) -> Iterator[str]:
     """Return a caution for each branch whose name may look like another one."""
     for branch in (pull.head, pull.base):
         if text.unusual(branch):
-            yield f"Careful: the branch name “{branch}” may imitate another one. Ask a developer before approving."
+            yield say("imitates", branch=branch)
 
 
 def _news(request: Request) -> dict[str, Any]:
@@ -212,8 +210,8 @@ def _own_words(request: Request, length: int) -> dict[str, Any]:
     how, rest = text.parted(body, min(length, LONGEST_HOW), length, shown)
     seen = {one.source for one in shown} & set(text.pictures_in(body))
     return {
-        "words_heading": f"What {text.person(request.snapshot.author_name)} wrote",
-        "pictures": f"See {text.count(len(seen), 'picture')}" if seen else "",
+        "words_heading": say("words_heading", who=text.person(request.snapshot.author_name)),
+        "pictures": say("see_pictures", pictures=len(seen)) if seen else "",
         "pictures_url": shown[0].url if seen else "",
         "words_html": rest.mail,
         "words_text": rest.text,
@@ -228,18 +226,15 @@ def subject_of(about: PullRequest | Review, title: str, place: str, *, is_releas
     The matter is in its first 40 characters; what the mail wants is in the preview. How much a release holds
     changes from mail to mail, so that is not in it.
     """
-    matter = f"Release into {text.plain(about.base)}" if is_release else title
+    matter = say("release_into", base=about.base) if is_release else title
     return f"{text.plain(matter, LONGEST_SUBJECT_TITLE)} ({text.plain(place)})"
 
 
 def _previous_who(request: Request, now: datetime, timezone: ZoneInfo) -> str:
     """Return how the reason of the last rejection is introduced to this reader."""
-    who = "You" if request.is_previous_own else text.plain(request.previous_by)
-    return f"{who} wrote{_on(request.previous_at, now, timezone)}:"
-
-
-def _on(moment: datetime | None, now: datetime, timezone: ZoneInfo) -> str:
-    return f" on {waiting_since(moment, now, timezone)}" if moment else ""
+    who = say("you") if request.is_previous_own else text.plain(request.previous_by)
+    at = request.previous_at
+    return say("wrote", who=who, on=waiting_since(at, now, timezone) if at else "")
 
 
 def waiting_since(asked_at: datetime, now: datetime, timezone: ZoneInfo) -> str:
@@ -265,11 +260,11 @@ def _line(
     when: Callable[[datetime], str],
     shown: tuple[text.Shown, ...],
 ) -> dict[str, Any]:
-    who = "You" if line.is_question and line.by == reader.id else text.person(line.name, LONGEST_LOGIN)
-    on = f" on {when(line.at)}" if line.at else ""
+    is_own = line.is_question and line.by == reader.id
+    who = say("you") if is_own else text.person(line.name, LONGEST_LOGIN)
     answer = text.rendered(line.words, length, shown)
     return {
-        "who": f"{who} {'asked' if line.is_question else 'answered'}{on}",
+        "who": say("said", who=who, is_question=line.is_question, on=when(line.at) if line.at else ""),
         # A question is her own plain text; an answer is a comment at GitHub.
         "words": text.shortened(line.words, length) if line.is_question else answer.text,
         "html": "" if line.is_question else answer.mail,

@@ -25,8 +25,8 @@ from app.mail.compose import (
     tidy,
     waiting_since,
 )
-from app.mail.request import NEW, NEW_VERSION, RELEASE, Chip, Opening, answered_by
-from app.mail.templates import render
+from app.mail.request import HELD, NEW, NEW_VERSION, NOT_APPROVED, RELEASE, Chip, Opening, answered_by
+from app.mail.templates import render, say
 from app.review import Blocked, Release, Review, Reviewer
 
 # So many are listed; fewer where long names make too much of them. The page has them all.
@@ -34,7 +34,6 @@ MOST_ITEMS = (30, 20, 10)
 LONGEST_LISTED_TITLE, LONGEST_NAME = 120, 80
 # What has been waiting for so long is marked.
 LATE = timedelta(days=2)
-ITSELF = "It goes in by itself once nothing is in the way. If the code changes, you’ll be asked again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +84,9 @@ class About:
     def helper(self) -> str:
         """Return who can be talked to about it; a release is nobody's own, and the gate may have opened it."""
         if self.is_release:
-            return "the developers"
+            return say("the_developers")
         is_program = self.row.author.endswith("[bot]")
-        return "a developer" if is_program else text.person(self.author, LONGEST_NAME) or "a developer"
+        return ("" if is_program else text.person(self.author, LONGEST_NAME)) or say("a_developer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def compose_digest(
     ordered = sorted(items, key=lambda item: item.asked_at)
     lines = [_line(item, now, timezone) for item in ordered]
     values: dict[str, Any] = {
-        "subject": f"{text.count(len(lines), 'change is', 'changes are')} waiting for you",
+        "subject": say("list_subject", items=len(lines)),
         "preheader": _preview(ordered, now),
         "place": "",
         "name": reviewer.name,
@@ -121,34 +120,26 @@ def compose_digest(
 
 def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:
     """Return the mail that says that `merged_by` merged it without a reviewer's approval."""
-    somebody = text.person(merged_by, LONGEST_NAME) or "Someone"
-    opening = Opening(
-        (Chip("warn", "▲", "Not approved by QA"),),
-        f"{somebody} merged this on GitHub without asking you. It’s in {about.row.base} now.",
-        f"Not approved by QA: {somebody} merged it on GitHub without asking you.",
-    )
-    it = "it shouldn’t be in"
-    return _about(
-        reviewer,
-        "bypass",
-        about,
-        opening,
-        f"There’s nothing left to decide. If {it}, talk to {about.helper}.",
-    )
+    who = text.person(merged_by, LONGEST_NAME) or say("someone")
+    first, preview = say("bypass", who=who, base=about.row.base), say("bypass_preview", who=who)
+    opening = Opening((NOT_APPROVED,), first, preview)
+    return _about(reviewer, "bypass", about, opening, say("bypass_next", helper=about.helper))
 
 
 def compose_outcome(reviewer: Reviewer, about: About, held: Held) -> Mail:
     """Return the mail that says that what the reviewer approved is not merged yet, why, and what happens next."""
     why = why_for_reviewer(held.why, about.row.base, about.helper) if held.why else text.NOT_NOW
     opening = Opening(
-        (Chip("warn", "❙❙", "Approved, not in yet"),),
-        f"you approved this, but it isn’t in yet. {why}",
-        f"Approved, not in yet: {why}",
+        (HELD,),
+        say("held", why=why),
+        say("held_preview", why=why),
     )
     who = about.helper
-    told = f"{who[:1].upper() if who.startswith(('a ', 'the ')) else who[:1]}{who[1:]} {'have' if about.is_release else 'has'} been told."
-    then = f"{told if held.is_developer_told else 'The developers see this on GitHub, too.'} {ITSELF}"
-    return _about(reviewer, "outcome", about, opening, then)
+    is_ours = who in (say("a_developer"), say("the_developers"))
+    who = who[:1].upper() + who[1:] if is_ours else who
+    told = say("who_is_told", who=who, are_several=about.is_release)
+    then = told if held.is_developer_told else say("all_see_it")
+    return _about(reviewer, "outcome", about, opening, f"{then} {say('goes_in_itself')}")
 
 
 def _about(reviewer: Reviewer, name: str, about: About, opening: Opening, next_: str) -> Mail:
@@ -164,9 +155,7 @@ def _about(reviewer: Reviewer, name: str, about: About, opening: Opening, next_:
         "place": about.place,
         "url": about.url,
         "pending_url": about.pending_url,
-        "others": f"{text.count(about.others, 'change is', 'changes are')} waiting for you."
-        if about.others
-        else "",
+        "others": say("waiting", others=about.others) if about.others else "",
     }
     return _mail(reviewer, name, values, thread_of(about.row.repository, about.row.number))
 
@@ -183,16 +172,14 @@ def _mail(reviewer: Reviewer, name: str, values: dict[str, Any], thread: str | N
 
 def _preview(items: Sequence[DigestItem], now: datetime) -> str:
     """Return what is in a list, in the few words that an inbox shows; the first item waits longest."""
-    counts = (
-        (sum(_is_new(item) for item in items), "new", "new"),
-        (sum(item.is_again and not item.release for item in items), "new version", "new versions"),
-        (sum(item.answered_by is not None for item in items), "answer", "answers"),
-        (sum(item.release is not None for item in items), "release", "releases"),
-    )
-    what = ", ".join(text.count(number, one, many) for number, one, many in counts if number)
-    days = (now - items[0].asked_at).days
-    since = f" The longest has been waiting {text.count(days, 'day')}." if days else ""
-    return f"{what}.{since}"
+    counts = {
+        "new_ones": sum(_is_new(item) for item in items),
+        "new_versions": sum(item.is_again and not item.release for item in items),
+        "answers": sum(item.answered_by is not None for item in items),
+        "releases": sum(item.release is not None for item in items),
+    }
+    what = ", ".join(say(name, number=number) for name, number in counts.items() if number)
+    return say("list_preview", what=what, days=(now - items[0].asked_at).days)
 
 
 def _is_new(item: DigestItem) -> bool:
@@ -214,7 +201,7 @@ def _chips(item: DigestItem, now: datetime) -> Iterator[Chip]:
     """Return what kind of item it is; what waits for days already says so first."""
     waited = now - item.asked_at
     if waited >= LATE:
-        yield Chip("warn", "◷", f"Waiting {text.count(waited.days, 'day')}")
+        yield Chip("warn", "◷", say("late_chip", days=waited.days))
     if item.release:
         yield RELEASE
     if item.is_again:
@@ -231,13 +218,12 @@ def _facts(item: DigestItem, now: datetime, timezone: ZoneInfo) -> Iterator[str]
     if not item.place.startswith("#"):
         yield text.plain(item.place, LONGEST_NAME)
     if item.release:
-        unseen = len(item.release.unseen)
-        yield f"{unseen} not approved by QA" if unseen else "all approved"
-        yield f"since {waiting_since(item.asked_at, now, timezone)}"
+        yield say("unapproved", unseen=len(item.release.unseen))
+        yield say("since", when=waiting_since(item.asked_at, now, timezone))
         return
     author = text.person(item.author, LONGEST_NAME)
-    yield f"{author} (automatic)" if item.author_is_bot else author
+    yield say("automatic", name=author) if item.author_is_bot else author
     size = text.size_words(
         additions=item.additions, deletions=item.deletions, changed_files=item.changed_files
     ).partition(":")[0]
-    yield f"{size.lower()}, {text.count(item.changed_files, 'file')}"
+    yield say("size_of", size=size, files=item.changed_files)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from app import text
 from app.mail.compose import Mail, address_of, tidy, waiting_since
 from app.mail.request import Chip
-from app.mail.templates import render
+from app.mail.templates import render, say
 from app.review import Reviewer
 from app.review.problems import Problem, Trouble
 
@@ -69,12 +69,12 @@ def compose_problem(
     since = waiting_since(problem.since, problem.ended_at or problem.since, timezone)
     if problem.ended_at:
         took = text.span_words(problem.ended_at - problem.since)
-        first = f"this is over. It began on {since} and lasted {took}."
+        first = say("problem_last", since=since, took=took)
     else:
-        first = f"this needs you. It began on {since}."
+        first = say("problem_first", since=since)
     values: dict[str, Any] = {
-        "subject": f"{'Solved' if is_over else 'Problem'}: {told.title}",
-        "preheader": "It’s over." if is_over else told.todo,
+        "subject": say("problem_subject", title=told.title, is_over=is_over),
+        "preheader": say("problem_over") if is_over else told.todo,
         "place": "",
         "title": told.title,
         "chips": (OVER if is_over else NEW,),

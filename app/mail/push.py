@@ -10,8 +10,8 @@ from typing import Any
 
 from app import text
 from app.mail.compose import UNTITLED, Mail, address_of, tidy
-from app.mail.request import Chip
-from app.mail.templates import render
+from app.mail.request import NOT_APPROVED
+from app.mail.templates import render, say
 from app.review import Reviewer, Unseen
 
 # So many are listed.
@@ -38,10 +38,12 @@ def compose_push(reviewer: Reviewer, pushed: Pushed, pending_url: str) -> Mail:
     items = [_item(item) for item in pushed.items[:MOST_ITEMS]]
     gone = [text.plain(title, LONGEST_TITLE) or UNTITLED for title in pushed.gone[:MOST_ITEMS]]
     values: dict[str, Any] = {
+        "subject": say("push_subject", changes=len(pushed.items), branch=pushed.branch),
+        "preheader": say("push_preview", changes=len(pushed.items), branch=pushed.branch),
         "branch": pushed.branch,
         "place": pushed.place,
         "name": reviewer.name,
-        "chips": (Chip("warn", "▲", "Not approved by QA"),),
+        "chips": (NOT_APPROVED,),
         "items": items,
         "total": len(pushed.items),
         "gone": gone,
@@ -50,7 +52,6 @@ def compose_push(reviewer: Reviewer, pushed: Pushed, pending_url: str) -> Mail:
         "by": {text.person(item.author, LONGEST_NAME) for item in pushed.items},
         "pending_url": pending_url,
     }
-    values["subject"] = " ".join(render("mail/push_subject.txt", values).split())
     return Mail(
         to=address_of(reviewer),
         subject=values["subject"],

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from app import text
-from app.mail.templates import render
+from app.mail.templates import render, say
 from app.review import Passed, Release, Unseen
 
 BEGIN, END = "<!-- qa-gate release -->", "<!-- /qa-gate release -->"
@@ -68,10 +68,10 @@ def release_values(release: Release | None, most: int, when: Callable[[datetime]
 def brought(item: Unseen, asking: str = "QA") -> str:
     """Return how a commit came past the reviewers; `asking` names them to the reader."""
     if item.is_beside:
-        return f"came in with #{item.pull}, but isn’t part of what was approved there"
+        return say("came_beside", pull=item.pull)
     if item.pull:
-        return f"merged on GitHub without asking {asking} (#{item.pull})"
-    return "pushed directly" if item.was_asked else "how it got in isn’t known"
+        return say("merged_without", pull=item.pull, asking=asking)
+    return say("pushed_directly" if item.was_asked else "nobody_knows")
 
 
 def _put(body: str, part: str) -> str:
@@ -104,7 +104,7 @@ def _lists(release: Release, most: int, asking: str = "QA") -> dict[str, Any]:
 def _unseen(item: Unseen, asking: str) -> dict[str, str]:
     return {
         "sha": item.sha[:SHORT_SHA],
-        "title": text.plain(item.title, LONGEST_TITLE) or "A change without a title",
+        "title": text.plain(item.title, LONGEST_TITLE) or say("untitled"),
         "author": text.person(item.author, LONGEST_NAME),
         "how": brought(item, asking),
     }
@@ -113,7 +113,7 @@ def _unseen(item: Unseen, asking: str) -> dict[str, str]:
 def _passed(item: Passed) -> dict[str, Any]:
     return {
         "number": item.number,
-        "title": text.plain(item.title, LONGEST_TITLE) or "A change without a title",
+        "title": text.plain(item.title, LONGEST_TITLE) or say("untitled"),
         "author": text.person(item.author, LONGEST_NAME),
         "reviewer": text.plain(item.reviewer, LONGEST_NAME),
         "at": item.at,

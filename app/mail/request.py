@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app import text
-from app.review import Caution, Commit, Reviewer, Snapshot
+from app.mail.templates import say
+from app.review import Caution, Commit, Release, Reviewer, Snapshot
 
 LONGEST_NAME = 40
 # So much of an answer is in the preview.
@@ -49,16 +50,18 @@ class Opening:
 
 
 # The text variation selector keeps phones from making a picture of it.
-NEW = Chip("acc", "○", "New")
-NEW_VERSION = Chip("acc", "↻\ufe0e", "New version")
-ASKED_AGAIN = Chip("acc", "↻\ufe0e", "Asked again")
-NEW_LINK = Chip("acc", "→", "New link")
-RELEASE = Chip("ship", "◆", "Release")
+NEW = Chip("acc", "○", say("chip_new"))
+NEW_VERSION = Chip("acc", "↻\ufe0e", say("chip_new_version"))
+ASKED_AGAIN = Chip("acc", "↻\ufe0e", say("chip_asked_again"))
+NEW_LINK = Chip("acc", "→", say("chip_new_link"))
+RELEASE = Chip("ship", "◆", say("chip_release"))
+NOT_APPROVED = Chip("warn", "▲", say("chip_not_approved"))
+HELD = Chip("warn", "❙❙", say("chip_held"))
 
 
 def answered_by(name: str) -> Chip:
     """Return the chip of a question that somebody answered."""
-    return Chip("acc", "❝", f"{text.person(name, LONGEST_NAME)} answered")
+    return Chip("acc", "❝", say("answered_chip", who=text.person(name, LONGEST_NAME)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,27 +128,26 @@ def opening_of(request: Request) -> Opening:
         return _answered(request, release)
     needs, what = _needs(request), _what(request)
     if request.is_fresh:
-        first = f"here’s the new link you asked for. {_capital(needs)}"
-        return Opening((*release, NEW_LINK), first, f"New link: {what}")
+        first = say("fresh", needs=_capital(needs))
+        return Opening((*release, NEW_LINK), first, say("fresh_preview", what=what))
     if request.instead_of:
         away = text.plain(request.instead_of, LONGEST_NAME)
-        chip = Chip("acc", "⇄\ufe0e", f"Standing in for {away}")
-        why = f"emails to {away} don’t arrive" if request.is_unreached else f"{away} is away"
-        first = f"{why}, so this comes to you. {_capital(needs)}"
-        return Opening((*release, chip), first, f"Standing in for {away}: {what}")
+        chip = Chip("acc", "⇄\ufe0e", say("instead_chip", away=away))
+        first = say("instead", away=away, needs=_capital(needs))
+        return Opening((*release, chip), first, say("instead_preview", away=away, what=what))
     if request.is_again:
         changed = _changed(request)
-        preview = f"New version: {what if release else changed}"
-        return Opening((*release, NEW_VERSION), f"{changed} Please look again.", preview)
+        preview = say("new_version_preview", what=what if release else changed)
+        return Opening((*release, NEW_VERSION), say("look_again", changed=changed), preview)
     if request.same_code_but:
         return _asked_again(request, release)
-    return Opening(release or (NEW,), needs, f"{'Release' if release else 'New'}: {what}")
+    return Opening(release or (NEW,), needs, say("first_preview", what=what, is_release=bool(release)))
 
 
 def asker(snapshot: Snapshot) -> str:
     """Return who made a change, as a sentence names them."""
     name = text.person(snapshot.author_name, LONGEST_NAME)
-    return f"an automatic change by {name}" if snapshot.pull.author_is_bot else name
+    return say("by_program", name=name) if snapshot.pull.author_is_bot else name
 
 
 def sender_of(request: Request) -> str | None:
@@ -167,71 +169,57 @@ def _needs(request: Request) -> str:
     """Return what is wanted of the reviewer."""
     pull, release = request.snapshot.pull, request.snapshot.release
     if release:
-        return f"a new release is ready. {_when_you_approve(request)}"
-    goes_in = f"goes straight into {request.skips_to}, without a release" if request.skips_to else "goes in"
-    if pull.author_is_bot:
-        return f"this is {asker(request.snapshot)}. It needs your approval before it {goes_in}."
-    return f"{asker(request.snapshot)} needs your approval before this {goes_in}."
-
-
-def _when_you_approve(request: Request) -> str:
-    release = request.snapshot.release
-    changes = release.size if release else 0
-    if changes == 1:
-        return "When you approve, this change goes out."
-    return f"When you approve, these {text.count(changes, 'change')} go out."
+        return say("release_ready", goes_out=say("goes_out", changes=release.size))
+    goes_in = say("goes_straight_in", base=request.skips_to) if request.skips_to else say("goes_in")
+    needs = "needs_of_program" if pull.author_is_bot else "needs"
+    return say(needs, who=asker(request.snapshot), goes_in=goes_in)
 
 
 def _what(request: Request) -> str:
     """Return what it is about, in the few words that a preview has."""
     pull, release = request.snapshot.pull, request.snapshot.release
     if release:
-        return _approved_of(request)
+        return _approved_of(release)
     size = text.size_words(
         additions=pull.additions, deletions=pull.deletions, changed_files=pull.changed_files
     ).partition(":")[0]
-    files = text.count(pull.changed_files, "file")
-    return f"{asker(request.snapshot)}{'.' if pull.author_is_bot else ' needs your approval.'} {size} change, {files}."
+    who, is_program = asker(request.snapshot), pull.author_is_bot
+    return say("what", who=who, size=size, files=pull.changed_files, is_program=is_program)
 
 
-def _approved_of(request: Request) -> str:
-    release = request.snapshot.release
-    if release is None:
-        return ""
+def _approved_of(release: Release) -> str:
     if release.unseen:
-        verb = "wasn’t" if len(release.unseen) == 1 else "weren’t"
-        return f"{len(release.unseen)} of {text.count(release.size, 'change')} {verb} approved by QA."
+        return say("not_approved", unseen=len(release.unseen), changes=release.size)
     if release.is_rewritten:
-        return "the history was rewritten, so look closely."
-    if release.earlier:
-        return f"{text.count(release.size, 'change')}, some from before QA gate was set up."
-    return f"{text.count(release.size, 'change')}, all approved."
+        return say("rewritten")
+    return say("some_earlier" if release.earlier else "all_approved", changes=release.size)
 
 
 def _changed(request: Request) -> str:
     """Return what happened to a version that was asked about before."""
-    pull, old = request.snapshot.pull, request.old_base
-    into = f" It goes into {pull.base} now, not {old}." if old else ""
-    if request.snapshot.release:
-        return f"this release has changed since you last looked. {_when_you_approve(request)}{into}"
-    who = "a program" if pull.author_is_bot else asker(request.snapshot)
-    if request.voided:
-        return f"{who} changed this after you approved it, before it went in.{into}"
-    if request.previous_note:
-        whose = "your" if request.is_previous_own else f"{text.plain(request.previous_by, LONGEST_NAME)}’s"
-        return f"{who} changed this after {whose} message.{into}"
-    return f"{who} changed this since you last looked.{into}"
+    pull, old, release = request.snapshot.pull, request.old_base, request.snapshot.release
+    who = say("a_program") if pull.author_is_bot else asker(request.snapshot)
+    if release:
+        changed = say("release_changed", goes_out=say("goes_out", changes=release.size))
+    elif request.voided:
+        changed = say("changed_after_approval", who=who)
+    elif request.previous_note:
+        by = text.plain(request.previous_by, LONGEST_NAME)
+        whose = say("your") if request.is_previous_own else say("whose", name=by)
+        changed = say("changed_after_message", who=who, whose=whose)
+    else:
+        changed = say("changed", who=who)
+    return " ".join([changed, say("other_base", base=pull.base, old=old)]) if old else changed
 
 
 def _asked_again(request: Request, release: tuple[Chip, ...]) -> Opening:
     """Return how a question begins whose code is the same as before."""
     pull, old = request.snapshot.pull, request.old_base
-    why = f"it goes into {pull.base} now, not {old}" if old else text.plain(request.same_code_but)
-    same = f"the code is the same as before, but {why}."
-    void = " Your earlier approval doesn’t count for this." if request.voided else ""
-    who = "this release" if release else "this" if pull.author_is_bot else asker(request.snapshot)
-    first = f"{who} needs your approval again: {same}{void}"
-    return Opening((*release, ASKED_AGAIN), first, f"Asked again: {same}")
+    why = say("base_is_other", base=pull.base, old=old) if old else text.plain(request.same_code_but)
+    same = say("same_code", why=why)
+    who = say("this_release") if release else say("this") if pull.author_is_bot else asker(request.snapshot)
+    first = say("needs_again", who=who, same=same, is_void=request.voided)
+    return Opening((*release, ASKED_AGAIN), first, say("asked_again_preview", same=same))
 
 
 def _answered(request: Request, release: tuple[Chip, ...]) -> Opening:
@@ -239,11 +227,12 @@ def _answered(request: Request, release: tuple[Chip, ...]) -> Opening:
     who = text.person(last.name, LONGEST_NAME)
     asked = next((line for line in request.talk if line.is_question), None)
     is_own = asked is None or asked.by == request.reviewer.id
-    whose = "your" if is_own or asked is None else f"{text.plain(asked.name, LONGEST_NAME)}’s"
-    gist = text.plain(text.rendered(last.words, LONGEST_ANSWER).text, LONGEST_GIST)
-    return Opening(
-        (*release, answered_by(last.name)), f"{who} answered {whose} question:", f"{who} answered: {gist}"
+    whose = (
+        say("your") if is_own or asked is None else say("whose", name=text.plain(asked.name, LONGEST_NAME))
     )
+    gist = text.plain(text.rendered(last.words, LONGEST_ANSWER).text, LONGEST_GIST)
+    first = say("answered", who=who, whose=whose)
+    return Opening((*release, answered_by(last.name)), first, say("answered_preview", who=who, gist=gist))
 
 
 def _capital(sentence: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.mail.compose import Mail, address_of, tidy, waiting_since
-from app.mail.templates import render
+from app.mail.templates import render, say
 from app.review import Reviewer
 
 
@@ -31,8 +31,8 @@ def compose_restored(
     """Return the mail; its one link leads to the list and decides nothing."""
     since, until = (waiting_since(moment, now, timezone) for moment in (restored.since, restored.until))
     values: dict[str, Any] = {
-        "subject": "QA gate was restored from a backup",
-        "preheader": f"What happened since {since} is lost.",
+        "subject": say("restored_subject"),
+        "preheader": say("restored_preview", since=since),
         "place": "",
         "name": reader.name,
         "since": since,

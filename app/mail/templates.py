@@ -21,10 +21,16 @@ def render(name: str, values: dict[str, Any]) -> str:
     return environment.get_template(name).render(values)
 
 
-def _environment() -> Environment:
+def say(sentence: str, **values: object) -> str:
+    """Return a sentence of templates/mail/sentences.txt, by the name of its macro: plain text, escaped where it is shown."""
+    said = getattr(_WORDS.get_template("mail/sentences.txt").module, sentence)(**values)
+    return str(said).strip()
+
+
+def _environment(*, autoescape: bool = True) -> Environment:
     return Environment(
         loader=FileSystemLoader(wording.templates()),
-        autoescape=True,
+        autoescape=autoescape,  # noqa: S701 - what is not escaped here is escaped where it is shown
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -48,6 +54,7 @@ def _escaped(value: str) -> str:
     return value.replace("&", "&amp;").replace("<", "&lt;")
 
 
-_HTML, _TEXT = _environment(), _environment()
-_HTML.filters["line"] = text.plain
+_HTML, _TEXT, _WORDS = _environment(), _environment(), _environment(autoescape=False)
+_HTML.filters["line"] = _WORDS.filters["line"] = text.plain
+_WORDS.globals["count"] = text.count
 _TEXT.filters |= {"line": _line_of_text, "quoted": _quoted, "escaped": _escaped, "disarmed": _disarmed}

@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from app.mail.compose import Mail, address_of, tidy
-from app.mail.templates import render
+from app.mail.templates import render, say
 from app.review import Reviewer
 
 
 def compose_trial(name: str, address: str, public_url: str) -> Mail:
     """Return the mail; its one link leads to the sign-in page and decides nothing."""
     values: dict[str, Any] = {
-        "subject": "Test email: you’ll be asked like this",
-        "preheader": "There’s nothing to do.",
+        "subject": say("trial_subject"),
+        "preheader": say("trial_preview"),
         "place": "",
         "name": name,
         "url": f"{public_url}/",
