@@ -167,6 +167,38 @@ def test_what_one_pull_request_is_refused_is_told_with_what_github_says(make_out
     assert f'{SHOP}#1: GitHub refused it: "Too many statuses."' in mail.text
 
 
+@pytest.mark.parametrize("by", ["archived", "queue", "method"])
+def test_what_only_the_operator_can_change_about_an_approved_change_is_told_to_the_operator(
+    make_outside: MakeOutside, by: str
+) -> None:
+    outside = make_outside(**OLGA)
+    outside.start()
+    number = outside.asked("cards")
+    if by == "archived":
+        outside.github.repo().archived = True
+    elif by == "queue":
+        outside.github.protect(SHOP, "development", ["qa-gate/development"], queue=True)
+    else:
+        said = {"message": "Merge commits are not allowed on this repository."}
+        outside.github.fail("PUT", "/merge$", 405, said, times=None)
+    outside.choose()
+    outside.pass_(hours=1, step=120)
+    given(not outside.is_merged(number), "merged")
+    assert facts(outside) == (["rights"] if by == "archived" else ["setting"])
+    (mail,) = [one for one in outside.mails if one.address == "olga@example.com"]
+    assert f"{SHOP}#{number}: " in mail.text
+
+
+def test_what_a_developer_must_do_is_no_problem_of_the_operators(make_outside: MakeOutside) -> None:
+    outside = make_outside(**OLGA)
+    outside.start()
+    outside.github.protect(SHOP, "development", ["qa-gate/development"], approvals=2)
+    outside.approved("cards")
+    outside.pass_(hours=1, step=120)
+    given(not outside.is_merged(), "merged")
+    assert (facts(outside), to_olga(outside)) == ([], [])
+
+
 def test_a_bug_is_a_problem_too(make_outside: MakeOutside) -> None:
     outside = make_outside(**OLGA)
     outside.start()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from app.review.blocked import Why
+
 # A trouble that lasts so long is a problem.
 LASTING = timedelta(minutes=15)
 # Gone for so long, it is over; a job that is tried again shows none for a moment.
@@ -43,6 +45,7 @@ class What(StrEnum):
     RENAMED = "renamed"
     BRANCH = "branch"  # a gated one does not exist
     GITHUB = "github"  # gives no answer
+    SETTING = "setting"  # one at GitHub keeps what is approved from going in
     STUCK = "stuck"  # what fails for any other reason
     BUG = "bug"
     MAIL = "mail"  # Amazon SES gives no answer
@@ -61,11 +64,21 @@ HALTING = frozenset(
         What.TAKEN,
         What.BRANCH,
         What.GITHUB,
+        What.SETTING,
         What.STUCK,
         What.BUG,
     }
 )
 UNMAILED = frozenset({What.MAIL, What.UNSENT, What.UNKNOWN})
+
+
+# What is in a pull request's way and neither Lily nor its developer can change, or nobody knows why it is.
+BLOCKING: dict[Why, What] = {
+    **dict.fromkeys((Why.RIGHTS, Why.ARCHIVED), What.RIGHTS),
+    **dict.fromkeys((Why.METHOD_OFF, Why.QUEUE_REQUIRED, Why.BRANCH_LOST), What.SETTING),
+    **dict.fromkeys((Why.GONE, Why.BUSY, Why.MOVED, Why.REFUSED, Why.UNCOMPARED), What.STUCK),
+    **dict.fromkeys((Why.STATUS_UNSEEN, Why.STATUS_REFUSED, Why.OUTSIDE_UNKNOWN), What.STUCK),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,17 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Row,
+    String,
+    cast,
     exists,
     or_,
     select,
     update,
 )
 
+from app.review import State
 from app.review.problems import (
+    BLOCKING,
     Cause,
     Problem,
     Trouble,
@@ -194,6 +198,11 @@ def _troubles(connection: Connection, names: Sequence[str]) -> list[Trouble]:
     # What fails in an outage is explained by it.
     failed: list[Any] = [row for row in connection.execute(_FAILED) if row.failed_in not in out]
     found += _of_jobs(connection, failed)
+    found += [
+        Trouble(BLOCKING[row.blocked.why], row.repository.casefold(), row.name, row.blocked.said)
+        for row in connection.execute(_BLOCKED)
+        if row.blocked.is_told and row.blocked.why in BLOCKING
+    ]
     found += [Trouble(What(row.what), row.place) for row in connection.execute(_STILL)]
     return narrowed(found)
 
@@ -221,6 +230,11 @@ _FAILING = select(services.c.name).where(services.c.failing_since.is_not(None))
 _FAILED = select(jobs.c.kind, jobs.c.about, jobs.c.cause, jobs.c.problem, jobs.c.failed_in).where(
     jobs.c.cause.is_not(None)
 )
+_BLOCKED = select(
+    reviews.c.repository,
+    (reviews.c.repository + "#" + cast(reviews.c.number, String)).label("name"),
+    reviews.c.blocked,
+).where(reviews.c.state.in_((State.TO_ASK, State.TO_MERGE, State.MERGING)), reviews.c.blocked.is_not(None))
 # A mail of which nobody knows whether it came is made up for by the next one.
 _CAME = exists().where(letters.c.reviewer == problems.c.place, letters.c.sent_at > problems.c.since)
 _STILL = select(problems.c.what, problems.c.place).where(

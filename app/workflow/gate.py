@@ -99,7 +99,7 @@ def cause_of(error: GitHubError) -> Cause:
     match error:
         case Unauthorized():
             return Cause.IDENTITY
-        case Refused(kind="rights"):
+        case Refused(kind="rights" | "archived"):
             return Cause.RIGHTS
         case Refused(kind="missing"):
             return Cause.MISSING
