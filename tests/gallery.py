@@ -14,8 +14,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from app.links import DecideLink, SignInLink, decide_link
-from app.mail import Restored, compose_restored
+from app.mail import Restored, compose_problem, compose_restored, tell
 from app.review import Choice, Reviewer
+from app.review.problems import Problem, Trouble, What
 from app.workflow import set_digest
 from tests.world import SHOP, World
 
@@ -173,6 +174,7 @@ class Gallery:
             "mail-new-version": self._mail("New version"),
             "mail-new-link": self._new_link(asked),
             "mail-restored": self._restored(),
+            "mail-problem": self._problem(),
         }
 
     def _restored(self) -> str:
@@ -180,6 +182,13 @@ class Gallery:
         now, gate = self.world.clock.now, self.world.gate
         lost = Restored(now - timedelta(hours=3), now, decides=True, operates=False)
         return compose_restored(self.lily, lost, gate.public_url, now, gate.timezone).html
+
+    def _problem(self) -> str:
+        """What whoever runs the gate gets of a problem that has lasted."""
+        now, gate = self.world.clock.now, self.world.gate
+        problem, said = Problem(1, What.RIGHTS, SHOP, now, now, now), "GitHub does not let the gate do this."
+        told = tell(problem, [], [], [Trouble(What.RIGHTS, SHOP, f"{SHOP}#12", said)])
+        return compose_problem(self.lily, problem, told, gate.public_url, gate.timezone).html
 
     def _weeks(self) -> None:
         """Live eleven weeks in which little was decided, and nothing of it came in."""
