@@ -85,7 +85,9 @@ def test_lost_merges_decisions_and_rounds_find_their_end(
     assert subjects.count(("lily@example.com", "QA gate was restored from a backup")) == 1
     assert subjects.count(("olga@example.com", "QA gate was restored from a backup")) == 1
     assert not [
-        mail.subject for mail in outside.mails if "without asking you" in f"{mail.preview} {mail.text}"
+        mail.subject
+        for mail in outside.mails
+        if "without asking you" in f"{mail.subject} {mail.preview} {mail.text}"
     ]
     asked = {name: outside.told(f"Change {name}") for name in ("tea", "milk", "bread")}
     assert all(asked.values()), subjects
