@@ -10,12 +10,11 @@ import argparse
 import secrets
 import sys
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import mkdtemp
 
-from benchmarks.soak.lives import KINDS, play, told
+from benchmarks.soak.lives import KINDS, end_in_peace, play, told
 
 
 def main() -> int:
@@ -28,9 +27,11 @@ def main() -> int:
     kinds = KINDS if options.database == "both" else (options.database,)
     folder = Path(mkdtemp(prefix="qa-gate-soak-"))
     print(f"seed {options.seed}; logs in {folder}", flush=True)
-    with ProcessPoolExecutor(len(kinds), mp_context=get_context("spawn")) as pool:
-        all_of = [pool.submit(play, kind, options.seed, options.minutes * 60, folder) for kind in kinds]
-        verdicts = [verdict for one in all_of for verdict in one.result()]
+    end_in_peace()
+    with get_context("spawn").Pool(len(kinds), end_in_peace) as pool:
+        seconds = options.minutes * 60
+        played = pool.starmap(play, [(kind, options.seed, seconds, folder) for kind in kinds])
+    verdicts = [verdict for one in played for verdict in one]
     counts: Counter[str] = sum((verdict.counts for verdict in verdicts), Counter())
     violations = [words for verdict in verdicts for words in verdict.violations]
     print(f"\n{len(verdicts)} lives: {told(counts)}\n{len(violations)} violations")
