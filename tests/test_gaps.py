@@ -10,6 +10,10 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import event
 
+from app.review import State
+from app.review.contents import Merge, account
+from app.review.release import Step
+from tests.builders import BASE, HEAD, decision, row
 from tests.outside import GATE, MakeOutside, Outside, given
 from tests.world import SHOP
 
@@ -224,3 +228,15 @@ def test_one_comparison_that_fails_makes_no_question_without_files(outside: Outs
     outside.pass_(seconds=30, step=1)
     given(len(outside.mails) == 1, "Lily was not asked")
     assert "gift-cards.py" in outside.world.browser.get(outside.link()).text
+
+
+def test_of_a_rebase_that_landed_fewer_commits_than_were_approved_only_the_last_is_approved() -> None:
+    """GitHub left some out, or something else came in the same instant: which of the others is whose nobody can tell."""
+    slipped, last = Step("s" * 40, (BASE,), "Slipped in", "kim"), Step("l" * 40, ("s" * 40,), "Two", "sam")
+    merged = row(
+        State.MERGED, decision=decision(), merge_commit=last.sha, merged_onto=BASE, merged_by_gate=True
+    )
+    found = account([slipped, last], [Merge(merged, (HEAD, "1" * 40, "2" * 40))], "development")
+    assert ([merge.review for merge in found.approved], found.rest) == ([merged], [slipped.sha])
+    exact = account([slipped, last], [Merge(merged, (HEAD, "1" * 40))], "development")
+    assert exact.rest == []
