@@ -134,8 +134,8 @@ One run of a pull request asks "what is next?" until the answer is *rest*. In ev
 
 1. Something happened that only GitHub can tell (a webhook, a poll, a merge whose answer was lost): **read the pull request**.
 2. Its repository is not in the settings any more: **let it go**.
-3. It is approved by somebody who is no reviewer any more: **void the approval**.
-4. GitHub shows a success that no approval stands for, or misses the one that the merge needs: **say it at GitHub**.
+3. It is approved by somebody who isn't a reviewer any more: **void the approval**.
+4. GitHub shows a success that no approval stands for, or not yet the one that the merge needs: **say it at GitHub**.
 5. What the tables below say. If that is *rest*: what is in the way is noted, what GitHub is owed is said, and then it rests.
 
 Nothing is written to GitHub in a run that has not read the pull request, and no merge is sent unless it was read after the

@@ -21,7 +21,7 @@ class Do(StrEnum):
 
     READ = "read the pull request"
     LET_GO = "let it go: its repository is not in the settings"
-    VOID = "void the approval: its giver is no reviewer any more"
+    VOID = "void the approval: its giver isn't a reviewer any more"
     VOID_REWRITTEN = "void the approval: the base's history was rewritten"
     HAND_OVER = "hand it over to a reviewer who is there"
     READ_VOUCHERS = "read who may vouch for it"
