@@ -128,6 +128,18 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
 
 
+@pytest.fixture
+def kind() -> str:
+    """The kind of database that a test runs on, unless it is marked with `databases.ON_BOTH`."""
+    return "sqlite"
+
+
+@pytest.fixture
+def usual_url(request: pytest.FixtureRequest, kind: str) -> str:
+    """SQLAlchemy URL of a fresh database of the test's kind."""
+    return str(request.getfixturevalue("sqlite_url" if kind == "sqlite" else "postgres_url"))
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The same without any table: the SQLite file does not even exist."""

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from sqlalchemy import create_engine, update
 from sqlalchemy.engine import make_url
 
@@ -17,6 +18,9 @@ from app.store import Store
 from app.store.rows import new_nonce
 from app.store.tables import epochs
 from tests.builders import Clock
+
+# For a test in whose file most run on SQLite only: it also runs on PostgreSQL, for what depends on the database.
+ON_BOTH = pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 
 
 def fill(url: str) -> str:

@@ -22,6 +22,7 @@ from app.wiring import create_app, create_gate
 from app.workflow import hand_over_unheld
 from demo.inbox import PretendInbox
 from demo.inbox.mail import Mail
+from tests.databases import ON_BOTH
 from tests.test_digest import begun, digests
 from tests.test_kill import MOST_INSTANTS, Story, inbox, new_database  # noqa: F401 - fixtures
 from tests.test_life import asked, said, what
@@ -33,12 +34,12 @@ MakeWorld = Callable[..., World]
 
 
 @pytest.fixture
-def make_world(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeWorld]:
+def make_world(tmp_path: Path, usual_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeWorld]:
     worlds: list[World] = []
 
     def make(reviewers: str = BOTH) -> World:
         settings = {"QA_REVIEWERS": reviewers, "TIMEZONE": "Europe/Berlin"}
-        worlds.append(World(tmp_path / "git", database_url, monkeypatch, **settings))
+        worlds.append(World(tmp_path / "git", usual_url, monkeypatch, **settings))
         return worlds[-1]
 
     yield make
@@ -92,6 +93,7 @@ def holder(world: World, number: int = 1) -> str:
 # --- Who is asked -------------------------------------------------------------------------------------------
 
 
+@ON_BOTH
 def test_while_she_is_away_the_next_one_is_asked(world: World, lily: Person) -> None:
     assert lily.goes("2026-11-30") == 303
     asked(world)
@@ -102,6 +104,7 @@ def test_while_she_is_away_the_next_one_is_asked(world: World, lily: Person) -> 
     assert world.row().state is State.MERGED
 
 
+@ON_BOTH
 def test_what_waits_for_her_goes_to_the_next_one_with_links_of_his_own(world: World, lily: Person) -> None:
     asked(world)
     (hers,) = re.findall(r"\S+/decide/\S+", to(world, LILY)[0].text)[:1]
@@ -172,6 +175,7 @@ def test_a_letter_that_did_not_go_out_yet_goes_to_the_next_one_only(world: World
     assert [mail.to for mail in world.inbox.mails] == [MAX]
 
 
+@ON_BOTH
 def test_of_day_one_each_goes_over_with_a_letter(world: World) -> None:
     world.github.webhooks_paused = True
     for number in range(3):
@@ -249,6 +253,7 @@ def test_a_day_that_is_not_taken_is_said_kindly(world: World, lily: Person) -> N
     assert world.store.absences.all() == {}
 
 
+@ON_BOTH
 def test_twice_is_once(world: World, lily: Person) -> None:
     asked(world)
     for _ in range(3):
@@ -308,6 +313,7 @@ def test_with_nobody_left_she_is_asked_when_she_says_that_she_is_back(make_world
     assert world.row().state is State.WAITING
 
 
+@ON_BOTH
 def test_with_nobody_left_what_waits_stays_until_anybody_is_back(world: World, lily: Person) -> None:
     asked(world)
     Person(world, "max@example.com").goes("2026-11-26")
@@ -318,6 +324,7 @@ def test_with_nobody_left_what_waits_stays_until_anybody_is_back(world: World, l
     assert (holder(world), [mail.to for mail in world.inbox.mails]) == ("Max", [LILY, MAX])
 
 
+@ON_BOTH
 @pytest.mark.parametrize("says", ["back", "back sooner"])
 def test_what_waits_for_another_goes_to_who_is_back_before_the_day_they_said(
     world: World, lily: Person, says: str
@@ -376,6 +383,7 @@ def test_with_nobody_left_the_operator_is_told_once(
 # --- The store ----------------------------------------------------------------------------------------------
 
 
+@ON_BOTH
 def test_a_row_in_somebodys_hands_is_looked_at_again(world: World, lily: Person) -> None:
     asked(world)
     world.github.edit(1, title="Another title")

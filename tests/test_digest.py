@@ -21,6 +21,7 @@ from app.worker import work_once
 from app.workflow import set_digest
 from app.workflow.digests import send_digests
 from demo.inbox.mail import Mail
+from tests.databases import ON_BOTH
 from tests.test_life import asked
 from tests.world import World
 
@@ -33,8 +34,8 @@ SPRING, AUTUMN = datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 10, 24, 1
 
 
 @pytest.fixture
-def world(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    world = World(tmp_path / "git", database_url, monkeypatch, TIMEZONE="Europe/Berlin", DIGEST_AT="09:00")
+def world(tmp_path: Path, usual_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    world = World(tmp_path / "git", usual_url, monkeypatch, TIMEZONE="Europe/Berlin", DIGEST_AT="09:00")
     yield world
     world.stop()
 
@@ -110,6 +111,7 @@ def test_the_clock_change_moves_the_digest_with_the_clock() -> None:
 # --- The letters --------------------------------------------------------------------------------------------
 
 
+@ON_BOTH
 def test_what_waits_is_listed_on_the_next_working_day_at_its_time(world: World) -> None:
     begun(world)
     asked(world, title="The first")
@@ -127,6 +129,7 @@ def test_what_waits_is_listed_on_the_next_working_day_at_its_time(world: World) 
     assert world.row(1).state is State.MERGED
 
 
+@ON_BOTH
 @pytest.mark.parametrize("minute", [30, 59])
 def test_on_day_one_the_first_list_is_the_days(world: World, minute: int) -> None:
     world.github.webhooks_paused = True
@@ -173,6 +176,7 @@ def test_one_on_each_working_day_and_none_on_the_weekend(world: World) -> None:
     assert by_day == [1, 2, 3, 3, 3, 4]
 
 
+@ON_BOTH
 def test_sync_and_a_restart_make_no_second_one(world: World) -> None:
     begun(world)
     asked(world)
@@ -184,6 +188,7 @@ def test_sync_and_a_restart_make_no_second_one(world: World) -> None:
     assert len(digests(world)) == 1
 
 
+@ON_BOTH
 def test_two_machines_make_one(world: World) -> None:
     begun(world)
     asked(world)

@@ -17,13 +17,14 @@ from app.store import NewLetter
 from app.text.words import NOT_NOW
 from demo.inbox.mail import Mail
 from tests.builders import LILY, row
+from tests.databases import ON_BOTH
 from tests.test_life import approved, asked
 from tests.world import SHOP, World
 
 
 @pytest.fixture
-def world(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    world = World(tmp_path / "git", database_url, monkeypatch, RELEASE_BRANCH="")
+def world(tmp_path: Path, usual_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    world = World(tmp_path / "git", usual_url, monkeypatch, RELEASE_BRANCH="")
     yield world
     world.stop()
 
@@ -49,6 +50,7 @@ def work_on(world: World, hours: int) -> None:
 # --- What somebody must act on ------------------------------------------------------------------------------
 
 
+@ON_BOTH
 def test_a_conflict_is_mailed_to_her_once_after_five_minutes(world: World) -> None:
     clash(world)
     world.pass_(minutes=4, seconds=59)
@@ -162,6 +164,7 @@ def test_a_red_check_that_is_run_again_is_no_mail(world: World) -> None:
     assert news(world) == []
 
 
+@ON_BOTH
 def test_github_being_down_is_a_mail_after_a_day(world: World) -> None:
     approved(world)
     world.github.fail("*", "", 502, times=10_000)
@@ -179,6 +182,7 @@ def test_a_plain_life_sends_no_news(world: World) -> None:
     assert len(world.inbox.mails) == 1
 
 
+@ON_BOTH
 def test_a_second_yes_has_a_mail_of_its_own(world: World) -> None:
     clash(world)
     world.pass_(minutes=5)
@@ -246,6 +250,7 @@ def test_a_program_is_not_said_to_have_been_told() -> None:
     assert "What happens next: A developer has been told." in mail.text
 
 
+@ON_BOTH
 def test_a_letter_that_is_on_its_way_is_not_put_out_again(world: World) -> None:
     letter = NewLetter("one", "bypass", LILY.id, delay=timedelta(hours=1))
     for sooner, is_due in ((letter, False), (replace(letter, delay=timedelta(0)), True)):

@@ -1,4 +1,4 @@
-"""GitHub's door: what is let in, what is answered, what is kept. On both databases, with real payloads."""
+"""GitHub's door: what is let in, what is answered, what is kept. With real payloads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from app import webhook
 from app.review import Policy, State
 from app.review.problems import What
 from app.store import Store, inbox
-from tests.databases import fill
+from tests.databases import ON_BOTH, fill
 from tests.world import WEBHOOK_SECRET, World
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -67,8 +67,8 @@ def changed(name: str = "pull_request.opened", **changes: Any) -> bytes:
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    store = Store(database_url)
+def store(usual_url: str) -> Iterator[Store]:
+    store = Store(usual_url)
     store.create()
     yield store
     store.close()
@@ -112,6 +112,7 @@ def outcome(answer: TestResponse) -> tuple[int, str]:
     return answer.status_code, folded.get(answer) or (answer.json or {})["outcome"]
 
 
+@ON_BOTH
 def test_every_example_payload_of_github_is_answered_with_success(post: Post) -> None:
     answers = [
         (event, post(body, event, f"d-{number}").status_code)
@@ -139,6 +140,7 @@ def refusal(answer: TestResponse) -> tuple[int, str]:
 # --- What is let in and kept --------------------------------------------------------------------------------
 
 
+@ON_BOTH
 def test_a_real_event_makes_a_row(post: Post, store: Store) -> None:
     assert outcome(post(real("pull_request.opened"))) == (202, "woken")
     (row,) = store.reviews.pending()
@@ -155,6 +157,7 @@ def test_a_form_is_read_like_json(post: Post, store: Store) -> None:
     assert len(store.reviews.pending()) == 1
 
 
+@ON_BOTH
 def test_a_redelivery_changes_nothing(post: Post, store: Store) -> None:
     post(real("pull_request.opened"))
     before = store.reviews.pending()
@@ -162,6 +165,7 @@ def test_a_redelivery_changes_nothing(post: Post, store: Store) -> None:
     assert store.reviews.pending() == before
 
 
+@ON_BOTH
 def test_the_next_event_wakes_the_same_row(post: Post, store: Store) -> None:
     post(real("pull_request.opened"))
     assert outcome(post(real("pull_request.synchronize"), delivery="d-2")) == (202, "woken")
@@ -169,6 +173,7 @@ def test_the_next_event_wakes_the_same_row(post: Post, store: Store) -> None:
     assert row.rev == 2
 
 
+@ON_BOTH
 def test_racing_first_events_make_one_row_and_none_is_lost(store: Store) -> None:
     body = real("pull_request.opened")
     headers = {
@@ -189,6 +194,7 @@ def test_racing_first_events_make_one_row_and_none_is_lost(store: Store) -> None
     assert row.rev == 40
 
 
+@ON_BOTH
 def test_racing_redeliveries_count_once(store: Store) -> None:
     body = real("pull_request.opened")
     headers = {
@@ -220,6 +226,7 @@ def test_a_base_that_is_not_gated_any_more_wakes_the_row(post: Post, store: Stor
     assert row.rev == 2
 
 
+@ON_BOTH
 def test_a_retarget_away_from_a_gated_base_is_recorded_even_without_a_row(post: Post, store: Store) -> None:
     body = changed(action="edited", pull_request__base__ref="topic", changes__base__ref__from="development")
     assert outcome(post(body)) == (202, "woken")
@@ -240,6 +247,7 @@ def test_the_name_is_known_in_any_case(post: Post, store: Store) -> None:
     assert outcome(post(changed(repository__full_name="codertocat/hello-world"))) == (202, "woken")
 
 
+@ON_BOTH
 def test_another_repository_under_a_known_name_is_a_problem_and_never_a_match(
     post: Post, store: Store
 ) -> None:
@@ -284,6 +292,7 @@ def looked(post: Post, store: Store) -> None:
     store.work_made.count = 0
 
 
+@ON_BOTH
 @pytest.mark.parametrize("event", CHECK_EVENTS)
 @pytest.mark.usefixtures("looked")
 def test_a_check_wakes_the_row_with_that_head(post: Post, store: Store, event: str) -> None:
@@ -344,6 +353,7 @@ def test_an_event_that_is_not_needed_is_forgotten(post: Post, store: Store) -> N
     assert store.reviews.pending() == []
 
 
+@ON_BOTH
 def test_a_push_to_a_gated_branch_wakes_the_release(post: Post, store: Store) -> None:
     for branch in ("development", "master"):
         body = changed("push", ref=f"refs/heads/{branch}")
@@ -354,6 +364,7 @@ def test_a_push_to_a_gated_branch_wakes_the_release(post: Post, store: Store) ->
     assert outcome(post(foreign, event="push")) == (202, "another repository under a known name")
 
 
+@ON_BOTH
 def test_a_title_in_any_script_is_kept_as_it_is(post: Post, store: Store) -> None:
     title = "Größe 🙂 \u202e<script>alert(1)</script>' OR 1=1 --"
     post(changed(pull_request__title=title))
