@@ -17,6 +17,7 @@ from app.mail.compose import (
     question,
 )
 from app.mail.errors import MailError, MailLater, MailRefused, MailUnanswered
+from app.mail.live import Item, compose_live, live_text, what_went_live
 from app.mail.news import About, DigestItem, Held, compose_bypass, compose_digest, compose_outcome
 from app.mail.problem import Told, compose_problem, tell
 from app.mail.push import Pushed, compose_push
@@ -30,6 +31,7 @@ __all__ = [
     "About",
     "DigestItem",
     "Held",
+    "Item",
     "Line",
     "Mail",
     "MailError",
@@ -44,6 +46,7 @@ __all__ = [
     "comment",
     "compose_bypass",
     "compose_digest",
+    "compose_live",
     "compose_outcome",
     "compose_problem",
     "compose_push",
@@ -54,11 +57,13 @@ __all__ = [
     "has_part",
     "held",
     "is_release_title",
+    "live_text",
     "next_step",
     "pictures_link",
     "question",
     "release_title",
     "tell",
+    "what_went_live",
     "why_for_developer",
     "why_for_reviewer",
     "with_part",

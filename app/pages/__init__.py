@@ -26,6 +26,7 @@ _ROUTES = (
     ("POST", "/back", "come_back", away.end),
     ("GET", "/decide/<token>", "question", decide.show),
     ("POST", "/decide/<token>", "decide", decide.decide),
+    ("GET", "/decide/<token>/went-live.txt", "went_live", decide.went_live),
     ("GET", "/decide/<token>/fresh", "sent", decide.sent),
     ("POST", "/decide/<token>/fresh", "fresh", decide.fresh),
     ("GET", f"/reviews/<int(max={_LARGEST_ID}):review_id>", "review", review.show),

@@ -7,14 +7,14 @@ now. A GET writes nothing. The rules decide, in the store's transaction; here th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as Redirect
 
-from app import text
+from app import mail, text
 from app.links import BadLink, DecideLink, ExpiredLink
 from app.pages import frame, uploads
 from app.pages.pending import decide_url
@@ -101,6 +101,28 @@ def ask(gate: Gate, case: Case, words: str, taken: uploads.Taken) -> Response | 
         return redirect(url_for("pages.question", token=case.token, done=QUESTION), 303)
     status = 422 if refused is Signpost.NEEDS_QUESTION else 409
     return _answer(gate, _case(gate, case.token), status, refused, words, taken)
+
+
+def went_live(gate: Gate, token: str) -> Response:
+    """Answer `GET /decide/<token>/went-live.txt`: what a release held, as a text to take away. Raises DeadEnd."""
+    case = _case(gate, token)
+    history = gate.store.reviews.history(case.row.id)
+    items, day = live_items(gate, case, history)
+    if not items:
+        raise frame.DeadEnd("unknown", 404)
+    response = Response(mail.live_text(items, day), content_type="text/plain; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="whats-new-{day:%Y-%m-%d}.txt"'
+    return response
+
+
+def live_items(gate: Gate, case: Case, history: list[HistoryRow]) -> tuple[list[mail.Item], date]:
+    """Return what went live with a release, and on which day; nothing before it is merged, or where it was not asked about."""
+    row = case.row
+    asked = gate.store.reviews.round(row.id, row.round)
+    ends = [line.at for line in history if line.what in ("merged", "bypassed")] or [case.now]
+    day = ends[-1].astimezone(gate.timezone).date()
+    is_live = row.state is State.MERGED and asked is not None and asked.snapshot.release is not None
+    return (mail.what_went_live(asked.snapshot.release) if is_live else []), day  # type: ignore[union-attr,arg-type]
 
 
 def fresh(gate: Gate, token: str) -> Redirect:
@@ -217,6 +239,8 @@ def _answer(
     if asked and (is_again or (is_question and not done)):
         facts |= _question(gate, case, asked, why) | {"is_again": is_again}
         return _page(gate, case, "question.html", status, facts)
+    items, day = live_items(gate, case, history)
+    facts |= {"went_live": mail.live_text(items, day) if items else ""}
     facts |= {"done": done, "is_unsaid": wants_review(row), "merged_by": merged_by(history)}
     return _page(gate, case, "outcome.html", status, facts | _onward(gate, case))
 

@@ -31,6 +31,7 @@ from app.store import (
 )
 from app.workflow.again import asked_again
 from app.workflow.gate import Gate, Rest
+from app.workflow.live import live_mail
 from app.workflow.lost import restored_mail
 from app.workflow.problems import problem_mail
 from app.workflow.watching import mail_about_push
@@ -333,6 +334,11 @@ def _problem(gate: Gate, letter: Letter, reader: Reviewer) -> Words | None:
     return Words(written) if written else None
 
 
+def _live(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | None:
+    written = live_mail(gate, letter, reviewer)
+    return Words(written) if isinstance(written, mail.Mail) else written
+
+
 WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | Rest | None]] = {
     "ask": _question,
     "fresh": _question,
@@ -342,6 +348,7 @@ WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | Rest | None]] = {
     "bypass": _bypass,
     "outcome": _outcome,
     "push": _push,
+    "live": _live,
     "sign_in": _sign_in,
     RESTORED: _restored,
     "problem": _problem,

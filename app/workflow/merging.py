@@ -15,6 +15,7 @@ from app.review import Action, Base, Blocked, Event, Read, Refusal, State, Told,
 from app.store import Happening, outcome_letter
 from app.workflow.again import SAME_CODE
 from app.workflow.gate import Work
+from app.workflow.live import live_letters
 from app.workflow.sameness import is_base_rewritten, may_carry
 
 # What is over within this time is not worth a mail.
@@ -111,6 +112,7 @@ def merge(work: Work, _action: Action) -> None:
             facts=replace(work.row.facts, merged=True),
             open=False,
             happened=[Happening("merged", "qa-gate", f"into {row.base}")],
+            news=live_letters(work.gate, row),
         )
 
 

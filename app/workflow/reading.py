@@ -25,6 +25,7 @@ from app.review import (
 from app.store import Happening, NewLetter
 from app.workflow.again import NEW_CODE, SAME_CODE
 from app.workflow.gate import Work
+from app.workflow.live import live_letters
 from app.workflow.lost import was_merged_in_lost_hours
 from app.workflow.sameness import same_change
 
@@ -101,6 +102,8 @@ def take_in(work: Work, facts: PullRequest) -> None:
         happened.append(Happening("edited", "GitHub"))
         changes["edited"] = words
     news = bypass_letters(work) if is_news else []
+    if move and move.to is State.MERGED and not (changes["bypassed"] or is_lost):
+        news = live_letters(work.gate, row)
     work.keep(move=move, happened=happened, news=news, seen_rev=work.read_rev, **changes)
     work.is_news = False
 
