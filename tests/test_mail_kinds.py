@@ -17,6 +17,7 @@ from app.mail import (
     Mail,
     Pushed,
     Restored,
+    compose_live,
     compose_outcome,
     compose_problem,
     compose_push,
@@ -70,6 +71,26 @@ def problem(**fields: datetime) -> Mail:
 
 # The kind of letter as the workflow names it; the mail; sender, preview and first sentence.
 KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
+    "release, live": (
+        "live",
+        compose_live(
+            LILY,
+            About(
+                row(State.MERGED, base="master"),
+                "sam",
+                "#12",
+                "https://gate.example.com/x",
+                "https://gate.example.com/",
+                0,
+                True,
+            ),
+            Release((Passed(7, "Add gift cards", "sam", "Lily", NOON, "Lovely."),), ()),
+            "on Tue 24 Nov at 12:00",
+        ),
+        "",
+        "It’s live: 1 change went out on Tue 24 Nov at 12:00.",
+        "Hi Lily, the release you approved went out on Tue 24 Nov at 12:00.",
+    ),
     "new": (
         "ask",
         ask(),

@@ -267,7 +267,7 @@ def _question(gate: Gate, case: Case, asked: Round, why: str | None) -> dict[str
         "why": None if is_step else why,
         "ticked": set(request.form.getlist("works")),
         "try_url": where_to_try(gate, row),
-        "cautions": cautions_of(asked),
+        "cautions": cautions_of(asked, row),
         "before": before,  # the rejection that this version answers
         "hers_before": gate.store.pictures.last_sent(row.id, before.round) if before else [],
         "news": what_is_new(gate, row, asked.snapshot, case.reviewer, last),

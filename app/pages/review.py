@@ -50,7 +50,7 @@ def show(gate: Gate, review_id: int) -> Response | Redirect:
         reviewer=reviewer,
         decide_url=decide_url(gate, row, reviewer, now),
         try_url=where_to_try(gate, row) if facts["is_current"] and row.open else None,
-        cautions=cautions_of(asked) if facts["is_current"] and row.open else [],
+        cautions=cautions_of(asked, row) if facts["is_current"] and row.open else [],
         with_notes=True,
         **facts,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from app.review.action import next_action
 from app.review.blocked import Blocked, Why
-from app.review.cautions import Caution, Kind, cautions
+from app.review.cautions import CONFLICT, Caution, Kind, cautions
 from app.review.change import UNKNOWN_CHANGE, Change, ChangedFile, Checks, Commit, Tree
 from app.review.contents import (
     Account,
@@ -79,6 +79,7 @@ from app.review.wanted import (
 from app.review.weeks import Answer, Week, by_week, first_week, median_wait
 
 __all__ = [
+    "CONFLICT",
     "EVENT",
     "INSIDERS",
     "NOTHING",

@@ -15,6 +15,8 @@ from app.review.change import ChangedFile
 from app.review.facts import Snapshot
 
 WORKFLOWS = ".github/workflows/"
+# GitHub's word for it: https://docs.github.com/en/graphql/reference/enums#mergestatestatus
+CONFLICT = "dirty"
 # The kinds of files that are text, by the end of their names.
 TEXT = frozenset(
     "bash bat c cc cfg clj cmake conf cpp cs css csv dart dockerfile editorconfig erb ex exs gitattributes gitignore go "
@@ -30,6 +32,8 @@ _SUBMODULE = re.compile(r"^[+-]Subproject commit [0-9a-f]{7,64}", re.MULTILINE)
 class Kind(StrEnum):
     """What could fool her; each has its own words, the most important first."""
 
+    OVERLAPS = "overlaps"
+    FAILING = "failing"
     EDITED = "edited"
     UNKNOWN = "unknown"
     UNDOES = "undoes"
@@ -44,21 +48,25 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """One of them. `names` are the paths that it is about."""
+    """One of them. `names` are the paths, or the checks, that it is about."""
 
     kind: Kind
     names: tuple[str, ...] = ()
 
 
-def cautions(snapshot: Snapshot, *, is_edited: bool = False) -> list[Caution]:
-    """Return what could fool a reviewer, the most important first.
+def cautions(snapshot: Snapshot, *, is_edited: bool = False, overlaps: bool | None = None) -> list[Caution]:
+    """Return what could fool a reviewer, or make her test in vain, the most important first.
 
-    `is_edited`: its title or text was edited after the question.
+    `is_edited`: its title or text was edited after the question. `overlaps`: GitHub says by now that it conflicts with its
+    base, or that it does not; None: what it said then holds.
     """
     about = {
         kind: tuple(file.path for file in snapshot.change.files if kind in _kinds(file)) for kind in Kind
     }
+    checks = snapshot.checks
+    about[Kind.FAILING] = checks.names if checks and checks.state == "red" else ()
     is_so = {
+        Kind.OVERLAPS: snapshot.pull.mergeable_state == CONFLICT if overlaps is None else overlaps,
         Kind.EDITED: is_edited,
         Kind.UNKNOWN: not snapshot.change.is_known,
         Kind.UNDOES: not snapshot.change.is_unique,

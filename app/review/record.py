@@ -37,7 +37,7 @@ class Facts:
 
     Old documents stay readable: what is not known here is ignored, and every field has a default.
     `words` is the digest of title and text. `updated_at` is GitHub's. `try_url` is where the head was deployed to, as
-    read at `try_read_at`.
+    read at `try_read_at`. `conflicts`: GitHub says that it can't be merged as it is; None while GitHub hasn't said.
     """
 
     base_sha: str = ""
@@ -51,6 +51,7 @@ class Facts:
     updated_at: datetime | None = None
     try_url: str | None = None
     try_read_at: datetime | None = None
+    conflicts: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,9 +108,10 @@ def where_to_try(gate: Gate, row: Review) -> str | None:
     return _preview(gate, row) or row.facts.try_url
 
 
-def cautions_of(asked: Round, *, is_new: bool = False) -> list[Caution]:
+def cautions_of(asked: Round, row: Review, *, is_new: bool = False) -> list[Caution]:
     """Return what could fool a reviewer about a round; `is_new`: this very letter is the question."""
-    return cautions(asked.snapshot, is_edited=asked.is_edited and not is_new)
+    is_edited, overlaps = asked.is_edited and not is_new, row.facts.conflicts
+    return cautions(asked.snapshot, is_edited=is_edited, overlaps=overlaps)
 
 
 def _sign_in(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words:
@@ -139,7 +140,7 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         reject_url=reject,
         pending_url=f"{gate.public_url}/",
         try_url=where_to_try(gate, row),
-        cautions=tuple(cautions_of(asked, is_new=letter.kind == "ask")),
+        cautions=tuple(cautions_of(asked, row, is_new=letter.kind == "ask")),
         others=gate.store.reviews.count_waiting(reviewer, besides=row),
         is_fresh=letter.kind == "fresh",
         **(_stands_in(gate, row) if letter.kind == "instead" else {}),

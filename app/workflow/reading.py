@@ -10,6 +10,7 @@ from typing import Any
 
 from app import mail
 from app.review import (
+    CONFLICT,
     Action,
     Event,
     Move,
@@ -76,6 +77,9 @@ def take_in(work: Work, facts: PullRequest) -> None:
     told: dict[str, Any] = {name: getattr(facts, name) for name in _FACTS}
     if facts.head_sha != row.head_sha:
         told["try_url"] = None
+    # GitHub works it out after it was first asked: until then it is as it was of the same head.
+    before = row.facts.conflicts if facts.head_sha == row.head_sha else None
+    told["conflicts"] = before if facts.mergeable is None else facts.mergeable_state == CONFLICT
     changes["facts"] = replace(row.facts, **told)
     if same:
         changes |= {"merge_base": same.merge_base, "carried": same}

@@ -20,9 +20,9 @@
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (button === null) return;
-    const words = button.querySelector("span");
-    words.setAttribute("role", "status");
-    words.textContent = (await copy(document.getElementById(button.dataset.copy))) ? "Copied" : "Select it and copy";
+    const words = (await copy(document.getElementById(button.dataset.copy))) ? "Copied" : "Select it and copy";
+    button.querySelector("span").textContent = words;
+    document.getElementById("copied").textContent = words; // for who hears the page
   });
   // The list comes in when the release has gone live while the page is open.
   new MutationObserver(show).observe(document.querySelector("main"), { childList: true, subtree: true });

@@ -1,0 +1,62 @@
+"""What she tests is worth testing: a conflict and a red check are said before the buttons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.review import Caution, Checks, cautions
+from app.review.cautions import Kind
+from tests.builders import snapshot
+from tests.test_mail import ask
+from tests.world import SHOP, World
+
+OVERLAPS = "This overlaps with another change. sam will have to rework it, and you’ll be asked again."
+
+
+def clash(world: World) -> None:
+    """Let somebody else's change of the same lines reach development."""
+    world.github.commit(SHOP, "development", {"gift-cards.py": "something else\n"}, "Clash", "kim")
+    world.github.commit(SHOP, "development", {"cards.py": "something else\n"}, "Clash", "kim")
+
+
+def kinds(state: str, overlaps: bool | None) -> list[Kind]:
+    facts: dict[str, Any] = {"mergeable_state": state}
+    return [one.kind for one in cautions(snapshot(**facts), overlaps=overlaps)]
+
+
+@pytest.mark.parametrize(
+    "state, now, is_told",
+    [("dirty", None, True), ("clean", None, False), ("clean", True, True), ("dirty", False, False)],
+)
+def test_a_conflict_is_told_as_github_says_it_last(state: str, now: bool | None, is_told: bool) -> None:
+    assert (Kind.OVERLAPS in kinds(state, now)) == is_told
+
+
+def test_a_red_check_is_told_first_in_the_mail_and_green_or_running_ones_are_not() -> None:
+    red = snapshot()
+    for state, is_told in (("red", True), ("green", False), ("pending", False)):
+        found = cautions(type(red)(red.pull, red.change, Checks(state, ("tests",))))  # type: ignore[arg-type]
+        assert (Kind.FAILING in [one.kind for one in found]) == is_told
+
+
+def test_a_conflict_that_is_known_while_she_waits_is_said_before_the_buttons(world: World) -> None:
+    number = world.open()
+    world.settle()
+    assert OVERLAPS not in world.see()
+    clash(world)
+    for title in ("Gift cards", "Add gift cards"):  # each edit is a read; GitHub knows at the second
+        world.github.edit(number, title=title)
+        world.settle()
+    page = world.see()
+    assert OVERLAPS in page
+    assert page.index(OVERLAPS) < page.index('value="approve"')
+
+
+def test_the_words_are_those_of_a_person() -> None:
+    told = (Caution(Kind.OVERLAPS), Caution(Kind.FAILING, ("tests",)))
+    mail = ask(cautions=told)
+    assert OVERLAPS in mail.text
+    assert "An automatic test is failing (tests). sam may have to fix it first." in mail.text
+    assert mail.text.index(OVERLAPS) < mail.text.index("Approve:")
