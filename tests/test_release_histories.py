@@ -285,3 +285,21 @@ def test_a_push_is_told_where_the_release_branch_is_not_there(make_world: MakeWo
     push(world)
     later(world, hours=2)
     assert told(world) == ["1 change pushed to development without asking you"]
+
+
+@pytest.mark.parametrize("branch", ["master", ""])
+def test_an_approved_merge_that_came_and_went_between_two_looks_is_told(
+    make_world: MakeWorld, branch: str
+) -> None:
+    world = begin(make_world(RELEASE_BRANCH=branch))
+    before = tip(world)
+    gone = merge(world)
+    world.github.force_push(SHOP, "development", before, "kim")
+    later(world, minutes=6)
+    if not branch:
+        assert told(world) == ["The history of development was rewritten"]
+        assert "Add gift cards" in world.inbox.mails[-1].text
+        return
+    push(world)
+    held = holds(world, asked(world).number)
+    assert ([item.number for item in held.gone], held.is_rewritten) == ([gone], True)

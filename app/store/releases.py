@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, select, update
@@ -17,7 +18,7 @@ from app.store.bell import Bell
 from app.store.database import Database
 from app.store.letters import NewLetter, put_letter
 from app.store.rows import review_from
-from app.store.tables import compared, development, origins, pushes, reviews
+from app.store.tables import compared, development, history, origins, pushes, reviews
 
 # So many names in one question to the database: each has a limit.
 MOST_NAMES = 500
@@ -25,11 +26,15 @@ MOST_NAMES = 500
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Where a branch stood on day one, and at the last look; `ahead` is what was ahead then, None: not read yet."""
+    """Where a branch stood on day one, and at the last look, which began `at`; `ahead` is what was ahead on day one.
+
+    None: that was not read yet.
+    """
 
     day_one: str
     ahead: tuple[str, ...] | None
     head: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,14 @@ class Releases:
         """Return how far a branch is known, None before the first look."""
         with self._database.read() as connection:
             row = connection.execute(select(development).where(*_branch(repository_id, branch))).first()
-            return Known(row.day_one, row.ahead, row.head) if row else None
+            return Known(row.day_one, row.ahead, row.head, row.at) if row else None
 
     def begin(self, repository_id: int, branch: str, head: str, ahead: tuple[str, ...] | None = None) -> None:
         """Remember day one: what is ahead of the release branch then is nobody's to account for."""
         values = {"repository_id": repository_id, "branch": branch, "day_one": head, "head": head}
         with self._database.write() as connection:
-            new = self._database.insert(development).values(ahead=ahead, **values)
+            now = self._database.now(connection)
+            new = self._database.insert(development).values(ahead=ahead, at=now, **values)
             connection.execute(new.on_conflict_do_nothing())
 
     def keep_ahead(self, repository_id: int, branch: str, ahead: Sequence[str]) -> None:
@@ -78,14 +84,16 @@ class Releases:
             here = _branch(repository_id, branch)
             connection.execute(update(development).where(*here).values(ahead=tuple(ahead)))
 
-    def move(self, before: str, push: Push, letters: Collection[str] = ()) -> None:
-        """Note where a branch stands now. `letters` are the ids of those who are told of the push by mail, once.
+    def move(self, before: str, push: Push, at: datetime, letters: Collection[str] = ()) -> None:
+        """Note where a branch stood when the look that began `at` read it. `letters` are the ids of those who are told of the push by mail, once.
 
         All in one transaction, and nothing where somebody else noted it before.
         """
         here = _branch(push.repository_id, push.branch)
         with self._database.write() as connection:
-            moved = update(development).where(*here, development.c.head == before).values(head=push.head)
+            moved = (
+                update(development).where(*here, development.c.head == before).values(head=push.head, at=at)
+            )
             if connection.execute(moved).rowcount == 0 or not (push.is_forced or push.unseen):
                 return
             now = self._database.now(connection)
@@ -150,6 +158,14 @@ class Releases:
                 return [review_from(row) for row in connection.execute(found)]
             parts = (found.where(reviews.c.merge_commit.in_(part)) for part in _parts(shas))
             return [review_from(row) for part in parts for row in connection.execute(part)]
+
+    def merged_since(self, repository_id: int, branch: str, at: datetime) -> list[Review]:
+        """Return what was merged into a branch since then."""
+        into = (reviews.c.repository_id == repository_id, reviews.c.base == branch)
+        told = select(history.c.review_id).where(history.c.at >= at, history.c.what == State.MERGED)
+        found = select(reviews).where(*into, reviews.c.state == State.MERGED, reviews.c.id.in_(told))
+        with self._database.read() as connection:
+            return [review_from(row) for row in connection.execute(found.order_by(reviews.c.id))]
 
     def keep_compared(self, row: Review, shas: Sequence[str], merges: int) -> None:
         """Remember which commits a merge took in, where that was not known when it was asked about."""

@@ -192,6 +192,7 @@ development = Table(
     Column("day_one", String(64), nullable=False),
     Column("ahead", Document(tuple[str, ...])),
     Column("head", String(64), nullable=False),
+    Column("at", UtcTime, nullable=False),
 )
 
 # What GitHub said of a commit that no pull request of ours is known to have brought; `pull` is null: pushed directly.

@@ -6,9 +6,9 @@ hold any more where it stood at the last look.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.github_client import GitHubError, Limited, Refused, Steps
 from app.review import Account, Merge, Origin, Release, Review, account, is_approved_merge, lacks_commits
@@ -73,19 +73,41 @@ def account_of(place: Place, ahead: Steps) -> Release | None:
     return sorted_.release(origins_of(place, sorted_), lost, is_rewritten=bool(forced))
 
 
-def note_head(place: Place, ahead: Steps) -> None:
+def new_merges(place: Place) -> list[Review]:
+    """Return what was merged with an approval since the last look, and has to be in the branch."""
+    releases, branch = place.gate.store.releases, place.branch
+    known = releases.known(place.repository_id, branch)
+    merged = releases.merged_since(place.repository_id, branch, known.at) if known else []
+    return [review for review in merged if is_approved_merge(review, branch)]
+
+
+def note_head(place: Place, ahead: Steps, merged: Sequence[Review], began: datetime) -> None:
     """Note where the branch stands by now, and whether its history was changed since the last look.
 
-    No call where what was known is among what is `ahead` of the release branch, or just below it.
+    `merged` are the new merges, `began` is when this look did. No call where what was known is among what is `ahead`
+    of the release branch, or just below it.
     """
     known = place.gate.store.releases.known(place.repository_id, place.branch)
-    if known is None or known.head == ahead.head:
+    if known is None or (known.head == ahead.head and not merged):
         return
     below = {parent for step in ahead.steps for parent in step.parents}
-    is_below = known.head in {ahead.merge_base, *below}
+    is_below = known.head in {ahead.head, ahead.merge_base, *below}
     dropped = None if is_below else dropped_by(place, known.head, ahead.head)
-    push = push_to(place, ahead.head, dropped)
-    place.gate.store.releases.move(known.head, replace(push, is_level=not ahead.steps))
+    push = push_to(place, ahead.head, with_missing(place, ahead, merged, dropped))
+    place.gate.store.releases.move(known.head, replace(push, is_level=not ahead.steps), began)
+
+
+def with_missing(
+    place: Place, ahead: Steps, merged: Sequence[Review], dropped: Dropped | None
+) -> Dropped | None:
+    """Return what a forced push left behind, with those of the new merges that came and went between two looks."""
+    shas = {step.sha for step in ahead.steps}
+    for review in merged:
+        commit = review.merge_commit or ""
+        is_told = any(one.merge_commit == commit for one in dropped or ())
+        if commit not in shas and not is_told and dropped_by(place, commit, ahead.head) is not None:
+            dropped = [*(dropped or ()), review]
+    return dropped
 
 
 def push_to(place: Place, head: str, dropped: Dropped | None) -> Push:

@@ -13,7 +13,7 @@ from app.github_client import Pull, Refused, Steps
 from app.review import Release
 from app.review.problems import Cause
 from app.store import Claim, Timer
-from app.workflow.accounting import Place, account_of, again, merge_is_out, note_head
+from app.workflow.accounting import Place, account_of, again, merge_is_out, new_merges, note_head
 from app.workflow.gate import FOREIGN, SOON, Gate, Rest
 from app.workflow.looking import meet
 from app.workflow.watching import since_last, tell
@@ -44,8 +44,10 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         return Rest(wait=again(gate))
     if not gate.policy.release_branch:
         return _watched(place, names[0], timer)
+    began, merged = gate.store.now(), new_merges(place)
     try:
-        ahead = _ahead(place, timer.etag)
+        # What is missing shows in no change of the branch: with a new merge it is read in any case.
+        ahead = _ahead(place, None if merged else timer.etag)
     except Refused as refusal:
         if refusal.kind != "missing":
             raise
@@ -53,7 +55,7 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     if not ahead.is_unchanged:
         if not _is_still(place, names[0]):
             return Rest(wait=SOON)
-        note_head(place, ahead)
+        note_head(place, ahead, merged, began)
         release = account_of(place, ahead)
         if release is None or not _make_so(place, ahead, release):
             return Rest(wait=again(gate))
@@ -80,20 +82,22 @@ def _without_release(place: Place, name: str) -> Rest:
     policy = place.gate.policy
     with suppress(Refused):
         if _is_still(place, name):
-            tell(place, since_last(place, None))
+            began, merged = place.gate.store.now(), new_merges(place)
+            tell(place, since_last(place, None), merged, began)
     words = NO_BRANCH.format(place.repository, policy.release_branch, policy.development_branch)
     return Rest(None, words, failed=True, refused=True, cause=Cause.BRANCH)
 
 
 def _watched(place: Place, name: str, timer: Timer) -> Rest:
     """Tell what was pushed past the gate since the last look."""
-    since = since_last(place, timer.etag)
+    began, merged = place.gate.store.now(), new_merges(place)
+    since = since_last(place, None if merged else timer.etag)
     if since is not None and since.is_unchanged:
         return Rest(wait=place.gate.policy.look)
     if not _is_still(place, name):
         return Rest(wait=SOON)
     try:
-        if not tell(place, since):
+        if not tell(place, since, merged, began):
             return Rest(wait=again(place.gate))
     except Refused as refusal:
         if refusal.kind != "missing":

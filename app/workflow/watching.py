@@ -5,12 +5,14 @@ What a pull request brought is not told here: whoever merged it without asking i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from app import mail
 from app.github_client import Refused, Steps
-from app.review import Reviewer
-from app.workflow.accounting import Place, approved, dropped_by, origins_of, push_to, sort
+from app.review import Review, Reviewer
+from app.workflow.accounting import Place, approved, dropped_by, origins_of, push_to, sort, with_missing
 from app.workflow.gate import Gate
 
 
@@ -32,9 +34,10 @@ def since_last(place: Place, etag: str | None) -> Steps | None:
         return None
 
 
-def tell(place: Place, since: Steps | None) -> bool:
+def tell(place: Place, since: Steps | None, merged: Sequence[Review], began: datetime) -> bool:
     """Note where the branch stands, and let every reviewer be told of what was pushed directly.
 
+    `merged` are the merges since the last look, `began` is when this one did.
     False while GitHub was not asked about all of it yet. Raises Refused where there is no such branch.
     """
     releases = place.gate.store.releases
@@ -45,7 +48,7 @@ def tell(place: Place, since: Steps | None) -> bool:
             releases.begin(place.repository_id, place.branch, head)
             return True
         push = push_to(place, head, approved(place, None))
-    elif since.head == known.head:
+    elif since.head == known.head and not merged:
         return True
     else:
         sorted_ = sort(place, since)
@@ -53,10 +56,11 @@ def tell(place: Place, since: Steps | None) -> bool:
         if not origins.keys() >= set(sorted_.rest):
             return False
         is_kept = since.merge_base == known.head
-        push = push_to(place, since.head, None if is_kept else dropped_by(place, known.head, since.head))
+        dropped = None if is_kept else dropped_by(place, known.head, since.head)
+        push = push_to(place, since.head, with_missing(place, since, merged, dropped))
         unseen = sorted_.release(origins).unseen
         push = replace(push, unseen=tuple(item for item in unseen if item.pull is None))
-    releases.move(known.head, push, [person.id for person in place.gate.policy.reviewers])
+    releases.move(known.head, push, began, [person.id for person in place.gate.policy.reviewers])
     return True
 
 

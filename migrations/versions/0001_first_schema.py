@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("day_one", sa.String(length=64), nullable=False),
         sa.Column("ahead", sa.JSON(), nullable=True),
         sa.Column("head", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("repository_id", "branch"),
     )
     op.create_table(
