@@ -234,9 +234,8 @@ letters = Table(
     Column("review_id", Id, ForeignKey("reviews.id")),
     Column("round", Integer),
     Column("push_id", Id, ForeignKey("pushes.id")),
-    # `is_listed`: its reader's next list tells it; `day` is that of a daily list, which tells all that waits.
     Column("is_listed", Boolean, nullable=False, default=False),
-    Column("day", Date),
+    Column("day", Date),  # of a daily list
     Column("reviewer", String(16), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     # Not before this; the job that sends it may look earlier.
