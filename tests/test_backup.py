@@ -257,6 +257,20 @@ def test_a_stored_database_of_an_older_version_is_brought_up_and_works(
         assert world.row(waiting.number).state is State.TO_MERGE
 
 
+def test_postgresql_ends_no_backup_and_no_restore_that_waits_for_a_slow_disk(
+    new_url: Callable[[str], str],
+) -> None:
+    store = Store(new_url("postgresql"))
+    limit = text("SHOW idle_in_transaction_session_timeout")
+    with store.database.snapshot() as connection:
+        assert connection.scalar(limit) == "0"
+    with store.database.rebuild() as connection:
+        assert connection.scalar(limit) == "0"
+    with store.database.write() as connection:
+        assert connection.scalar(limit) != "0"
+    store.close()
+
+
 # --- The file -----------------------------------------------------------------------------------------------------
 
 

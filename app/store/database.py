@@ -40,6 +40,8 @@ A_MIGRATION = 600_000
 # So long a process may sleep in the midst of a transaction, in milliseconds: then PostgreSQL ends it, else nobody could
 # write what it has locked. https://www.postgresql.org/docs/current/runtime-config-client.html
 MOST_IDLE = 10_000
+# For a backup, a restore and a migration, between whose statements a file is read or written.
+TAKE_YOUR_TIME = "SET LOCAL idle_in_transaction_session_timeout = 0"
 # Any constant numbers: what must not be done twice at once, creating the tables, counting letters and folding.
 SCHEMA_LOCK, LETTERS_LOCK, FOLD_LOCK = 704_117, 704_118, 704_119
 # What a database says of a statement that it will never take.
@@ -98,6 +100,7 @@ class Database:
         """
         if not self.is_sqlite:
             with self.write() as connection:
+                connection.execute(text(TAKE_YOUR_TIME))
                 self.lock(connection, SCHEMA_LOCK)
                 yield connection
             return
@@ -186,6 +189,8 @@ class Database:
         """Give one transaction that sees all as it was at its first statement, however long it reads. Raises Unavailable."""
         frozen = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with _told(), self._reader.connect() as connection, connection.execution_options(**frozen).begin():
+            if not self.is_sqlite:
+                connection.execute(text(TAKE_YOUR_TIME))
             yield connection
 
     def now(self, connection: Connection) -> datetime:
