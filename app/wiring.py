@@ -92,6 +92,7 @@ def policy_of(settings: Settings) -> Policy:
         merge_method=settings.merge_method,
         quiet=timedelta(minutes=settings.quiet_minutes),
         wait_for_checks=settings.wait_for_checks,
+        ask_despite_conflict=settings.ask_despite_conflict,
         ignore_checks=settings.ignore_checks,
         look=timedelta(minutes=settings.look_minutes),
     )

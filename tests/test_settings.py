@@ -496,6 +496,7 @@ BAD: dict[str, list[str]] = {
     "LINK_DAYS": ["0", "366"],
     "LOOK_MINUTES": ["0", "1441"],
     "WAIT_FOR_CHECKS": ["maybe", "2"],
+    "ASK_DESPITE_CONFLICT": ["maybe", "2"],
     "IGNORE_CHECKS": [",", "lint,", "lint,,build", '"test (3.11'],
     "PREVIEW_URL": [
         "pr-{number}.example.com",

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from app.review import Caution, Checks, cautions
+from app.review import Caution, Checks, State, Why, cautions
 from app.review.cautions import Kind
 from tests.builders import snapshot
+from tests.test_behaviour import MakeWorld
 from tests.test_mail import ask
 from tests.world import SHOP, World
 
@@ -60,3 +61,32 @@ def test_the_words_are_those_of_a_person() -> None:
     assert OVERLAPS in mail.text
     assert "An automatic test is failing (tests). sam may have to fix it first." in mail.text
     assert mail.text.index(OVERLAPS) < mail.text.index("Approve:")
+
+
+def test_a_change_that_is_known_to_conflict_is_held_back_until_it_is_resolved(world: World) -> None:
+    number = world.open(draft=True)
+    world.settle()
+    clash(world)
+    for title in ("Gift cards", "Add gift cards"):
+        world.github.edit(number, title=title)
+        world.settle()
+    world.github.ready(number)
+    world.settle()
+    row = world.row()
+    assert (row.state, len(world.inbox.mails)) == (State.TO_ASK, 0)
+    assert row.blocked
+    assert row.blocked.why is Why.CONFLICT
+
+
+def test_with_ask_despite_conflict_it_is_asked_about_and_told(make_world: MakeWorld) -> None:
+    world = make_world(ASK_DESPITE_CONFLICT="true")
+    number = world.open(draft=True)
+    world.settle()
+    clash(world)
+    for title in ("Gift cards", "Add gift cards"):
+        world.github.edit(number, title=title)
+        world.settle()
+    world.github.ready(number)
+    world.settle()
+    assert len(world.inbox.mails) == 1
+    assert OVERLAPS in world.inbox.mails[-1].text

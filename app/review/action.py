@@ -96,6 +96,8 @@ def _to_ask(known: Known) -> Action:
         return _blocked(Why.SAME_COMMITS, known.twin)
     if known.outside is not Outside.NO:
         return _blocked(Why.OUTSIDE if known.outside is Outside.YES else Why.OUTSIDE_UNKNOWN)
+    if known.is_conflicting:
+        return _blocked(Why.CONFLICT)
     if known.waits_for_checks and known.checks in (None, "red", "pending", "young"):
         return _checks_first(known)
     if known.away:

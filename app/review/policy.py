@@ -38,6 +38,7 @@ class Policy:
     merge_method: str = "merge"
     quiet: timedelta = timedelta(minutes=10)
     wait_for_checks: bool = False
+    ask_despite_conflict: bool = False
     ignore_checks: tuple[str, ...] = ()
     look: timedelta = timedelta(minutes=5)
 

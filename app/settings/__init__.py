@@ -137,6 +137,9 @@ class Settings(BaseModel):
         "The checks that nobody waits for, by the names that GitHub shows, with commas between them; a name with "
         'a comma stands in quotation marks: lint, "test (3.11, linux)".',
     )
+    ask_despite_conflict: Annotated[bool, BeforeValidator(values.yes_or_no)] = _default(
+        "false", "Whether to ask about a change that conflicts with its base, too."
+    )
     preview_url: Annotated[str, BeforeValidator(values.preview_address)] | None = _default(
         None,
         "Where a change can be tried; may hold {number}, {sha} and, in its path, {branch}, which shows nothing for "

@@ -53,6 +53,7 @@ def _to_ask(work: Work, row: Review) -> dict[str, Any]:
         "twin": f"#{twins[0].number}" if twins else None,
         "outside": _outside(work, row),
         "waits_for_checks": policy.wait_for_checks,
+        "is_conflicting": row.facts.conflicts is True and not policy.ask_despite_conflict,
         "is_merge_out": is_release and merge_is_out(place_of(work)),
         "is_compared": None if work.change is None else work.change.is_known,
         "has_extras": work.extras is not None,
