@@ -9,8 +9,10 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 
-from app.review import Choice, Decision, State
-from app.store.tables import compared, reviews
+from sqlalchemy import update
+
+from app.review import Basis, Choice, Merged, State
+from app.store.tables import compared, decisions, reviews
 from demo.github.state import Repo
 from tests.builders import LILY, NOON
 from tests.world import SHOP, World
@@ -32,6 +34,23 @@ def grow(world: World) -> str:
             place = {"base": "development", "head_sha": took_in[-1], "shas": tuple(took_in), "merges": 0}
             review_id = connection.execute(put.returning(reviews.c.id)).scalar_one()
             connection.execute(compared.insert().values(review_id=review_id, **place))
+            given = {
+                "review_id": review_id,
+                "number": 1,
+                "round": 1,
+                "choice": Choice.APPROVE,
+                "by": LILY.name,
+            }
+            more = {
+                "reviewer": LILY.id,
+                "at": NOON,
+                "note": "Fine.",
+                "basis": Basis(),
+                "head_sha": took_in[-1],
+            }
+            made = connection.execute(decisions.insert().values(**given, **more).returning(decisions.c.id))
+            standing = update(reviews).where(reviews.c.id == review_id)
+            connection.execute(standing.values(decision_id=made.scalar_one()))
     return merged[-1][-1]
 
 
@@ -80,7 +99,6 @@ def _row(repository_id: int, number: int, sha: str, head: str) -> dict[str, obje
         "restless_since": NOON,
         "created_at": NOON,
         "seen_rev": 1,
-        "decision": Decision(1, Choice.APPROVE, LILY.name, LILY.id, NOON, "Fine."),
         "merge_commit": sha,
-        "merged_by_gate": True,
+        "merged_how": Merged.BY_GATE,
     }

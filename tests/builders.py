@@ -11,15 +11,16 @@ from app.review import (
     ChangedFile,
     Choice,
     Commit,
+    Cover,
     Decision,
     Facts,
     Policy,
+    Post,
     PullRequest,
     PullRequestEvent,
     Release,
     Review,
     Reviewer,
-    Said,
     Seen,
     Snapshot,
     State,
@@ -115,19 +116,15 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "asked_at": NOON,
         "decision": None,
         "decisions": 0,
-        "said": Said(),
-        "success_on": (),
         "merge_base": None,
         "merge_commit": None,
         "merge_sent": None,
         "merged_onto": None,
-        "merged_by_gate": False,
-        "bypassed": False,
+        "merged_how": None,
         "vouched": False,
         "blocked": None,
         "rev": 1,
         "seen_rev": 1,
-        "questions": 0,
         "created_at": NOON,
     }
     return Review(**{**known, **columns(known["facts"], fields)})
@@ -140,8 +137,19 @@ def columns(facts: Facts, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def decision(choice: Choice = Choice.APPROVE, number: int = 1, note: str = "") -> Decision:
-    """What Lily said."""
-    return Decision(number, choice, LILY.name, LILY.id, NOON, note)
+    """What Lily said of the head that a row has."""
+    covers = (Cover("development", HEAD),) if choice is Choice.APPROVE else ()
+    return Decision(number, choice, LILY.name, LILY.id, NOON, note, round=1, head_sha=HEAD, covers=covers)
+
+
+def posts(*told: Post) -> dict[str, Post]:
+    """What GitHub was told."""
+    return {post.key: post for post in told}
+
+
+def shown(said: str | None, head: str = HEAD, base: str = "development", *, is_success: bool = False) -> Post:
+    """A status as GitHub was told it."""
+    return Post(f"status {head} qa-gate/{base}", said, is_success=is_success)
 
 
 CARDS = ChangedFile("shop/cards.py", "added", 10, 2)

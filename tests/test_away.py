@@ -411,7 +411,11 @@ class Leaving(Story):
             app = create_app(settings, create_gate(settings, self.store))
         with app.test_client() as browser:
             with browser.session_transaction() as session:
-                session |= {"reviewer": self.row().reviewer, "csrf": "hers"}
+                session |= {
+                    "reviewer": self.row().reviewer,
+                    "csrf": "hers",
+                    "epoch": self.store.epochs.current.nonce,
+                }
             cookie = browser.get_cookie("qa-gate")
         assert cookie is not None
         form = {"csrf": "hers", "until": "2026-11-30"}

@@ -449,14 +449,14 @@ def test_a_success_is_taken_back_however_often_that_fails(world: World) -> None:
     world.commit("gift-cards", "More", cards_py="more\n")
     world.settle()
     assert world.statuses(old)[-1] == "qa-gate/development success"
-    assert world.row().success_on == (f"{old} qa-gate/development",)
+    assert world.successes() == [f"{old} qa-gate/development"]
     assert "still shows the withdrawn approval" not in world.see()
     world.clock.pass_(seconds=30)
     assert "still shows the withdrawn approval" in world.see()
     for _ in range(4):
         world.pass_(minutes=1)
     assert world.statuses(old)[-1] == "qa-gate/development pending"
-    assert world.row().success_on == ()
+    assert world.successes() == []
     assert "still shows the withdrawn approval" not in world.see()
 
 

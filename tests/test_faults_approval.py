@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.outside import GATE, MakeOutside, Outside, falls, given
+from tests.outside import GATE, MakeOutside, Outside, given
 from tests.world import SHOP
 
 # --- An approval used twice (19) -----------------------------------------------------------------------------
@@ -21,7 +21,6 @@ def reverted_and_opened_again(outside: Outside) -> int:
     return outside.asked("cards-again")
 
 
-@falls("19: an approval used twice: merged around a silent Lily, it is called approved (DESIGN 5.3)")
 def test_an_approval_covers_no_second_merge_of_the_same_commit(make_outside: MakeOutside) -> None:
     outside = make_outside(MERGE_METHOD="squash")
     second, mails = reverted_and_opened_again(outside), len(outside.mails)
@@ -31,7 +30,6 @@ def test_an_approval_covers_no_second_merge_of_the_same_commit(make_outside: Mak
     assert len(outside.told("Change cards-again", mails)) == 1
 
 
-@falls("19: an approval used twice: merged against Lily's rejection, it is called approved (DESIGN 5.3)")
 def test_an_approval_of_before_covers_no_merge_that_was_rejected(make_outside: MakeOutside) -> None:
     outside = make_outside(MERGE_METHOD="squash")
     second = reverted_and_opened_again(outside)
@@ -44,9 +42,6 @@ def test_an_approval_of_before_covers_no_merge_that_was_rejected(make_outside: M
     assert len(outside.told("Change cards-again", mails)) == 1
 
 
-@falls(
-    "19: a carried-over approval's success overwrites a rejection on the same head (DESIGN 5.5: a rejection wins)"
-)
 def test_a_rejection_wins_over_an_approval_that_is_carried_onto_the_same_head(outside: Outside) -> None:
     outside.github.protect(SHOP, "development", [GATE, "build"])
     approved = outside.approved("cards")
@@ -67,7 +62,6 @@ def test_a_rejection_wins_over_an_approval_that_is_carried_onto_the_same_head(ou
 # --- False alarms (20) ---------------------------------------------------------------------------------------
 
 
-@falls("20: a stack of two, only the upper approved and merged: a false alarm about the lower (DESIGN 5.3)")
 def test_the_lower_part_of_a_stack_that_came_in_with_the_approved_upper_raises_no_alarm(
     outside: Outside,
 ) -> None:
@@ -105,9 +99,6 @@ def in_the_release_list(outside: Outside, press: str) -> str:
 
 
 @pytest.mark.parametrize("press", ["auto-merge", "green button"])
-@falls(
-    "20: merged on GitHub by others after her approval, the release calls it not approved (DESIGN 5.3, 5.9)"
-)
 def test_who_pressed_the_button_does_not_matter_to_the_release(make_outside: MakeOutside, press: str) -> None:
     by_the_gate = in_the_release_list(make_outside(), "gate")
     assert in_the_release_list(make_outside(), press) == by_the_gate
@@ -119,9 +110,6 @@ def test_a_button_pressed_after_her_approval_raises_no_alarm(outside: Outside, p
     assert not [mail for mail in outside.mails[1:] if "Change cards" in mail.subject]
 
 
-@falls(
-    "20: a branch cut from development's tip, approved into master: a false alarm about the release (DESIGN 5.3)"
-)
 def test_a_hotfix_that_brings_all_of_development_raises_no_alarm_about_the_release(outside: Outside) -> None:
     outside.start()
     outside.approved("cards")

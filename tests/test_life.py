@@ -536,7 +536,7 @@ def test_a_success_said_by_a_worker_that_overslept_is_taken_back(world: World) -
     world.settle()
     assert slept
     assert [line.split()[-1] for line in world.statuses(world.row().head_sha)][-2:] == ["success", "pending"]
-    assert world.row().success_on == ()
+    assert world.successes() == []
 
 
 def test_a_twin_never_takes_the_success_of_an_approved_one(world: World) -> None:
@@ -618,7 +618,7 @@ def test_an_overtaken_answer_whose_comment_got_no_answer_is_not_told_twice(world
     world.settle()
     world.pass_(minutes=5)
     assert len(comments(world)) == 1
-    assert world.row().said.review == 1
+    assert world.row().posts["decision 1"].said == "said"
 
 
 def puts(world: World) -> int:
@@ -797,7 +797,7 @@ def test_a_twin_takes_its_own_success_back_from_where_it_stood_before(world: Wor
     world.github.force_push(SHOP, "gift-cards", world.github.pull(other).head_sha)
     world.settle()
     assert world.statuses(head)[-1] == "qa-gate/development pending"
-    assert world.row(number).success_on == ()
+    assert world.successes(number) == []
     assert said(world, other).startswith("pending: Waiting for Lily")
 
 

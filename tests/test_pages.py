@@ -32,14 +32,15 @@ from app.review import (
     Blocked,
     Choice,
     Event,
+    Merged,
     Move,
     Passed,
     Policy,
+    Post,
     PullRequestEvent,
     Release,
     Review,
     Reviewer,
-    Said,
     Seen,
     Signpost,
     State,
@@ -48,7 +49,7 @@ from app.review import (
     next_move,
 )
 from app.store import Happening, Kind, NewLetter, Store, Unavailable
-from app.store.tables import metadata
+from app.store.columns import metadata
 from app.text.words import NOT_NOW
 from app.workflow import Gate
 from tests.builders import HEAD, LILY, NOON, Clock, columns, snapshot, told
@@ -316,7 +317,7 @@ def test_a_rejection_is_told_and_may_become_an_approval(desk: Desk) -> None:
     words = desk.see(desk.link(row))
     assert "Sent back to sam" in words
     assert "is being told" in words
-    desk.change(12, None, said=Said(review=1))
+    desk.change(12, None, posts=[Post("decision 1", "said")])
     page = desk.client.get(desk.link(row))
     assert "sam has your message." in said(page)
     assert "Too slow.\nSee the list." in page.text
@@ -481,7 +482,7 @@ def test_a_failing_step_is_named_once_it_lasts_and_tried_again(desk: Desk) -> No
 def test_a_merge_around_the_gate_is_named(desk: Desk) -> None:
     row = desk.ask()
     happened = [Happening("bypassed", "mallory", "merged")]
-    desk.follow(12, Event.MERGED, merged=True, open=False, bypassed=True, happened=happened)
+    desk.follow(12, Event.MERGED, merged=True, open=False, merged_how=Merged.BYPASSED, happened=happened)
     words = desk.see(desk.link(row))
     assert "Merged without your approval" in words
     assert "mallory merged it on GitHub" in words

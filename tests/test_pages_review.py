@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
-from app.review import Blocked, ChangedFile, Event, Review, Why
+from app.review import Blocked, ChangedFile, Event, Merged, Review, Why
 from app.store import Happening
 from app.text import diff_blocks
 from tests.builders import CARDS, LILY
@@ -130,7 +130,7 @@ def _merged(desk: Desk, row: Review) -> None:
 
 
 def _bypassed(desk: Desk, row: Review) -> None:
-    facts: dict[str, Any] = {"merged": True, "open": False, "bypassed": True}
+    facts: dict[str, Any] = {"merged": True, "open": False, "merged_how": Merged.BYPASSED}
     desk.follow(row.number, Event.MERGED, happened=[Happening("bypassed", "mallory", "merged")], **facts)
 
 

@@ -456,7 +456,7 @@ def test_a_merge_made_by_hand_while_the_gates_own_is_out_has_no_yes(world: World
     world.decide()
     world.settle()
     row = world.row(number)
-    assert (row.state, row.bypassed, row.merged_by_gate) == (State.MERGED, False, False)
+    assert (row.state, row.bypassed, row.merged_by_gate) == (State.MERGED, True, False)
     held = holds(world, asked(world).number)
     assert (passed(held), [pull for _, pull in unseen(held)]) == ([], [number])
 

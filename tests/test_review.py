@@ -13,10 +13,11 @@ from app.review import (
     TABLE,
     Choice,
     Event,
+    Merged,
     Person,
+    Post,
     PullRequestEvent,
     Reviewer,
-    Said,
     Seen,
     Signpost,
     Since,
@@ -37,7 +38,21 @@ from app.review import (
     tells_nothing_new,
     wants_review,
 )
-from tests.builders import HEAD, LILY, NOON, OLD_HEAD, POLICY, WORDS, decision, pull, row, snapshot, told
+from tests.builders import (
+    HEAD,
+    LILY,
+    NOON,
+    OLD_HEAD,
+    POLICY,
+    WORDS,
+    decision,
+    posts,
+    pull,
+    row,
+    shown,
+    snapshot,
+    told,
+)
 
 # DESIGN's table, written out once more by hand: "state+" is a new round, "-" changes nothing.
 GRID = """
@@ -184,14 +199,14 @@ def test_the_same_change_on_a_newer_base_keeps_the_round() -> None:
 @pytest.mark.parametrize("state", State)
 def test_a_decision_stands_only_where_it_counts(state: State) -> None:
     for move in TABLE[state].values():
-        kept = "decision" not in consequences(row(state), move, NOON)
+        kept = "decision_id" not in consequences(row(state), move, NOON)
         assert kept == (move.to in (State.REJECTED, State.TO_MERGE, State.MERGING, State.MERGED))
 
 
 def test_every_new_round_voids_the_yes() -> None:
     new_rounds = [move for moves in TABLE.values() for move in moves.values() if move.new_round]
     assert new_rounds
-    assert all(consequences(row(), move, NOON)["decision"] is None for move in new_rounds)
+    assert all(consequences(row(), move, NOON)["decision_id"] is None for move in new_rounds)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +244,7 @@ def test_the_first_question_of_a_release_waits_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "state,shown",
+    "state,words",
     [
         (State.DRAFT, "pending Draft: QA is asked once it’s marked ready for review."),
         (State.TO_ASK, "pending QA will be asked soon."),
@@ -240,13 +255,19 @@ def test_the_first_question_of_a_release_waits_too() -> None:
         (State.CLOSED, "pending Closed. Reopen it to ask QA."),
     ],
 )
-def test_each_state_shows_its_status(state: State, shown: str) -> None:
+def test_each_state_shows_its_status(state: State, words: str) -> None:
     choice = Choice.REJECT if state is State.REJECTED else Choice.APPROVE
     made = decision(choice, note="The button\n is missing.")
-    (status,) = statuses_to_say(row(state, decision=made, said=Said(status="before")), POLICY)
-    assert (f"{status.state} {status.description}", status.sha) == (shown, HEAD)
+    (status,) = statuses_to_say(row(state, decision=made, posts=posts(shown("before"))), POLICY)
+    assert (f"{status.state} {status.description}", status.sha) == (words, HEAD)
     assert status.context == "qa-gate/development"
-    assert statuses_to_say(row(state, decision=made, said=Said(status=said(status))), POLICY) == []
+    assert (
+        statuses_to_say(
+            row(state, decision=made, posts=posts(shown(said(status), is_success=status.state == "success"))),
+            POLICY,
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("state", State)
@@ -256,13 +277,15 @@ def test_without_a_yes_no_status_is_success(state: State) -> None:
 
 
 def test_a_success_on_an_old_head_is_taken_back() -> None:
-    old, new = statuses_to_say(row(State.TO_ASK, success_on=(f"{OLD_HEAD} qa-gate/development",)), POLICY)
+    old, new = statuses_to_say(
+        row(State.TO_ASK, posts=posts(shown("success x", OLD_HEAD, is_success=True))), POLICY
+    )
     assert (old.state, old.sha, old.context) == ("pending", OLD_HEAD, "qa-gate/development")
     assert (new.state, new.sha) == ("pending", HEAD)
 
 
 def test_a_success_for_another_branch_is_taken_back() -> None:
-    retargeted = row(State.TO_ASK, base="master", success_on=(f"{HEAD} qa-gate/development",))
+    retargeted = row(State.TO_ASK, base="master", posts=posts(shown("success x", is_success=True)))
     assert [(s.state, s.context) for s in statuses_to_say(retargeted, POLICY)] == [
         ("pending", "qa-gate/development"),
         ("pending", "qa-gate/master"),
@@ -270,43 +293,46 @@ def test_a_success_for_another_branch_is_taken_back() -> None:
 
 
 def test_a_success_in_the_same_place_is_overwritten_by_one_call() -> None:
-    taken_back = row(State.WAITING, success_on=(f"{HEAD} qa-gate/development",))
+    taken_back = row(State.WAITING, posts=posts(shown("success x", is_success=True)))
     assert [status.state for status in statuses_to_say(taken_back, POLICY)] == ["pending"]
 
 
 @pytest.mark.parametrize("method,states", [("merge", []), ("squash", ["pending"]), ("rebase", ["pending"])])
 def test_a_merged_success_stays_only_after_a_merge_commit(method: str, states: list[str]) -> None:
-    place = (f"{HEAD} qa-gate/development",)
     told = said(Status("success", "Approved by Lily.", HEAD, "qa-gate/development"))
-    merged = row(
-        State.MERGED, decision=decision(), success_on=place, merged_by_gate=True, said=Said(status=told)
-    )
-    shown = statuses_to_say(merged, replace(POLICY, merge_method=method))
-    assert [status.state for status in shown] == states
+    stands = posts(shown(told, is_success=True))
+    merged = row(State.MERGED, decision=decision(), merged_how=Merged.BY_GATE, posts=stands)
+    found = statuses_to_say(merged, replace(POLICY, merge_method=method))
+    assert [status.state for status in found] == states
 
 
 def test_a_merge_ends_what_was_said_to_be_in_its_way() -> None:
-    place = f"{HEAD} qa-gate/development"
     told = said(Status("success", "Approved by Lily. A check is red.", HEAD, "qa-gate/development"))
-    merged = row(
-        State.MERGED, decision=decision(), success_on=(place,), merged_by_gate=True, said=Said(status=told)
-    )
+    stands = posts(shown(told, is_success=True))
+    merged = row(State.MERGED, decision=decision(), merged_how=Merged.BY_GATE, posts=stands)
     (status,) = statuses_to_say(merged, POLICY)
     assert (status.state, status.description) == ("success", "Approved by Lily.")
 
 
 def test_a_success_goes_when_somebody_else_merged_it_in_whatever_way() -> None:
-    merged = row(State.MERGED, decision=decision(), success_on=(f"{HEAD} qa-gate/development",))
+    merged = row(State.MERGED, decision=decision(), posts=posts(shown("success x", is_success=True)))
     assert [status.state for status in statuses_to_say(merged, POLICY)] == ["pending"]
 
 
 def test_a_merge_around_the_gate_never_shows_as_waiting() -> None:
-    (status,) = statuses_to_say(row(State.MERGED, bypassed=True, said=Said(status="waiting")), POLICY)
+    (status,) = statuses_to_say(
+        row(State.MERGED, merged_how=Merged.BYPASSED, posts=posts(shown("waiting"))), POLICY
+    )
     assert (status.state, status.description) == ("pending", "Merged without QA’s approval.")
 
 
 def test_a_base_that_is_not_gated_gets_no_status() -> None:
-    assert statuses_to_say(row(State.CLOSED, base="somewhere", said=Said(status="x")), POLICY) == []
+    assert (
+        statuses_to_say(
+            row(State.CLOSED, base="somewhere", posts=posts(shown("x", base="somewhere"))), POLICY
+        )
+        == []
+    )
 
 
 def test_a_row_that_was_never_read_says_nothing() -> None:
@@ -325,8 +351,10 @@ def test_why_a_yes_is_held_is_in_the_status() -> None:
 
 
 def test_each_decision_is_said_once() -> None:
-    assert wants_review(row(State.TO_MERGE, decision=decision(number=2), said=Said(review=1)))
-    assert not wants_review(row(State.TO_MERGE, decision=decision(number=2), said=Said(review=2)))
+    assert wants_review(row(State.TO_MERGE, decision=decision(number=2), posts=posts(Post("decision 2"))))
+    assert not wants_review(
+        row(State.TO_MERGE, decision=decision(number=2), posts=posts(Post("decision 2", "said")))
+    )
     assert not wants_review(row())
 
 

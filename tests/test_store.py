@@ -20,9 +20,9 @@ from app.review import (
     Event,
     Facts,
     Policy,
+    Post,
     PullRequestEvent,
     Review,
-    Said,
     Seen,
     Signpost,
     Snapshot,
@@ -310,7 +310,7 @@ def test_a_checkpoint_never_overwrites_a_decision(store: Store) -> None:
     claim, seen = take(store)
     assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY).move
     with pytest.raises(Overtaken):
-        store.queue.checkpoint(claim, seen, said=Said(status="x"))
+        store.queue.checkpoint(claim, seen, posts=[Post("blocked", "x")])
     store.queue.release(claim)
     claim, seen = take(store)
     assert (seen.state, seen.has_yes) == (State.TO_MERGE, True)

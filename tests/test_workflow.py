@@ -178,7 +178,7 @@ def test_a_success_is_taken_back_when_the_head_moves(small_world: World) -> None
     world.settle()
     assert world.statuses(old)[-1] == "qa-gate/development pending"
     assert world.statuses(new) == ["qa-gate/development pending"]
-    assert world.row().success_on == ()
+    assert world.successes() == []
 
 
 @pytest.mark.parametrize("method,last", [("squash", "pending"), ("rebase", "pending"), ("merge", "success")])

@@ -27,7 +27,7 @@ from app import mail
 from app.review import Review
 from app.settings import Settings
 from app.store import Kind, Store
-from app.store.rows import review_from
+from app.store.rows import REVIEWS, complete, review_from
 from app.store.tables import jobs, reviews
 from app.wiring import create_app, create_gate
 from app.worker import work_once
@@ -194,6 +194,10 @@ class World:
         """The row of a pull request."""
         return self._rows(reviews.c.number == number)[0]
 
+    def successes(self, number: int = 1) -> list[str]:
+        """Where the gate thinks that a success of a pull request may stand at GitHub."""
+        return [post.key.partition(" ")[2] for post in self.row(number).posts.values() if post.is_success]
+
     def held(self, number: int = 1) -> str:
         """What is in the way of a pull request, as its developers read it; "" where nothing is told."""
         row = self.row(number)
@@ -219,8 +223,8 @@ class World:
 
     def _rows(self, *which: Any) -> list[Review]:
         with self.store.database.read() as connection:
-            found = connection.execute(select(reviews).where(*which).order_by(reviews.c.id))
-            return [review_from(row) for row in found]
+            found = connection.execute(REVIEWS.where(*which).order_by(reviews.c.id)).all()
+            return [complete(connection, review_from(row)) for row in found]
 
     def post_webhook(self, event: str, payload: dict[str, Any], **headers: str) -> TestResponse:
         """Deliver a payload, signed as GitHub signs it."""

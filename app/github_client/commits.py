@@ -12,12 +12,14 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.github_client.models import Count, Id, Line, Model, Sha, Text, Words, WordsOrNone
-from app.review import Change, ChangedFile, Commit, Step, Tree
+from app.review import Change, ChangedFile, Commit, MergeCommit, Step, Tree
 
 # What is kept of one file's patch, and of all of a change together, in characters.
 LONGEST_PATCH, MOST_PATCHES = 20_000, 300_000
 # So much of a commit's first line is kept: git allows any length, and a change has up to 250.
 LONGEST_LINE = 500
+# Whose signature and address the commits have that GitHub makes itself.
+GITHUBS_ADDRESS = "noreply@github.com"
 # The name that git gives a file without contents, with SHA-1 and with SHA-256.
 EMPTY_BLOBS = (
     "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
@@ -45,6 +47,28 @@ class Named(Model):
     """A commit by its name."""
 
     sha: Sha
+
+
+class _Committer(Model):
+    email: Words = ""
+
+
+class _Verification(Model):
+    verified: bool = False
+
+
+class SignedCommit(Model):
+    """https://docs.github.com/en/rest/git/commits#get-a-commit-object ."""
+
+    sha: Sha
+    parents: list[Named]
+    committer: _Committer = _Committer()
+    verification: _Verification = _Verification()
+
+    def merge_commit(self) -> MergeCommit:
+        """Return it as the rules see it."""
+        is_githubs = self.verification.verified and self.committer.email == GITHUBS_ADDRESS
+        return MergeCommit(self.sha, tuple(one.sha for one in self.parents), is_githubs)
 
 
 class RepositoryAnswer(Model):

@@ -257,7 +257,7 @@ def _question(gate: Gate, case: Case, asked: Round, why: str | None) -> dict[str
     """Return what only the page that asks shows: what was tapped comes first, and what was typed is kept."""
     reviews, row = gate.store.reviews, case.row
     last = reviews.last_decision(row.id)
-    before = last if last and last.what == "rejected" and last.round < row.round else None
+    before = last if last and last.choice is Choice.REJECT and last.round < row.round else None
     page, tapped = request.form.get("page", case.choice.value), _NEEDS.get(why or "")
     first = tapped or page
     # Who taps Reject or Ask before there is a message has made no mistake: the message is what comes next.

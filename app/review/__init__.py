@@ -8,6 +8,7 @@ Everybody imports from here; nothing here reads a clock, a network, a database o
 from __future__ import annotations
 
 from app.review.action import next_action
+from app.review.approval import MergeCommit, cover_of, how_merged
 from app.review.blocked import Blocked, Why
 from app.review.cautions import CONFLICT, Caution, Kind, cautions
 from app.review.change import UNKNOWN_CHANGE, Change, ChangedFile, Checks, Commit, Tree
@@ -20,7 +21,7 @@ from app.review.contents import (
     lacks_commits,
 )
 from app.review.days import day_begins, digest_on, next_digest
-from app.review.decisions import Basis, Choice, Decision
+from app.review.decisions import Basis, Choice, Cover, Decision, Merged
 from app.review.events import (
     EVENT,
     POLLED,
@@ -45,7 +46,7 @@ from app.review.facts import (
 from app.review.known import Action, Base, Do, Known, Outside, Owed, Read, Refusal, Told
 from app.review.people import INSIDERS, Person
 from app.review.policy import Policy, Reviewer
-from app.review.record import Facts, Review, Said
+from app.review.record import DROPPED, OVERTAKEN, Facts, Post, Review
 from app.review.release import Passed, Release, Step, Unseen
 from app.review.rules import (
     TABLE,
@@ -70,19 +71,22 @@ from app.review.since import asks_again, interrupts, since
 from app.review.wanted import (
     context_of,
     mark_of,
+    place_of,
     said,
+    speaker,
     stale_successes,
     statuses_to_say,
-    success_key,
     wants_review,
 )
 from app.review.weeks import Answer, Week, by_week, first_week, median_wait
 
 __all__ = [
     "CONFLICT",
+    "DROPPED",
     "EVENT",
     "INSIDERS",
     "NOTHING",
+    "OVERTAKEN",
     "POLLED",
     "TABLE",
     "UNKNOWN_CHANGE",
@@ -100,6 +104,7 @@ __all__ = [
     "Choice",
     "CommentEvent",
     "Commit",
+    "Cover",
     "Decision",
     "DeploymentEvent",
     "Do",
@@ -109,6 +114,8 @@ __all__ = [
     "Kind",
     "Known",
     "Merge",
+    "MergeCommit",
+    "Merged",
     "Move",
     "Origin",
     "Outside",
@@ -116,6 +123,7 @@ __all__ = [
     "Passed",
     "Person",
     "Policy",
+    "Post",
     "PullRequest",
     "PullRequestEvent",
     "PushEvent",
@@ -125,7 +133,6 @@ __all__ = [
     "Remark",
     "Review",
     "Reviewer",
-    "Said",
     "Seen",
     "Signpost",
     "Since",
@@ -146,6 +153,7 @@ __all__ = [
     "cautions",
     "consequences",
     "context_of",
+    "cover_of",
     "covers",
     "day_begins",
     "decide",
@@ -154,6 +162,7 @@ __all__ = [
     "event_of",
     "first_week",
     "follow",
+    "how_merged",
     "interrupts",
     "is_approved_merge",
     "is_dead_end",
@@ -165,11 +174,12 @@ __all__ = [
     "next_action",
     "next_digest",
     "next_move",
+    "place_of",
     "said",
     "since",
+    "speaker",
     "stale_successes",
     "statuses_to_say",
-    "success_key",
     "tells_nothing_new",
     "wants_review",
     "words_digest",

@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.review.decisions import Merged
 from app.review.record import Review
 from app.review.release import Passed, Release, Step, Unseen
+
+# Merges that an approval covers by itself; what another approved merge brought is that one's.
+APPROVED = frozenset({Merged.BY_GATE, Merged.BY_GITHUB, Merged.UNCHECKED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ def account(
 
 def is_approved_merge(review: Review, branch: str) -> bool:
     """Tell whether this was merged into the branch with a standing approval of just that: the one place that says so."""
-    return bool(review.merged_by_gate and review.has_yes and not review.bypassed and review.base == branch)
+    return review.merged_how in APPROVED and review.has_yes and review.base == branch
 
 
 def brought(merge: Merge, steps: Mapping[str, Step]) -> set[str]:
@@ -166,4 +170,13 @@ def _passed(review: Review) -> Passed | None:
     decision = review.decision
     if decision is None:
         return None
-    return Passed(review.number, review.title, review.author, decision.by, decision.at, decision.note)
+    unchecked = review.merged_how is Merged.UNCHECKED
+    return Passed(
+        review.number,
+        review.title,
+        review.author,
+        decision.by,
+        decision.at,
+        decision.note,
+        is_unchecked=unchecked,
+    )

@@ -18,6 +18,7 @@ class Merged(StrEnum):
     UNCHECKED = "unchecked"
     BROUGHT = "brought"
     BYPASSED = "bypassed"
+    LOST = "lost"  # in the hours that a restored backup knows nothing of
 
 
 class Choice(StrEnum):

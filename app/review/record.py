@@ -6,29 +6,43 @@ Plain frozen data: the facts of the last read, whose turn it is, what was decide
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.review.blocked import Blocked
-from app.review.decisions import Choice, Decision
+from app.review.decisions import Choice, Decision, Merged
 from app.review.facts import State
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What GitHub was told of a review: one document of the row, in which every field has a default.
+class Post:
+    """Something that GitHub is or was to be told about a review, by its key: what was said last, not what should be.
 
-    `status` is the last one. `review` counts the decisions that were told, `begun` is the one whose review may be on its
-    way. `blocked` names what the comment about a merge that waits says, None where there is none. `question` counts the questions
-    that were told, `comment` is the id of the comment that holds the last one, 0 where there is none.
+    Keys: "status SHA CONTEXT", "decision 3", "question 1", "blocked". `said` is None while nothing was said or nobody knows
+    what was: then, where `tries` counts any, its marker is looked for first. `remote_id` is the comment's. `is_success`:
+    a success may stand there.
     """
 
-    status: str = ""
-    review: int = 0
-    begun: int = 0
-    blocked: str | None = None
-    question: int = 0
-    comment: int = 0
+    key: str
+    said: str | None = None
+    remote_id: int | None = None
+    tries: int = 0
+    is_success: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Return what it is: status, decision, question or blocked."""
+        return self.key.partition(" ")[0]
+
+    @property
+    def number(self) -> int:
+        """Return which decision or question it is, from 1."""
+        return int(self.key.partition(" ")[2])
+
+
+# What `Post.said` is where it was not said and need not be any more.
+OVERTAKEN, DROPPED = "overtaken", "dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +75,12 @@ class Review:
     `nonce` and `round_nonce` are what its links and markers are made of, the latter those of the current round.
     The facts (`base` to `facts`) are those of the last read; `head_sha` is "" before the first.
     `decision` is the standing one, None when nobody has decided on this round.
-    `success_on` names every commit and status context on which success stands, or may stand, at GitHub.
-    `said` is what GitHub was last told.
+    `posts` are what GitHub was told, or is to be told, by key; of one of many reviews in a list they are not read.
     `vouched`: somebody else than the author requested a review.
     `merge_base` is where `head_sha` branched off when it was asked about, or carried over; None where that is not known.
     `merge_sent` is the head for which a merge was sent last, `merged_onto` where the base stood when a rebase of several
-    commits was; `merged_by_gate`: our merge did it.
-    `blocked` is what is in the
-    way of the question or the merge. `questions` counts what reviewers asked without
-    deciding. `rev` counts what happened, `seen_rev` how far we have looked. `problem` is why the last run of its job
+    commits was; `merged_how` tells whether an approval covers the merge. `blocked` is what is in the way of the question or the
+    merge. `rev` counts what happened, `seen_rev` how far we have looked. `problem` is why the last run of its job
     failed, where it was read along.
     """
 
@@ -95,20 +106,17 @@ class Review:
     asked_at: datetime | None
     decision: Decision | None
     decisions: int
-    success_on: tuple[str, ...]
-    said: Said
     merge_base: str | None
     merge_commit: str | None
     merge_sent: str | None
     merged_onto: str | None
-    merged_by_gate: bool
-    bypassed: bool
+    merged_how: Merged | None
     vouched: bool
     blocked: Blocked | None
     rev: int
     seen_rev: int
-    questions: int
     created_at: datetime
+    posts: Mapping[str, Post] = field(default_factory=dict)
     problem: str | None = None
 
     @property
@@ -144,7 +152,36 @@ class Review:
     @property
     def is_developer_told(self) -> bool:
         """Tell whether a comment at GitHub says what is in the way now."""
-        return self.held is not None and self.said.blocked == self.held.key
+        post = self.posts.get("blocked")
+        return self.held is not None and post is not None and post.said == self.held.key
+
+    @property
+    def bypassed(self) -> bool:
+        """Tell whether it was merged without an approval that covers it."""
+        return self.merged_how is Merged.BYPASSED
+
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether it was merged when nobody knows any more whether that was approved (`store.epoch`)."""
+        return self.merged_how is Merged.LOST
+
+    @property
+    def merged_by_gate(self) -> bool:
+        """Tell whether the gate itself merged it, with an approval."""
+        return self.merged_how is Merged.BY_GATE
+
+    @property
+    def is_decision_said(self) -> bool:
+        """Tell whether GitHub was told the standing decision."""
+        post = self.posts.get(f"decision {self.decision.number}") if self.decision else None
+        return post is None or post.said is not None
+
+    @property
+    def questions(self) -> list[Post]:
+        """Return what reviewers asked without deciding, oldest first."""
+        return sorted(
+            (post for post in self.posts.values() if post.kind == "question"), key=lambda post: post.number
+        )
 
     @property
     def has_yes(self) -> bool:

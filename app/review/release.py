@@ -21,7 +21,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A pull request that was merged with a reviewer's approval: whose, when, and with which message."""
+    """A pull request that was merged with a reviewer's approval: whose, when, and with which message.
+
+    `is_unchecked`: GitHub doesn't show whether just what was approved was merged.
+    """
 
     number: int
     title: str
@@ -29,6 +32,7 @@ class Passed:
     reviewer: str
     at: datetime
     note: str
+    is_unchecked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

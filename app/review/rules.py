@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from app.review.approval import cover_of
 from app.review.change import Tree
 from app.review.decisions import Choice
 from app.review.facts import NOTHING, PullRequest, Seen, Since, State
@@ -272,7 +273,7 @@ def may_be_carried(row: Review, facts: PullRequest, policy: Policy, since: Since
 
 def covers(row: Review, facts: PullRequest) -> bool:
     """Tell whether a standing yes covers exactly this head and base: the promise behind every merge."""
-    return row.has_yes and facts.head_sha == row.head_sha and facts.base == row.base
+    return cover_of(row.decision, facts.base, facts.head_sha) is not None
 
 
 def is_dead_end(state: State) -> bool:
@@ -300,7 +301,7 @@ def consequences(row: Review, move: Move, now: datetime) -> dict[str, object]:
         if row.state is not S.TO_ASK:
             changes["restless_since"] = now
     if move.to not in DECIDED:
-        changes["decision"] = None
+        changes["decision_id"] = None
     if move.to not in (S.TO_MERGE, S.MERGING) or move.to is row.state:
         changes["blocked"] = None
     return changes

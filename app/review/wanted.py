@@ -6,6 +6,7 @@ difference between wanted and said true. Descriptions are for developers, at mos
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC
 
 from app.review.decisions import Choice
@@ -21,75 +22,101 @@ def context_of(base: str) -> str:
     return f"qa-gate/{base}"
 
 
-def success_key(status: Status) -> str:
-    """Return how `Review.success_on` names where a success stands."""
-    return f"{status.sha} {status.context}"
+def place_of(status: Status) -> str:
+    """Return the key of the post that is this status."""
+    return f"status {status.sha} {status.context}"
 
 
-def mark_of(row: Review) -> str:
-    """Return what the hidden marker at GitHub calls the standing decision of this row."""
-    number = row.decision.number if row.decision else 0
-    return f"{row.nonce}.{row.round}.{number}"
-
-
-def statuses_to_say(row: Review, policy: Policy, why: str = "") -> list[Status]:
-    """Return the statuses that GitHub should be told, in order; empty when all is said. `why` says what is in the way.
-
-    First every success that outlived its yes is written back, whichever commit or branch it stands on.
-    """
-    if not row.was_read:
-        return []
-    wanted = _wanted(row, policy, why)
-    withdrawn = [
-        Status("pending", "Not approved any more: QA has to approve the latest version.", sha, context)
-        for sha, context in stale_successes(row, policy)
-    ]
-    if wanted is None or _is_said(wanted, row):
-        return withdrawn
-    # One call is enough where the success stands just where the new word goes.
-    return [status for status in withdrawn if success_key(status) != success_key(wanted)] + [wanted]
-
-
-def stale_successes(row: Review, policy: Policy) -> list[tuple[str, str]]:
-    """Return (SHA, status context) of each success that may stand at GitHub though no yes stands for it any more."""
-    wanted = _wanted(row, policy)
-    kept = success_key(wanted) if wanted and wanted.state == "success" else _kept_by_merge(row, policy)
-    places = (key.split(" ", 1) for key in row.success_on if key != kept)
-    return [(sha, context) for sha, context in places]
+def mark_of(row: Review, number: int, round_: int) -> str:
+    """Return what the hidden marker at GitHub calls a decision of this row."""
+    return f"{row.nonce}.{round_}.{number}"
 
 
 def said(status: Status) -> str:
-    """Return how `Said.status` remembers a status."""
-    return f"{status.sha} {status.context} {status.state} {status.description}"
+    """Return how `Post.said` remembers a status."""
+    return f"{status.state} {status.description}"
+
+
+def statuses_to_say(row: Review, policy: Policy, why: str = "", twins: Sequence[Review] = ()) -> list[Status]:
+    """Return the statuses that GitHub should be told, in order; empty when all is said. `why` says what is in the way.
+
+    First every success that outlived its approval is written back, whichever commit or branch it stands on. What shows on
+    the head is one status for all pull requests with this head and base, the `twins`: see `speaker`.
+    """
+    if not row.was_read:
+        return []
+    speaks = speaker(row, twins)
+    wanted = wanted_status(speaks, policy, why if speaks is row else "")
+    here = f"status {row.head_sha} {context_of(row.base)}"
+    owed = [
+        Status("pending", "Not approved any more: QA has to approve the latest version.", sha, context)
+        for sha, context in stale_successes(row, policy, twins)
+        if wanted is None or f"status {sha} {context}" != here
+    ]
+    post = row.posts.get(here)
+    if wanted is None:
+        return owed
+    if speaks is row:
+        return owed if post and post.said == said(wanted) else [*owed, wanted]
+    # The other's own run says it; only a success of this one's must not outlive that.
+    return [*owed, wanted] if post and post.is_success and wanted.state != "success" else owed
+
+
+def stale_successes(row: Review, policy: Policy, twins: Sequence[Review] = ()) -> list[tuple[str, str]]:
+    """Return (SHA, status context) of each success that may stand at GitHub though no approval stands for it any more."""
+    wanted = wanted_status(speaker(row, twins), policy)
+    kept = place_of(wanted) if wanted and wanted.state == "success" else None
+    places = (
+        post.key.split(" ", 2)[1:] for post in row.posts.values() if post.is_success and post.key != kept
+    )
+    return [(sha, context) for sha, context in places]
+
+
+# Of several pull requests with one head and base, the first of these shows on it: a rejection wins.
+_LOUDEST = (
+    State.REJECTED,
+    State.TO_MERGE,
+    State.MERGING,
+    State.WAITING,
+    State.TO_ASK,
+    State.DRAFT,
+    State.MERGED,
+    State.CLOSED,
+)
+
+
+def speaker(row: Review, twins: Sequence[Review]) -> Review:
+    """Return the pull request whose status shows on the head; one that waits for somebody to vouch for it never does."""
+    others = [twin for twin in twins if not twin.is_strangers]
+    if row.is_strangers and others:
+        return min(others, key=_loudness)
+    return min((row, *others), key=_loudness)
+
+
+def _loudness(row: Review) -> tuple[int, int]:
+    return _LOUDEST.index(row.state), row.number
 
 
 def wants_review(row: Review) -> bool:
     """Tell whether GitHub should still be told the standing decision as a review."""
-    return row.decision is not None and row.said.review < row.decision.number
+    return not row.is_decision_said
 
 
-def _is_said(status: Status, row: Review) -> bool:
-    # What was said last may have been written over by a success that nobody could note.
-    is_written_over = status.state != "success" and success_key(status) in row.success_on
-    return said(status) == row.said.status and not is_written_over
-
-
-def _kept_by_merge(row: Review, policy: Policy) -> str | None:
-    """Return the success that may stay: a merge commit takes the very commit in; a squash does not.
+def _is_kept_by_merge(row: Review, policy: Policy) -> bool:
+    """Tell whether a success may stay: a merge commit takes the very commit in; a squash does not.
 
     How somebody else merged it is not known.
     """
-    if row.merged_by_gate and not row.bypassed and policy.method_for(row) == "merge":
-        return f"{row.head_sha} {context_of(row.base)}"
-    return None
+    return row.merged_by_gate and policy.method_for(row) == "merge"
 
 
-def _wanted(row: Review, policy: Policy, why: str = "") -> Status | None:
-    """Return the status that the head should show, or None where nothing needs to be said."""
-    is_over = row.state is State.CLOSED or (row.state is State.MERGED and row.bypassed)
-    is_merged = row.state is State.MERGED and not row.bypassed
+def wanted_status(row: Review, policy: Policy, why: str = "") -> Status | None:
+    """Return the status that the head of this pull request alone should show, or None where nothing needs to be said."""
+    is_merged = row.state is State.MERGED
+    was_said = any(post.kind == "status" and row.head_sha in post.key for post in row.posts.values())
+    is_over = row.state is State.CLOSED or (is_merged and row.bypassed)
     # What was in the way of a merge is not any more, so it is said without that.
-    if (is_merged and not _kept_by_merge(row, policy)) or (is_over and not row.said.status):
+    if (is_merged and not row.bypassed and not _is_kept_by_merge(row, policy)) or (is_over and not was_said):
         return None
     if not policy.gates(row.base):
         return None

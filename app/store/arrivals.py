@@ -31,8 +31,8 @@ from app.review import (
 from app.store.database import Database
 from app.store.jobs import Kind, is_leased, wake, wake_reviews
 from app.store.repositories import pin
-from app.store.rows import new_nonce, review_from
-from app.store.tables import repositories, requesters, reviews, timers
+from app.store.rows import REVIEWS, new_nonce, review_from
+from app.store.tables import posts, repositories, requesters, reviews, timers
 from app.store.timers import RELEASE, put_timer
 
 # The clocks of GitHub and of the gate may differ by so much.
@@ -86,7 +86,7 @@ class Arrivals:
         """Tell whether a request for a review would change something, so that GitHub must be asked for one."""
         with self._database.read() as connection:
             key = (reviews.c.repository_id == repository_id, reviews.c.number == number)
-            row = connection.execute(select(reviews).where(*key)).first()
+            row = connection.execute(REVIEWS.where(*key)).first()
         if row is not None and row.state == State.REJECTED:
             return True
         return review_from(row).is_strangers if row and row.head_sha else is_from_fork and is_gated
@@ -118,7 +118,7 @@ class Arrivals:
     def _fold_comment(self, connection: Connection, event: CommentEvent, now: datetime) -> Folded:
         """Wake a review whose reviewer asked a question: somebody may have answered."""
         key = (reviews.c.repository_id == event.repository_id, reviews.c.number == event.number)
-        return self._nudge(connection, now, (*key, reviews.c.questions > 0, reviews.c.state == State.WAITING))
+        return self._nudge(connection, now, (*key, _has_question(), reviews.c.state == State.WAITING))
 
     def _fold_push(self, connection: Connection, event: PushEvent, policy: Policy, now: datetime) -> Folded:
         """Let the repository's release, or its branch, be looked at in a while: it has moved."""
@@ -156,7 +156,7 @@ class Arrivals:
         # While a worker may be reading something newer, what the row holds proves nothing.
         is_settled = row.rev == row.seen_rev and not is_leased(connection, Kind.REVIEW, str(row.id))
         # A comment moves GitHub's `updated_at`: whoever waits for an answer looks whether it is there.
-        hears = row.questions > 0 and row.state is State.WAITING
+        hears = row.state is State.WAITING and _is_asked(connection, row.id)
         is_known = tells_nothing_new(row, event.seen) and not interrupts(row, event)
         is_old = not asks_again(row, event, self.ahead) and not self._is_new(connection, row, vouchers)
         return not is_settled or hears or not is_known or not is_old
@@ -191,7 +191,18 @@ class Arrivals:
 
 def _find(connection: Connection, event: PullRequestEvent) -> Any:
     key = (reviews.c.repository_id == event.repository_id, reviews.c.number == event.number)
-    return connection.execute(select(reviews).where(*key).with_for_update()).first()
+    return connection.execute(REVIEWS.where(*key).with_for_update(of=reviews)).first()
+
+
+def _has_question() -> Any:
+    """Tell whether a reviewer asked something about a review."""
+    asked = select(posts.c.key).where(posts.c.review_id == reviews.c.id, posts.c.key.startswith("question "))
+    return asked.exists()
+
+
+def _is_asked(connection: Connection, review_id: int) -> bool:
+    asked = select(reviews.c.id).where(reviews.c.id == review_id, _has_question())
+    return connection.execute(asked).first() is not None
 
 
 def _is_history(connection: Connection, event: PullRequestEvent) -> bool:

@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, cast, delete, or_, select, update
 
-from app.review import Review, Said, State, context_of, is_dead_end
+from app.review import Post, Review, State, context_of, is_dead_end
 from app.store.database import Database
 from app.store.jobs import Kind, wake_reviews
 from app.store.letters import NewLetter, put_letter
-from app.store.rows import Happening, new_nonce, note_history, review_from
+from app.store.rows import REVIEWS, Happening, complete, new_nonce, note_history, put_post, review_from
 from app.store.tables import epochs, jobs, letters, problems, reviews, rounds, services, timers, workers
 
 RESTORED = "restored"  # the kind of letter that tells of it
@@ -62,9 +62,10 @@ def begin_epoch(
     _let_go(connection, now)
     asked = reviews.c.id.in_(select(cast(jobs.c.about, reviews.c.id.type)).where(jobs.c.kind == Kind.REVIEW))
     living = reviews.c.state.in_([state for state in State if not is_dead_end(state)])
-    found = [review_from(row) for row in connection.execute(select(reviews).where(or_(living, asked)))]
+    rows = connection.execute(REVIEWS.where(or_(living, asked))).all()
+    found = [complete(connection, review_from(row)) for row in rows]
     for row in found:
-        _begin_again(connection, row, now)
+        _begin_again(connection, database, row, now)
     wake_reviews(connection, database, now, living)
     for row in found:
         if row.reviewer and (row.state is State.WAITING or _is_void(row)):
@@ -95,22 +96,19 @@ def _let_go(connection: Connection, now: datetime) -> None:
     connection.execute(delete(workers))
 
 
-def _begin_again(connection: Connection, row: Review, now: datetime) -> None:
+def _begin_again(connection: Connection, database: Database, row: Review, now: datetime) -> None:
     """Let a review be read, asked about where it must be, and said anew."""
     is_void = _is_void(row)
     changes = _again(row, now) if is_void else {}
+    # No number that was given in the lost hours is given again.
     decisions = row.decisions if row.decision and not is_void else row.decisions + LOST_NUMBERS
     is_asked = select(rounds.c.nonce).where(rounds.c.review_id == row.id, rounds.c.round == row.round)
     if not is_void and connection.execute(is_asked).first() is None:
         changes["round_nonce"] = new_nonce()  # somebody may have been asked by that one in the lost hours
-    values = {
-        "said": _unsaid(row, decisions),
-        "decisions": decisions,
-        "success_on": _where_success_may_stand(row),
-        "rev": row.rev + 1,  # so that it is read
-        **changes,
-    }
+    values = {"decisions": decisions, "rev": row.rev + 1, **changes}  # so that it is read
     connection.execute(update(reviews).where(reviews.c.id == row.id).values(values))
+    for post in _unsaid(row):
+        put_post(connection, database, row.id, post)
     if is_void:
         fresh = replace(row, round=row.round + 1)
         note_history(connection, now, fresh, [Happening("again", "qa-gate", WHY_AGAIN)])
@@ -134,7 +132,7 @@ def _again(row: Review, now: datetime) -> dict[str, Any]:
         "state": State.TO_ASK,
         "round": row.round + 1,
         "round_nonce": new_nonce(),
-        "decision": None,
+        "decision_id": None,
         "blocked": None,
         "merge_base": None,
         "asked_at": None,
@@ -142,17 +140,27 @@ def _again(row: Review, now: datetime) -> dict[str, Any]:
     }
 
 
-def _unsaid(row: Review, decisions: int) -> Said:
-    """Return what counts as said: nothing of the status and of what is in the way; of the words what the backup knows.
+def _unsaid(row: Review) -> list[Post]:
+    """Return what counts as said: nothing of a status and of what is in the way; of the words what the backup knows.
 
-    Words that may have been said in the lost hours are looked for at GitHub first.
+    Words that may have been said in the lost hours are looked for at GitHub first, and success may stand on the head.
     """
-    is_told = row.said.review >= row.decisions
-    told = decisions if is_told or row.decision is None else row.said.review
-    return replace(row.said, status="", blocked="", review=told, begun=decisions)
-
-
-def _where_success_may_stand(row: Review) -> tuple[str, ...]:
     if not row.was_read:
-        return row.success_on
-    return tuple({*row.success_on, f"{row.head_sha} {context_of(row.base)}"})
+        return []
+    here = f"status {row.head_sha} {context_of(row.base)}"
+    posts = {
+        **row.posts,
+        here: row.posts.get(here, Post(here)),
+        "blocked": row.posts.get("blocked", Post("blocked")),
+    }
+    return [_forgotten(post, is_head=post.key == here) for post in posts.values()]
+
+
+def _forgotten(post: Post, *, is_head: bool) -> Post:
+    match post.kind:
+        case "status":
+            return replace(post, said=None, is_success=post.is_success or is_head)
+        case "blocked":
+            return replace(post, said="")
+        case _:
+            return replace(post, tries=max(1, post.tries))

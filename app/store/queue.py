@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, String, cast, func, insert, select, update
 
-from app.review import Change, Move, Remark, Review, Snapshot, consequences
+from app.review import Change, Cover, Decision, Move, Post, Remark, Review, Snapshot, consequences
 from app.review.problems import Cause
 from app.store import jobs as queue
 from app.store.bell import Bell
@@ -24,7 +25,20 @@ from app.store.database import Database
 from app.store.jobs import Claim, Kind, Service
 from app.store.letters import NewLetter, put_letter, under_the_ceiling
 from app.store.releases import keep_change
-from app.store.rows import Happening, log_happened, new_nonce, note_history, review_from
+from app.store.rows import (
+    REVIEWS,
+    Happening,
+    complete,
+    log_happened,
+    new_nonce,
+    note_history,
+    put_cover,
+    put_decision,
+    put_post,
+    record_merge,
+    review_from,
+    with_covers,
+)
 from app.store.services import note_down, note_up
 from app.store.tables import jobs, letters, reviews, rounds, workers
 from app.store.talk import note_heard
@@ -66,6 +80,9 @@ class Queue:
         news: Sequence[NewLetter] = (),
         at_once: bool = False,
         heard: Sequence[Remark] = (),
+        posts: Sequence[Post] = (),
+        decision: Decision | None = None,
+        merged_as: str | None = None,
         **changes: Any,
     ) -> Review:
         """Write what is now true of a review, all in one transaction, and renew the lease.
@@ -73,7 +90,8 @@ class Queue:
         `changes` are fields of `Review`. `asked` is kept as the snapshot of the round, for which `letter`
         goes out; `carried` is the comparison of a new head that holds the same change; `edited` are the title and text that it has now; `news` are other letters. What goes
         beyond its reader's ceiling comes in a list instead, unless `at_once`. `heard` are remarks that need not be
-        looked at again. Raises Overtaken when the lease, state or round are not what `row` says.
+        looked at again. `posts` are what GitHub was told; `decision` is one that the gate made itself; `merged_as` is the
+        merge that the approval is recorded with. Raises Overtaken when the lease, state or round are not what `row` says.
         """
         with self._database.write() as connection:
             # The review before its job, as whoever brings an event or a decision: else each waits for the other.
@@ -89,7 +107,23 @@ class Queue:
             for wanted in (letter, *news) if letter else news:
                 told = wanted if at_once else under_the_ceiling(connection, self._database, wanted, row, now)
                 put_letter(connection, self._database, told, now)
+            if decision:
+                put_decision(connection, self._database, row, decision)
+                values["decisions"] = decision.number
             fresh = self._fenced(connection, claim, row, values, now)
+            for post in posts:
+                put_post(connection, self._database, row.id, post)
+            if carried and row.decision and fresh.decision:
+                put_cover(
+                    connection,
+                    row.decision.id,
+                    Cover(fresh.base, fresh.head_sha, fresh.merge_base),
+                    "carried",
+                )
+            if merged_as and row.decision:
+                record_merge(connection, row.decision.id, fresh, merged_as)
+            owed = [Post(f"decision {decision.number}")] if decision else []
+            fresh = self._loaded(connection, row, fresh, [*posts, *owed])
             if asked:
                 _keep_round(connection, fresh, asked, now)
             if asked and not asked.release:
@@ -151,17 +185,14 @@ class Queue:
             queue.wake_failed(connection, now)
             queue.wake_reviews(connection, self._database, now, reviews.c.blocked.is_not(None))
 
-    def admit_success(self, review_id: int, key: str) -> None:
-        """Note a success that was said after the lease was gone, as `Review.success_on` has it, and wake the row.
+    def admit(self, review_id: int, post: Post) -> None:
+        """Note what was said after the lease was gone: whoever holds the row next finds out whether it should stand.
 
-        A call that is out cannot be fenced at GitHub: whoever holds the row next takes it back, or keeps it.
+        A call that is out cannot be fenced at GitHub.
         """
         with self._database.write() as connection:
-            found = select(reviews).where(reviews.c.id == review_id).with_for_update()
-            row = review_from(connection.execute(found).one())
+            put_post(connection, self._database, review_id, post)
             now = self._database.now(connection)
-            said = update(reviews).where(reviews.c.id == review_id)
-            connection.execute(said.values(success_on=tuple({*row.success_on, key})))
             queue.wake(connection, self._database, Kind.REVIEW, str(review_id), now)
 
     def oldest_due(self) -> timedelta | None:
@@ -218,10 +249,17 @@ class Queue:
             raise Overtaken
         fence = (reviews.c.id == row.id, reviews.c.state == row.state, reviews.c.round == row.round)
         change = update(reviews).where(*fence).values({"id": reviews.c.id, **values})
-        fresh = connection.execute(change.returning(reviews)).first()
-        if fresh is None:
+        if connection.execute(change.returning(reviews.c.id)).first() is None:
             raise Overtaken
+        fresh = connection.execute(REVIEWS.where(reviews.c.id == row.id)).one()
         return review_from(fresh)
+
+    def _loaded(self, connection: Connection, row: Review, fresh: Review, posts: Sequence[Post]) -> Review:
+        """Return a review with its posts and what its approval covers, read again only where that may have changed."""
+        if not row.posts:
+            return complete(connection, fresh)
+        told = {**row.posts, **{post.key: post for post in posts}}
+        return replace(fresh, posts=told, decision=with_covers(connection, fresh.decision))
 
 
 def _keep_round(connection: Connection, row: Review, asked: Snapshot, now: datetime) -> None:

@@ -17,7 +17,7 @@ from app.review import Change, Merge, Origin, Review, State, Unseen
 from app.store.bell import Bell
 from app.store.database import Database
 from app.store.letters import NewLetter, put_letter
-from app.store.rows import review_from
+from app.store.rows import REVIEWS, review_from
 from app.store.tables import compared, development, history, origins, pushes, reviews
 
 # So many names in one question to the database: each has a limit.
@@ -137,8 +137,8 @@ class Releases:
             compared.c.base == reviews.c.base,
             compared.c.head_sha == reviews.c.head_sha,
         )
-        both = select(reviews, compared.c.shas, compared.c.merges).join_from(
-            reviews, compared, and_(*same), isouter=True
+        both = REVIEWS.add_columns(compared.c.shas, compared.c.merges).join(
+            compared, and_(*same), isouter=True
         )
         with self._database.read() as connection:
             return [
@@ -152,7 +152,7 @@ class Releases:
     def merged(self, repository_id: int, branch: str, shas: Sequence[str] | None) -> list[Review]:
         """Return what was merged into a branch as one of these commits, or at all."""
         into = (reviews.c.repository_id == repository_id, reviews.c.base == branch)
-        found = select(reviews).where(*into, reviews.c.state == State.MERGED).order_by(reviews.c.id)
+        found = REVIEWS.where(*into, reviews.c.state == State.MERGED).order_by(reviews.c.id)
         with self._database.read() as connection:
             if shas is None:
                 return [review_from(row) for row in connection.execute(found)]

@@ -33,15 +33,20 @@ from app.store.database import Database
 from app.store.jobs import Kind, wake, wake_reviews
 from app.store.letters import outcome_letter, put_letter
 from app.store.rows import (
+    REVIEWS,
     WITH_PROBLEM,
     Happening,
     HistoryRow,
+    complete,
+    decision_from,
     history_from,
+    load,
     log_happened,
     note_history,
+    put_decision,
     review_from,
 )
-from app.store.tables import history, reviews, rounds
+from app.store.tables import compared, decisions, history, reviews, rounds
 
 NO_BASIS = Basis()
 # What the history calls a choice.
@@ -94,24 +99,24 @@ class Reviews:
         LookupError when there is no such review.
         """
         with self._database.write() as connection:
-            found = connection.execute(
-                select(reviews).where(reviews.c.id == review_id).with_for_update()
-            ).first()
-            if found is None:
+            row = load(connection, review_id, lock=True)
+            if row is None:
                 raise LookupError(review_id)
-            row = review_from(found)
             verdict = decide(row, round_, choice, note, seen)
             if verdict.move:
                 now, words = self._database.now(connection), note.strip()
-                number = row.decisions + 1
-                decision = Decision(number, choice, reviewer.name, reviewer.id, now, words, basis)
+                decision = Decision(row.decisions + 1, choice, reviewer.name, reviewer.id, now, words, basis)
+                made = put_decision(connection, self._database, row, decision)
                 changes = {
-                    "decision": decision,
                     "decisions": decision.number,
+                    "decision_id": made,
                     **consequences(row, verdict.move, now),
                 }
                 _move_by_hand(connection, row, changes)
                 wake(connection, self._database, Kind.REVIEW, str(row.id), now, afresh=True)
+                # A rejection is shown on the head of every pull request that has it.
+                same = (reviews.c.repository_id == row.repository_id, reviews.c.head_sha == row.head_sha)
+                wake_reviews(connection, self._database, now, *same, reviews.c.id != row.id, reviews.c.open)
                 what = Happening(DECISIONS[choice], reviewer.name, words, reviewer.id)
                 note_history(connection, now, row, [what])
                 if choice is Choice.APPROVE:
@@ -124,14 +129,13 @@ class Reviews:
     def get(self, review_id: int) -> Review | None:
         """Return one review."""
         with self._database.read() as connection:
-            row = connection.execute(WITH_PROBLEM.where(reviews.c.id == review_id)).first()
-            return review_from(row) if row else None
+            return load(connection, review_id)
 
     def by_nonce(self, nonce: str) -> Review | None:
         """Return the review with this nonce."""
         with self._database.read() as connection:
             row = connection.execute(WITH_PROBLEM.where(reviews.c.nonce == nonce)).first()
-            return review_from(row) if row else None
+            return complete(connection, review_from(row)) if row else None
 
     def by_round(self, nonce: str, repository_id: int, number: int) -> tuple[Review, int] | None:
         """Return the review that has a round with this nonce, and which round that is.
@@ -145,10 +149,11 @@ class Reviews:
             row = connection.execute(WITH_PROBLEM.where(mine)).first()
             if row is None:
                 row = connection.execute(WITH_PROBLEM.where(place)).first()
-                return (review_from(row), 0) if row else None
+                return (complete(connection, review_from(row)), 0) if row else None
+            found = complete(connection, review_from(row))
             if row.round_nonce == nonce:
-                return review_from(row), row.round
-            return review_from(row), connection.execute(
+                return found, row.round
+            return found, connection.execute(
                 select(rounds.c.round).where(rounds.c.nonce == nonce)
             ).scalar_one()
 
@@ -165,10 +170,8 @@ class Reviews:
 
     def known_before(self, review_id: int, round_: int) -> Round | None:
         """Return the last question before this round that anybody was mailed or decided on, None where there is none."""
-        decided = select(history.c.id).where(
-            history.c.review_id == review_id,
-            history.c.round == rounds.c.round,
-            history.c.what.in_(DECISIONS.values()),
+        decided = select(decisions.c.id).where(
+            decisions.c.review_id == review_id, decisions.c.round == rounds.c.round
         )
         return self._last_round(review_id, round_, or_(rounds.c.was_mailed, decided.exists()))
 
@@ -178,14 +181,14 @@ class Reviews:
             row = connection.execute(earlier.order_by(rounds.c.round.desc()).limit(1)).first()
             return _round_from(row) if row else None
 
-    def last_decision(self, review_id: int, round_: int | None = None) -> HistoryRow | None:
-        """Return the latest decision on a review, or on one round of it, with its words."""
-        made = select(history).where(history.c.review_id == review_id, history.c.what.in_(DECISIONS.values()))
-        if round_ is not None:
-            made = made.where(history.c.round == round_)
+    def last_decision(self, review_id: int, before: int | None = None) -> Decision | None:
+        """Return the latest decision on a review, or the latest of those before the one with this number."""
+        made = select(decisions).where(decisions.c.review_id == review_id)
+        if before is not None:
+            made = made.where(decisions.c.number < before)
         with self._database.read() as connection:
-            row = connection.execute(made.order_by(history.c.id.desc()).limit(1)).first()
-            return history_from(row) if row else None
+            row = connection.execute(made.order_by(decisions.c.number.desc()).limit(1)).first()
+            return decision_from(row._mapping) if row else None
 
     def count_waiting(self, reviewer: Reviewer, besides: Review | None = None) -> int:
         """Count the reviews that wait for this reviewer, besides one of them."""
@@ -224,8 +227,34 @@ class Reviews:
         if only_open:
             same.append(reviews.c.open)
         with self._database.read() as connection:
-            found = connection.execute(select(reviews).where(*same).order_by(reviews.c.number))
+            found = connection.execute(REVIEWS.where(*same).order_by(reviews.c.number))
             return [review_from(row) for row in found]
+
+    def approved_as(self, pull: PullRequest) -> list[tuple[Review, tuple[str, ...]]]:
+        """Return the other approved pull requests that were merged as this one's merge commit, or are just being merged.
+
+        Into the same base, and each with the commits that its approval rested on.
+        """
+        same = (
+            compared.c.review_id == reviews.c.id,
+            compared.c.base == reviews.c.base,
+            compared.c.head_sha == reviews.c.head_sha,
+        )
+        merged = or_(reviews.c.merge_commit == pull.merge_commit, reviews.c.state == State.MERGING)
+        others = (
+            REVIEWS.add_columns(compared.c.shas)
+            .join(compared, and_(*same), isouter=True)
+            .where(
+                reviews.c.repository_id == pull.repository_id,
+                reviews.c.base == pull.base,
+                reviews.c.number != pull.number,
+                reviews.c.decision_id.is_not(None),
+                merged,
+            )
+        )
+        with self._database.read() as connection:
+            found = [(review_from(row), tuple(row.shas or ())) for row in connection.execute(others)]
+            return [(row, shas) for row, shas in found if row.has_yes and not row.bypassed]
 
     def history(self, review_id: int) -> list[HistoryRow]:
         """Return the timeline of one review, oldest first."""
@@ -244,7 +273,7 @@ class Reviews:
 
     def waiting_for(self, reviewer: str) -> list[Review]:
         """Return what waits for this reviewer, the longest waiting first."""
-        hers = select(reviews).where(reviews.c.reviewer == reviewer, reviews.c.state == State.WAITING)
+        hers = REVIEWS.where(reviews.c.reviewer == reviewer, reviews.c.state == State.WAITING)
         with self._database.read() as connection:
             found = connection.execute(hers.order_by(reviews.c.asked_at, reviews.c.id))
             return [review_from(row) for row in found]

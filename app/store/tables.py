@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from app.review import Blocked, Decision, Facts, Said, Snapshot, Unseen
+from app.review import Basis, Blocked, Facts, Snapshot, Unseen
 from app.store.columns import Document, Id, UtcTime, where
 
 metadata = MetaData()
@@ -107,24 +107,66 @@ reviews = Table(
     Column("changed_at", UtcTime, nullable=False),
     Column("restless_since", UtcTime, nullable=False),
     Column("asked_at", UtcTime),
-    Column("decision", Document(Decision)),
+    # The row of `decisions` that stands; its foreign key the other way is the one that databases keep.
+    Column("decision_id", Id),
     Column("decisions", Integer, nullable=False, default=0),
-    Column("said", Document(Said), nullable=False, default=Said()),
-    Column("success_on", Document(tuple[str, ...]), nullable=False, default=()),
     Column("merge_base", String(64)),
     Column("merge_commit", String(64), index=True),
     Column("merge_sent", String(64)),
     Column("merged_onto", String(64)),
-    Column("merged_by_gate", Boolean, nullable=False, default=False),
-    Column("bypassed", Boolean, nullable=False, default=False),
+    Column("merged_how", String(16)),
     Column("vouched", Boolean, nullable=False, default=False),
     Column("blocked", Document(Blocked)),
-    Column("questions", Integer, nullable=False, default=0),
     Column("created_at", UtcTime, nullable=False),
     Column("rev", Integer, nullable=False, default=1),
     Column("seen_rev", Integer, nullable=False, default=0),
     UniqueConstraint("repository_id", "number"),
     Index("reviews_state", "state"),
+    Index("reviews_head", "repository_id", "head_sha"),
+)
+
+# What reviewers said, one row a word; `number` counts them by review. A later one ends all earlier ones.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("review_id", Id, ForeignKey("reviews.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("choice", String(16), nullable=False),
+    Column("reviewer", String(16), nullable=False),
+    # What they were called that day.
+    Column("by", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("basis", Document(Basis), nullable=False),
+    Column("head_sha", String(64), nullable=False),
+    UniqueConstraint("review_id", "number"),
+)
+
+# What an approval is for: see `Cover`.
+covers = Table(
+    "covers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("decision_id", Id, ForeignKey("decisions.id"), nullable=False, index=True),
+    Column("base", Text, nullable=False),
+    Column("head_sha", String(64), nullable=False),
+    Column("merge_base", String(64)),
+    Column("why", String(16), nullable=False),
+    Column("merged_as", String(64)),
+)
+
+# What GitHub was told, or is to be told: see `Post`.
+posts = Table(
+    "posts",
+    metadata,
+    Column("review_id", Id, ForeignKey("reviews.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("said", Text),
+    Column("remote_id", BigInteger),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("is_success", Boolean, nullable=False, default=False),
 )
 
 rounds = Table(

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, select
 
-from app.review import Remark, Reviewer, Signpost, may_ask
+from app.review import Post, Remark, Reviewer, Signpost, may_ask
 from app.store.bell import Bell
 from app.store.database import Database
 from app.store.jobs import wake_reviews
 from app.store.pictures import send_with
 from app.store.reviews import DECISIONS
-from app.store.rows import Happening, HistoryRow, history_from, note_history, review_from
+from app.store.rows import Happening, HistoryRow, history_from, load, note_history, put_post
 from app.store.tables import heard, history, reviews
 
 QUESTION, ANSWER = "question", "answered"
@@ -40,20 +40,17 @@ class Talk:
         The very question that was asked last is the same question. Raises LookupError when there is no such review.
         """
         with self._database.write() as connection:
-            found = connection.execute(
-                select(reviews).where(reviews.c.id == review_id).with_for_update()
-            ).first()
-            if found is None:
+            row = load(connection, review_id, lock=True)
+            if row is None:
                 raise LookupError(review_id)
-            row, now = review_from(found), self._database.now(connection)
+            now = self._database.now(connection)
             refused = may_ask(row, round_, words)
             if refused:
                 return refused
             told = connection.execute(_lines(review_id).order_by(history.c.id.desc()).limit(1)).first()
             if told and (told.what, told.reviewer, told.detail) == (QUESTION, reviewer.id, words.strip()):
                 return None
-            values = {"questions": row.questions + 1}
-            connection.execute(update(reviews).where(reviews.c.id == review_id).values(values))
+            put_post(connection, self._database, review_id, Post(f"question {len(row.questions) + 1}"))
             wake_reviews(connection, self._database, now, reviews.c.id == review_id)
             send_with(connection, pictures, "question", row.questions + 1)
             note_history(
@@ -63,7 +60,7 @@ class Talk:
         return None
 
     def questions(self, review_id: int) -> list[HistoryRow]:
-        """Return every question about a review, oldest first; `Review.questions` counts them."""
+        """Return every question about a review, oldest first."""
         with self._database.read() as connection:
             found = connection.execute(
                 _lines(review_id).where(history.c.what == QUESTION).order_by(history.c.id)

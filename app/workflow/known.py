@@ -63,7 +63,8 @@ def _to_ask(work: Work, row: Review) -> dict[str, Any]:
 
 
 def _waiting(work: Work, row: Review) -> dict[str, Any]:
-    is_open = row.said.comment and work.gate.store.talk.last(row.id)
+    is_told = any(post.remote_id for post in row.questions)
+    is_open = is_told and work.gate.store.talk.last(row.id)
     return {
         "is_held_by_reviewer": not lacks_reviewer(work.gate, row),
         "has_answers": bool(is_open) and not work.is_heard,
@@ -74,7 +75,6 @@ def _waiting(work: Work, row: Review) -> dict[str, Any]:
 def _to_merge(work: Work, row: Review) -> dict[str, Any]:
     policy, facts = work.gate.policy, work.facts
     is_gated_head = facts is not None and not facts.is_from_fork and policy.gates(facts.head)
-    last = work.gate.store.reviews.last_decision(row.id)
     return {
         "is_giver_there": row.decision is not None and policy.reviewer(row.decision.reviewer) is not None,
         "keeps_branch": work.keeps_branch if is_gated_head else True,
@@ -83,7 +83,10 @@ def _to_merge(work: Work, row: Review) -> dict[str, Any]:
         "is_conflicting": work.facts is not None and work.facts.mergeable_state == "dirty",
         "told": work.told,
         "own_status": context_of(row.base),
-        "is_carried": last is not None and last.head_sha != row.head_sha,
+        "is_carried": row.decision is not None and row.decision.head_sha != row.head_sha,
+        "rejected_twin": next(
+            (f"#{one.number}" for one in _twins(work) if one.state is State.REJECTED), None
+        ),
         "may_update": work.may_update,
         "is_updated": work.is_updated,
         "status_refused": work.status_refused,
@@ -98,6 +101,10 @@ def _merged(work: Work, row: Review) -> dict[str, Any]:
         "is_merge_out": not is_kept and merge_is_out(place_of(work)),
         "has_release": _has_release(work),
     }
+
+
+def _twins(work: Work) -> list[Review]:
+    return work.gate.store.reviews.twins(work.row, only_open=False)
 
 
 def _outside(work: Work, row: Review) -> Outside:

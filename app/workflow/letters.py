@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from app import mail, text
 from app.links import SignInLink, decide_link
-from app.review import Caution, Choice, Commit, Review, Reviewer, Snapshot, State, cautions
+from app.review import Caution, Choice, Commit, Decision, Review, Reviewer, Snapshot, State, cautions
 from app.review.problems import Cause, What
 from app.store import (
     A_DAY,
@@ -23,7 +23,6 @@ from app.store import (
     MOST_UNKNOWN,
     RESTORED,
     Claim,
-    HistoryRow,
     Letter,
     Round,
     Service,
@@ -144,8 +143,8 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         others=gate.store.reviews.count_waiting(reviewer, besides=row),
         is_fresh=letter.kind == "fresh",
         **(_stands_in(gate, row) if letter.kind == "instead" else {}),
-        previous_note=last.detail if last and last.what == "rejected" else None,
-        previous_by=last.who if last else "",
+        previous_note=last.note if last and last.choice is Choice.REJECT else None,
+        previous_by=last.by if last else "",
         previous_reviewer=last.reviewer if last else None,
         previous_at=last.at if last else None,
         skips_to=row.base if gate.policy.skips_release(row) else None,
@@ -176,7 +175,7 @@ def _talk(gate: Gate, row: Review, snapshot: Snapshot) -> tuple[mail.Line, ...]:
 
 
 def what_is_new(
-    gate: Gate, row: Review, now: Snapshot, reviewer: Reviewer, last: HistoryRow | None
+    gate: Gate, row: Review, now: Snapshot, reviewer: Reviewer, last: Decision | None
 ) -> dict[str, Any]:
     """Return what is new since the last question, as `mail.Request` names it; `last` is the last decision.
 
@@ -186,10 +185,10 @@ def what_is_new(
     if earlier is None:
         return {}
     again, before = asked_again(gate, row, earlier.round), earlier.snapshot
-    yes = ("approved", reviewer.id, earlier.round)
+    yes = (Choice.APPROVE, reviewer.id, earlier.round)
     news = {
         "old_base": again.old_base,
-        "voided": last is not None and (last.what, last.reviewer, last.round) == yes,
+        "voided": last is not None and (last.choice, last.reviewer, last.round) == yes,
     }
     if not again.is_new_code:
         return {**news, "same_code_but": again.why}

@@ -6,6 +6,8 @@ that it stands for that id.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.github_client import Refused
 from app.review import Action, Event, State, next_move
 from app.store import Happening
@@ -32,4 +34,5 @@ def let_go(work: Work, _action: Action) -> None:
         for status in statuses_owed(work):
             say_status(work, status)
     except Refused:
-        work.keep(success_on=())
+        gone = [replace(post, is_success=False) for post in work.row.posts.values() if post.is_success]
+        work.keep(posts=gone)

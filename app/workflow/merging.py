@@ -11,7 +11,23 @@ from datetime import timedelta
 
 from app import mail
 from app.github_client import GitHubError, Limited, Moved, PutOff, Refused
-from app.review import Action, Base, Blocked, Event, Read, Refusal, State, Told, Why, next_move
+from app.review import (
+    Action,
+    Base,
+    Blocked,
+    Choice,
+    Decision,
+    Event,
+    Merged,
+    Post,
+    Read,
+    Refusal,
+    State,
+    Told,
+    Why,
+    context_of,
+    next_move,
+)
 from app.store import Happening, outcome_letter
 from app.workflow.again import SAME_CODE
 from app.workflow.gate import Work
@@ -43,11 +59,13 @@ def void(work: Work, _action: Action) -> None:
     """Take back an approval whose giver is not a reviewer any more, before it merges anything: another is asked."""
     row, decision = work.row, work.row.decision
     if decision:
+        why = NOT_NAMED.format(decision.by)
+        now, number = work.gate.store.now(), row.decisions + 1
         work.keep(
             move=next_move(State.TO_MERGE, Event.TAKE_BACK),
-            decisions=row.decisions + 1,
+            decision=Decision(number, Choice.TAKE_BACK, "qa-gate", "", now, why),
             reviewer=decision.reviewer,
-            happened=[Happening("taken_back", "qa-gate", NOT_NAMED.format(decision.by))],
+            happened=[Happening("taken_back", "qa-gate", why)],
         )
 
 
@@ -108,7 +126,8 @@ def merge(work: Work, _action: Action) -> None:
         work.keep(
             move=next_move(State.MERGING, Event.MERGED),
             merge_commit=commit,
-            merged_by_gate=True,
+            merged_how=Merged.BY_GATE,
+            merged_as=commit,
             facts=replace(work.row.facts, merged=True),
             open=False,
             happened=[Happening("merged", "qa-gate", f"into {row.base}")],
@@ -144,11 +163,13 @@ def update(work: Work, _action: Action) -> None:
 
 def say_again(work: Work, action: Action) -> None:
     """Forget that GitHub was told something which it seems to have lost, so that it is told once more."""
-    said = work.row.said
-    if action.owed and action.owed.kind == "status":
-        work.keep(said=replace(said, status=""), success_on=())
-    else:
-        work.keep(said=replace(said, review=work.row.decisions - 1, begun=0))
+    kind = action.owed.kind if action.owed else ""
+    row = work.row
+    here = (
+        f"status {row.head_sha} {context_of(row.base)}" if kind == "status" else f"decision {row.decisions}"
+    )
+    post = row.posts.get(here, Post(here))
+    work.keep(posts=[replace(post, said=None, tries=post.tries if kind == "status" else 0)])
     note(work, action)
 
 

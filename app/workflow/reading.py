@@ -5,27 +5,31 @@ Facts come from reading GitHub; a webhook only wakes the row.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from app import mail
+from app.github_client import PutOff, Refused
 from app.review import (
     CONFLICT,
     Action,
     Event,
+    Merged,
     Move,
     PullRequest,
     Refusal,
     Review,
     State,
-    covers,
+    cover_of,
     follow,
+    how_merged,
     next_move,
     words_digest,
 )
 from app.store import Happening, NewLetter
 from app.workflow.again import NEW_CODE, SAME_CODE
-from app.workflow.gate import Work
+from app.workflow.gate import SOON, Work
 from app.workflow.live import live_letters
 from app.workflow.lost import was_merged_in_lost_hours
 from app.workflow.sameness import same_change
@@ -71,7 +75,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
     """Write what was read into the row, and the move that follows from it."""
     row = work.row
     since = work.since()
-    same, is_lost = same_change(work, facts, since), False
+    same, is_lost, how = same_change(work, facts, since), False, None
     move = follow(row, facts, work.gate.policy, same is not None, since)
     changes: dict[str, Any] = {name: getattr(facts, name) for name in _COPIED}
     told: dict[str, Any] = {name: getattr(facts, name) for name in _FACTS}
@@ -87,19 +91,19 @@ def take_in(work: Work, facts: PullRequest) -> None:
         changes["is_from_outside"] = facts.is_from_fork and row.is_from_outside  # what was known last
     if move and move.to is State.MERGED:
         changes["merge_commit"] = facts.merge_commit
-        changes["merged_by_gate"] = covers(row, facts) and is_our_merge(work, facts)
         if work.gate.policy.is_release(facts) and row.was_read and facts.head_sha != row.head_sha:
             # What was merged is not what a question was about: `keep_list` keeps it as a round of its own.
             move = replace(move, new_round=True)
-        move, shared = as_its_twin(work, facts, move)
-        changes |= shared
-        if changes["bypassed"] and (is_lost := was_merged_in_lost_hours(work.gate, facts.merged_at)):
-            changes["bypassed"] = False
+        move, merged = how_it_was_merged(work, facts, move)
+        if merged["merged_how"] is Merged.BYPASSED and was_merged_in_lost_hours(work.gate, facts.merged_at):
+            merged, is_lost = {"merged_how": Merged.LOST}, True
+        changes |= merged
+        how = changes["merged_how"]
     elif row.state is State.MERGED and facts.merged and facts.base != row.base:
         # GitHub's merge names no base: a retarget in the last instant took it where no yes was given for.
-        changes["bypassed"] = True
+        changes["merged_how"] = how = Merged.BYPASSED
     words = _edited(work, facts) if row.state in ASKED and facts.words != row.facts.words else None
-    is_news = changes.get("bypassed", False) and not row.bypassed
+    is_news = how is Merged.BYPASSED and not row.bypassed
     what = "bypassed" if is_news else "lost" if is_lost else "same_change" if same else None
     happened = _happened(row, facts, move, what)
     if words:
@@ -112,23 +116,41 @@ def take_in(work: Work, facts: PullRequest) -> None:
     work.is_news = False
 
 
-def as_its_twin(work: Work, facts: PullRequest, move: Move) -> tuple[Move, dict[str, Any]]:
-    """Return the move of a merge, and what tells whether it passed the gate by: a twin's yes covers it as its own does.
+def how_it_was_merged(work: Work, facts: PullRequest, move: Move) -> tuple[Move, dict[str, Any]]:
+    """Return the move of a merge, and what it changes in the row: whether an approval covers it, its own or that of the merge that brought it.
 
-    GitHub marks every pull request as merged whose commits a merge of any of them brought.
+    GitHub marks every pull request as merged whose commits a merge of any of them brought. One GET where somebody else
+    than the gate merged what was approved. Raises PutOff while a merge is out that may have brought it.
     """
-    if covers(work.row, facts):
-        return move, {"bypassed": False}
-    for twin in work.gate.store.reviews.twins(facts, only_open=False):
-        if twin.decision and twin.has_yes and not twin.bypassed:
-            why = f"it has the commits of #{twin.number}, which {twin.decision.by} approved"
-            # It was said there, and is not said again here.
-            given = {
-                "decision": twin.decision,
-                "said": replace(work.row.said, review=max(work.row.said.review, twin.decision.number)),
-            }
-            return replace(move, why=why), {"bypassed": False, **given}
-    return move, {"bypassed": True}
+    row, brought = work.row, None
+    cover = cover_of(row.decision, facts.base, facts.head_sha)
+    commit, is_ours = None, cover is not None and is_our_merge(work, facts)
+    if cover and not is_ours:
+        with suppress(Refused):
+            commit = work.gate.github.merge_commit(facts.repository, facts.merge_commit or "")
+    if cover is None:
+        brought = _brought_by(work, facts)
+    how = how_merged(cover, is_ours=is_ours, commit=commit, is_brought=brought is not None)
+    changes: dict[str, Any] = {"merged_how": how}
+    if how is Merged.BROUGHT and brought and brought.decision:
+        changes["decision_id"] = brought.decision.id
+        move = replace(
+            move, why=f"it has the commits of #{brought.number}, which {brought.decision.by} approved"
+        )
+    elif how is not Merged.BYPASSED:
+        changes["merged_as"] = facts.merge_commit
+    return move, changes
+
+
+def _brought_by(work: Work, facts: PullRequest) -> Review | None:
+    """Return the approved pull request whose merge brought all of this one, if there is one."""
+    for other, shas in work.gate.store.reviews.approved_as(facts):
+        if facts.head_sha not in (other.head_sha, *shas):
+            continue
+        if other.state is State.MERGING:
+            raise PutOff(f"A merge of #{other.number} is out, which may have brought it.", SOON)
+        return other
+    return None
 
 
 def is_our_merge(work: Work, facts: PullRequest) -> bool:

@@ -17,7 +17,7 @@ from app.store import Claim
 from app.workflow.asking import ask, compare, keep_release, read_release
 from app.workflow.away import hand_over
 from app.workflow.extras import read_extras
-from app.workflow.gate import Gate, Rest, Work, failure
+from app.workflow.gate import SOON, Gate, Rest, Work, failure
 from app.workflow.known import load
 from app.workflow.letting_go import let_go
 from app.workflow.merging import (
@@ -104,7 +104,10 @@ def perform(work: Work, action: Action) -> None:
             raise
         if action.owed:
             work.refused.add(action.owed.key)
-        work.failure = error
+        if action.owed and action.owed.kind != "status":
+            work.wait = SOON  # a courtesy: nothing waits for it
+        else:
+            work.failure = error
 
 
 def rest(work: Work, action: Action) -> Rest:

@@ -8,36 +8,38 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from app import mail
 from app.github_client import GitHub, Refused
 from app.review import (
+    DROPPED,
+    OVERTAKEN,
     Action,
     Blocked,
     Choice,
     Owed,
+    Post,
     Read,
     Review,
     State,
     Status,
     Why,
-    context_of,
     mark_of,
+    place_of,
     said,
     statuses_to_say,
-    success_key,
-    wants_review,
 )
-from app.store import DECISIONS, Happening, Overtaken
+from app.store import Happening, Overtaken
 from app.workflow.gate import Work
 from app.workflow.pictures import pictures_link
-from app.workflow.talking import say_question
+from app.workflow.talking import MOST_TRIES, say_question
 
 log = logging.getLogger("qa-gate.review")
 
 # What `Said.blocked` is where the comment says that nothing is in the way any more, or that no approval stands.
 MERGED, VOID = "merged", "void"
+# What is said in words, each once.
+_WORDS = ("decision", "question")
 # What GitHub's refusal of a status means for the merge that needs it.
 REFUSALS = {"archived": Why.ARCHIVED, "rights": Why.RIGHTS, "missing": Why.GONE}
 
@@ -46,11 +48,12 @@ def owed(work: Work) -> tuple[Owed, ...]:
     """Return what GitHub should be told and was not yet, in order, without what it refused in this run."""
     row = work.row
     found = [
-        Owed("status", success_key(status), is_lock=_is_lock(row, status)) for status in statuses_owed(work)
+        Owed("status", place_of(status), is_lock=_is_lock(row, status)) for status in statuses_owed(work)
     ]
-    if wants_review(row) or row.decisions > row.said.review:
-        found.append(Owed("decision", str(row.decisions)))
-    found += [Owed("question", str(number)) for number in range(row.said.question + 1, row.questions + 1)]
+    unsaid = [post for post in row.posts.values() if post.said is None]
+    found += [
+        Owed(post.kind, post.key) for post in sorted(unsaid, key=lambda post: post.key) if post.kind in _WORDS
+    ]
     if _owes_comment(row):
         found.append(Owed("blocked", "blocked"))
     return tuple(one for one in found if one.key not in work.refused)
@@ -60,17 +63,15 @@ def say(work: Work, action: Action) -> None:
     """Tell GitHub one thing that it is owed. Raises GitHubError."""
     if action.owed is None:
         return
-    match action.owed.kind:
+    kind, key = action.owed.kind, action.owed.key
+    match kind:
         case "status":
-            wanted = [one for one in statuses_owed(work) if success_key(one) == action.owed.key]
-            for status in wanted:
+            for status in (one for one in statuses_owed(work) if place_of(one) == key):
                 say_status(work, status)
-        case "decision" if wants_review(work.row):
-            say_review(work)
         case "decision":
-            say_overtaken(work)
+            say_decision(work, work.row.posts[key])
         case "question":
-            say_question(work, int(action.owed.key))
+            say_question(work, work.row.posts[key].number)
         case _:
             say_blocked(work)
     work.when_read = Read.BEFORE
@@ -80,94 +81,92 @@ def statuses_owed(work: Work) -> list[Status]:
     """Return the statuses that GitHub should be told, the successes to take back first."""
     row, held = work.row, work.row.held
     why = mail.why_for_developer(held, row.base) if held else ""
-    statuses = statuses_to_say(row, work.gate.policy, why)
-    if statuses and is_a_twins(work):
-        # Only what stands elsewhere is this one's own.
-        shared = (row.head_sha, context_of(row.base))
-        statuses = [status for status in statuses if (status.sha, status.context) != shared]
-    return statuses
+    twins = work.gate.store.reviews.twins(row, only_open=False) if row.was_read else []
+    return statuses_to_say(row, work.gate.policy, why, twins)
 
 
 def _is_lock(row: Review, status: Status) -> bool:
     """Tell whether a status takes a success back, or is the one that the merge needs."""
-    stands = success_key(status) in row.success_on
-    return (status.state == "success") is not stands
-
-
-def is_a_twins(work: Work) -> bool:
-    """Tell whether the status belongs to another pull request with the same head and base, which is asked or answered.
-
-    To a stranger's pull request it never belongs.
-    """
-    if work.row.state not in (State.TO_ASK, State.DRAFT, State.CLOSED):
-        return False
-    twins = work.gate.store.reviews.twins(work.row)
-    is_taken = any(twin.decision is not None or twin.state is State.WAITING for twin in twins)
-    return is_taken or (work.row.is_strangers and bool(twins))
+    post = row.posts.get(place_of(status))
+    return (status.state == "success") is not (post is not None and post.is_success)
 
 
 def say_status(work: Work, status: Status) -> None:
     """Set one commit status. Where success may stand is noted before it is said, so it is always taken back."""
-    key = success_key(status)
-    others = tuple(place for place in work.row.success_on if place != key)
-    is_success = status.state == "success"
-    if is_success and key not in work.row.success_on:
-        work.keep(success_on=(*others, key))
+    row, is_success = work.row, status.state == "success"
+    before = row.posts.get(place_of(status), Post(place_of(status)))
+    work.keep(
+        posts=[replace(before, said=None, is_success=before.is_success or is_success, tries=before.tries + 1)]
+    )
     try:
-        details = work.gate.links.details_url(work.row.nonce)
-        work.gate.github.say_status(work.row.repository, status, details)
+        work.gate.github.say_status(row.repository, status, work.gate.links.details_url(row.nonce))
     except Refused as refusal:
-        if is_success and work.row.state is State.TO_MERGE:
-            work.status_refused = Blocked(REFUSALS.get(refusal.kind, Why.STATUS_REFUSED), said=refusal.reason)
-            work.refused.add(key)
-            work.keep(success_on=others)
+        if is_success and row.state is State.TO_MERGE:
+            why = REFUSALS.get(refusal.kind, Why.STATUS_REFUSED)
+            work.status_refused = Blocked(why, said=refusal.reason)
+            work.refused.add(before.key)
+            work.keep(posts=[replace(before, said=None)])
             return
         # A success on a commit that is gone cannot be withdrawn, and unlocks nothing any more.
-        if is_success or refusal.kind not in ("invalid", "missing") or status.sha == work.row.head_sha:
+        if is_success or refusal.kind not in ("invalid", "missing") or status.sha == row.head_sha:
             raise
-    log.info("%s#%d: status %s is %s", work.row.repository, work.row.number, status.context, status.state)
-    is_current = status.sha == work.row.head_sha and status.context.endswith(f"/{work.row.base}")
-    changes: dict[str, Any] = {"said": replace(work.row.said, status=said(status))} if is_current else {}
+    log.info("%s#%d: status %s is %s", row.repository, row.number, status.context, status.state)
     try:
-        work.keep(success_on=(*others, key) if is_success else others, **changes)
+        work.keep(posts=[replace(before, said=said(status), is_success=is_success, tries=0)])
     except Overtaken:
-        if is_success:
-            work.gate.store.queue.admit_success(work.row.id, key)
+        work.gate.store.queue.admit(
+            row.id, replace(before, said=None, is_success=is_success or before.is_success)
+        )
         raise
 
 
-def say_review(work: Work) -> None:
+def say_decision(work: Work, post: Post) -> None:
+    """Tell the developer a decision: the standing one as a review, the last one that stands no more as a comment.
+
+    What a later one overtook is not told.
+    """
+    row = work.row
+    if post.number < row.decisions:
+        return work.keep(posts=[replace(post, said=OVERTAKEN)])
+    return (
+        say_review(work, post)
+        if row.decision and row.decision.number == post.number
+        else say_overtaken(work, post)
+    )
+
+
+def say_review(work: Work, post: Post) -> None:
     """Give the reviewer's standing word as a review, or where GitHub refuses that, as a comment."""
     row, decision = work.row, work.row.decision
     if decision is None:
         return
 
     def put(marker: str) -> str | None:
-        said, version = (decision.choice, decision.by, decision.note), row.head_sha[:7]
+        told, version = (decision.choice, decision.by, decision.note), row.head_sha[:7]
         pictures = pictures_link(work, "decision", decision.number)
-        body = mail.comment(*said, marker, version, basis=decision.basis, pictures=pictures)
+        body = mail.comment(*told, marker, version, basis=decision.basis, pictures=pictures)
         return _say_words(work.gate.github, row, decision.choice, body)
 
-    _say_once(work, decision.number, mark_of(row), put)
+    _say_once(work, post, mark_of(row, decision.number, row.round), put)
 
 
-def say_overtaken(work: Work) -> None:
+def say_overtaken(work: Work, post: Post) -> None:
     """Tell the developer an answer that stands no more: one that was taken back, or voided before GitHub was told."""
-    row = work.row
-    choices = {what: choice for choice, what in DECISIONS.items()}
-    made = [line for line in work.gate.store.reviews.history(row.id) if line.what in choices]
-    if not made:
+    row, reviews = work.row, work.gate.store.reviews
+    last = reviews.last_decision(row.id)
+    if last is None:
         return
-    last, choice = made[-1], choices[made[-1].what]
-    is_taken_back = choice is Choice.TAKE_BACK
+    is_taken_back = last.choice is Choice.TAKE_BACK
     version = None if is_taken_back else last.head_sha[:7]
-    took_back = choices[made[-2].what] if is_taken_back and made[1:] else None
+    before = reviews.last_decision(row.id, before=last.number) if is_taken_back else None
 
     def put(marker: str) -> str | None:
-        body = mail.comment(choice, last.who, last.detail, marker, version, took_back)
+        body = mail.comment(
+            last.choice, last.by, last.note, marker, version, before.choice if before else None
+        )
         return _say_in_place(work, body) if is_taken_back else _say_comment(work.gate.github, row, body)
 
-    _say_once(work, row.decisions, f"{row.nonce}.{last.round}.{row.decisions}", put)
+    _say_once(work, post, mark_of(row, last.number, last.round), put)
 
 
 def _say_in_place(work: Work, body: str) -> str | None:
@@ -176,7 +175,8 @@ def _say_in_place(work: Work, body: str) -> str | None:
     So one event is one comment. Return why not when GitHub refuses it.
     """
     row, github, markers = work.row, work.gate.github, work.gate.links.markers(f"{work.row.nonce} held")
-    if row.said.blocked in (None, MERGED, VOID):
+    post = row.posts.get("blocked")
+    if post is None or post.said in (None, MERGED, VOID):
         return _say_comment(github, row, body)
     try:
         comment = github.find_comment(row.repository, row.number, *markers)
@@ -185,21 +185,23 @@ def _say_in_place(work: Work, body: str) -> str | None:
         github.edit_comment(row.repository, comment, f"{body}{markers[0]}\n")
     except Refused as refusal:
         return refusal.reason
-    work.keep(said=replace(work.row.said, blocked=VOID))
+    work.keep(posts=[replace(post, said=VOID)])
     return None
 
 
-def _say_once(work: Work, number: int, mark: str, put: Callable[[str], str | None]) -> None:
+def _say_once(work: Work, post: Post, mark: str, put: Callable[[str], str | None]) -> None:
     """Say a decision; nothing waits for it, and `put` returns why GitHub refused it, if it did.
 
-    The call is not idempotent: after a crash its hidden marker is looked for first.
+    The call is not idempotent: after a crash its hidden marker is looked for first. Refused three times, it is dropped.
     """
     row, markers, unsaid = work.row, work.gate.links.markers(mark), None
-    if row.said.begun != number or not work.gate.github.has_said(row.repository, row.number, *markers):
-        work.keep(said=replace(row.said, begun=number))
+    if post.tries == 0 or not work.gate.github.has_said(row.repository, row.number, *markers):
+        work.keep(posts=[replace(post, tries=post.tries + 1)])
         unsaid = put(markers[0])
+    if unsaid and post.tries + 1 < MOST_TRIES:
+        raise Refused(unsaid, "other")
     happened = [Happening("unsaid", "GitHub", unsaid)] if unsaid else []
-    work.keep(said=replace(work.row.said, review=number), happened=happened)
+    work.keep(posts=[replace(post, said=DROPPED if unsaid else "said")], happened=happened)
 
 
 def _comment_about(row: Review) -> str | None:
@@ -211,29 +213,29 @@ def _comment_about(row: Review) -> str | None:
 
 def _owes_comment(row: Review) -> bool:
     """Tell whether a developer must be asked to act, or the comment that did is no longer true."""
-    if _comment_about(row) in (None, row.said.blocked):
+    post = row.posts.get("blocked")
+    if _comment_about(row) in (None, post.said if post else None):
         return False
-    return row.said.blocked is not None or (row.held is not None and row.held.manner.for_developer)
+    return post is not None or (row.held is not None and row.held.manner.for_developer)
 
 
 def say_blocked(work: Work) -> None:
     """Tell the developer what is in the way, in one comment that is edited and never repeated."""
-    row, github, said = work.row, work.gate.github, _comment_about(work.row)
+    row, github, about = work.row, work.gate.github, _comment_about(work.row)
     markers = work.gate.links.markers(f"{row.nonce} held")
     held = row.held if row.state in (State.TO_MERGE, State.MERGING) else None
-    body = mail.held(held, markers[0], row.base, is_merged=row.state is State.MERGED)
+    body, comment = mail.held(held, markers[0], row.base, is_merged=row.state is State.MERGED), None
     try:
         comment = github.find_comment(row.repository, row.number, *markers)
         work.keep()
         if comment is not None:
             github.edit_comment(row.repository, comment, body)
         elif held and held.manner.for_developer:
-            github.say_comment(row.repository, row.number, body)
-        else:
-            said = None  # somebody deleted it, so nothing is said there
+            comment = github.say_comment(row.repository, row.number, body)
     except Refused:
         pass  # the status says it, too; nothing waits for a comment
-    work.keep(said=replace(work.row.said, blocked=said))
+    # Where somebody deleted it nothing is said there any more.
+    work.keep(posts=[Post("blocked", about, comment)])
 
 
 def _say_words(github: GitHub, row: Review, choice: Choice, body: str) -> str | None:

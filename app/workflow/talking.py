@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from app import mail
 from app.github_client import Refused
-from app.review import Action, Person, Remark, Reviewer
+from app.review import DROPPED, Action, Person, Remark, Reviewer
 from app.store import Happening
 from app.workflow.away import who_is_away
 from app.workflow.gate import Work
@@ -26,28 +26,35 @@ _MARKER = re.compile(rf"{OWN}[^\n]*?-->")
 # Two comments in a row make one letter.
 TOGETHER = timedelta(minutes=1)
 LONGEST_ANSWER = 4_000
+# So often a courtesy may be refused before it is dropped.
+MOST_TRIES = 3
 
 
 def say_question(work: Work, number: int) -> None:
     """Write a question, counted from 1, as a comment; its marker is looked for first."""
     row, github = work.row, work.gate.github
-    line, comment, happened = work.gate.store.talk.questions(row.id)[number - 1], row.said.comment, []
+    line = work.gate.store.talk.questions(row.id)[number - 1]
     # With its words: another one may have had that number before an older backup was restored.
     words = hashlib.blake2b(line.detail.encode(), digest_size=8).hexdigest()
     markers = work.gate.links.markers(f"{row.nonce} question {number} {words}")
+    post = row.posts[f"question {number}"]
     try:
         found = github.find_comment(row.repository, row.number, *markers)
-        work.keep()
+        work.keep(posts=[replace(post, tries=post.tries + 1)])
         work.is_heard = found is None  # whatever comes after it wakes the row
         if found is None:
             take_stock(work, number)
             pictures = pictures_link(work, "question", number)
             body = mail.question(line.who, line.detail, markers[0], pictures)
             found = github.say_comment(row.repository, row.number, body)
-        comment = found
     except Refused as refusal:
-        happened = [Happening("unsaid", "GitHub", refusal.reason)]
-    work.keep(said=replace(work.row.said, question=number, comment=comment), happened=happened)
+        if post.tries + 1 < MOST_TRIES:
+            raise
+        work.keep(
+            posts=[replace(post, said=DROPPED)], happened=[Happening("unsaid", "GitHub", refusal.reason)]
+        )
+    else:
+        work.keep(posts=[replace(post, said="said", remote_id=found)])
 
 
 def take_stock(work: Work, number: int) -> None:
@@ -106,7 +113,7 @@ def _is_answer(work: Work, remark: Remark) -> bool | None:
 
 def _is_ours(work: Work, remark: Remark, by: Person) -> bool:
     """Tell whether the gate wrote it: by its account, which a person may share, and with its marker on the last line."""
-    if (remark.place, remark.id) == ("comment", work.row.said.comment):
+    if remark.place == "comment" and remark.id in {post.remote_id for post in work.row.questions}:
         return True
     is_marked = remark.body.rstrip().rpartition("\n")[2].startswith(OWN)
     return is_marked and work.gate.github.is_own(work.row.repository, by) is not False

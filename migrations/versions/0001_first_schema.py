@@ -167,19 +167,15 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("restless_since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("decision", sa.JSON(), nullable=True),
+        sa.Column("decision_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("decisions", sa.Integer(), nullable=False),
-        sa.Column("said", sa.JSON(), nullable=False),
-        sa.Column("success_on", sa.JSON(), nullable=False),
         sa.Column("merge_base", sa.String(length=64), nullable=True),
         sa.Column("merge_commit", sa.String(length=64), nullable=True),
         sa.Column("merge_sent", sa.String(length=64), nullable=True),
         sa.Column("merged_onto", sa.String(length=64), nullable=True),
-        sa.Column("merged_by_gate", sa.Boolean(), nullable=False),
-        sa.Column("bypassed", sa.Boolean(), nullable=False),
+        sa.Column("merged_how", sa.String(length=16), nullable=True),
         sa.Column("vouched", sa.Boolean(), nullable=False),
         sa.Column("blocked", sa.JSON(), nullable=True),
-        sa.Column("questions", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("rev", sa.Integer(), nullable=False),
         sa.Column("seen_rev", sa.Integer(), nullable=False),
@@ -190,6 +186,7 @@ def upgrade() -> None:
     with op.batch_alter_table("reviews", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_reviews_merge_commit"), ["merge_commit"], unique=False)
         batch_op.create_index(batch_op.f("ix_reviews_round_nonce"), ["round_nonce"], unique=False)
+        batch_op.create_index("reviews_head", ["repository_id", "head_sha"], unique=False)
         batch_op.create_index("reviews_state", ["state"], unique=False)
 
     op.create_table(
@@ -231,6 +228,26 @@ def upgrade() -> None:
             ["reviews.id"],
         ),
         sa.PrimaryKeyConstraint("review_id", "base", "head_sha"),
+    )
+    op.create_table(
+        "decisions",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("choice", sa.String(length=16), nullable=False),
+        sa.Column("reviewer", sa.String(length=16), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("basis", sa.JSON(), nullable=False),
+        sa.Column("head_sha", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["review_id"],
+            ["reviews.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("review_id", "number"),
     )
     op.create_table(
         "heard",
@@ -337,6 +354,20 @@ def upgrade() -> None:
         batch_op.create_index("pictures_at", ["at"], unique=False)
 
     op.create_table(
+        "posts",
+        sa.Column("review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("said", sa.Text(), nullable=True),
+        sa.Column("remote_id", sa.BigInteger(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("is_success", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["review_id"],
+            ["reviews.id"],
+        ),
+        sa.PrimaryKeyConstraint("review_id", "key"),
+    )
+    op.create_table(
         "requesters",
         sa.Column("review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.BigInteger(), nullable=False),
@@ -364,3 +395,21 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("rounds", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_rounds_nonce"), ["nonce"], unique=False)
+
+    op.create_table(
+        "covers",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("decision_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("base", sa.Text(), nullable=False),
+        sa.Column("head_sha", sa.String(length=64), nullable=False),
+        sa.Column("merge_base", sa.String(length=64), nullable=True),
+        sa.Column("why", sa.String(length=16), nullable=False),
+        sa.Column("merged_as", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["decision_id"],
+            ["decisions.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("covers", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_covers_decision_id"), ["decision_id"], unique=False)
