@@ -395,8 +395,10 @@ def test_a_question_whose_answer_was_lost_is_not_asked_twice(world: World) -> No
 
 
 def test_a_refused_question_is_in_the_history(world: World) -> None:
-    world.github.fail("POST", "/comments$", 403, {"message": "Issue is locked"})
+    world.github.fail("POST", "/comments$", 403, {"message": "Issue is locked"}, times=3)
     ask(world)
+    for _ in range(3):
+        world.pass_(seconds=5)
     history = world.store.reviews.history(world.row().id)
     assert [line.what for line in history[-2:]] == ["question", "unsaid"]
     assert world.row().state is State.WAITING

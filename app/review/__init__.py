@@ -43,6 +43,7 @@ from app.review.facts import (
     Status,
     words_digest,
 )
+from app.review.happened import Happened
 from app.review.known import Action, Base, Do, Known, Outside, Owed, Read, Refusal, Told
 from app.review.people import INSIDERS, Person
 from app.review.policy import Policy, Reviewer
@@ -111,6 +112,7 @@ __all__ = [
     "Event",
     "Facts",
     "GitHubEvent",
+    "Happened",
     "Kind",
     "Known",
     "Merge",

@@ -21,7 +21,7 @@ class Post:
 
     Keys: "status SHA CONTEXT", "decision 3", "question 1", "blocked". `said` is None while nothing was said or nobody knows
     what was: then, where `tries` counts any, its marker is looked for first. `remote_id` is the comment's. `is_success`:
-    a success may stand there.
+    a success may stand there. `after`: how many decisions there were when a question was asked.
     """
 
     key: str
@@ -29,6 +29,7 @@ class Post:
     remote_id: int | None = None
     tries: int = 0
     is_success: bool = False
+    after: int = 0
 
     @property
     def kind(self) -> str:
@@ -182,6 +183,10 @@ class Review:
         return sorted(
             (post for post in self.posts.values() if post.kind == "question"), key=lambda post: post.number
         )
+
+    def is_open_question(self, post: Post) -> bool:
+        """Tell whether nobody has decided since this question."""
+        return post.kind == "question" and post.after == self.decisions
 
     @property
     def has_yes(self) -> bool:

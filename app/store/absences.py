@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, select
 
-from app.review import Reviewer, State
+from app.review import Happened, Reviewer, State
 from app.store.bell import Bell
 from app.store.database import Database
 from app.store.jobs import wake_reviews
@@ -40,7 +40,7 @@ class Absences:
             values = {"until": until, "set_at": now}
             away = self._database.insert(absences).values(reviewer=reviewer.id, **values)
             connection.execute(away.on_conflict_do_update(index_elements=["reviewer"], set_=values))
-            note_event(connection, now, Happening("away", reviewer.name, f"until {until.isoformat()}"))
+            note_event(connection, now, Happening(Happened.AWAY, reviewer.name, f"until {until.isoformat()}"))
             self._wake(connection, now)
         self._work_made.ring()
         return True
@@ -52,7 +52,7 @@ class Absences:
             gone = absences.delete().where(absences.c.reviewer == reviewer.id).returning(absences.c.until)
             if connection.scalar(gone) is None:
                 return
-            note_event(connection, now, Happening("back", reviewer.name))
+            note_event(connection, now, Happening(Happened.BACK, reviewer.name))
             self._wake(connection, now)
         self._work_made.ring()
 

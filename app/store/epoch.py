@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, cast, delete, or_, select, update
 
-from app.review import Post, Review, State, context_of, is_dead_end
+from app.review import Happened, Post, Review, State, context_of, is_dead_end
 from app.store.database import Database
 from app.store.jobs import Kind, wake_reviews
 from app.store.letters import NewLetter, put_letter
@@ -111,7 +111,7 @@ def _begin_again(connection: Connection, database: Database, row: Review, now: d
         put_post(connection, database, row.id, post)
     if is_void:
         fresh = replace(row, round=row.round + 1)
-        note_history(connection, now, fresh, [Happening("again", "qa-gate", WHY_AGAIN)])
+        note_history(connection, now, fresh, [Happening(Happened.SAME_CODE, "qa-gate", WHY_AGAIN)])
 
 
 def _is_void(row: Review) -> bool:

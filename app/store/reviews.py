@@ -17,6 +17,7 @@ from app.review import (
     Basis,
     Choice,
     Decision,
+    Happened,
     PullRequest,
     Review,
     Reviewer,
@@ -50,7 +51,11 @@ from app.store.tables import compared, decisions, history, reviews, rounds
 
 NO_BASIS = Basis()
 # What the history calls a choice.
-DECISIONS = {Choice.APPROVE: "approved", Choice.REJECT: "rejected", Choice.TAKE_BACK: "taken_back"}
+DECISIONS = {
+    Choice.APPROVE: Happened.APPROVED,
+    Choice.REJECT: Happened.REJECTED,
+    Choice.TAKE_BACK: Happened.TAKEN_BACK,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, String, cast, insert, select, update
 
-from app.review import Choice, Cover, Decision, Merged, Post, Review, State
+from app.review import Choice, Cover, Decision, Happened, Merged, Post, Review, State
 from app.store.database import Database
 from app.store.tables import covers, decisions, history, jobs, posts, reviews
 
@@ -40,7 +40,7 @@ WITH_PROBLEM = REVIEWS.add_columns(select(jobs.c.problem).where(*_JOB).scalar_su
 class Happening:
     """One thing that happened, as the history keeps it; `reviewer` is the id, where a reviewer did it."""
 
-    what: str
+    what: Happened
     who: str
     detail: str = ""
     reviewer: str | None = None
@@ -52,7 +52,7 @@ class HistoryRow:
 
     at: datetime
     who: str
-    what: str
+    what: Happened
     base: str
     head_sha: str
     round: int
@@ -94,7 +94,9 @@ def load(connection: Connection, review_id: int, *, lock: bool = False) -> Revie
 def complete(connection: Connection, review: Review) -> Review:
     """Return a review with its posts and what its approval covers."""
     found = connection.execute(select(posts).where(posts.c.review_id == review.id))
-    told = {row.key: Post(row.key, row.said, row.remote_id, row.tries, row.is_success) for row in found}
+    told = {
+        row.key: Post(row.key, row.said, row.remote_id, row.tries, row.is_success, row.after) for row in found
+    }
     return replace(review, posts=told, decision=with_covers(connection, review.decision))
 
 
@@ -111,12 +113,7 @@ def with_covers(connection: Connection, decision: Decision | None) -> Decision |
 
 def put_post(connection: Connection, database: Database, review_id: int, post: Post) -> None:
     """Write what GitHub was told, or that it is to be told."""
-    values = {
-        "said": post.said,
-        "remote_id": post.remote_id,
-        "tries": post.tries,
-        "is_success": post.is_success,
-    }
+    values = {name: getattr(post, name) for name in Post.__slots__ if name != "key"}
     new = database.insert(posts).values(review_id=review_id, key=post.key, **values)
     connection.execute(new.on_conflict_do_update(index_elements=["review_id", "key"], set_=values))
 
@@ -146,7 +143,8 @@ def put_cover(connection: Connection, decision_id: int, cover: Cover, why: str) 
 
 def history_from(row: Row[Any]) -> HistoryRow:
     """Read one row of `history`."""
-    return HistoryRow(**{name: row._mapping[name] for name in HistoryRow.__slots__})
+    values = {name: row._mapping[name] for name in HistoryRow.__slots__}
+    return HistoryRow(**{**values, "what": Happened(values["what"])})
 
 
 def new_nonce() -> str:

@@ -167,6 +167,7 @@ posts = Table(
     Column("remote_id", BigInteger),
     Column("tries", Integer, nullable=False, default=0),
     Column("is_success", Boolean, nullable=False, default=False),
+    Column("after", Integer, nullable=False, default=0),
 )
 
 rounds = Table(

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from app.review import Post, Remark, Reviewer, Signpost, may_ask
+from app.review import Happened, Post, Remark, Reviewer, Signpost, may_ask
 from app.store.bell import Bell
 from app.store.database import Database
 from app.store.jobs import wake_reviews
@@ -20,7 +20,7 @@ from app.store.reviews import DECISIONS
 from app.store.rows import Happening, HistoryRow, history_from, load, note_history, put_post
 from app.store.tables import heard, history, reviews
 
-QUESTION, ANSWER = "question", "answered"
+QUESTION, ANSWER = Happened.QUESTION, Happened.ANSWERED
 
 
 class Talk:
@@ -50,7 +50,12 @@ class Talk:
             told = connection.execute(_lines(review_id).order_by(history.c.id.desc()).limit(1)).first()
             if told and (told.what, told.reviewer, told.detail) == (QUESTION, reviewer.id, words.strip()):
                 return None
-            put_post(connection, self._database, review_id, Post(f"question {len(row.questions) + 1}"))
+            put_post(
+                connection,
+                self._database,
+                review_id,
+                Post(f"question {len(row.questions) + 1}", after=row.decisions),
+            )
             wake_reviews(connection, self._database, now, reviews.c.id == review_id)
             send_with(connection, pictures, "question", row.questions + 1)
             note_history(
@@ -72,14 +77,6 @@ class Talk:
         with self._database.read() as connection:
             found = connection.execute(select(heard).where(heard.c.review_id == review_id))
             return {(row.place, row.id): row.digest for row in found}
-
-    def is_open_before(self, review_id: int, number: int) -> bool:
-        """Tell whether an earlier question still stands, undecided, at question `number` (from 1)."""
-        with self._database.read() as connection:
-            found = connection.execute(_lines(review_id, *DECISIONS.values()).order_by(history.c.id))
-            turns = [row.what for row in found if row.what != ANSWER]
-        asked = [place for place, what in enumerate(turns) if what == QUESTION][number - 1]
-        return turns[asked - 1 : asked] == [QUESTION]
 
     def last(self, review_id: int) -> list[HistoryRow]:
         """Return the last question and what was answered since; empty when nobody asked, or somebody decided since."""

@@ -9,12 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from app.review import Review
+from app.review import Happened, Review
 from app.store import HistoryRow
 from app.workflow.gate import Gate
-
-# What the history calls the beginning of a new round.
-NEW_CODE, SAME_CODE = "round", "again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ def asked_again(gate: Gate, row: Review, since: int) -> Again:
 def why_again(row: Review, since: int, asked: tuple[str, str], history: Sequence[HistoryRow]) -> Again:
     """Return the same from the row's history, oldest first; `asked` are base and head that the earlier round had."""
     base, head = asked
-    begun = [line for line in history if line.round > since and line.what == SAME_CODE]
+    begun = [line for line in history if line.round > since and line.what is Happened.SAME_CODE]
     heads = [*((line.round, line.head_sha) for line in history), (row.round, row.head_sha)]
     # Within a round the head moves only where the change stays the same.
     moved = any(old[1] != new[1] for old, new in pairwise(heads) if since <= old[0] < new[0])

@@ -10,7 +10,17 @@ from dataclasses import replace
 
 from app import mail
 from app.github_client import GitHubError, Limited, Refused
-from app.review import UNKNOWN_CHANGE, Action, Event, PullRequest, Reviewer, Snapshot, State, next_move
+from app.review import (
+    UNKNOWN_CHANGE,
+    Action,
+    Event,
+    Happened,
+    PullRequest,
+    Reviewer,
+    Snapshot,
+    State,
+    next_move,
+)
 from app.store import Happening, NewLetter
 from app.workflow.accounting import Place, account_of
 from app.workflow.away import first_there, who_is_away
@@ -53,7 +63,7 @@ def ask(work: Work, _action: Action) -> None:
         merge_base=asked.change.merge_base or None,
         letter=letter_about(work, reviewer),
         reviewer=reviewer.id,
-        happened=[Happening("asked", reviewer.name)],
+        happened=[Happening(Happened.ASKED, reviewer.name)],
         **(work.extras or {}),
     )
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Container
 from datetime import date, datetime
 
-from app.review import Action, Review, Reviewer, day_begins
+from app.review import Action, Happened, Review, Reviewer, day_begins
 from app.review.problems import What
 from app.store import Happening, NewLetter
 from app.workflow.gate import Gate, Work
@@ -80,9 +80,9 @@ def hand_over(work: Work, _action: Action) -> None:
         reviewer=heir.id,
         news=[NewLetter(key, "instead", heir.id, row.id, row.round)],
         happened=[
-            Happening("handed_over", holder.name, heir.name, row.reviewer if is_unreached else None)
+            Happening(Happened.HANDED_OVER, holder.name, heir.name, row.reviewer if is_unreached else None)
             if holder
-            else Happening("asked", heir.name)
+            else Happening(Happened.ASKED, heir.name)
         ],
     )
 

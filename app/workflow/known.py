@@ -63,11 +63,10 @@ def _to_ask(work: Work, row: Review) -> dict[str, Any]:
 
 
 def _waiting(work: Work, row: Review) -> dict[str, Any]:
-    is_told = any(post.remote_id for post in row.questions)
-    is_open = is_told and work.gate.store.talk.last(row.id)
+    is_open = any(post.remote_id and row.is_open_question(post) for post in row.questions)
     return {
         "is_held_by_reviewer": not lacks_reviewer(work.gate, row),
-        "has_answers": bool(is_open) and not work.is_heard,
+        "has_answers": is_open and not work.is_heard,
         **_absence(work),
     }
 

@@ -15,7 +15,18 @@ from urllib.parse import quote
 
 from app import mail, text
 from app.links import SignInLink, decide_link
-from app.review import Caution, Choice, Commit, Decision, Review, Reviewer, Snapshot, State, cautions
+from app.review import (
+    Caution,
+    Choice,
+    Commit,
+    Decision,
+    Happened,
+    Review,
+    Reviewer,
+    Snapshot,
+    State,
+    cautions,
+)
 from app.review.problems import Cause, What
 from app.store import (
     A_DAY,
@@ -203,8 +214,12 @@ def what_is_new(
 
 def _stands_in(gate: Gate, row: Review) -> dict[str, Any]:
     """Return whose question this was, if it was handed over, and whether because no mail reaches them."""
-    asked = [line for line in gate.store.reviews.history(row.id) if line.what in ("asked", "handed_over")]
-    if not asked or asked[-1].what != "handed_over":
+    asked = [
+        line
+        for line in gate.store.reviews.history(row.id)
+        if line.what in (Happened.ASKED, Happened.HANDED_OVER)
+    ]
+    if not asked or asked[-1].what is not Happened.HANDED_OVER:
         return {}
     unreached = gate.store.problems.noted(What.SUPPRESSED)
     return {"instead_of": asked[-1].who, "is_unreached": asked[-1].reviewer in unreached}
@@ -281,7 +296,9 @@ def _answered_by(gate: Gate, row: Review, snapshot: Snapshot) -> str | None:
     """Return who had the last word after a question that was asked since the last decision."""
     lines = gate.store.talk.last(row.id)
     return (
-        snapshot.names.get(lines[-1].who, lines[-1].who) if lines and lines[-1].what == "answered" else None
+        snapshot.names.get(lines[-1].who, lines[-1].who)
+        if lines and lines[-1].what is Happened.ANSWERED
+        else None
     )
 
 
@@ -290,7 +307,7 @@ def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     row = gate.store.reviews.get(letter.review_id or 0)
     if row is None:
         return None
-    told = [line for line in gate.store.reviews.history(row.id) if line.what == "bypassed"]
+    told = [line for line in gate.store.reviews.history(row.id) if line.what is Happened.BYPASSED]
     by = told[-1].who if told and told[-1].who != "GitHub" else ""
     about = _about(gate, row, reviewer, f"{gate.public_url}/reviews/{row.id}")
     return Words(mail.compose_bypass(reviewer, about, _names(gate, row).get(by, by)))

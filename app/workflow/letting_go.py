@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.github_client import Refused
-from app.review import Action, Event, State, next_move
+from app.review import Action, Event, Happened, State, next_move
 from app.store import Happening
 from app.workflow.gate import Work
 from app.workflow.reading import read_facts
@@ -26,7 +26,7 @@ def let_go(work: Work, _action: Action) -> None:
         read_facts(work)
     move = next_move(work.row.state, Event.CLOSED)
     if move:
-        work.keep(move=move, happened=[Happening("let_go", "qa-gate")])
+        work.keep(move=move, happened=[Happening(Happened.LET_GO, "qa-gate")])
     if not statuses_owed(work):
         return
     try:

@@ -18,6 +18,7 @@ from app.review import (
     Choice,
     Decision,
     Event,
+    Happened,
     Merged,
     Post,
     Read,
@@ -29,7 +30,6 @@ from app.review import (
     next_move,
 )
 from app.store import Happening, outcome_letter
-from app.workflow.again import SAME_CODE
 from app.workflow.gate import Work
 from app.workflow.live import live_letters
 from app.workflow.sameness import is_base_rewritten, may_carry
@@ -65,7 +65,7 @@ def void(work: Work, _action: Action) -> None:
             move=next_move(State.TO_MERGE, Event.TAKE_BACK),
             decision=Decision(number, Choice.TAKE_BACK, "qa-gate", "", now, why),
             reviewer=decision.reviewer,
-            happened=[Happening("taken_back", "qa-gate", why)],
+            happened=[Happening(Happened.TAKEN_BACK, "qa-gate", why)],
         )
 
 
@@ -73,7 +73,7 @@ def void_rewritten(work: Work, _action: Action) -> None:
     """End an approval where the base's history was rewritten: what would be merged is not what the reviewer was shown."""
     why = REWRITTEN.format(work.row.base)
     move = next_move(State.TO_MERGE, Event.BASE_REWRITTEN)
-    work.keep(move=move, happened=[Happening(SAME_CODE, "GitHub", why)])
+    work.keep(move=move, happened=[Happening(Happened.SAME_CODE, "GitHub", why)])
 
 
 def read_base(work: Work, _action: Action) -> None:
@@ -130,7 +130,7 @@ def merge(work: Work, _action: Action) -> None:
             merged_as=commit,
             facts=replace(work.row.facts, merged=True),
             open=False,
-            happened=[Happening("merged", "qa-gate", f"into {row.base}")],
+            happened=[Happening(Happened.MERGED, "qa-gate", f"into {row.base}")],
             news=live_letters(work.gate, row),
         )
 
@@ -158,7 +158,7 @@ def update(work: Work, _action: Action) -> None:
         return
     work.is_updated = work.is_noted = True
     blocked = Blocked(Why.UPDATING).after(row.blocked)
-    work.keep(blocked=blocked, happened=[Happening("updated", "qa-gate", f"with {row.base}")])
+    work.keep(blocked=blocked, happened=[Happening(Happened.UPDATED, "qa-gate", f"with {row.base}")])
 
 
 def say_again(work: Work, action: Action) -> None:
@@ -190,7 +190,7 @@ def note(work: Work, action: Action) -> None:
     if blocked is None or not is_news:
         work.keep(blocked=blocked)
         return
-    what = "held" if row.state is State.TO_MERGE else "unready"
+    what = Happened.HELD if row.state is State.TO_MERGE else Happened.UNREADY
     who = "GitHub" if row.state is State.TO_MERGE else "qa-gate"
     news = (
         [outcome_letter(row, row.decision, TELL_AFTER)]

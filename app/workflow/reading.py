@@ -15,6 +15,7 @@ from app.review import (
     CONFLICT,
     Action,
     Event,
+    Happened,
     Merged,
     Move,
     PullRequest,
@@ -28,7 +29,6 @@ from app.review import (
     words_digest,
 )
 from app.store import Happening, NewLetter
-from app.workflow.again import NEW_CODE, SAME_CODE
 from app.workflow.gate import SOON, Work
 from app.workflow.live import live_letters
 from app.workflow.lost import was_merged_in_lost_hours
@@ -104,10 +104,12 @@ def take_in(work: Work, facts: PullRequest) -> None:
         changes["merged_how"] = how = Merged.BYPASSED
     words = _edited(work, facts) if row.state in ASKED and facts.words != row.facts.words else None
     is_news = how is Merged.BYPASSED and not row.bypassed
-    what = "bypassed" if is_news else "lost" if is_lost else "same_change" if same else None
+    what = (
+        Happened.BYPASSED if is_news else Happened.LOST if is_lost else Happened.SAME_CHANGE if same else None
+    )
     happened = _happened(row, facts, move, what)
     if words:
-        happened.append(Happening("edited", "GitHub"))
+        happened.append(Happening(Happened.EDITED, "GitHub"))
         changes["edited"] = words
     news = bypass_letters(work) if is_news else []
     if move and move.to is State.MERGED and not (changes["bypassed"] or is_lost):
@@ -198,7 +200,7 @@ def read_checks(work: Work, _action: Action) -> None:
     work.keep()
 
 
-def _happened(row: Review, facts: PullRequest, move: Move | None, what: str | None) -> list[Happening]:
+def _happened(row: Review, facts: PullRequest, move: Move | None, what: Happened | None) -> list[Happening]:
     """Return what the history says of a read: `what` where it has a name of its own, else by the move."""
     by = facts.merged_by or "GitHub"
     if move is None:
@@ -206,9 +208,11 @@ def _happened(row: Review, facts: PullRequest, move: Move | None, what: str | No
     moved = row.was_read and facts.head_sha != row.head_sha
     why = f"it goes to {facts.base} now" if row.was_read and facts.base != row.base else move.why
     if move.new_round:
-        what = what or (NEW_CODE if moved else SAME_CODE if move.to is State.TO_ASK else None)
+        what = what or (
+            Happened.NEW_CODE if moved else Happened.SAME_CODE if move.to is State.TO_ASK else None
+        )
     elif move.to is State.CLOSED and (facts.open or facts.merged):
-        what, why = "ungated", facts.base
+        what, why = Happened.UNGATED, facts.base
     if moved:
         why = f"{why} ({row.head_sha[:7]} to {facts.head_sha[:7]})"
-    return [Happening(what or move.to.value, by, why)]
+    return [Happening(what or Happened(move.to.value), by, why)]

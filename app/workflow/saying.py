@@ -17,6 +17,7 @@ from app.review import (
     Action,
     Blocked,
     Choice,
+    Happened,
     Owed,
     Post,
     Read,
@@ -200,7 +201,7 @@ def _say_once(work: Work, post: Post, mark: str, put: Callable[[str], str | None
         unsaid = put(markers[0])
     if unsaid and post.tries + 1 < MOST_TRIES:
         raise Refused(unsaid, "other")
-    happened = [Happening("unsaid", "GitHub", unsaid)] if unsaid else []
+    happened = [Happening(Happened.UNSAID, "GitHub", unsaid)] if unsaid else []
     work.keep(posts=[replace(post, said=DROPPED if unsaid else "said")], happened=happened)
 
 

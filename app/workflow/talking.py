@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from app import mail
 from app.github_client import Refused
-from app.review import DROPPED, Action, Person, Remark, Reviewer
+from app.review import DROPPED, Action, Happened, Person, Remark, Reviewer
 from app.store import Happening
 from app.workflow.away import who_is_away
 from app.workflow.gate import Work
@@ -51,7 +51,8 @@ def say_question(work: Work, number: int) -> None:
         if post.tries + 1 < MOST_TRIES:
             raise
         work.keep(
-            posts=[replace(post, said=DROPPED)], happened=[Happening("unsaid", "GitHub", refusal.reason)]
+            posts=[replace(post, said=DROPPED)],
+            happened=[Happening(Happened.UNSAID, "GitHub", refusal.reason)],
         )
     else:
         work.keep(posts=[replace(post, said="said", remote_id=found)])
@@ -59,7 +60,7 @@ def say_question(work: Work, number: int) -> None:
 
 def take_stock(work: Work, number: int) -> None:
     """Remember what was written before a question, which is no answer to it; to an earlier one that stands it may be."""
-    if work.gate.store.talk.is_open_before(work.row.id, number):
+    if any(work.row.is_open_question(post) for post in work.row.questions if post.number < number):
         return hear(work)
     return work.keep(heard=_unheard(work))
 
@@ -77,7 +78,7 @@ def hear(work: Work, _action: Action | None = None) -> None:
             answers.append(remark)
     read_answers_pictures(work, answers)
     said = [
-        Happening("answered", remark.by.login if remark.by else "ghost", _shortened(_words(remark)))
+        Happening(Happened.ANSWERED, remark.by.login if remark.by else "ghost", _shortened(_words(remark)))
         for remark in answers
     ]
     work.keep(

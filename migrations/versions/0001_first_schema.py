@@ -361,6 +361,7 @@ def upgrade() -> None:
         sa.Column("remote_id", sa.BigInteger(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("is_success", sa.Boolean(), nullable=False),
+        sa.Column("after", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["review_id"],
             ["reviews.id"],
