@@ -37,9 +37,10 @@ def shown_in(gate: Gate, row: Review) -> tuple[text.Shown, ...]:
 def hers(gate: Gate, row: Review) -> dict[str, list[Kept]]:
     """Return what reviewers sent with the standing decision, and with the last question."""
     pictures, number = gate.store.pictures, row.decision.number if row.decision else 0
+    asked = len(row.questions)
     return {
         "decision": pictures.sent_with(row.id, "decision", number) if number else [],
-        "question": pictures.sent_with(row.id, "question", row.questions) if row.questions else [],
+        "question": pictures.sent_with(row.id, "question", asked) if asked else [],
     }
 
 

@@ -50,14 +50,10 @@ class Talk:
             told = connection.execute(_lines(review_id).order_by(history.c.id.desc()).limit(1)).first()
             if told and (told.what, told.reviewer, told.detail) == (QUESTION, reviewer.id, words.strip()):
                 return None
-            put_post(
-                connection,
-                self._database,
-                review_id,
-                Post(f"question {len(row.questions) + 1}", after=row.decisions),
-            )
+            number = len(row.questions) + 1
+            put_post(connection, self._database, review_id, Post(f"question {number}", after=row.decisions))
             wake_reviews(connection, self._database, now, reviews.c.id == review_id)
-            send_with(connection, pictures, "question", row.questions + 1)
+            send_with(connection, pictures, "question", number)
             note_history(
                 connection, now, row, [Happening(QUESTION, reviewer.name, words.strip(), reviewer.id)]
             )
