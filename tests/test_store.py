@@ -458,10 +458,10 @@ def test_the_last_decision_tells_who_when_and_why(store: Store) -> None:
     row = ask(store)
     assert store.reviews.last_decision(row.id) is None
     store.reviews.decide(row.id, 1, Choice.REJECT, "The button is missing.", LILY)
-    last = store.reviews.last_decision(row.id, 1)
+    last = store.reviews.last_decision(row.id)
     assert last
-    assert (last.what, last.detail) == ("rejected", "The button is missing.")
-    assert store.reviews.last_decision(row.id, 2) is None
+    assert (last.choice, last.note, last.round) == (Choice.REJECT, "The button is missing.", 1)
+    assert store.reviews.last_decision(row.id, before=last.number) is None
 
 
 # --- Rounds, letters, the rest ------------------------------------------------------------------------------

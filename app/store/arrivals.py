@@ -31,7 +31,7 @@ from app.review import (
 from app.store.database import Database
 from app.store.jobs import Kind, is_leased, wake, wake_reviews
 from app.store.repositories import pin
-from app.store.rows import REVIEWS, new_nonce, review_from
+from app.store.rows import REVIEWS, lock_review, new_nonce, review_from
 from app.store.tables import posts, repositories, requesters, reviews, timers
 from app.store.timers import RELEASE, put_timer
 
@@ -191,7 +191,8 @@ class Arrivals:
 
 def _find(connection: Connection, event: PullRequestEvent) -> Any:
     key = (reviews.c.repository_id == event.repository_id, reviews.c.number == event.number)
-    return connection.execute(REVIEWS.where(*key).with_for_update(of=reviews)).first()
+    lock_review(connection, *key)
+    return connection.execute(REVIEWS.where(*key)).first()
 
 
 def _has_question() -> Any:

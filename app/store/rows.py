@@ -86,9 +86,18 @@ def decision_from(values: Mapping[str, Any] | RowMapping) -> Decision:
 
 def load(connection: Connection, review_id: int, *, lock: bool = False) -> Review | None:
     """Return a review with its posts and what its approval covers; `lock` it until the transaction ends."""
-    wanted = WITH_PROBLEM.where(reviews.c.id == review_id)
-    row = connection.execute(wanted.with_for_update(of=reviews) if lock else wanted).first()
+    if lock:
+        lock_review(connection, reviews.c.id == review_id)
+    row = connection.execute(WITH_PROBLEM.where(reviews.c.id == review_id)).first()
     return complete(connection, review_from(row)) if row else None
+
+
+def lock_review(connection: Connection, *which: Any) -> None:
+    """Lock a review until the transaction ends; it is read after that.
+
+    What is joined to a row that is locked and read in one statement may be older than the row itself on PostgreSQL.
+    """
+    connection.execute(select(reviews.c.id).where(*which).with_for_update())
 
 
 def complete(connection: Connection, review: Review) -> Review:
