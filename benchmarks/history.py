@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from sqlalchemy import update
 
 from app.review import Basis, Choice, Merged, State
-from app.store.tables import compared, decisions, reviews
+from app.store.release_tables import compared
+from app.store.tables import decisions, reviews
 from demo.github.state import Repo
 from tests.builders import LILY, NOON
 from tests.world import SHOP, World

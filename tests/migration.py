@@ -15,9 +15,8 @@ from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine
 
-from app.store.columns import Document, UtcTime
+from app.store.columns import Document, UtcTime, metadata
 from app.store.schema import MIGRATIONS, migrate, revisions
-from app.store.tables import metadata
 
 FIRST = "First schema"
 TEXT = '''"""{what}."""

@@ -17,8 +17,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from app.store import SchemaError, Store
-from app.store.schema import MIGRATIONS, bring_up, migrate, revisions, version_of, versions
 from app.store.columns import metadata
+from app.store.schema import MIGRATIONS, bring_up, migrate, revisions, version_of, versions
 from tests.builders import NOON, Clock
 from tests.mortal import processes
 from tests.test_cli import Stage

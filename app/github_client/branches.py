@@ -13,11 +13,18 @@ from urllib.parse import quote
 
 from github.Repository import Repository
 
-from app.github_client.commits import BranchAnswer, Comparison, RepositoryAnswer, Steps, StepsAnswer
+from app.github_client.commits import (
+    BranchAnswer,
+    Comparison,
+    RepositoryAnswer,
+    SignedCommit,
+    Steps,
+    StepsAnswer,
+)
 from app.github_client.connection import Answer, call, etag_of, insist
 from app.github_client.pictures import Pictures
 from app.github_client.pulls import PULLS, Pull
-from app.review import Step
+from app.review import MergeCommit, Step
 
 # https://docs.github.com/en/rest/commits/commits#compare-two-commits
 MOST_STEPS = 250
@@ -90,6 +97,15 @@ class Branches(Pictures):
         # All lead to the tip, none is in the base, and they are as many as there are: just those, and all of them.
         insist(len(steps) == page.total_commits and _tip(steps) == tip)
         return steps
+
+    def merge_commit(self, repository: str, sha: str) -> MergeCommit:
+        """Return what GitHub shows of a merge commit: one GET.
+
+        What GitHub commits itself is signed by it, with this address.
+        https://docs.github.com/en/rest/git/commits#get-a-commit-object
+        """
+        with self._repository(repository) as found:
+            return SignedCommit.model_validate(call(found, "GET", f"/git/commits/{sha}").data).merge_commit()
 
     def branch_head(self, repository: str, branch: str) -> str:
         """Return where a branch stands: one GET.

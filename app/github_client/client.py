@@ -22,11 +22,11 @@ from pydantic import TypeAdapter
 from app.github_client.answers import Refused, meaning_of
 from app.github_client.branches import Branches, nothing
 from app.github_client.checks import CheckRun, Item, Page, RunPage, StatusPage, read_checks
-from app.github_client.commits import Comparison, SignedCommit, Steps, TreeAnswer
+from app.github_client.commits import Comparison, Steps, TreeAnswer
 from app.github_client.connection import Answer, call, etag_of, insist
 from app.github_client.deployments import DEPLOYMENTS, STATUSES, read_deployments, read_try_url
 from app.github_client.pulls import ISSUE_EVENTS, PULLS, WRITTEN, Listing, Permission, WholePull, Written
-from app.review import Change, Checks, Choice, MergeCommit, Person, PullRequest, Remark, Status, Tree
+from app.review import Change, Checks, Choice, Person, PullRequest, Remark, Status, Tree
 
 # https://docs.github.com/en/rest/commits/commits#compare-two-commits: more comes in further pages
 MOST_COMMITS = 250
@@ -300,15 +300,6 @@ class GitHub(Branches):
             )
             insist(done.merged is True and bool(done.sha))
             return done.sha
-
-    def merge_commit(self, repository: str, sha: str) -> MergeCommit:
-        """Return what GitHub shows of a merge commit: one GET.
-
-        What GitHub commits itself is signed by it, with this address.
-        https://docs.github.com/en/rest/git/commits#get-a-commit-object
-        """
-        with self._repository(repository) as found:
-            return SignedCommit.model_validate(call(found, "GET", f"/git/commits/{sha}").data).merge_commit()
 
     def update_branch(self, repository: str, number: int, expected_head_sha: str) -> None:
         """Merge the base into the head: one PUT. Raises Moved when the head is another, Refused on a conflict.

@@ -27,10 +27,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import DataError, IntegrityError
 
 from app.store.backup_file import BackupError, Head, Part, Writer, new_file, read, unreadable
+from app.store.columns import metadata
 from app.store.database import Database
 from app.store.queue import A_WORKERS_SILENCE
 from app.store.schema import MIGRATIONS, SchemaError, make, migrate, ours, revisions, version_of, versions
-from app.store.tables import metadata, workers
+from app.store.tables import workers
 
 AT_ONCE = 500  # rows in one statement
 NOTHING = "There is no database of this gate's at DATABASE_URL."

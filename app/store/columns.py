@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, BigInteger, DateTime, Integer, text
+from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -56,3 +56,6 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 def where(condition: str) -> dict[str, Any]:
     """Return the options of an index of only the rows for which this holds, in both databases."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+metadata = MetaData()

@@ -14,8 +14,8 @@ from sqlalchemy.engine import make_url
 
 from app.review.problems import Problem, Trouble
 from app.store import Store
+from app.store.columns import metadata
 from app.store.schema import revisions, version_of
-from app.store.tables import metadata
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,10 @@ from sqlalchemy import (
 
 from app.pictures import Picture
 from app.review import State
-from app.store.columns import Id, UtcTime
+from app.store.columns import Id, UtcTime, metadata
 from app.store.database import Database
 from app.store.rows import new_nonce
-from app.store.tables import history, metadata, reviews
+from app.store.tables import history, reviews
 
 MOST_BYTES = 20_000_000  # of a round, theirs and hers each
 LASTS, DRAFT_LASTS = timedelta(days=90), timedelta(days=1)

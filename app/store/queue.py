@@ -87,23 +87,19 @@ class Queue:
     ) -> Review:
         """Write what is now true of a review, all in one transaction, and renew the lease.
 
-        `changes` are fields of `Review`. `asked` is kept as the snapshot of the round, for which `letter`
-        goes out; `carried` is the comparison of a new head that holds the same change; `edited` are the title and text that it has now; `news` are other letters. What goes
-        beyond its reader's ceiling comes in a list instead, unless `at_once`. `heard` are remarks that need not be
-        looked at again. `posts` are what GitHub was told; `decision` is one that the gate made itself; `merged_as` is the
-        merge that the approval is recorded with. Raises Overtaken when the lease, state or round are not what `row` says.
+        `changes` are fields of `Review`. `asked` is kept as the snapshot of the round, for which `letter` goes out;
+        `carried` is the comparison of a new head that holds the same change, `edited` title and text as they are now.
+        `news` are other letters; what goes beyond its reader's ceiling comes in a list, unless `at_once`. `heard` are
+        remarks that need not be looked at again, `posts` what GitHub was told. `decision` is one that the gate made
+        itself; `merged_as` is the merge that the approval is recorded with.
+        Raises Overtaken when the lease, state or round are not what `row` says.
         """
         with self._database.write() as connection:
             # The review before its job, as whoever brings an event or a decision: else each waits for the other.
             connection.execute(select(reviews.c.id).where(reviews.c.id == row.id).with_for_update())
             now = self._database.now(connection)
             values = {**changes, **(consequences(row, move, now) if move else {})}
-            if "head_sha" in changes and (changes["head_sha"], changes["base"]) != (row.head_sha, row.base):
-                values["changed_at"] = now
-            if values.get("round", row.round) != row.round:
-                values["round_nonce"] = new_nonce()
-            if letter:
-                values["asked_at"] = now
+            values |= _follows(row, values, now) | ({"asked_at": now} if letter else {})
             for wanted in (letter, *news) if letter else news:
                 told = wanted if at_once else under_the_ceiling(connection, self._database, wanted, row, now)
                 put_letter(connection, self._database, told, now)
@@ -111,25 +107,16 @@ class Queue:
                 put_decision(connection, self._database, row, decision)
                 values["decisions"] = decision.number
             fresh = self._fenced(connection, claim, row, values, now)
+            owed = [Post(f"decision {decision.number}")] if decision else []
             for post in posts:
                 put_post(connection, self._database, row.id, post)
-            if carried and row.decision and fresh.decision:
-                put_cover(
-                    connection,
-                    row.decision.id,
-                    Cover(fresh.base, fresh.head_sha, fresh.merge_base),
-                    "carried",
-                )
-            if merged_as and row.decision:
-                record_merge(connection, row.decision.id, fresh, merged_as)
-            owed = [Post(f"decision {decision.number}")] if decision else []
+            _keep_approval(connection, row, fresh, carried, merged_as)
             fresh = self._loaded(connection, row, fresh, [*posts, *owed])
             if asked:
                 _keep_round(connection, fresh, asked, now)
-            if asked and not asked.release:
-                keep_change(connection, self._database, fresh, asked.change)
-            if carried:
-                keep_change(connection, self._database, fresh, carried)
+            change = carried or (asked.change if asked and not asked.release else None)
+            if change:
+                keep_change(connection, self._database, fresh, change)
             if edited:
                 _keep_words(connection, fresh, edited)
             for remark in heard:
@@ -260,6 +247,27 @@ class Queue:
             return complete(connection, fresh)
         told = {**row.posts, **{post.key: post for post in posts}}
         return replace(fresh, posts=told, decision=with_covers(connection, fresh.decision))
+
+
+def _follows(row: Review, values: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Return what another head, base or round changes besides."""
+    changes: dict[str, Any] = {}
+    if "head_sha" in values and (values["head_sha"], values["base"]) != (row.head_sha, row.base):
+        changes["changed_at"] = now
+    if values.get("round", row.round) != row.round:
+        changes["round_nonce"] = new_nonce()
+    return changes
+
+
+def _keep_approval(
+    connection: Connection, row: Review, fresh: Review, carried: Change | None, merged_as: str | None
+) -> None:
+    """Keep what the approval that stands covers besides, or the merge that it is recorded with."""
+    if carried and row.decision and fresh.decision:
+        cover = Cover(fresh.base, fresh.head_sha, fresh.merge_base)
+        put_cover(connection, row.decision.id, cover, "carried")
+    if merged_as and row.decision:
+        record_merge(connection, row.decision.id, fresh, merged_as)
 
 
 def _keep_round(connection: Connection, row: Review, asked: Snapshot, now: datetime) -> None:

@@ -17,8 +17,9 @@ from app.review import Change, Merge, Origin, Review, State, Unseen
 from app.store.bell import Bell
 from app.store.database import Database
 from app.store.letters import NewLetter, put_letter
+from app.store.release_tables import compared, development, origins, pushes
 from app.store.rows import REVIEWS, review_from
-from app.store.tables import compared, development, history, origins, pushes, reviews
+from app.store.tables import history, reviews
 
 # So many names in one question to the database: each has a limit.
 MOST_NAMES = 500

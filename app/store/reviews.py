@@ -33,6 +33,7 @@ from app.store.bell import Bell
 from app.store.database import Database
 from app.store.jobs import Kind, wake, wake_reviews
 from app.store.letters import outcome_letter, put_letter
+from app.store.release_tables import compared
 from app.store.rows import (
     REVIEWS,
     WITH_PROBLEM,
@@ -47,7 +48,7 @@ from app.store.rows import (
     put_decision,
     review_from,
 )
-from app.store.tables import compared, decisions, history, reviews, rounds
+from app.store.tables import decisions, history, reviews, rounds
 
 NO_BASIS = Basis()
 # What the history calls a choice.

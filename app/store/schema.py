@@ -14,9 +14,10 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
 
+from app.store.columns import metadata
 from app.store.database import Database
 from app.store.rows import new_nonce
-from app.store.tables import epochs, metadata
+from app.store.tables import epochs
 
 log = logging.getLogger("qa-gate.store")
 

@@ -21,13 +21,13 @@ from app.workflow.away import (
     who_is_away,
 )
 from app.workflow.digests import send_digests, set_digest
+from app.workflow.extras import where_to_try
 from app.workflow.gate import Gate, Rest, failure
 from app.workflow.letters import (
     cautions_of,
     new_commits,
     send_letter,
     what_is_new,
-    where_to_try,
 )
 from app.workflow.looking import look_around, set_looks
 from app.workflow.problems import find_bounces, find_problems, said_of, set_watch

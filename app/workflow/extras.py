@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from app.github_client import GitHubError, Refused
-from app.review import Action, State
-from app.workflow.gate import Work
+from app.review import Action, Review, State
+from app.workflow.gate import Gate, Work
 from app.workflow.pictures import find_pictures, read_pictures
 
 # GitHub did not say where a change can be tried, or did not give a picture: it is asked again after this time.
@@ -74,3 +75,17 @@ def _deployed(work: Work) -> dict[str, Any]:
     except GitHubError:
         return {}
     return {"facts": replace(row.facts, try_url=url, try_read_at=now)}
+
+
+def _preview(gate: Gate, row: Review) -> str | None:
+    """Return where the change can be tried, from PREVIEW_URL; its values are encoded."""
+    # A fork's branch may have the name of another one here, whose preview would show other code.
+    if gate.preview_url is None or (row.is_from_fork and "{branch}" in gate.preview_url):
+        return None
+    values = {"number": row.number, "branch": quote(row.head, safe=""), "sha": row.head_sha}
+    return gate.preview_url.format(**values)
+
+
+def where_to_try(gate: Gate, row: Review) -> str | None:
+    """Return where a change can be tried as it is now: by PREVIEW_URL, else where its head was deployed to."""
+    return _preview(gate, row) or row.facts.try_url

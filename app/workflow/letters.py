@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from app import mail, text
 from app.links import SignInLink, decide_link
@@ -40,6 +39,7 @@ from app.store import (
     outcome_letter,
 )
 from app.workflow.again import asked_again
+from app.workflow.extras import where_to_try
 from app.workflow.gate import Gate, Rest
 from app.workflow.live import live_mail
 from app.workflow.lost import restored_mail
@@ -102,20 +102,6 @@ def _unanswered(gate: Gate, letter: Letter, error: mail.MailUnanswered) -> Rest:
     log.error("%s: %s It was tried %d times, and goes into the next list.", letter.key, error.reason, times)
     gate.store.problems.note(What.UNKNOWN, letter.reviewer)
     return Rest()
-
-
-def _preview(gate: Gate, row: Review) -> str | None:
-    """Return where the change can be tried, from PREVIEW_URL; its values are encoded."""
-    # A fork's branch may have the name of another one here, whose preview would show other code.
-    if gate.preview_url is None or (row.is_from_fork and "{branch}" in gate.preview_url):
-        return None
-    values = {"number": row.number, "branch": quote(row.head, safe=""), "sha": row.head_sha}
-    return gate.preview_url.format(**values)
-
-
-def where_to_try(gate: Gate, row: Review) -> str | None:
-    """Return where a change can be tried as it is now: by PREVIEW_URL, else where its head was deployed to."""
-    return _preview(gate, row) or row.facts.try_url
 
 
 def cautions_of(asked: Round, row: Review, *, is_new: bool = False) -> list[Caution]:
