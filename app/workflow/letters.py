@@ -27,17 +27,7 @@ from app.review import (
     cautions,
 )
 from app.review.problems import Cause, What
-from app.store import (
-    A_DAY,
-    LIST,
-    MOST_UNKNOWN,
-    RESTORED,
-    Claim,
-    Letter,
-    Round,
-    Service,
-    outcome_letter,
-)
+from app.store import A_DAY, LIST, MOST_UNKNOWN, RESTORED, Claim, Letter, Round, Service, outcome_letter
 from app.workflow.again import asked_again
 from app.workflow.extras import where_to_try
 from app.workflow.gate import Gate, Rest

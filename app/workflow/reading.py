@@ -112,7 +112,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
         happened.append(Happening(Happened.EDITED, "GitHub"))
         changes["edited"] = words
     news = bypass_letters(work) if is_news else []
-    if move and move.to is State.MERGED and not (changes["bypassed"] or is_lost):
+    if move and move.to is State.MERGED and how not in (Merged.BYPASSED, Merged.LOST):
         news = live_letters(work.gate, row)
     work.keep(move=move, happened=happened, news=news, seen_rev=work.read_rev, **changes)
     work.is_news = False
