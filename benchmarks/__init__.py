@@ -154,5 +154,7 @@ def release() -> Cost:
         world.look()
         head = grow(world)
         cost = cost_of(world, live)
-        assert f"Release of {MERGED} changes" in world.inbox.mails[-1].preview
+        asked, live_now = world.inbox.mails
+        assert f"Release of {MERGED} changes" in asked.preview
+        assert f"{MERGED} changes went out" in live_now.preview
         return cost

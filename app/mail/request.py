@@ -133,7 +133,7 @@ def opening_of(request: Request) -> Opening:
     if request.instead_of:
         away = text.plain(request.instead_of, LONGEST_NAME)
         chip = Chip("acc", "⇄\ufe0e", say("instead_chip", away=away))
-        first = say("instead", away=away, needs=_capital(needs))
+        first = say("instead", away=away, needs=_capital(needs), is_unreached=request.is_unreached)
         return Opening((*release, chip), first, say("instead_preview", away=away, what=what))
     if request.is_again:
         changed = _changed(request)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, Select, String, and_, cast, func, or_, s
 from app.review import Decision, Review, State
 from app.store.database import LETTERS_LOCK, Database
 from app.store.jobs import FURTHEST, Kind, wake
-from app.store.rows import new_nonce, review_from
+from app.store.rows import REVIEWS, new_nonce, review_from
 from app.store.tables import jobs, letters, reviews, rounds
 
 # How many letters that somebody asked for one address may get, by kind: (in this time, at most so many).
@@ -302,8 +302,8 @@ def list_letter(connection: Connection, reviewer: str) -> NewLetter:
 
 def _to_be_told(reviewer: str) -> Select[Any]:
     return (
-        select(reviews, letters.c.id.label("letter_id"))
-        .join_from(letters, reviews, letters.c.review_id == reviews.c.id)
+        REVIEWS.add_columns(letters.c.id.label("letter_id"))
+        .join(letters, letters.c.review_id == reviews.c.id)
         .where(
             letters.c.reviewer == reviewer,
             letters.c.is_listed,

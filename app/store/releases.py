@@ -164,7 +164,7 @@ class Releases:
         """Return what was merged into a branch since then."""
         into = (reviews.c.repository_id == repository_id, reviews.c.base == branch)
         told = select(history.c.review_id).where(history.c.at >= at, history.c.what == State.MERGED)
-        found = select(reviews).where(*into, reviews.c.state == State.MERGED, reviews.c.id.in_(told))
+        found = REVIEWS.where(*into, reviews.c.state == State.MERGED, reviews.c.id.in_(told))
         with self._database.read() as connection:
             return [review_from(row) for row in connection.execute(found.order_by(reviews.c.id))]
 
