@@ -23,7 +23,7 @@ from demo.github.git import Git
 # Longer than a lease and the longest wait after it; a restart has tried again all else.
 CALM = LEASE + 90.0
 STILL = 4.0  # seconds without a change that count as rest
-STEP = 0.4  # seconds from one act to the next
+STEP = 0.25  # seconds from one act to the next
 # So many questions an hour come alone; the rest comes in a list, ten minutes after the first of it.
 MOST_ALONE = 10
 

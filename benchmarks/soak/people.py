@@ -22,7 +22,7 @@ _LINK = re.compile(r"/decide/([\w.~-]+)")
 _HIDDEN = re.compile(r'<input[^>]*type="hidden"[^>]*name="(\w+)"[^>]*value="([^"]*)"')
 _SHOWN = re.compile(r"https://preview\.example/(\d+)/([0-9a-f]{40})")
 # Acts by how often they are chosen.
-DEEDS = {"push": 6, "update": 2, "close": 1, "reopen": 3, "draft": 1, "ready": 4, "title": 1, "around": 1}
+DEEDS = {"push": 9, "update": 2, "close": 1, "reopen": 3, "draft": 1, "ready": 4, "title": 1, "around": 1}
 CHOICES = {"approve": 12, "reject": 3, "take_back": 3, "question": 2}
 
 
@@ -52,17 +52,20 @@ class Developers:
         """Do one thing; GitHub refuses what is not possible."""
         pulls = list(self._github.repo().pulls.values())
         are_few = sum(pull.open for pull in pulls) < MOST_OPEN
-        what = self._chance.choices(["open", "base", "clash", *DEEDS], [9 * are_few, 2, 1, *DEEDS.values()])[
+        what = self._chance.choices(["open", "base", "clash", *DEEDS], [7 * are_few, 2, 1, *DEEDS.values()])[
             0
         ]
-        ours = [pull for pull in pulls if pull.base == "development"]
+        ours = [pull for pull in pulls if pull.base == "development" and not pull.merged]
+        ours = [pull for pull in ours if pull.open is not (what == "reopen")]
         with suppress(Refusal):
-            if what == "open" or not ours:
+            if what == "open":
                 self.open()
+            elif not ours:
+                return
             elif what in ("base", "clash"):
                 self._push_to_base(self._chance.choice(ours) if what == "clash" else None)
             else:
-                self._change(what, self._chance.choice(ours[-MOST_OPEN * 2 :]))
+                self._change(what, self._chance.choice(ours))
 
     def open(self) -> int:
         """Open a pull request of an author of its own: of one author's only a few are asked about alone."""
@@ -159,17 +162,19 @@ class Lily:
 
     def act(self) -> None:
         """Answer something: mostly what is newest, from a mail or from her page, at times an old link."""
-        roll = self._chance.random()
-        paths = self.listed() if roll < 0.2 else list(newest_links(self._stage.inbox.mails).values())
-        if roll > 0.85:
-            paths = [path for mail in self._stage.inbox.mails for path in links_of(mail)]
+        roll, mails = self._chance.random(), self._stage.inbox.mails
+        newest = list(newest_links(mails).values())
+        paths = self.listed() if roll < 0.2 else newest
+        if is_old := roll > 0.75:
+            current = set(map(about, newest))
+            paths = [path for mail in mails for path in links_of(mail)[:1] if about(path) not in current]
         if not paths:
             return
         path = self._chance.choice(paths)
         if roll > 0.95:
             self._request("GET", path)  # a scanner
             return
-        self.answer(path, self._chance.choices([*CHOICES], [*CHOICES.values()])[0])
+        self.answer(path, self._chance.choices([*CHOICES], [*CHOICES.values()])[0], is_blind=is_old)
 
     def listed(self) -> list[str]:
         """Return the links of her page."""
@@ -182,8 +187,8 @@ class Lily:
         shown = _SHOWN.search(page[2]) if page and 'value="approve"' in page[2] else None
         return int(shown[1]) if shown else None
 
-    def answer(self, path: str, choice: str) -> None:
-        """Open a link and press a button; where the page has none, as an old page that is still open would."""
+    def answer(self, path: str, choice: str, *, is_blind: bool = False) -> None:
+        """Open a link and press a button; `is_blind`: also where the page has none, as an old page that is still open would."""
         page = self._request("GET", path)
         if page and choice == "approve" and "?again=" in page[2]:
             page = self._request("GET", f"{path}?again=1")  # what was rejected, after all
@@ -191,7 +196,7 @@ class Lily:
         if page is None or number is None:
             return
         shown = _SHOWN.search(page[2]) if f'value="{choice}"' in page[2] else None
-        if shown is None and self._chance.random() < 0.7:
+        if shown is None and not is_blind:
             return  # there is nothing to press
         # Letters and digits only, so that it reads the same wherever it is said.
         note = "" if choice == "take_back" else f"note{next(self._numbers)}x"

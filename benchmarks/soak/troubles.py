@@ -54,7 +54,8 @@ class Troubles:
             "mail": (5, self._mail),
             "kill": (3, self._kill),
             "kill at a call": (3, self._kill_at_a_call),
-            "pause": (2, self._pause),
+            # With one gate alone nothing else happens meanwhile.
+            "pause": (1 if stage.database else 3, self._pause),
             "disk": (1 if stage.database else 0, self._disk),
             "database": (0 if stage.database else 1, self._database),
         }
