@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from app.review import State
 from app.review.contents import Merge, account
+from app.review.decisions import Merged
 from app.review.release import Step
 from tests.builders import BASE, HEAD, decision, row
 from tests.outside import GATE, MakeOutside, Outside, given
@@ -234,9 +235,25 @@ def test_of_a_rebase_that_landed_fewer_commits_than_were_approved_only_the_last_
     """GitHub left some out, or something else came in the same instant: which of the others is whose nobody can tell."""
     slipped, last = Step("s" * 40, (BASE,), "Slipped in", "kim"), Step("l" * 40, ("s" * 40,), "Two", "sam")
     merged = row(
-        State.MERGED, decision=decision(), merge_commit=last.sha, merged_onto=BASE, merged_by_gate=True
+        State.MERGED, decision=decision(), merge_commit=last.sha, merged_onto=BASE, merged_how=Merged.BY_GATE
     )
     found = account([slipped, last], [Merge(merged, (HEAD, "1" * 40, "2" * 40))], "development")
     assert ([merge.review for merge in found.approved], found.rest) == ([merged], [slipped.sha])
     exact = account([slipped, last], [Merge(merged, (HEAD, "1" * 40))], "development")
     assert exact.rest == []
+
+
+@pytest.mark.parametrize("status", [403, 404, 422])
+def test_an_answer_that_github_refuses_twice_in_a_second_is_said_all_the_same(
+    outside: Outside, status: int
+) -> None:
+    """As a review, and as the comment in its place: one odd moment proves nothing."""
+    outside.asked()
+    outside.choose("approve", "The cards are fine.")
+    outside.github.fail("POST", "/(reviews|comments)$", status, times=2)
+    outside.settle()
+    outside.pass_(minutes=10, step=10)
+    given(outside.is_merged(), "not merged")
+    said = [one.body for one in outside.pull(1).reviews]
+    said += [one.body for one in outside.github.repo().comments.values()]
+    assert sum("The cards are fine." in body for body in said) == 1
