@@ -257,3 +257,19 @@ def test_an_answer_that_github_refuses_twice_in_a_second_is_said_all_the_same(
     said = [one.body for one in outside.pull(1).reviews]
     said += [one.body for one in outside.github.repo().comments.values()]
     assert sum("The cards are fine." in body for body in said) == 1
+
+
+@pytest.mark.parametrize("status", [404, 422])
+def test_one_odd_refusal_leaves_no_success_on_a_head_that_was_pushed_over(
+    outside: Outside, status: int
+) -> None:
+    outside.github.protect(SHOP, "development", [GATE], approvals=2)
+    number = outside.approved()
+    outside.settle()
+    approved = outside.pull(number).head_sha
+    given(outside.status(sha=approved) == "success", "it was not approved")
+    outside.github.fail("POST", f"/statuses/{approved}", status)
+    outside.commit("gift-cards", more_py="more\n")
+    outside.settle()
+    outside.pass_(minutes=15, step=60)
+    assert outside.status(sha=approved) == "pending"

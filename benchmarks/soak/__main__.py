@@ -31,6 +31,8 @@ def main() -> int:
     with get_context("spawn").Pool(len(kinds), end_in_peace) as pool:
         seconds = options.minutes * 60
         played = pool.starmap(play, [(kind, options.seed, seconds, folder) for kind in kinds])
+        pool.close()
+        pool.join()
     verdicts = [verdict for one in played for verdict in one]
     counts: Counter[str] = sum((verdict.counts for verdict in verdicts), Counter())
     violations = [words for verdict in verdicts for words in verdict.violations]
