@@ -54,8 +54,7 @@ class Troubles:
             "mail": (5, self._mail),
             "kill": (3, self._kill),
             "kill at a call": (3, self._kill_at_a_call),
-            # With one gate alone nothing else happens meanwhile.
-            "pause": (1 if stage.database else 3, self._pause),
+            "pause": (2, self._pause),
             "disk": (1 if stage.database else 0, self._disk),
             "database": (0 if stage.database else 1, self._database),
         }
@@ -197,7 +196,8 @@ class Troubles:
         """Let a process sleep: a moment, or longer than a lease."""
         gate = self._chance.choice(self._stage.gates)
         gate.signal(signal.SIGSTOP)
-        is_long = self._chance.random() < 0.5
+        # With one gate alone nothing else happens meanwhile.
+        is_long = self._chance.random() < (0.2 if self._stage.database else 0.6)
         self._record.counts["pauses longer than a lease"] += is_long
         lasts = LEASE + self._chance.uniform(2, 10) if is_long else self._chance.uniform(1, 15)
         return lasts, lambda: gate.signal(signal.SIGCONT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -227,6 +228,11 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], inbox: PretendInbox) -> None:
         self.inbox = inbox
         super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that was gone before its answer, as one that was killed."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
