@@ -273,3 +273,24 @@ def test_one_odd_refusal_leaves_no_success_on_a_head_that_was_pushed_over(
     outside.settle()
     outside.pass_(minutes=15, step=60)
     assert outside.status(sha=approved) == "pending"
+
+
+def test_a_status_that_github_does_not_take_is_said_once_a_run_and_lily_is_asked_all_the_same(
+    outside: Outside,
+) -> None:
+    outside.github.rights.discard("statuses")
+    outside.open()
+    outside.settle()
+    assert len(outside.calls("POST", "/statuses/")) == 1
+    assert outside.may_approve(outside.link())
+
+
+def test_of_three_answers_before_github_was_told_only_the_last_is_told(outside: Outside) -> None:
+    number = outside.asked()
+    for choice, note in (("reject", "First word."), ("take_back", ""), ("approve", "Last word.")):
+        given(outside.choose(choice, note, outside.link()) < 400, f"not {choice}")
+    outside.settle()
+    given(outside.is_merged(number), "not merged")
+    said = [one.body for one in outside.pull(number).reviews]
+    said += [one.body for one in outside.github.repo().comments.values()]
+    assert ["Last word." in body for body in said] == [True]
