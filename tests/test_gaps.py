@@ -294,3 +294,21 @@ def test_of_three_answers_before_github_was_told_only_the_last_is_told(outside: 
     said = [one.body for one in outside.pull(number).reviews]
     said += [one.body for one in outside.github.repo().comments.values()]
     assert ["Last word." in body for body in said] == [True]
+
+
+def test_without_a_lock_what_was_rejected_is_not_merged_by_an_approval_carried_onto_it(
+    outside: Outside,
+) -> None:
+    approved = outside.approved("cards")
+    away = outside.github.fail("PUT", "/merge$", 503, times=None)
+    outside.settle()
+    outside.commit("development", other_py="other\n")
+    head = outside.updated(outside.pull(approved).head_sha, branch="cards-too")
+    outside.asked("cards-too")
+    given(outside.choose("reject", "The total is wrong.") < 400, "not rejected")
+    outside.settle()
+    outside.github.force_push(SHOP, "cards", head)
+    outside.settle()
+    away.lift()
+    outside.pass_(minutes=15, step=30)
+    assert not outside.is_merged(approved)
