@@ -55,6 +55,20 @@ def test_a_conflict_that_is_known_while_she_waits_is_said_before_the_buttons(wor
     assert page.index(OVERLAPS) < page.index('value="approve"')
 
 
+def test_a_conflict_that_comes_while_she_waits_is_said_without_any_other_webhook(world: World) -> None:
+    world.open()
+    world.settle()
+    clash(world)
+    world.settle()
+    for _ in range(8):
+        world.pass_(seconds=20)
+    assert OVERLAPS in world.see()
+    calls = len(world.github.calls)
+    for _ in range(20):
+        world.pass_(seconds=30)
+    assert len(world.github.calls) - calls <= 12
+
+
 def test_the_words_are_those_of_a_person() -> None:
     told = (Caution(Kind.OVERLAPS), Caution(Kind.FAILING, ("tests",)))
     mail = ask(cautions=told)

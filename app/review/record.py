@@ -53,6 +53,7 @@ class Facts:
     Old documents stay readable: what is not known here is ignored, and every field has a default.
     `words` is the digest of title and text. `updated_at` is GitHub's. `try_url` is where the head was deployed to, as
     read at `try_read_at`. `conflicts`: GitHub says that it can't be merged as it is; None while GitHub hasn't said.
+    `unsure_since` is when it was first read while GitHub was still finding that out.
     """
 
     base_sha: str = ""
@@ -67,6 +68,7 @@ class Facts:
     try_url: str | None = None
     try_read_at: datetime | None = None
     conflicts: bool | None = None
+    unsure_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, or_, select, update
 
 from app.review import (
     CheckEvent,
@@ -130,7 +130,19 @@ class Arrivals:
         known = select(repositories.c.name).where(repositories.c.repository_id == event.repository_id)
         for name in connection.scalars(known).all():
             put_timer(connection, self._database, f"{RELEASE} {name}", now, policy.settling)
+        self._look_at_waiting(connection, event, now + policy.settling)
         return Folded(Recorded.WOKEN)
+
+    def _look_at_waiting(self, connection: Connection, event: PushEvent, due: datetime) -> None:
+        """Let what somebody was asked about be read in a while: it may overlap with what came onto its base."""
+        waits = (
+            reviews.c.repository_id == event.repository_id,
+            reviews.c.base == event.branch,
+            reviews.c.state == State.WAITING,
+        )
+        read = update(reviews).where(*waits).values(rev=reviews.c.rev + 1).returning(reviews.c.id)
+        for review_id in sorted(connection.scalars(read).all()):
+            wake(connection, self._database, Kind.REVIEW, str(review_id), due)
 
     def _nudge(self, connection: Connection, now: datetime, which: tuple[Any, ...]) -> Folded:
         """Wake these reviews to look at something else than the pull request, which is as it was."""

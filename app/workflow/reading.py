@@ -84,6 +84,8 @@ def take_in(work: Work, facts: PullRequest) -> None:
     # GitHub works it out after it was first asked: until then it is as it was of the same head.
     before = row.facts.conflicts if facts.head_sha == row.head_sha else None
     told["conflicts"] = before if facts.mergeable is None else facts.mergeable_state == CONFLICT
+    is_unsure = facts.open and facts.mergeable is None
+    told["unsure_since"] = (row.facts.unsure_since or work.gate.store.now()) if is_unsure else None
     changes["facts"] = replace(row.facts, **told)
     if same:
         changes |= {"merge_base": same.merge_base, "carried": same}

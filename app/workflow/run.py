@@ -12,7 +12,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from app.github_client import GitHubError, Limited, Refused
-from app.review import Action, Do, Why, next_action
+from app.review import Action, Do, State, Why, next_action
+from app.review.action import LOOK_AGAIN
+from app.review.known import A_MOMENT
 from app.store import Claim
 from app.workflow.asking import ask, compare, keep_release, read_release
 from app.workflow.away import hand_over
@@ -86,11 +88,25 @@ def begin(work: Work) -> None:
     row = work.row
     work.is_gated = work.gate.is_gated(row)
     if row.rev == row.seen_rev:
+        since = unsure_since(work)
+        work.is_news = since is not None and since >= A_MOMENT
         return
     if row.was_read and work.since().is_known:
         work.keep(seen_rev=row.rev)
     else:
         work.is_news = True
+
+
+def unsure_since(work: Work) -> timedelta | None:
+    """Return for how long GitHub has been finding out whether a change conflicts that somebody was asked about.
+
+    None where it knows, or takes so long that nobody waits for it. No webhook tells when it knows.
+    """
+    row = work.row
+    if row.state is not State.WAITING or row.facts.unsure_since is None:
+        return None
+    passed = work.gate.store.now() - row.facts.unsure_since
+    return passed if passed < LOOK_AGAIN else None
 
 
 def perform(work: Work, action: Action) -> None:
@@ -116,5 +132,6 @@ def rest(work: Work, action: Action) -> Rest:
     failed = work.failure or (work.unanswered if needs_answer else None)
     if failed:
         return failure(failed)
-    waits = [wait for wait in (action.wait, work.wait) if wait is not None]
+    look_again = A_MOMENT if unsure_since(work) is not None else None
+    waits = [wait for wait in (action.wait, work.wait, look_again) if wait is not None]
     return Rest(wait=min(waits, default=None))
