@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from app.workflow.asking import place_of
 from app.workflow.away import first_back, first_there, lacks_reviewer, who_is_away
 from app.workflow.extras import are_extras_due
 from app.workflow.gate import Work
-from app.workflow.saying import owed
+from app.workflow.saying import owed, twins_of
 
 # A commit without any check after this time has none.
 NO_CHECKS_AFTER = timedelta(minutes=2)
@@ -25,12 +26,12 @@ def load(work: Work) -> Known:
     row = work.row
     if not work.is_gated:
         return Known(row.state, is_gated=work.is_gated, read=work.when_read, is_noted=work.is_noted)
-    more = _MORE.get(row.state)
+    more, twins = _MORE.get(row.state), twins_of(work)
     return Known(
         state=row.state,
         is_news=work.is_news,
         read=work.when_read,
-        owed=owed(work),
+        owed=owed(work, twins),
         blocked=row.blocked,
         is_noted=work.is_noted,
         is_release=work.gate.policy.is_release(row),
@@ -39,18 +40,18 @@ def load(work: Work) -> Known:
         is_stopped=work.failure is not None,
         soon=again(work.gate),
         are_extras_due=are_extras_due(work),
-        **(more(work, row) if more else {}),
+        **(more(work, row, twins) if more else {}),
     )
 
 
-def _to_ask(work: Work, row: Review) -> dict[str, Any]:
+def _to_ask(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
     policy, now = work.gate.policy, work.gate.store.now()
     quiet = ask_at(row, policy) - now
-    twins = work.gate.store.reviews.twins(row) if row.was_read else []
+    twin = next((one for one in twins if one.open), None)
     is_release = policy.is_release(row)
     return {
         "quiet": quiet if quiet > timedelta(0) else None,
-        "twin": f"#{twins[0].number}" if twins else None,
+        "twin": f"#{twin.number}" if twin else None,
         "outside": _outside(work, row),
         "waits_for_checks": policy.wait_for_checks,
         "is_conflicting": row.facts.conflicts is True and not policy.ask_despite_conflict,
@@ -62,7 +63,7 @@ def _to_ask(work: Work, row: Review) -> dict[str, Any]:
     }
 
 
-def _waiting(work: Work, row: Review) -> dict[str, Any]:
+def _waiting(work: Work, row: Review, _twins: Sequence[Review]) -> dict[str, Any]:
     is_open = any(post.remote_id and row.is_open_question(post) for post in row.questions)
     return {
         "is_held_by_reviewer": not lacks_reviewer(work.gate, row),
@@ -71,7 +72,7 @@ def _waiting(work: Work, row: Review) -> dict[str, Any]:
     }
 
 
-def _to_merge(work: Work, row: Review) -> dict[str, Any]:
+def _to_merge(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
     policy, facts = work.gate.policy, work.facts
     is_gated_head = facts is not None and not facts.is_from_fork and policy.gates(facts.head)
     return {
@@ -83,16 +84,14 @@ def _to_merge(work: Work, row: Review) -> dict[str, Any]:
         "told": work.told,
         "own_status": context_of(row.base),
         "is_carried": row.decision is not None and row.decision.head_sha != row.head_sha,
-        "rejected_twin": next(
-            (f"#{one.number}" for one in _twins(work) if one.state is State.REJECTED), None
-        ),
+        "rejected_twin": next((f"#{one.number}" for one in twins if one.state is State.REJECTED), None),
         "may_update": work.may_update,
         "is_updated": work.is_updated,
         "status_refused": work.status_refused,
     }
 
 
-def _merged(work: Work, row: Review) -> dict[str, Any]:
+def _merged(work: Work, row: Review, _twins: Sequence[Review]) -> dict[str, Any]:
     is_release = work.gate.policy.is_release(row)
     is_kept = not is_release or work.is_noted or work.gate.store.reviews.round(row.id, row.round) is not None
     return {
@@ -100,10 +99,6 @@ def _merged(work: Work, row: Review) -> dict[str, Any]:
         "is_merge_out": not is_kept and merge_is_out(place_of(work)),
         "has_release": _has_release(work),
     }
-
-
-def _twins(work: Work) -> list[Review]:
-    return work.gate.store.reviews.twins(work.row, only_open=False)
 
 
 def _outside(work: Work, row: Review) -> Outside:

@@ -13,7 +13,7 @@ from app.review import Action, Event, Happened, State, next_move
 from app.store import Happening
 from app.workflow.gate import Work
 from app.workflow.reading import read_facts
-from app.workflow.saying import say_status, statuses_owed
+from app.workflow.saying import say_status, statuses_owed, twins_of
 
 
 def let_go(work: Work, _action: Action) -> None:
@@ -27,11 +27,11 @@ def let_go(work: Work, _action: Action) -> None:
     move = next_move(work.row.state, Event.CLOSED)
     if move:
         work.keep(move=move, happened=[Happening(Happened.LET_GO, "qa-gate")])
-    if not statuses_owed(work):
+    if not statuses_owed(work, twins_of(work)):
         return
     try:
         work.keep(repository=work.read().repository)
-        for status in statuses_owed(work):
+        for status in statuses_owed(work, twins_of(work)):
             say_status(work, status)
     except Refused:
         gone = [replace(post, is_success=False) for post in work.row.posts.values() if post.is_success]

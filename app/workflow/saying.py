@@ -6,7 +6,7 @@ The rules say what is wanted; here the first difference between wanted and said 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from app import mail
@@ -45,11 +45,12 @@ _WORDS = ("decision", "question")
 REFUSALS = {"archived": Why.ARCHIVED, "rights": Why.RIGHTS, "missing": Why.GONE}
 
 
-def owed(work: Work) -> tuple[Owed, ...]:
+def owed(work: Work, twins: Sequence[Review]) -> tuple[Owed, ...]:
     """Return what GitHub should be told and was not yet, in order, without what it refused in this run."""
     row = work.row
     found = [
-        Owed("status", place_of(status), is_lock=_is_lock(row, status)) for status in statuses_owed(work)
+        Owed("status", place_of(status), is_lock=_is_lock(row, status))
+        for status in statuses_owed(work, twins)
     ]
     unsaid = [post for post in row.posts.values() if post.said is None]
     found += [
@@ -67,7 +68,7 @@ def say(work: Work, action: Action) -> None:
     kind, key = action.owed.kind, action.owed.key
     match kind:
         case "status":
-            for status in (one for one in statuses_owed(work) if place_of(one) == key):
+            for status in (one for one in statuses_owed(work, twins_of(work)) if place_of(one) == key):
                 say_status(work, status)
         case "decision":
             say_decision(work, work.row.posts[key])
@@ -78,11 +79,15 @@ def say(work: Work, action: Action) -> None:
     work.when_read = Read.BEFORE
 
 
-def statuses_owed(work: Work) -> list[Status]:
+def twins_of(work: Work) -> list[Review]:
+    """Return the other pull requests with the same head and base, ended ones too."""
+    return work.gate.store.reviews.twins(work.row, only_open=False) if work.row.was_read else []
+
+
+def statuses_owed(work: Work, twins: Sequence[Review]) -> list[Status]:
     """Return the statuses that GitHub should be told, the successes to take back first."""
     row, held = work.row, work.row.held
     why = mail.why_for_developer(held, row.base) if held else ""
-    twins = work.gate.store.reviews.twins(row, only_open=False) if row.was_read else []
     return statuses_to_say(row, work.gate.policy, why, twins)
 
 
