@@ -711,7 +711,7 @@ BASES = {
 
 
 def read_change(data: Any) -> Change:
-    return Comparison.model_validate(data).change()
+    return Comparison.model_validate(data).change(())
 
 
 def test_a_comparison_is_read() -> None:

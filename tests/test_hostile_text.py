@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from resource import RUSAGE_SELF, getrusage
-from time import process_time
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -28,8 +28,9 @@ from tests.test_mail import ask, bypass, digest, item
 from tests.world import SHOP, World
 
 LONGEST_BODY = 65_536  # GitHub's own limit for a description or a comment
-# Coverage looks at every line, which takes several times as long: then the bound is for what is not linear.
-MOST_SECONDS = 0.25 if sys.gettrace() is None and sys.getprofile() is None else 2.0
+# Promised is a quarter of a second on a quiet machine; fourfold room is for one that does other work, too. What is not linear
+# takes minutes. Coverage looks at every line, which takes several times as long.
+MOST_SECONDS = 1.0 if sys.gettrace() is None and sys.getprofile() is None else 4.0
 SHAPES = shapes(LONGEST_BODY)
 # One of each kind: what composes, what decomposes, what parsers look for the end of, what they repeat, what they fill in.
 WORST = ["marks", "marks of class zero", "brackets", "bold of many kinds", "wide table"]
@@ -38,9 +39,9 @@ WORST = ["marks", "marks of class zero", "brackets", "bold of many kinds", "wide
 @contextmanager
 def soon(most: float = MOST_SECONDS) -> Iterator[None]:
     """Fail when what is done inside takes more CPU than that."""
-    start = process_time()
+    start = thread_time()
     yield
-    taken = process_time() - start
+    taken = thread_time() - start
     assert taken < most, f"{taken:.2f} s"
 
 
@@ -100,9 +101,9 @@ FIELDS = [
 def test_a_mail_with_any_of_them_anywhere_is_composed_soon(field: str) -> None:
     for name in WORST:
         text = SHAPES[name]
-        start = process_time()
+        start = thread_time()
         mail = _mail(field, text)
-        assert process_time() - start < MOST_SECONDS, name
+        assert thread_time() - start < MOST_SECONDS, name
         assert len(mail.html.encode()) < 102_000, name
 
 

@@ -26,7 +26,7 @@ from tests.world import SHOP, TOKEN, WEBHOOK_SECRET, aws, environment
 
 PUBLIC_URL = "http://127.0.0.1:1"
 # More instants than a life has; the test stops by itself when a life was not killed.
-MOST_INSTANTS = 140
+MOST_INSTANTS = 240
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from app.mail import (
     tell,
 )
 from app.mail.compose import LARGEST_HTML
+from app.mail.live import compose_live
 from app.review import (
     Blocked,
     Change,
@@ -296,6 +297,11 @@ LETTERS: dict[str, Callable[[], list[Mail]]] = {
     "outcome": lambda: [compose_outcome(LILY, ABOUT, Held(Blocked(Why.CONFLICT), True))],
     "sign_in": lambda: [compose_sign_in(LILY, f"{PENDING}sign-in/AAA")],
     "problem": lambda: [problem()],
+    "live": lambda: [
+        compose_live(
+            LILY, ABOUT, Release((Passed(12, "Add gift cards", "sam", "Lily", NOON, "Fine."),), ()), "today"
+        )
+    ],
     "push": lambda: [pushed(1), pushed(40), pushed(0), pushed(0, gone=0)],
     "restored": lambda: [compose_restored(LILY, LOST, PENDING, NOON, BERLIN)],
     "trial": lambda: [compose_trial("Lily", "lily@example.com", "https://gate.example.com")],

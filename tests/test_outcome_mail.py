@@ -201,7 +201,10 @@ VOIDED = "sam changed this after you approved it, before it went in. Please look
 
 
 def test_a_push_after_her_yes_is_said_in_the_next_question(world: World) -> None:
-    clash(world)
+    world.github.protect(SHOP, "development", ["qa-gate/development", "build"])
+    asked(world)
+    world.decide()
+    world.settle()
     world.github.commit(SHOP, "gift-cards", {"cards.py": "mended\n"}, "Mend", "sam")
     world.settle()
     world.pass_(minutes=30)

@@ -717,7 +717,9 @@ def about(world: World, link: DecideLink) -> tuple[int, int]:
 
 def is_question(mail: Any) -> bool:
     """Tell whether a mail asks about one pull request, and is no list and no news."""
-    return "#" in mail.subject and not mail.preview.startswith(("Not approved by QA", "Approved, not in yet"))
+    return "#" in mail.subject and not mail.preview.startswith(
+        ("Not approved by QA", "Approved, not in yet", "It’s live")
+    )
 
 
 def asked_in(world: World, mail: Any) -> list[DecideLink]:
