@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import event
 
 from app.review import State
+from app.review.approval import MergeCommit, how_merged
 from app.review.contents import Merge, account
-from app.review.decisions import Merged
+from app.review.decisions import Cover, Merged
 from app.review.release import Step
 from tests.builders import BASE, HEAD, decision, row
 from tests.outside import GATE, MakeOutside, Outside, given
@@ -312,3 +313,41 @@ def test_without_a_lock_what_was_rejected_is_not_merged_by_an_approval_carried_o
     away.lift()
     outside.pass_(minutes=15, step=30)
     assert not outside.is_merged(approved)
+
+
+@pytest.mark.parametrize(
+    "parents, expected",
+    [
+        ((BASE, HEAD), Merged.BY_GITHUB),
+        ((BASE,), Merged.BY_GITHUB),  # its squash
+        ((BASE, "3" * 40), Merged.BYPASSED),  # of a branch that holds the approved head and more
+        ((HEAD, BASE), Merged.BYPASSED),
+        ((BASE, HEAD, "3" * 40), Merged.BYPASSED),
+    ],
+)
+def test_a_merge_that_github_signed_is_approved_only_as_one_of_the_approved_head(
+    parents: tuple[str, ...], expected: Merged
+) -> None:
+    commit = MergeCommit("m" * 40, parents, is_githubs=True)
+    cover = Cover("development", HEAD)
+    assert how_merged(cover, is_ours=False, commit=commit, is_brought=False) is expected
+
+
+def test_a_merge_of_an_unapproved_branch_that_holds_an_approved_one_is_told_as_not_approved(
+    outside: Outside,
+) -> None:
+    outside.start()
+    outside.github.protect(SHOP, "development", [GATE], approvals=2)
+    lower = outside.approved("lower")
+    outside.settle()
+    outside.commit("upper", start_from="lower")
+    upper = outside.asked("upper")
+    mails = len(outside.mails)
+    outside.github.merge_as("kim", upper)
+    outside.settle()
+    outside.pass_(minutes=2, step=30)
+    given(outside.is_merged(lower), "the lower part is not in")
+    assert [
+        m for m in outside.mails[mails:] if m.preview.startswith("Not approved by QA") and "upper" in m.text
+    ]
+    assert "Change upper" in outside.release_text().partition("**Approved")[0]
