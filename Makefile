@@ -19,7 +19,7 @@ demo: $(INSTALLED) ## Try the gate on this machine, no account needed (AUTO=1: i
 	@.venv/bin/python -m demo $(if $(AUTO),--auto)
 
 test: check ## Check the code and run every test
-	@.venv/bin/python -m pytest --numprocesses auto
+	@.venv/bin/python -m pytest --numprocesses auto --dist worksteal
 
 coverage: $(INSTALLED) ## Run every test and say which lines of app/ none of them reaches
 	@.venv/bin/python -m pytest --cov --numprocesses auto

@@ -4,4 +4,4 @@ Nothing is imported here: each process, the server's parent above all, loads onl
 `wiring` puts the parts together, `cli` has the commands.
 """
 
-__version__ = "0.1.0"  # pyproject.toml reads it from here
+__version__ = "1.0.0"  # pyproject.toml reads it from here
