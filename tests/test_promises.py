@@ -553,7 +553,15 @@ class Lives(RuleBasedStateMachine):
     def outline(self) -> list[Any]:
         told = sum(map(len, self.github.repo().statuses.values()))
         rows = [
-            (r.id, r.state, r.round, r.head_sha, r.blocked, self.world.problem(r.number), r.title)
+            (
+                r.id,
+                r.state,
+                r.round,
+                r.head_sha,
+                r.blocked and r.blocked.key,
+                self.world.problem(r.number),
+                r.title,
+            )
             for r in self.world.all_rows()
         ]
         return [rows, told, len(self.world.inbox.mails), len(self.github.repo().comments)]
