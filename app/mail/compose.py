@@ -7,7 +7,7 @@ parts of a mail share. A title, a body, a branch or a path may be hostile: nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import formataddr
@@ -61,19 +61,41 @@ def compose_request(request: Request, now: datetime, timezone: ZoneInfo) -> Mail
     pull = request.snapshot.pull
     values = _question(request, now, timezone)
     when = partial(waiting_since, now=now, timezone=timezone)
-    for length, most, line in zip(TEXT_LENGTHS, RELEASE_LENGTHS, LINE_LENGTHS, strict=True):
-        values |= _own_words(request, length) | release_values(request.snapshot.release, most, when)
-        values |= _talk(request, line, when)
-        html = render("mail/request.html", values)
+    shorter = (
+        _own_words(request, length)
+        | release_values(request.snapshot.release, most, when)
+        | _talk(request, line, when)
+        for length, most, line in zip(TEXT_LENGTHS, RELEASE_LENGTHS, LINE_LENGTHS, strict=True)
+    )
+    thread = thread_of(pull.repository, pull.number)
+    return mail_of(request.reviewer, "request", values, thread, sender_of(request), shorter)
+
+
+def mail_of(
+    reader: Reviewer,
+    name: str,
+    values: dict[str, Any],
+    thread: str | None = None,
+    sender: str | None = None,
+    shorter: Iterable[dict[str, Any]] = ({},),
+) -> Mail:
+    """Return the mail that the two templates of this name make of the values, "subject" among them.
+
+    `shorter` are more values, for one try after the other until the HTML part is small enough.
+    """
+    html = ""
+    for more in shorter:
+        values = {**values, **more}
+        html = render(f"mail/{name}.html", values)
         if len(html.encode()) <= LARGEST_HTML:
             break
     return Mail(
-        to=address_of(request.reviewer),
+        to=address_of(reader),
         subject=values["subject"],
-        text=tidy(render("mail/request.txt", values)),
+        text=tidy(render(f"mail/{name}.txt", values)),
         html=html,
-        thread=thread_of(pull.repository, pull.number),
-        sender=sender_of(request),
+        thread=thread,
+        sender=sender,
     )
 
 
@@ -88,13 +110,7 @@ def compose_sign_in(reviewer: Reviewer, url: str) -> Mail:
         "url": url,
         "minutes": minutes,
     }
-    return Mail(
-        to=address_of(reviewer),
-        subject=values["subject"],
-        text=tidy(render("mail/sign_in.txt", values)),
-        html=render("mail/sign_in.html", values),
-        thread=None,
-    )
+    return mail_of(reviewer, "sign_in", values)
 
 
 def comment(

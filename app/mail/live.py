@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from app import text
-from app.mail.compose import LARGEST_HTML, UNTITLED, Mail, address_of, subject_of, thread_of, tidy
+from app.mail.compose import UNTITLED, Mail, mail_of, subject_of, thread_of, tidy
 from app.mail.news import About
 from app.mail.request import Chip
 from app.mail.templates import render
@@ -63,18 +63,9 @@ def compose_live(reviewer: Reviewer, about: About, release: Release, when: str) 
         if about.others
         else "",
     }
-    for most in MOST_ITEMS:
-        values |= {"items": items[:most], "more": len(items[most:])}
-        html = render("mail/live.html", values)
-        if len(html.encode()) <= LARGEST_HTML:
-            break
-    return Mail(
-        to=address_of(reviewer),
-        subject=values["subject"],
-        text=tidy(render("mail/live.txt", values)),
-        html=html,
-        thread=thread_of(about.row.repository, about.row.number),
-    )
+    shorter = ({"items": items[:most], "more": len(items[most:])} for most in MOST_ITEMS)
+    thread = thread_of(about.row.repository, about.row.number)
+    return mail_of(reviewer, "live", values, thread, shorter=shorter)
 
 
 def _named(item: Item) -> Item:

@@ -15,18 +15,16 @@ from zoneinfo import ZoneInfo
 from app import text
 from app.mail.blocked import why_for_reviewer
 from app.mail.compose import (
-    LARGEST_HTML,
     LONGEST_TITLE,
     UNTITLED,
     Mail,
-    address_of,
+    mail_of,
     subject_of,
     thread_of,
-    tidy,
     waiting_since,
 )
 from app.mail.request import HELD, NEW, NEW_VERSION, NOT_APPROVED, RELEASE, Chip, Opening, answered_by
-from app.mail.templates import render, say
+from app.mail.templates import say
 from app.review import Blocked, Release, Review, Reviewer
 
 # So many are listed; fewer where long names make too much of them. The page has them all.
@@ -110,12 +108,8 @@ def compose_digest(
         "name": reviewer.name,
         "pending_url": pending_url,
     }
-    for most in MOST_ITEMS:
-        values |= {"items": lines[:most], "more": len(lines[most:])}
-        mail = _mail(reviewer, "digest", values, None)
-        if len(mail.html.encode()) <= LARGEST_HTML:
-            break
-    return mail
+    shorter = ({"items": lines[:most], "more": len(lines[most:])} for most in MOST_ITEMS)
+    return mail_of(reviewer, "digest", values, shorter=shorter)
 
 
 def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:
@@ -157,17 +151,7 @@ def _about(reviewer: Reviewer, name: str, about: About, opening: Opening, next_:
         "pending_url": about.pending_url,
         "others": say("waiting", others=about.others) if about.others else "",
     }
-    return _mail(reviewer, name, values, thread_of(about.row.repository, about.row.number))
-
-
-def _mail(reviewer: Reviewer, name: str, values: dict[str, Any], thread: str | None) -> Mail:
-    return Mail(
-        to=address_of(reviewer),
-        subject=values["subject"],
-        text=tidy(render(f"mail/{name}.txt", values)),
-        html=render(f"mail/{name}.html", values),
-        thread=thread,
-    )
+    return mail_of(reviewer, name, values, thread_of(about.row.repository, about.row.number))
 
 
 def _preview(items: Sequence[DigestItem], now: datetime) -> str:

@@ -6,12 +6,12 @@ The sentences, in templates/problem.txt, are those of the log and of `qa-gate do
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app import text
-from app.mail.compose import Mail, address_of, tidy, waiting_since
+from app.mail.compose import Mail, mail_of, waiting_since
 from app.mail.request import Chip
 from app.mail.templates import render, say
 from app.review import Reviewer
@@ -85,10 +85,4 @@ def compose_problem(
         "is_over": is_over,
         "url": public_url,
     }
-    return Mail(
-        to=address_of(reader),
-        subject=text.plain(values["subject"], 200),
-        text=tidy(render("mail/problem.txt", values)),
-        html=render("mail/problem.html", values),
-        thread=None,
-    )
+    return replace(mail_of(reader, "problem", values), subject=text.plain(values["subject"], 200))

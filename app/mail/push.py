@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import text
-from app.mail.compose import UNTITLED, Mail, address_of, tidy
+from app.mail.compose import UNTITLED, Mail, mail_of
 from app.mail.request import NOT_APPROVED
-from app.mail.templates import render, say
+from app.mail.templates import say
 from app.review import Reviewer, Unseen
 
 # So many are listed.
@@ -52,13 +52,7 @@ def compose_push(reviewer: Reviewer, pushed: Pushed, pending_url: str) -> Mail:
         "by": {text.person(item.author, LONGEST_NAME) for item in pushed.items},
         "pending_url": pending_url,
     }
-    return Mail(
-        to=address_of(reviewer),
-        subject=values["subject"],
-        text=tidy(render("mail/push.txt", values)),
-        html=render("mail/push.html", values),
-        thread=None,
-    )
+    return mail_of(reviewer, "push", values)
 
 
 def _item(item: Unseen) -> dict[str, str]:

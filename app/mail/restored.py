@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.mail.compose import Mail, address_of, tidy, waiting_since
-from app.mail.templates import render, say
+from app.mail.compose import Mail, mail_of, waiting_since
+from app.mail.templates import say
 from app.review import Reviewer
 
 
@@ -41,10 +41,4 @@ def compose_restored(
         "operates": restored.operates,
         "url": f"{public_url}/",
     }
-    return Mail(
-        to=address_of(reader),
-        subject=values["subject"],
-        text=tidy(render("mail/restored.txt", values)),
-        html=render("mail/restored.html", values),
-        thread=None,
-    )
+    return mail_of(reader, "restored", values)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.mail.compose import Mail, address_of, tidy
-from app.mail.templates import render, say
+from app.mail.compose import Mail, mail_of
+from app.mail.templates import say
 from app.review import Reviewer
 
 
@@ -21,10 +21,4 @@ def compose_trial(name: str, address: str, public_url: str) -> Mail:
         "name": name,
         "url": f"{public_url}/",
     }
-    return Mail(
-        to=address_of(Reviewer(name, address)),
-        subject=values["subject"],
-        text=tidy(render("mail/trial.txt", values)),
-        html=render("mail/trial.html", values),
-        thread=None,
-    )
+    return mail_of(Reviewer(name, address), "trial", values)
