@@ -77,7 +77,8 @@ def test_the_words_are_those_of_a_person() -> None:
     assert mail.text.index(OVERLAPS) < mail.text.index("Approve:")
 
 
-def test_a_change_that_is_known_to_conflict_is_held_back_until_it_is_resolved(world: World) -> None:
+def ready_with_a_conflict(world: World) -> None:
+    """Let a draft become ready of which GitHub knows that it conflicts."""
     number = world.open(draft=True)
     world.settle()
     clash(world)
@@ -86,6 +87,10 @@ def test_a_change_that_is_known_to_conflict_is_held_back_until_it_is_resolved(wo
         world.settle()
     world.github.ready(number)
     world.settle()
+
+
+def test_a_change_that_is_known_to_conflict_is_held_back_until_it_is_resolved(world: World) -> None:
+    ready_with_a_conflict(world)
     row = world.row()
     assert (row.state, len(world.inbox.mails)) == (State.TO_ASK, 0)
     assert row.blocked
@@ -94,13 +99,6 @@ def test_a_change_that_is_known_to_conflict_is_held_back_until_it_is_resolved(wo
 
 def test_with_ask_despite_conflict_it_is_asked_about_and_told(make_world: MakeWorld) -> None:
     world = make_world(ASK_DESPITE_CONFLICT="true")
-    number = world.open(draft=True)
-    world.settle()
-    clash(world)
-    for title in ("Gift cards", "Add gift cards"):
-        world.github.edit(number, title=title)
-        world.settle()
-    world.github.ready(number)
-    world.settle()
+    ready_with_a_conflict(world)
     assert len(world.inbox.mails) == 1
     assert OVERLAPS in world.inbox.mails[-1].text
