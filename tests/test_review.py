@@ -27,7 +27,7 @@ from app.review import (
     Verdict,
     ask_at,
     consequences,
-    covers,
+    cover_of,
     decide,
     event_of,
     follow,
@@ -36,7 +36,6 @@ from app.review import (
     since,
     statuses_to_say,
     tells_nothing_new,
-    wants_review,
 )
 from tests.builders import (
     HEAD,
@@ -213,9 +212,10 @@ def test_every_new_round_voids_the_yes() -> None:
     "facts,covered", [({}, True), ({"head_sha": OLD_HEAD}, False), ({"base": "master"}, False)]
 )
 def test_a_yes_covers_exactly_its_head_and_base(facts: dict[str, object], covered: bool) -> None:
-    assert covers(row(State.TO_MERGE, decision=decision()), pull(**facts)) is covered
-    assert not covers(row(State.REJECTED, decision=decision(Choice.REJECT)), pull(**facts))
-    assert not covers(row(), pull(**facts))
+    merged = pull(**facts)
+    assert (cover_of(decision(), merged.base, merged.head_sha) is not None) is covered
+    assert not cover_of(decision(Choice.REJECT), merged.base, merged.head_sha)
+    assert not cover_of(None, merged.base, merged.head_sha)
 
 
 # --- When to ask --------------------------------------------------------------------------------------------
@@ -351,11 +351,10 @@ def test_why_a_yes_is_held_is_in_the_status() -> None:
 
 
 def test_each_decision_is_said_once() -> None:
-    assert wants_review(row(State.TO_MERGE, decision=decision(number=2), posts=posts(Post("decision 2"))))
-    assert not wants_review(
-        row(State.TO_MERGE, decision=decision(number=2), posts=posts(Post("decision 2", "said")))
-    )
-    assert not wants_review(row())
+    second = decision(number=2)
+    assert not row(State.TO_MERGE, decision=second, posts=posts(Post("decision 2"))).is_decision_said
+    assert row(State.TO_MERGE, decision=second, posts=posts(Post("decision 2", "said"))).is_decision_said
+    assert row().is_decision_said
 
 
 # --- The small ones -----------------------------------------------------------------------------------------

@@ -29,7 +29,6 @@ from app.review import (
     Signpost,
     State,
     stale_successes,
-    wants_review,
 )
 from app.store import DECISIONS, HistoryRow, Round
 from app.workflow import Gate, asked_again, cautions_of, request_fresh_link, what_is_new, where_to_try
@@ -222,7 +221,7 @@ def _answer(
         "release": asked.snapshot.release if asked else None,
         "talk": gate.store.talk.last(row.id) if is_question else [],
         "is_live": row.state in (State.TO_MERGE, State.MERGING)
-        or (row.state is State.REJECTED and wants_review(row))
+        or (row.state is State.REJECTED and not row.is_decision_said)
         or bool(stale_successes(row, gate.policy)),
         "is_late": bool(history) and case.now - history[-1].at >= SHORT,
         "history": history,
@@ -241,7 +240,7 @@ def _answer(
         return _page(gate, case, "question.html", status, facts)
     items, day = live_items(gate, case, history)
     facts |= {"went_live": mail.live_text(items, day) if items else ""}
-    facts |= {"done": done, "is_unsaid": wants_review(row), "merged_by": merged_by(history)}
+    facts |= {"done": done, "is_unsaid": not row.is_decision_said, "merged_by": merged_by(history)}
     return _page(gate, case, "outcome.html", status, facts | _onward(gate, case))
 
 

@@ -57,7 +57,6 @@ from app.review.rules import (
     Verdict,
     ask_at,
     consequences,
-    covers,
     decide,
     delta,
     event_of,
@@ -71,13 +70,13 @@ from app.review.rules import (
 from app.review.since import asks_again, interrupts, since
 from app.review.wanted import (
     context_of,
+    head_key,
     mark_of,
     place_of,
     said,
     speaker,
     stale_successes,
     statuses_to_say,
-    wants_review,
 )
 from app.review.weeks import Answer, Week, by_week, first_week, median_wait
 
@@ -156,7 +155,6 @@ __all__ = [
     "consequences",
     "context_of",
     "cover_of",
-    "covers",
     "day_begins",
     "decide",
     "delta",
@@ -164,6 +162,7 @@ __all__ = [
     "event_of",
     "first_week",
     "follow",
+    "head_key",
     "how_merged",
     "interrupts",
     "is_approved_merge",
@@ -183,6 +182,5 @@ __all__ = [
     "stale_successes",
     "statuses_to_say",
     "tells_nothing_new",
-    "wants_review",
     "words_digest",
 ]

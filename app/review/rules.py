@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from app.review.approval import cover_of
 from app.review.change import Tree
 from app.review.decisions import Choice
 from app.review.facts import NOTHING, PullRequest, Seen, Since, State
@@ -269,11 +268,6 @@ def may_be_carried(row: Review, facts: PullRequest, policy: Policy, since: Since
     is_asked = row.state in _ASKED and not since.asked_again and not since.interrupted
     moved = facts.head_sha != row.head_sha and facts.base == row.base and facts.open and not facts.draft
     return is_asked and moved and not policy.is_release(facts)
-
-
-def covers(row: Review, facts: PullRequest) -> bool:
-    """Tell whether a standing yes covers exactly this head and base: the promise behind every merge."""
-    return cover_of(row.decision, facts.base, facts.head_sha) is not None
 
 
 def is_dead_end(state: State) -> bool:

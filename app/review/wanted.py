@@ -22,9 +22,19 @@ def context_of(base: str) -> str:
     return f"qa-gate/{base}"
 
 
+def status_key(sha: str, context: str) -> str:
+    """Return the key of the post that is a status at this place."""
+    return f"status {sha} {context}"
+
+
+def head_key(row: Review) -> str:
+    """Return the key of the status on the head of a pull request."""
+    return status_key(row.head_sha, context_of(row.base))
+
+
 def place_of(status: Status) -> str:
     """Return the key of the post that is this status."""
-    return f"status {status.sha} {status.context}"
+    return status_key(status.sha, status.context)
 
 
 def mark_of(row: Review, number: int, round_: int) -> str:
@@ -47,11 +57,11 @@ def statuses_to_say(row: Review, policy: Policy, why: str = "", twins: Sequence[
         return []
     speaks = speaker(row, twins)
     wanted = wanted_status(speaks, policy, why if speaks is row else "")
-    here = f"status {row.head_sha} {context_of(row.base)}"
+    here = head_key(row)
     owed = [
         Status("pending", "Not approved any more: QA has to approve the latest version.", sha, context)
         for sha, context in stale_successes(row, policy, twins)
-        if wanted is None or f"status {sha} {context}" != here
+        if wanted is None or status_key(sha, context) != here
     ]
     post = row.posts.get(here)
     if wanted is None:
@@ -95,11 +105,6 @@ def speaker(row: Review, twins: Sequence[Review]) -> Review:
 
 def _loudness(row: Review) -> tuple[int, int]:
     return _LOUDEST.index(row.state), row.number
-
-
-def wants_review(row: Review) -> bool:
-    """Tell whether GitHub should still be told the standing decision as a review."""
-    return not row.is_decision_said
 
 
 def _is_kept_by_merge(row: Review, policy: Policy) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, cast, delete, or_, select, update
 
-from app.review import Happened, Post, Review, State, context_of, is_dead_end
+from app.review import Happened, Post, Review, State, head_key, is_dead_end
 from app.store.database import Database
 from app.store.jobs import Kind, wake_reviews
 from app.store.letters import NewLetter, put_letter
@@ -147,7 +147,7 @@ def _unsaid(row: Review) -> list[Post]:
     """
     if not row.was_read:
         return []
-    here = f"status {row.head_sha} {context_of(row.base)}"
+    here = head_key(row)
     posts = {
         **row.posts,
         here: row.posts.get(here, Post(here)),

@@ -26,7 +26,7 @@ from app.review import (
     State,
     Told,
     Why,
-    context_of,
+    head_key,
     next_move,
 )
 from app.store import Happening, outcome_letter
@@ -163,13 +163,10 @@ def update(work: Work, _action: Action) -> None:
 
 def say_again(work: Work, action: Action) -> None:
     """Forget that GitHub was told something which it seems to have lost, so that it is told once more."""
-    kind = action.owed.kind if action.owed else ""
-    row = work.row
-    here = (
-        f"status {row.head_sha} {context_of(row.base)}" if kind == "status" else f"decision {row.decisions}"
-    )
-    post = row.posts.get(here, Post(here))
-    work.keep(posts=[replace(post, said=None, tries=post.tries if kind == "status" else 0)])
+    row, is_status = work.row, action.owed is not None and action.owed.kind == "status"
+    key = head_key(row) if is_status else f"decision {row.decisions}"
+    post = row.posts.get(key, Post(key))
+    work.keep(posts=[replace(post, said=None, tries=post.tries if is_status else 0)])
     note(work, action)
 
 
