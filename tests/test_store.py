@@ -583,8 +583,8 @@ def test_twins_share_head_and_base(store: Store) -> None:
     store.queue.claim((Kind.MAIL,))
     claim, twin = take(store)
     twin = read_facts(store, claim, twin)
-    assert [other.number for other in store.reviews.twins(twin)] == [12]
-    assert [other.number for other in store.reviews.twins(row)] == [13]
+    assert [other.number for other in store.reviews.twins(twin) if other.open] == [12]
+    assert [other.number for other in store.reviews.twins(row) if other.open] == [13]
 
 
 def test_a_database_that_is_away_is_unavailable(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from app.store.rows import (
     REVIEWS,
     Happening,
     complete,
+    lock_review,
     log_happened,
     new_nonce,
     note_history,
@@ -96,7 +97,7 @@ class Queue:
         """
         with self._database.write() as connection:
             # The review before its job, as whoever brings an event or a decision: else each waits for the other.
-            connection.execute(select(reviews.c.id).where(reviews.c.id == row.id).with_for_update())
+            lock_review(connection, reviews.c.id == row.id)
             now = self._database.now(connection)
             values = {**changes, **(consequences(row, move, now) if move else {})}
             values |= _follows(row, values, now) | ({"asked_at": now} if letter else {})

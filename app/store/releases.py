@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, select, update
 
-from app.review import Change, Merge, Origin, Review, State, Unseen
+from app.review import Change, Happened, Merge, Origin, Review, State, Unseen
 from app.store.bell import Bell
 from app.store.database import Database
 from app.store.letters import NewLetter, put_letter
@@ -163,7 +163,7 @@ class Releases:
     def merged_since(self, repository_id: int, branch: str, at: datetime) -> list[Review]:
         """Return what was merged into a branch since then."""
         into = (reviews.c.repository_id == repository_id, reviews.c.base == branch)
-        told = select(history.c.review_id).where(history.c.at >= at, history.c.what == State.MERGED)
+        told = select(history.c.review_id).where(history.c.at >= at, history.c.what == Happened.MERGED)
         found = REVIEWS.where(*into, reviews.c.state == State.MERGED, reviews.c.id.in_(told))
         with self._database.read() as connection:
             return [review_from(row) for row in connection.execute(found.order_by(reviews.c.id))]

@@ -218,8 +218,8 @@ class Reviews:
         with self._database.read() as connection:
             return [(row.round, row.asked_at) for row in connection.execute(made.order_by(rounds.c.round))]
 
-    def twins(self, pull: Review | PullRequest, *, only_open: bool = True) -> list[Review]:
-        """Return the other pull requests, usually the open ones, with the same head and base: they share a status.
+    def twins(self, pull: Review | PullRequest) -> list[Review]:
+        """Return the other pull requests with the same head and base, ended ones too: they share a status.
 
         Anybody can open one from outside; until somebody vouches for it, it stands in nobody's way.
         """
@@ -230,8 +230,6 @@ class Reviews:
             reviews.c.base == pull.base,
             reviews.c.number != pull.number,
         ]
-        if only_open:
-            same.append(reviews.c.open)
         with self._database.read() as connection:
             found = connection.execute(REVIEWS.where(*same).order_by(reviews.c.number))
             return [review_from(row) for row in found]

@@ -55,8 +55,8 @@ def ask(work: Work, _action: Action) -> None:
     reviewer = first_there(gate, who_is_away(gate))
     if reviewer is None or work.facts is None:
         return
-    asked = work.held or Snapshot(work.facts, work.change or UNKNOWN_CHANGE)
-    asked = replace(asked, checks=work.checks)
+    held = work.held or Snapshot(work.facts, work.change or UNKNOWN_CHANGE)
+    asked = replace(held, checks=work.checks)
     work.keep(
         move=next_move(State.TO_ASK, Event.ASKED),
         asked=asked,

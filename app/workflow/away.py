@@ -52,16 +52,12 @@ def nobody_is_there(gate: Gate, away: dict[str, datetime]) -> str:
     )
 
 
-def lacks_reviewer(gate: Gate, row: Review) -> bool:
+def lacks_reviewer(gate: Gate, row: Review, away: Container[str]) -> bool:
     """Tell whether a question waits for nobody: its reviewer is away or not named any more, or gets no mail and another does."""
-    away, holder = who_is_away(gate), gate.policy.reviewer(row.reviewer)
+    holder = gate.policy.reviewer(row.reviewer)
     if holder is None or holder.id in away:
         return True
-    return _is_unreached(gate, holder) and first_there(gate, away) != holder
-
-
-def _is_unreached(gate: Gate, reviewer: Reviewer) -> bool:
-    return reviewer.id in gate.store.problems.noted(What.SUPPRESSED)
+    return holder.id in gate.store.problems.noted(What.SUPPRESSED) and first_there(gate, away) != holder
 
 
 def hand_over(work: Work, _action: Action) -> None:
@@ -70,10 +66,11 @@ def hand_over(work: Work, _action: Action) -> None:
     Somebody who is not named any more counts as away.
     """
     gate, row = work.gate, work.row
-    heir, holder = first_there(gate, who_is_away(gate)), gate.policy.reviewer(row.reviewer)
+    away = who_is_away(gate)
+    heir, holder = first_there(gate, away), gate.policy.reviewer(row.reviewer)
     if heir is None:
         return
-    is_unreached = holder is not None and holder.id not in who_is_away(gate)
+    is_unreached = holder is not None and holder.id not in away
     # Each time that somebody goes away is another cause.
     key = f"instead {row.id} {row.round} {work.claim.lease} {heir.id}"
     work.keep(

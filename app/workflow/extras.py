@@ -16,12 +16,13 @@ from app.github_client import GitHubError, Refused
 from app.review import Action, Review, State
 from app.workflow.gate import Gate, Work
 from app.workflow.pictures import find_pictures, read_pictures
+from app.workflow.reading import read_checks
 
 # GitHub did not say where a change can be tried, or did not give a picture: it is asked again after this time.
 ASK_AGAIN = timedelta(minutes=1)
 
 
-def read_extras(work: Work, _action: Action) -> None:
+def read_extras(work: Work, action: Action) -> None:
     """Read what belongs to a question, or where a change that was asked about can be tried by now."""
     inbox, repository_id = work.gate.store.inbox, work.row.repository_id
     if work.row.state is not State.TO_ASK:
@@ -29,9 +30,7 @@ def read_extras(work: Work, _action: Action) -> None:
         return
     if work.checks is None and inbox.told_at("check", repository_id):
         with suppress(GitHubError):
-            ignored = work.gate.policy.ignore_checks
-            work.checks = work.gate.github.checks(work.row.repository, work.row.head_sha, ignored)
-        work.keep()
+            read_checks(work, action)
     is_used = work.gate.preview_url is None and inbox.told_at("deployment", repository_id)
     work.extras = _deployed(work) if is_used else {}
     if work.facts:

@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from app.review import Known, Outside, Review, State, ask_at, context_of
+from app.review import CONFLICT, Known, Outside, Review, State, ask_at, context_of
 from app.workflow.accounting import again, merge_is_out
 from app.workflow.asking import place_of
 from app.workflow.away import first_back, first_there, lacks_reviewer, who_is_away
 from app.workflow.extras import are_extras_due
-from app.workflow.gate import Work
+from app.workflow.gate import Gate, Work
 from app.workflow.saying import owed, twins_of
 
 # A commit without any check after this time has none.
@@ -59,16 +59,17 @@ def _to_ask(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
         "is_compared": None if work.change is None else work.change.is_known,
         "has_extras": work.extras is not None,
         "has_release": _has_release(work),
-        **_absence(work),
+        **_absence(work.gate, who_is_away(work.gate)),
     }
 
 
 def _waiting(work: Work, row: Review, _twins: Sequence[Review]) -> dict[str, Any]:
+    away = who_is_away(work.gate)
     is_open = any(post.remote_id and row.is_open_question(post) for post in row.questions)
     return {
-        "is_held_by_reviewer": not lacks_reviewer(work.gate, row),
+        "is_held_by_reviewer": not lacks_reviewer(work.gate, row, away),
         "has_answers": is_open and not work.is_heard,
-        **_absence(work),
+        **_absence(work.gate, away),
     }
 
 
@@ -80,7 +81,7 @@ def _to_merge(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any
         "keeps_branch": work.keeps_branch if is_gated_head else True,
         "back": row.head,
         "base": work.base,
-        "is_conflicting": work.facts is not None and work.facts.mergeable_state == "dirty",
+        "is_conflicting": facts is not None and facts.mergeable_state == CONFLICT,
         "told": work.told,
         "own_status": context_of(row.base),
         "is_carried": row.decision is not None and row.decision.head_sha != row.head_sha,
@@ -121,9 +122,8 @@ def _has_release(work: Work) -> bool | None:
     return True if work.held else False if work.is_held_early else None
 
 
-def _absence(work: Work) -> dict[str, Any]:
+def _absence(gate: Gate, away: dict[str, datetime]) -> dict[str, Any]:
     """Return for how long nobody can be asked, and the day when somebody is back."""
-    gate, away = work.gate, who_is_away(work.gate)
     if first_there(gate, away) is not None:
         return {}
     return {"away": min(away.values()) - gate.store.now(), "back": first_back(gate, away)}

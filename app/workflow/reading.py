@@ -38,7 +38,7 @@ from app.workflow.sameness import same_change
 _COPIED = ("repository", "base", "head", "head_sha", "is_from_outside", "open", "title", "author")
 _FACTS = ("base_sha", "is_from_fork", "draft", "merged", "words", "author_id", "url", "private", "updated_at")
 
-_TOLD_BY_READING = {"dirty": Refusal.CONFLICT, "behind": Refusal.BEHIND}
+_TOLD_BY_READING = {CONFLICT: Refusal.CONFLICT, "behind": Refusal.BEHIND}
 
 # The states of a change that somebody was asked about, where an edit of its words is worth telling.
 ASKED = (State.WAITING, State.REJECTED, State.TO_MERGE)

@@ -37,7 +37,7 @@ from app.workflow.talking import MOST_TRIES, say_question
 
 log = logging.getLogger("qa-gate.review")
 
-# What `Said.blocked` is where the comment says that nothing is in the way any more, or that no approval stands.
+# What is remembered of the comment about what is in the way, where nothing is any more, or no approval stands.
 MERGED, VOID = "merged", "void"
 # What is said in words, each once.
 _WORDS = ("decision", "question")
@@ -81,7 +81,7 @@ def say(work: Work, action: Action) -> None:
 
 def twins_of(work: Work) -> list[Review]:
     """Return the other pull requests with the same head and base, ended ones too."""
-    return work.gate.store.reviews.twins(work.row, only_open=False) if work.row.was_read else []
+    return work.gate.store.reviews.twins(work.row) if work.row.was_read else []
 
 
 def statuses_owed(work: Work, twins: Sequence[Review]) -> list[Status]:
