@@ -36,6 +36,7 @@ from app.review import (
     since,
     statuses_to_say,
     tells_nothing_new,
+    unsaid_words,
 )
 from tests.builders import (
     HEAD,
@@ -355,6 +356,15 @@ def test_each_decision_is_said_once() -> None:
     assert not row(State.TO_MERGE, decision=second, posts=posts(Post("decision 2"))).is_decision_said
     assert row(State.TO_MERGE, decision=second, posts=posts(Post("decision 2", "said"))).is_decision_said
     assert row().is_decision_said
+
+
+def test_words_are_said_in_the_order_in_which_they_were_written_past_the_tenth_too() -> None:
+    asked = [Post(f"question {number}") for number in (10, 2, 1)]
+    told = row(
+        State.WAITING, posts=posts(*asked, Post("decision 1"), Post("question 3", "said"), shown(None))
+    )
+    keys = ["decision 1", "question 1", "question 2", "question 10"]
+    assert [post.key for post in unsaid_words(told)] == keys
 
 
 # --- The small ones -----------------------------------------------------------------------------------------

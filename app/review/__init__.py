@@ -77,6 +77,7 @@ from app.review.wanted import (
     speaker,
     stale_successes,
     statuses_to_say,
+    unsaid_words,
 )
 from app.review.weeks import Answer, Week, by_week, first_week, median_wait
 
@@ -182,5 +183,6 @@ __all__ = [
     "stale_successes",
     "statuses_to_say",
     "tells_nothing_new",
+    "unsaid_words",
     "words_digest",
 ]

@@ -12,8 +12,10 @@ from datetime import UTC
 from app.review.decisions import Choice
 from app.review.facts import State, Status
 from app.review.policy import Policy
-from app.review.record import Review
+from app.review.record import Post, Review
 
+# What is said in words, each once.
+_WORDS = ("decision", "question")
 LONGEST_DESCRIPTION = 140  # https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
 
 
@@ -105,6 +107,12 @@ def speaker(row: Review, twins: Sequence[Review]) -> Review:
 
 def _loudness(row: Review) -> tuple[int, int]:
     return _LOUDEST.index(row.state), row.number
+
+
+def unsaid_words(row: Review) -> list[Post]:
+    """Return the decisions and questions that GitHub was not told yet, each kind in the order in which they were made."""
+    words = (post for post in row.posts.values() if post.said is None and post.kind in _WORDS)
+    return sorted(words, key=lambda post: (post.kind, post.number))
 
 
 def _is_kept_by_merge(row: Review, policy: Policy) -> bool:

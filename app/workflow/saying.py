@@ -29,6 +29,7 @@ from app.review import (
     place_of,
     said,
     statuses_to_say,
+    unsaid_words,
 )
 from app.store import Happening, Overtaken
 from app.workflow.gate import Work
@@ -39,8 +40,6 @@ log = logging.getLogger("qa-gate.review")
 
 # What is remembered of the comment about what is in the way, where nothing is any more, or no approval stands.
 MERGED, VOID = "merged", "void"
-# What is said in words, each once.
-_WORDS = ("decision", "question")
 # What GitHub's refusal of a status means for the merge that needs it.
 REFUSALS = {"archived": Why.ARCHIVED, "rights": Why.RIGHTS, "missing": Why.GONE}
 
@@ -52,10 +51,7 @@ def owed(work: Work, twins: Sequence[Review]) -> tuple[Owed, ...]:
         Owed("status", place_of(status), is_lock=_is_lock(row, status))
         for status in statuses_owed(work, twins)
     ]
-    unsaid = [post for post in row.posts.values() if post.said is None]
-    found += [
-        Owed(post.kind, post.key) for post in sorted(unsaid, key=lambda post: post.key) if post.kind in _WORDS
-    ]
+    found += [Owed(post.kind, post.key) for post in unsaid_words(row)]
     if _owes_comment(row):
         found.append(Owed("blocked", "blocked"))
     return tuple(one for one in found if one.key not in work.refused)
