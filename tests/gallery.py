@@ -123,7 +123,7 @@ class Gallery:
     def _asked(self, branch: str, title: str, body: str = "The supplier's new list came in.\n") -> int:
         number = self.world.open(branch, title=title, body=body)
         self.world.settle()
-        self.world.clock.pass_(minutes=7)
+        self.world.pass_(minutes=7)
         return number
 
     def _live(self) -> None:

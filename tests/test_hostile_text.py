@@ -6,11 +6,8 @@ fails no test; what grows with the square of its length takes many times the bou
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from resource import RUSAGE_SELF, getrusage
-from time import thread_time
 from typing import Any
 
 import pytest
@@ -24,25 +21,14 @@ from app.text import csv_line, diff_blocks, disarmed, parted, person, plain, quo
 from app.text.how_to_test import is_about_testing, says_how
 from tests.builders import BASE, HEAD, LILY, snapshot
 from tests.hostile import shapes
+from tests.seconds import soon
 from tests.test_mail import ask, bypass, digest, item
 from tests.world import SHOP, World
 
 LONGEST_BODY = 65_536  # GitHub's own limit for a description or a comment
-# Promised is a quarter of a second on a quiet machine; fourfold room is for one that does other work, too. What is not linear
-# takes minutes. Coverage looks at every line, which takes several times as long.
-MOST_SECONDS = 1.0 if sys.gettrace() is None and sys.getprofile() is None else 4.0
 SHAPES = shapes(LONGEST_BODY)
 # One of each kind: what composes, what decomposes, what parsers look for the end of, what they repeat, what they fill in.
 WORST = ["marks", "marks of class zero", "brackets", "bold of many kinds", "wide table"]
-
-
-@contextmanager
-def soon(most: float = MOST_SECONDS) -> Iterator[None]:
-    """Fail when what is done inside takes more CPU than that."""
-    start = thread_time()
-    yield
-    taken = thread_time() - start
-    assert taken < most, f"{taken:.2f} s"
 
 
 @pytest.mark.parametrize("text", SHAPES.values(), ids=SHAPES)
@@ -101,9 +87,8 @@ FIELDS = [
 def test_a_mail_with_any_of_them_anywhere_is_composed_soon(field: str) -> None:
     for name in WORST:
         text = SHAPES[name]
-        start = thread_time()
-        mail = _mail(field, text)
-        assert thread_time() - start < MOST_SECONDS, name
+        with soon():
+            mail = _mail(field, text)
         assert len(mail.html.encode()) < 102_000, name
 
 

@@ -29,6 +29,7 @@ def test_reviews_waiting_and_due_jobs_are_counted_from_the_database(
     outside: Outside, watched: CollectorRegistry
 ) -> None:
     outside.start()
+    outside.github.world.instant = True  # or a second look is due soon
     outside.asked("cards")
     outside.approved("tea")
     outside.world.clock.pass_(minutes=10)
