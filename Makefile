@@ -44,7 +44,7 @@ bench: $(INSTALLED) ## Measure how fast it is
 faults: $(INSTALLED) ## Play every fault of GitHub and SES, and write docs/faults.md
 	@.venv/bin/python -m benchmarks.faults
 
-migration: $(INSTALLED) ## Write the next migration from app/store/tables.py (NAME="what it does"; FIRST=1: the first one anew)
+migration: $(INSTALLED) ## Write the next migration from app/db/tables.py (NAME="what it does"; FIRST=1: the first one anew)
 	@.venv/bin/python -m tests.migration $(if $(FIRST),--first,"$(NAME)")
 	@$(if $(FIRST),.venv/bin/python -m tests.old_database)
 

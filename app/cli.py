@@ -65,8 +65,8 @@ def main() -> None:
 
 def cannot_start(error: Exception) -> list[str] | None:
     """Return what an operator must read where settings, AWS or the database stop the start; None for anything else."""
+    from app.db import SchemaError, Unavailable
     from app.mail import MailError
-    from app.store import SchemaError, Unavailable
 
     match error:
         case SettingsError():
@@ -121,10 +121,10 @@ def worker() -> None:
 @cli.command()
 def sync() -> None:
     """Look at every repository now, and do all that is due; say what was found, and what could not be done."""
-    from app.review.problems import What
+    from app.domain.problems import What
+    from app.jobs import said_of, set_looks, set_watch
     from app.wiring import create_gate
     from app.worker import work_once
-    from app.workflow import said_of, set_looks, set_watch
 
     gate = create_gate(Settings.load())
     gate.mailer.open()
@@ -154,8 +154,8 @@ def sync() -> None:
 @click.argument("repository")
 def trust(repository: str) -> None:
     """Accept that another repository has this name now (after a deletion or transfer): OWNER/NAME."""
+    from app.jobs import set_looks
     from app.wiring import create_gate
-    from app.workflow import set_looks
 
     gate = create_gate(Settings.load())
     if gate.store.repositories.trust(repository):

@@ -1,6 +1,6 @@
 """Sign and read the links in mails and on statuses, and mark the gate's own comments: opaque ids, one salt a purpose.
 
-Called by workflow and mail to write links and markers, by pages to read links. It must never decide anything, look
+Called by `jobs` and `mail` to write links and markers, by `web` to read links. It must never decide anything, look
 anything up, or read a clock: whether what a link speaks of still stands is for the caller to find out.
 
     BadLink             not ours, changed, cut, for another purpose, or signed with a key no longer in use
@@ -26,7 +26,7 @@ from itsdangerous import (
 )
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from app.review import Choice, Review
+from app.domain import Choice, Review
 
 LONGEST = 512
 # So many hexadecimal digits of its signature make a marker that nobody guesses.

@@ -13,14 +13,15 @@ from typing import Any
 from flask import Flask, request
 from flask.sessions import SecureCookieSessionInterface
 
-from app import pages, webhook, wording
-from app.github_client import GitHub
+from app import web, wording
+from app.db import Store
+from app.domain import Policy, Reviewer
+from app.github import GitHub
+from app.jobs import Gate
 from app.links import Links
 from app.mail import Mailer
-from app.review import Policy, Reviewer
 from app.settings import Settings
-from app.store import Store
-from app.workflow import Gate
+from app.web import webhook
 
 SESSION_DAYS = 30
 
@@ -31,7 +32,7 @@ class _Sessions(SecureCookieSessionInterface):
 
 
 class _Flask(Flask):
-    request_class = pages.FormRequest
+    request_class = web.FormRequest
 
     def log_exception(self, exc_info: Any) -> None:
         """Log that a request failed; Flask's own line would show the path, which may be the authority to decide."""
@@ -51,7 +52,7 @@ def create_app(settings: Settings | None = None, gate: Gate | None = None) -> Fl
     app.config.update(session_config(settings))
     app.extensions["qa-gate"] = gate
     app.register_blueprint(webhook.blueprint(settings.github_webhook_secret, gate.store, gate.policy))
-    app.register_blueprint(pages.blueprint(gate))
+    app.register_blueprint(web.blueprint(gate))
     return app
 
 
@@ -109,7 +110,7 @@ def session_config(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_SECURE": is_https,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        # `pages` renews it, once a day.
+        # `web` renews it, once a day.
         "SESSION_REFRESH_EACH_REQUEST": False,
         "PERMANENT_SESSION_LIFETIME": timedelta(days=SESSION_DAYS),
     }

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from traceback import walk_tb
 
-from app.review.problems import Cause
-from app.store import Claim, Kind, Overtaken, Service, Unavailable
-from app.workflow import Gate, Rest, hand_over_unheld, set_digest, set_looks, set_watch, step
+from app.db import Claim, Kind, Overtaken, Service, Unavailable
+from app.domain.problems import Cause
+from app.jobs import Gate, Rest, hand_over_unheld, set_digest, set_looks, set_watch, step
 
 log = logging.getLogger("qa-gate.worker")
 

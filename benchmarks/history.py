@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import update
 
-from app.review import Basis, Choice, Merged, State
-from app.store.release_tables import compared
-from app.store.tables import decisions, reviews
+from app.db.release_tables import compared
+from app.db.tables import decisions, reviews
+from app.domain import Basis, Choice, Merged, State
 from demo.github.state import Repo
 from tests.builders import LILY, NOON
 from tests.world import SHOP, World

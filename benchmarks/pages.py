@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from app.db import NewLetter, Store
+from app.db.tables import history, reviews, rounds
+from app.domain import State
 from app.links import SignInLink
-from app.review import State
-from app.store import NewLetter, Store
-from app.store.tables import history, reviews, rounds
 from benchmarks import cost_of, new_world
 from tests.builders import LILY, NOON, decision, row, snapshot
 from tests.world import SHOP, World

@@ -1,4 +1,4 @@
-"""How alembic reaches the database: by the connection, and inside the transaction, that app/store/schema.py gives it."""
+"""How alembic reaches the database: by the connection, and inside the transaction, that app/db/schema.py gives it."""
 
 from alembic import context
 

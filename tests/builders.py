@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.review import (
+from app.domain import (
     Change,
     ChangedFile,
     Choice,

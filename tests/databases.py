@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import create_engine, update
 from sqlalchemy.engine import make_url
 
-from app.store import Store
-from app.store.rows import new_nonce
-from app.store.tables import epochs
+from app.db import Store
+from app.db.rows import new_nonce
+from app.db.tables import epochs
 from tests.builders import Clock
 
 # For a test in whose file most run on SQLite only: it also runs on PostgreSQL, for what depends on the database.

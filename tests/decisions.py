@@ -11,8 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from app.review import Action, Base, Blocked, Do, Outside, Owed, Read, Refusal, State, Told, Why
-from app.review.action import next_duty
+from app.domain import Action, Base, Blocked, Do, Outside, Owed, Read, Refusal, State, Told, Why
+from app.domain.action import next_duty
 
 PAGE = Path(__file__).parent.parent / "docs" / "decisions.md"
 
@@ -128,7 +128,7 @@ PLAIN = {
 }
 INTRODUCTION = """# What is done next
 
-Made by `python -m tests.decisions` from `next_action` in [app/review/action.py](../app/review/action.py); a test keeps it true.
+Made by `python -m tests.decisions` from `next_action` in [app/domain/action.py](../app/domain/action.py); a test keeps it true.
 
 One run of a pull request asks "what is next?" until the answer is *rest*. In every state, the first that fits:
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from app.domain import Choice, Reviewer
+from app.domain.problems import Problem, Trouble, What
+from app.jobs import set_digest
 from app.links import DecideLink, SignInLink, decide_link
 from app.mail import Restored, compose_problem, compose_restored, tell
-from app.review import Choice, Reviewer
-from app.review.problems import Problem, Trouble, What
-from app.workflow import set_digest
 from tests.world import SHOP, World
 
 IPHONE = (

@@ -1,4 +1,4 @@
-"""Write a migration from the difference between the migrations so far and app/store/tables.py: `make migration`.
+"""Write a migration from the difference between the migrations so far and app/db/tables.py: `make migration`.
 
 The migrations stand by themselves: they name plain column types, and nothing of app/.
 """
@@ -15,8 +15,8 @@ from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine
 
-from app.store.columns import Document, UtcTime, metadata
-from app.store.schema import MIGRATIONS, migrate, revisions
+from app.db.columns import Document, UtcTime, metadata
+from app.db.schema import MIGRATIONS, migrate, revisions
 
 FIRST = "First schema"
 TEXT = '''"""{what}."""

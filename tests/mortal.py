@@ -20,8 +20,8 @@ from typing import Any
 from sqlalchemy import event
 from werkzeug.test import Client
 
+from app.db import Store
 from app.settings import Settings
-from app.store import Store
 from app.wiring import create_app, create_gate
 from app.worker import work_once
 from tests.builders import Clock

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from app.store.schema import revisions
+from app.db.schema import revisions
 from tests.outside import Outside
 from tests.world import SHOP, World
 

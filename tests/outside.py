@@ -24,10 +24,10 @@ from urllib.parse import urlsplit
 import pytest
 from werkzeug.test import Client
 
+from app.db import Store
+from app.db.backup import back_up, restore
+from app.db.epoch import begin_epoch
 from app.operator.backups import readers
-from app.store import Store
-from app.store.backup import back_up, restore
-from app.store.epoch import begin_epoch
 from app.wiring import create_gate
 from app.worker import Worker, wake_up, work_once
 from demo.github import PretendGitHub

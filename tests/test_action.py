@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.review import (
+from app.domain import (
     Action,
     Base,
     Blocked,

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 
 # What each room may import from app. `__main__` is only the way in for `python -m app`.
 _ROOMS = (
-    "settings review text wording pictures store links mail github_client workflow webhook pages worker operator metrics "
+    "settings domain text wording pictures db links mail github jobs web worker operator metrics "
     "wiring server parent cli"
 )
 EVERY_ROOM = frozenset({"__init__", *_ROOMS.split()})
@@ -28,52 +28,51 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "__init__": frozenset(),
     "__main__": frozenset({"cli"}),
     "settings": frozenset(),
-    "review": frozenset(),
+    "domain": frozenset(),
     "text": frozenset(),
     "wording": frozenset(),
     "pictures": frozenset(),
-    "store": frozenset({"review", "pictures"}),
-    "links": frozenset({"review"}),
-    "mail": frozenset({"review", "text", "wording", "links"}),
-    "github_client": frozenset({"review"}),
-    "workflow": frozenset({"review", "text", "pictures", "store", "links", "mail", "github_client"}),
-    "webhook": frozenset({"review", "store", "github_client"}),
-    "pages": frozenset(
-        {"__init__", "mail", "workflow", "pictures", "store", "links", "review", "text", "wording"}
+    "db": frozenset({"domain", "pictures"}),
+    "links": frozenset({"domain"}),
+    "mail": frozenset({"domain", "text", "wording", "links"}),
+    "github": frozenset({"domain"}),
+    "jobs": frozenset({"domain", "text", "pictures", "db", "links", "mail", "github"}),
+    "web": frozenset(
+        {"__init__", "mail", "jobs", "pictures", "db", "links", "github", "domain", "text", "wording"}
     ),
-    "worker": frozenset({"workflow", "store", "review"}),
-    "operator": frozenset({"settings", "github_client", "mail", "review", "store", "wording"}),
+    "worker": frozenset({"jobs", "db", "domain"}),
+    "operator": frozenset({"settings", "github", "mail", "domain", "db", "wording"}),
     "wiring": EVERY_ROOM,
     "parent": frozenset({"server"}),
-    "metrics": frozenset({"__init__", "workflow", "store"}),
+    "metrics": frozenset({"__init__", "jobs", "db"}),
     "server": frozenset(
-        {"__init__", "parent", "cli", "metrics", "settings", "operator", "wiring", "worker", "workflow"}
+        {"__init__", "parent", "cli", "metrics", "settings", "operator", "wiring", "worker", "jobs"}
     ),
     "cli": EVERY_ROOM,
 }
 
 # Where each outside library lives; one that is not here has no room yet.
-FLASK_ROOMS = frozenset({"wiring", "server", "parent", "webhook", "pages", "operator", "metrics", "cli"})
+FLASK_ROOMS = frozenset({"wiring", "server", "parent", "web", "operator", "metrics", "cli"})
 LIVES_IN: dict[str, frozenset[str]] = {
     "PIL": frozenset({"pictures"}),
-    "sqlalchemy": frozenset({"store"}),
-    "alembic": frozenset({"store"}),
-    "psycopg": frozenset({"store"}),
+    "sqlalchemy": frozenset({"db"}),
+    "alembic": frozenset({"db"}),
+    "psycopg": frozenset({"db"}),
     "boto3": frozenset({"mail"}),
     "botocore": frozenset({"mail"}),
     "types_boto3_sesv2": frozenset({"mail"}),
     "jinja2": frozenset({"mail"}),
-    "github": frozenset({"github_client"}),
-    "requests": frozenset({"github_client"}),  # PyGithub lets its exceptions through
-    "jwt": frozenset({"github_client"}),  # so does PyJWT's, which signs for an App
+    "github": frozenset({"github"}),
+    "requests": frozenset({"github"}),  # PyGithub lets its exceptions through
+    "jwt": frozenset({"github"}),  # so does PyJWT's, which signs for an App
     "itsdangerous": frozenset({"links"}),
     "cmarkgfm": frozenset({"text"}),
     "emoji": frozenset({"text"}),
     "nh3": frozenset({"text"}),
-    "markupsafe": frozenset({"text", "mail", "pages"}),
+    "markupsafe": frozenset({"text", "mail", "web"}),
     "dotenv": frozenset({"settings"}),
-    "pydantic": frozenset({"settings", "review", "store", "github_client"}),
-    "pydantic_core": frozenset({"settings", "github_client"}),
+    "pydantic": frozenset({"settings", "domain", "db", "github"}),
+    "pydantic_core": frozenset({"settings", "github"}),
     "granian": frozenset({"parent"}),
     "flask": FLASK_ROOMS,
     "werkzeug": FLASK_ROOMS,
@@ -82,7 +81,7 @@ LIVES_IN: dict[str, frozenset[str]] = {
 }
 
 # Rooms that only calculate, and what they therefore have no use for.
-PURE_ROOMS = frozenset({"review", "text"})
+PURE_ROOMS = frozenset({"domain", "text"})
 IMPURE = frozenset({"os", "io", "pathlib", "socket", "subprocess", "threading", "time", "random", "secrets"})
 CLOCKS = frozenset({"now", "utcnow", "today"})
 
@@ -92,7 +91,7 @@ VAGUE = frozenset({"util", "utils", "manager", "managers", "handler", "handlers"
 @dataclass(frozen=True)
 class Module:
     path: Path
-    name: tuple[str, ...]  # ("app", "store", "tables"); a package's own file ends with its folder's name
+    name: tuple[str, ...]  # ("app", "db", "tables"); a package's own file ends with its folder's name
     tree: ast.Module
     source: str
 
@@ -330,34 +329,34 @@ BODY = "    x = 1\n"
 BREACHES: list[tuple[Law, str, str, int]] = [
     (every_room_is_on_the_map, "email.py", "", 1),
     (every_room_is_on_the_map, "helpers/mend.py", "", 1),
-    (rooms_import_only_what_they_may, "review.py", "from app import store", 6),
-    (rooms_import_only_what_they_may, "review.py", "import app.store.tables", 6),
-    (rooms_import_only_what_they_may, "store/tables.py", "from ..mail import send", 6),
-    (rooms_import_only_what_they_may, "store/__init__.py", "from .. import mail", 6),
-    (rooms_import_only_what_they_may, "webhook.py", "def f():\n    from app.pages import frame", 7),
-    (rooms_import_only_what_they_may, "pages.py", "from app.wiring import create_app", 6),
+    (rooms_import_only_what_they_may, "domain.py", "from app import db", 6),
+    (rooms_import_only_what_they_may, "domain.py", "import app.db.tables", 6),
+    (rooms_import_only_what_they_may, "db/tables.py", "from ..mail import send", 6),
+    (rooms_import_only_what_they_may, "db/__init__.py", "from .. import mail", 6),
+    (rooms_import_only_what_they_may, "domain.py", "def f():\n    from app.web import frame", 7),
+    (rooms_import_only_what_they_may, "web.py", "from app.wiring import create_app", 6),
     (rooms_import_only_what_they_may, "__init__.py", "from app.wiring import create_app", 6),
     (rooms_import_only_what_they_may, "__main__.py", "from app.settings import Settings", 6),
-    (each_library_lives_in_its_room, "pages.py", "from sqlalchemy.orm import Session", 6),
-    (each_library_lives_in_its_room, "pages.py", "import jinja2", 6),
+    (each_library_lives_in_its_room, "web.py", "from sqlalchemy.orm import Session", 6),
+    (each_library_lives_in_its_room, "web.py", "import jinja2", 6),
     (each_library_lives_in_its_room, "worker.py", "import flask", 6),
-    (each_library_lives_in_its_room, "store.py", "import numpy", 6),
+    (each_library_lives_in_its_room, "db.py", "import numpy", 6),
     (nothing_imports_what_stands_outside, "cli.py", "from demo.github import PretendGitHub", 6),
     (nothing_imports_what_stands_outside, "cli.py", "import tests.conftest", 6),
     (only_settings_reads_the_environment, "cli.py", "import os\nos.environ['A']", 7),
     (only_settings_reads_the_environment, "cli.py", "import os\nos.getenv('A')", 7),
     (only_settings_reads_the_environment, "mail.py", "from os import environ", 6),
-    (pure_rooms_only_calculate, "review.py", "import time", 6),
-    (pure_rooms_only_calculate, "review/rules.py", "from datetime import datetime\ndatetime.now()", 7),
+    (pure_rooms_only_calculate, "domain.py", "import time", 6),
+    (pure_rooms_only_calculate, "domain/rules.py", "from datetime import datetime\ndatetime.now()", 7),
     (pure_rooms_only_calculate, "text.py", "open('a')", 6),
-    (there_is_no_abstract_base_class, "store.py", "from abc import ABC", 6),
-    (names_say_what_a_thing_is, "store/utils.py", "", 1),
-    (names_say_what_a_thing_is, "store.py", "class RowManager:\n    '''Rows.'''", 6),
+    (there_is_no_abstract_base_class, "db.py", "from abc import ABC", 6),
+    (names_say_what_a_thing_is, "db/utils.py", "", 1),
+    (names_say_what_a_thing_is, "db.py", "class RowManager:\n    '''Rows.'''", 6),
     (names_say_what_a_thing_is, "mail/mail_manager.py", "", 1),
-    (no_function_passes_60_lines, "store.py", SHORT + BODY * 59, 6),
-    (no_module_passes_300_lines, "store.py", "x = 1\n" * 297, 1),
-    (what_is_public_is_explained, "store.py", "def f():\n    '''Do it'''", 6),
-    (what_is_public_is_explained, "store.py", "class Row:\n    x = 1", 6),
+    (no_function_passes_60_lines, "db.py", SHORT + BODY * 59, 6),
+    (no_module_passes_300_lines, "db.py", "x = 1\n" * 297, 1),
+    (what_is_public_is_explained, "db.py", "def f():\n    '''Do it'''", 6),
+    (what_is_public_is_explained, "db.py", "class Row:\n    x = 1", 6),
 ]
 
 
@@ -387,7 +386,7 @@ def test_a_module_that_says_too_little_or_too_much_is_found(tmp_path: Path, docs
 def test_long_functions_are_found_when_they_are_many(tmp_path: Path, size: int) -> None:
     many, few = (6, 4) if size == 12 else (2, 9)
     source = DUTY + (SHORT + BODY * (size - 2)) * many + SHORT * few
-    assert len(list(most_functions_are_short(plant(tmp_path, {"store.py": source})))) == 1
+    assert len(list(most_functions_are_short(plant(tmp_path, {"db.py": source})))) == 1
 
 
 def test_every_law_has_a_planted_breach() -> None:
@@ -399,13 +398,13 @@ def test_an_honest_tree_breaks_no_law(tmp_path: Path) -> None:
         tmp_path,
         {
             "__init__.py": DUTY,
-            "wiring.py": DUTY + "from app.cli import main\nfrom .pages import blueprint\nimport flask\n",
+            "wiring.py": DUTY + "from app.cli import main\nfrom .web import blueprint\nimport flask\n",
             "__main__.py": DUTY + "from app.cli import main\n",
             "cli.py": DUTY + "from app.wiring import create_app\nfrom app.settings import Settings\n",
             "parent.py": DUTY + "import granian\n",
             "settings.py": DUTY + "import os\nos.environ\n",
-            "store/__init__.py": DUTY + "from .tables import a\nfrom ..review import State\n",
-            "store/tables.py": DUTY + "from collections.abc import Iterator\nimport sqlalchemy as sa\n",
+            "db/__init__.py": DUTY + "from .tables import a\nfrom ..domain import State\n",
+            "db/tables.py": DUTY + "from collections.abc import Iterator\nimport sqlalchemy as sa\n",
             "links.py": DUTY[:-4] + "\n    BadLink\n      ExpiredLink\n" * 4 + '"""\nimport itsdangerous\n',
             "worker.py": DUTY + SHORT + "def _g():\n    pass\n" + SHORT * 20 + BODY * 38,
         },

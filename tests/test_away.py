@@ -14,12 +14,12 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 from werkzeug.test import Client
 
-from app.review import Review, State
+from app.db import Kind
+from app.db.tables import absences, history
+from app.domain import Review, State
+from app.jobs import hand_over_unheld
 from app.settings import Settings
-from app.store import Kind
-from app.store.tables import absences, history
 from app.wiring import create_app, create_gate
-from app.workflow import hand_over_unheld
 from demo.inbox import PretendInbox
 from demo.inbox.mail import Mail
 from tests.databases import ON_BOTH

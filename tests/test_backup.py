@@ -33,14 +33,14 @@ from sqlalchemy import (
     text,
 )
 
+from app.db import SchemaError, Store, Unavailable
+from app.db import backup as backups
+from app.db.backup import back_up, restore
+from app.db.backup_file import BackupError
+from app.db.schema import revisions, version_of, versions
+from app.db.tables import jobs, metadata, timers
+from app.domain import State
 from app.links import decide_link
-from app.review import State
-from app.store import SchemaError, Store, Unavailable
-from app.store import backup as backups
-from app.store.backup import back_up, restore
-from app.store.backup_file import BackupError
-from app.store.schema import revisions, version_of, versions
-from app.store.tables import jobs, metadata, timers
 from tests.builders import NOON, Clock
 from tests.mortal import Instants, processes
 from tests.old_database import STATES, STORED

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.github_client import GitHub, Refused, TryAgain
+from app.github import GitHub, Refused, TryAgain
 from demo.github import PretendGitHub
 
 SHOP, TOKEN = "acme/shop", "a-token-of-the-pretend-github"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.review import Change, ChangedFile, Commit, Kind, Snapshot, cautions, words_digest
+from app.domain import Change, ChangedFile, Commit, Kind, Snapshot, cautions, words_digest
 from tests.builders import BASE, HEAD, pull
 from tests.world import SHOP, World
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.review import State
-from app.store.letters import goes_alone
+from app.db.letters import goes_alone
+from app.domain import State
 from demo.inbox.mail import Mail
 from tests.test_questions import ask
 from tests.world import SHOP, World

@@ -12,8 +12,8 @@ from markupsafe import Markup
 from playwright.sync_api import Page, expect
 
 from app import mail, text
-from app.review import ChangedFile, Choice, Commit, Event, Passed, Release, State, Unseen
-from app.store import Happening
+from app.db import Happening
+from app.domain import ChangedFile, Choice, Commit, Event, Passed, Release, State, Unseen
 from tests.builders import HEAD, LILY, NOON, snapshot
 from tests.test_pages import MAX, Desk, said, served, small_desk  # noqa: F401 - fixtures
 from tests.world import World
@@ -140,7 +140,7 @@ def test_details_shows_developers_what_was_tried_and_on_what(small_desk: Desk) -
 
 
 def test_what_was_ticked_acts_on_nothing_in_the_comment() -> None:
-    from app.review import Basis
+    from app.domain import Basis
 
     basis = Basis(works=("@everyone closes #12 <!-- x -->",), unticked=("[a](https://evil.example)",))
     body = mail.comment(Choice.REJECT, "Lily", "No", "<!-- mark -->", "abc1234", basis=basis)

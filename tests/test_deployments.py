@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.github_client import BadPayload, GitHub, parse
-from app.github_client.deployments import (
+from app.domain import DeploymentEvent
+from app.github import BadPayload, GitHub, parse
+from app.github.deployments import (
     DEPLOYMENTS,
     STATUSES,
     is_followable,
     read_deployments,
     read_try_url,
 )
-from app.review import DeploymentEvent
 from tests.builders import HEAD, OLD_HEAD
 from tests.world import SHOP, TOKEN, World
 

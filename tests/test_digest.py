@@ -13,13 +13,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
+from app.db import Kind
+from app.domain import State, day_begins, digest_on, next_digest
+from app.jobs import set_digest
+from app.jobs.digests import send_digests
 from app.links import decide_link
-from app.review import State, day_begins, digest_on, next_digest
-from app.store import Kind
 from app.wiring import create_gate
 from app.worker import work_once
-from app.workflow import set_digest
-from app.workflow.digests import send_digests
 from demo.inbox.mail import Mail
 from tests.databases import ON_BOTH
 from tests.test_life import asked

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from app import cli
-from app.review import TABLE, State
+from app.domain import TABLE, State
 from tests import diagram
 from tests.screens import DOCS
 

@@ -18,14 +18,14 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import cli
+from app.db import Store
+from app.db.inspection import Inspected
+from app.domain.problems import Problem, What
 from app.operator.at_github import GitHubChecks, repository_id
 from app.operator.at_ses import ses_checks
 from app.operator.doctor import of_lasting, of_work
 from app.operator.findings import looked, worst
-from app.review.problems import Problem, What
 from app.settings import Settings
-from app.store import Store
-from app.store.inspection import Inspected
 from demo.github import PretendGitHub
 from demo.inbox import PretendInbox
 from demo.world import free_port

@@ -19,8 +19,8 @@ from time import monotonic
 import pytest
 from jinja2 import DictLoader
 
+from app.db import Store
 from app.settings import Settings
-from app.store import Store
 from app.wiring import create_app
 from tests.test_cli import Command, Stage
 from tests.world import World, environment, wait_until

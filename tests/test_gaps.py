@@ -10,11 +10,11 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import event
 
-from app.review import State
-from app.review.approval import MergeCommit, how_merged
-from app.review.contents import Merge, account
-from app.review.decisions import Cover, Merged
-from app.review.release import Step
+from app.domain import State
+from app.domain.approval import MergeCommit, how_merged
+from app.domain.contents import Merge, account
+from app.domain.decisions import Cover, Merged
+from app.domain.release import Step
 from tests.builders import BASE, HEAD, decision, row
 from tests.outside import GATE, MakeOutside, Outside, given
 from tests.world import SHOP

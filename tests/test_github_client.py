@@ -31,22 +31,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.github_client import (
-    BadPayload,
-    GitHub,
-    Listing,
-    Moved,
-    Refused,
-    TryAgain,
-    parse,
-    verify,
-)
-from app.github_client.answers import meaning_of, quote
-from app.github_client.checks import CheckRun, CommitStatus, read_checks
-from app.github_client.commits import Comparison, TreeAnswer
-from app.github_client.connection import etag_of
-from app.github_client.pulls import Pull, WholePull
-from app.review import (
+from app.db import Store
+from app.domain import (
     Change,
     CheckEvent,
     Checks,
@@ -60,7 +46,21 @@ from app.review import (
     Status,
     words_digest,
 )
-from app.store import Store
+from app.github import (
+    BadPayload,
+    GitHub,
+    Listing,
+    Moved,
+    Refused,
+    TryAgain,
+    parse,
+    verify,
+)
+from app.github.answers import meaning_of, quote
+from app.github.checks import CheckRun, CommitStatus, read_checks
+from app.github.commits import Comparison, TreeAnswer
+from app.github.connection import etag_of
+from app.github.pulls import Pull, WholePull
 from demo.github import PretendGitHub
 from tests.builders import NOON, Clock
 

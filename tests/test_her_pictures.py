@@ -14,8 +14,8 @@ from playwright.sync_api import Page, expect
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, encode_multipart
 
-from app.review import State
-from app.store import pictures as kept
+from app.db import pictures as kept
+from app.domain import State
 from tests.pictures import HTML, SVG, bomb, photo, picture, with_location
 from tests.test_phone import Thumb
 from tests.world import World

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from app.store import Search
-from app.store.audit import BATCH, PAGE
-from app.store.tables import history
+from app.db import Search
+from app.db.audit import BATCH, PAGE
+from app.db.tables import history
 from app.text import csv_line
 from tests.test_pages import MAX, Desk, said
 

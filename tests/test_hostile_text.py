@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from app.github_client.commits import LONGEST_PATCH, MOST_PATCHES
+from app.domain import Blocked, Change, ChangedFile, Checks, Choice, Commit, Release, Snapshot, Why
+from app.github.commits import LONGEST_PATCH, MOST_PATCHES
 from app.mail import comment, held
 from app.mail.compose import Line, question
 from app.mail.release import with_part, without_part
-from app.review import Blocked, Change, ChangedFile, Checks, Choice, Commit, Release, Snapshot, Why
 from app.text import csv_line, diff_blocks, disarmed, parted, person, plain, quote, rendered, unusual
 from app.text.how_to_test import is_about_testing, says_how
 from tests.builders import BASE, HEAD, LILY, snapshot

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.review import State
-from app.review.problems import What
-from app.workflow import set_looks
+from app.domain import State
+from app.domain.problems import What
+from app.jobs import set_looks
 from demo.github.state import Repo
 from tests.test_life import approved, asked
 from tests.test_pages import said

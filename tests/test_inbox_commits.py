@@ -11,9 +11,9 @@ from time import monotonic, sleep
 
 import pytest
 
-from app.review import PushEvent
-from app.store import Store, Unavailable
-from app.store.database import Database
+from app.db import Store, Unavailable
+from app.db.database import Database
+from app.domain import PushEvent
 
 PUT = "INSERT INTO kept (name) VALUES (?) ON CONFLICT DO NOTHING"
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from app.review import State
-from app.store import LEASE, Store
+from app.db import LEASE, Store
+from app.domain import State
 from demo.github import PretendGitHub
 from demo.inbox import PretendInbox
 from tests.builders import NOON, Clock

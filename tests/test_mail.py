@@ -16,6 +16,19 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from app.domain import (
+    Blocked,
+    Change,
+    ChangedFile,
+    Choice,
+    Commit,
+    Release,
+    Reviewer,
+    Snapshot,
+    State,
+    Unseen,
+    Why,
+)
 from app.mail import (
     About,
     DigestItem,
@@ -31,19 +44,6 @@ from app.mail import (
     compose_request,
     compose_sign_in,
     held,
-)
-from app.review import (
-    Blocked,
-    Change,
-    ChangedFile,
-    Choice,
-    Commit,
-    Release,
-    Reviewer,
-    Snapshot,
-    State,
-    Unseen,
-    Why,
 )
 from demo.inbox import PretendInbox
 from tests.builders import BASE, HEAD, LILY, NOON, OLD_HEAD, row, snapshot

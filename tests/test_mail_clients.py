@@ -16,6 +16,21 @@ from typing import Any
 
 import pytest
 
+from app.domain import (
+    Blocked,
+    Change,
+    ChangedFile,
+    Checks,
+    Commit,
+    Passed,
+    Release,
+    Snapshot,
+    State,
+    Unseen,
+    Why,
+    cautions,
+)
+from app.domain.problems import Problem, Trouble, What
 from app.mail import (
     About,
     Held,
@@ -33,21 +48,6 @@ from app.mail import (
 )
 from app.mail.compose import LARGEST_HTML
 from app.mail.live import compose_live
-from app.review import (
-    Blocked,
-    Change,
-    ChangedFile,
-    Checks,
-    Commit,
-    Passed,
-    Release,
-    Snapshot,
-    State,
-    Unseen,
-    Why,
-    cautions,
-)
-from app.review.problems import Problem, Trouble, What
 from tests.builders import BASE, HEAD, LILY, NOON, pull, row, snapshot
 from tests.test_mail import APPROVE, BERLIN, COMPARE, PENDING, ask, bypass, commits, digest, item
 

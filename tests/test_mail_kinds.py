@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from app.domain import Blocked, Passed, Release, Reviewer, State, Unseen, Why
+from app.domain.problems import Problem, Trouble, What
+from app.jobs.letters import WRITERS
 from app.mail import (
     About,
     Held,
@@ -25,9 +28,6 @@ from app.mail import (
     compose_sign_in,
     tell,
 )
-from app.review import Blocked, Passed, Release, Reviewer, State, Unseen, Why
-from app.review.problems import Problem, Trouble, What
-from app.workflow.letters import WRITERS
 from demo.inbox import Mail as Arrived
 from tests.builders import HEAD, LILY, NOON, row, snapshot
 from tests.test_mail import APPROVE, PENDING, ask, bypass, commits, digest, item, words

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.review import State
+from app.domain import State
 from tests.test_life import approved, asked, comments, said, what
 from tests.world import SHOP, World
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store.schema import revisions
+from app.db.schema import revisions
 from demo.story.browser import Browser
 from tests.test_cli import Stage
 from tests.test_newcomer import COMMANDS as NEWCOMERS

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from app.db import NewLetter
+from app.domain import Blocked, State, Why
 from app.mail import About, Held, compose_outcome
-from app.review import Blocked, State, Why
-from app.store import NewLetter
 from app.text.words import NOT_NOW
 from demo.inbox.mail import Mail
 from tests.builders import LILY, row

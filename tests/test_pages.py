@@ -26,9 +26,9 @@ from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
 
 from app import __version__, pages
-from app.links import Links, SignInLink, decide_link
-from app.pages.decide import LONGEST_NOTE
-from app.review import (
+from app.db import Happening, Kind, NewLetter, Store, Unavailable
+from app.db.columns import metadata
+from app.domain import (
     Blocked,
     Choice,
     Event,
@@ -48,10 +48,10 @@ from app.review import (
     Why,
     next_move,
 )
-from app.store import Happening, Kind, NewLetter, Store, Unavailable
-from app.store.columns import metadata
+from app.jobs import Gate
+from app.links import Links, SignInLink, decide_link
 from app.text.words import NOT_NOW
-from app.workflow import Gate
+from app.web.decide import LONGEST_NOTE
 from tests.builders import HEAD, LILY, NOON, Clock, columns, snapshot, told
 from tests.world import World, compiled_once
 

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
-from app.review import Blocked, ChangedFile, Event, Merged, Review, Why
-from app.store import Happening
+from app.db import Happening
+from app.domain import Blocked, ChangedFile, Event, Merged, Review, Why
 from app.text import diff_blocks
 from tests.builders import CARDS, LILY
 from tests.test_pages import MAX, Desk, said

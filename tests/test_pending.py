@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from app.review import Event, Passed, Release, Unseen
-from app.store import Happening
-from app.store.tables import rounds
+from app.db import Happening
+from app.db.tables import rounds
+from app.domain import Event, Passed, Release, Unseen
 from tests.builders import LILY, NOON
 from tests.test_pages import MAX, Desk, said
 

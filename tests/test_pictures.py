@@ -9,8 +9,8 @@ from time import monotonic
 import pytest
 from PIL import Image
 
-from app.github_client.pictures import is_from_github
-from app.review import State
+from app.domain import State
+from app.github.pictures import is_from_github
 from app.text import pictures_in, rendered
 from tests.pictures import HTML, SVG, bomb, photo, picture, with_location
 from tests.world import World

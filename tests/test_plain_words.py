@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from app.db import Happening, Search
+from app.domain import Blocked, ChangedFile, Event, Release, Unseen, Why
+from app.jobs import where_to_try
 from app.mail import why_for_developer
-from app.pages.decide import LONGEST_NOTE
-from app.review import Blocked, ChangedFile, Event, Release, Unseen, Why
-from app.store import Happening, Search
 from app.text.words import NOT_NOW
-from app.workflow import where_to_try
+from app.web.decide import LONGEST_NOTE
 from tests.builders import LILY, NOT_YET, row
 from tests.test_pages import MAX, Desk, said
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.review.problems import (
+from app.domain.problems import (
     LASTING,
     Cause,
     Effect,

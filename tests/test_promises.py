@@ -35,9 +35,9 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import event
 
+from app.db import HistoryRow
+from app.domain import Review, State, context_of
 from app.links import DecideLink, ExpiredLink
-from app.review import Review, State, context_of
-from app.store import HistoryRow
 from app.worker import work_once
 from demo.github.rules import base_tip
 from demo.github.state import Pull, Refusal

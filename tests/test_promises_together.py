@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import select
 
-from app.store.columns import metadata
+from app.db.columns import metadata
 from tests.mortal import Mortal
 from tests.test_promises import SECRETS, Instants, Lives
 from tests.world import World, aws, environment

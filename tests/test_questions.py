@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.review import Signpost, State, may_ask
-from app.store import Store
+from app.db import Store
+from app.domain import Signpost, State, may_ask
 from app.worker import work_once
 from tests.builders import LILY, row
 from tests.test_store import wake

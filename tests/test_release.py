@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from app.github_client import Steps
-from app.review import Release, State, Step
-from app.store import Store
-from app.workflow.accounting import MOST_ASKED, Place, account_of
-from app.workflow.releasing import NO_BRANCH
+from app.db import Store
+from app.domain import Release, State, Step
+from app.github import Steps
+from app.jobs.accounting import MOST_ASKED, Place, account_of
+from app.jobs.releasing import NO_BRANCH
 from demo.github.state import Pull
 from tests.builders import NOT_YET, POLICY
 from tests.test_behaviour import MakeWorld

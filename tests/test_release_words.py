@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from app import text
+from app.domain import Passed, Release, Snapshot, Unseen
 from app.mail import has_part, is_release_title, release_title, with_part, without_part
-from app.review import Passed, Release, Snapshot, Unseen
 from tests.builders import NOON, snapshot
 from tests.test_mail import ask
 

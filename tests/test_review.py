@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from app.review import (
+from app.domain import (
     TABLE,
     Choice,
     Event,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from app.domain import Blocked, Event, Why
 from app.links import Links
-from app.review import Blocked, Event, Why
 from tests.test_pages import Desk, said
 from tests.world import SHOP, World
 

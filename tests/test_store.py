@@ -15,7 +15,22 @@ from pydantic import TypeAdapter
 from sqlalchemy import JSON, event, literal, text, update
 from sqlalchemy.exc import DBAPIError
 
-from app.review import (
+from app.db import (
+    LEASE,
+    Claim,
+    Happening,
+    Kind,
+    NewLetter,
+    Overtaken,
+    Recorded,
+    Service,
+    Store,
+    Unavailable,
+)
+from app.db.jobs import wake as make_due
+from app.db.services import note_up
+from app.db.tables import jobs, reviews, rounds
+from app.domain import (
     Choice,
     Event,
     Facts,
@@ -29,22 +44,7 @@ from app.review import (
     State,
     next_move,
 )
-from app.review.problems import What
-from app.store import (
-    LEASE,
-    Claim,
-    Happening,
-    Kind,
-    NewLetter,
-    Overtaken,
-    Recorded,
-    Service,
-    Store,
-    Unavailable,
-)
-from app.store.jobs import wake as make_due
-from app.store.services import note_up
-from app.store.tables import jobs, reviews, rounds
+from app.domain.problems import What
 from tests.builders import HEAD, LILY, NOON, OLD_HEAD, WORDS, Clock, columns, snapshot, told
 from tests.world import wait_until
 

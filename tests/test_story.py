@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.review import State
+from app.domain import State
 from app.worker import Worker
 from tests.world import World, wait_until
 

@@ -24,10 +24,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import webhook
-from app.review import Policy, State
-from app.review.problems import What
-from app.store import Store, inbox
+from app.db import Store, inbox
+from app.domain import Policy, State
+from app.domain.problems import What
+from app.web import webhook
 from tests.databases import ON_BOTH, fill
 from tests.world import WEBHOOK_SECRET, World
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.github_client import GitHub
-from app.review import PullRequest, State
-from app.store import Kind
-from app.store.jobs import wake
+from app.db import Kind
+from app.db.jobs import wake
+from app.domain import PullRequest, State
+from app.github import GitHub
 from app.worker import Worker, backoff, work_once
 from tests.world import TOKEN, World, wait_until
 

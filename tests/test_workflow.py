@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.review import State
+from app.domain import State
 from tests.world import SHOP, World
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.review import Caution, Checks, State, Why, cautions
-from app.review.cautions import Kind
+from app.domain import Caution, Checks, State, Why, cautions
+from app.domain.cautions import Kind
 from tests.builders import snapshot
 from tests.test_behaviour import MakeWorld
 from tests.test_mail import ask

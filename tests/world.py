@@ -24,14 +24,14 @@ from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
 
 from app import mail
-from app.review import Review
+from app.db import Kind, Store
+from app.db.rows import REVIEWS, complete, review_from
+from app.db.tables import jobs, reviews
+from app.domain import Review
+from app.jobs import set_looks
 from app.settings import Settings
-from app.store import Kind, Store
-from app.store.rows import REVIEWS, complete, review_from
-from app.store.tables import jobs, reviews
 from app.wiring import create_app, create_gate
 from app.worker import work_once
-from app.workflow import set_looks
 from demo.github import PretendGitHub
 from demo.inbox import PretendInbox
 from demo.world import free_port

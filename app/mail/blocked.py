@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.runtime import Macro
 
 from app import wording
-from app.review import Blocked
+from app.domain import Blocked
 
 # Not escaped here: what comes of it is text, and is escaped where it is shown.
 _WORDS = Environment(  # noqa: S701

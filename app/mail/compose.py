@@ -1,6 +1,6 @@
 """Compose mails and comments: what a reviewer reads, and what a developer reads of her. Pure.
 
-The workflow calls it just before a mail goes out. The wording is in templates/, but for the sentences that both
+`jobs` calls it just before a mail goes out. The wording is in templates/, but for the sentences that both
 parts of a mail share. A title, a body, a branch or a path may be hostile: nothing of it may become markup, a header or a link.
 """
 
@@ -16,12 +16,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app import text
+from app.domain import Basis, Blocked, Checks, Choice, Commit, PullRequest, Review, Reviewer
 from app.links import SIGN_IN_LASTS
 from app.mail.blocked import next_step, why_for_developer
 from app.mail.release import release_values
 from app.mail.request import Line, Request, opening_of, sender_of
 from app.mail.templates import render, say
-from app.review import Basis, Blocked, Checks, Choice, Commit, PullRequest, Review, Reviewer
 
 # Gmail hides what comes after 102 KB. https://developers.google.com/workspace/gmail/design/css
 LARGEST_HTML = 90_000

@@ -1,6 +1,6 @@
 """What went live with a release, as a list for customers: on the page, as a text to take away, and as a mail. Pure.
 
-The workflow calls it when a release is merged, `pages` for the page. Titles and messages are others' words: plain text, one
+`jobs` calls it when a release is merged, `web` for the page. Titles and messages are others' words: plain text, one
 line each.
 """
 
@@ -12,11 +12,11 @@ from datetime import date
 from typing import Any
 
 from app import text
+from app.domain import Release, Reviewer
 from app.mail.compose import UNTITLED, Mail, mail_of, subject_of, thread_of, tidy
 from app.mail.news import About
 from app.mail.request import Chip
 from app.mail.templates import render
-from app.review import Release, Reviewer
 
 LONGEST_TITLE, LONGEST_NOTE = 200, 1_000
 # So many are in the mail; the page has them all.

@@ -1,6 +1,6 @@
 """The mails that are not one question: the list of several, and news of a merge that came or did not. Pure.
 
-The workflow calls it just before such a mail goes out. What `compose` promises holds here too: nothing of a
+`jobs` calls it just before such a mail goes out. What `compose` promises holds here too: nothing of a
 stranger's becomes markup, a header or a link, and the HTML part stays under 90,000 bytes.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app import text
+from app.domain import Blocked, Release, Review, Reviewer
 from app.mail.blocked import why_for_reviewer
 from app.mail.compose import (
     LONGEST_TITLE,
@@ -25,7 +26,6 @@ from app.mail.compose import (
 )
 from app.mail.request import HELD, NEW, NEW_VERSION, NOT_APPROVED, RELEASE, Chip, Opening, answered_by
 from app.mail.templates import say
-from app.review import Blocked, Release, Review, Reviewer
 
 # So many are listed; fewer where long names make too much of them. The page has them all.
 MOST_ITEMS = (30, 20, 10)

@@ -11,11 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app import text
+from app.domain import Reviewer
+from app.domain.problems import Problem, Trouble
 from app.mail.compose import Mail, mail_of, waiting_since
 from app.mail.request import Chip
 from app.mail.templates import render, say
-from app.review import Reviewer
-from app.review.problems import Problem, Trouble
 
 # So many of what was said are shown, each in so many characters.
 MOST_REASONS, LONGEST_REASON = 3, 300

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import text
+from app.domain import Reviewer, Unseen
 from app.mail.compose import UNTITLED, Mail, mail_of
 from app.mail.request import NOT_APPROVED
 from app.mail.templates import say
-from app.review import Reviewer, Unseen
 
 # So many are listed.
 MOST_ITEMS = 30

@@ -1,6 +1,6 @@
 """What a release holds, in words: the gate's own part of a release pull request, and the lists in a letter. Pure.
 
-The workflow keeps the pull request by it, `compose` puts the lists into the letter. A title in a list is a stranger's:
+`jobs` keeps the pull request by it, `compose` puts the lists into the letter. A title in a list is a stranger's:
 it can close no issue, call nobody, and not end the gate's part.
 """
 
@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from app import text
+from app.domain import Passed, Release, Unseen
 from app.mail.templates import render, say
-from app.review import Passed, Release, Unseen
 
 BEGIN, END = "<!-- qa-gate release -->", "<!-- /qa-gate release -->"
 # Another beginning, which people quoted or whose end they cut, is theirs. Where the end was cut, the part's own last

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app import text
+from app.domain import Caution, Commit, Release, Reviewer, Snapshot
 from app.mail.templates import say
-from app.review import Caution, Commit, Release, Reviewer, Snapshot
 
 LONGEST_NAME = 40
 # So much of an answer is in the preview.

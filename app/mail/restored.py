@@ -1,6 +1,6 @@
 """The mail that says that a backup was restored, to who decides and to who runs the gate. Pure.
 
-The workflow calls it just before it goes out; the wording is in templates/mail/restored.*.
+`jobs` calls it just before it goes out; the wording is in templates/mail/restored.*.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.domain import Reviewer
 from app.mail.compose import Mail, mail_of, waiting_since
 from app.mail.templates import say
-from app.review import Reviewer
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.domain import Reviewer
 from app.mail.compose import Mail, mail_of
 from app.mail.templates import say
-from app.review import Reviewer
 
 
 def compose_trial(name: str, address: str, public_url: str) -> Mail:

@@ -13,15 +13,15 @@ from typing import NoReturn
 
 import click
 
+from app.db import SchemaError, Store, Unavailable
+from app.db.backup import Done, back_up
+from app.db.backup import restore as fill
+from app.db.backup_file import BackupError
+from app.db.epoch import begin_epoch
+from app.db.inspection import is_there
+from app.domain import Reviewer
 from app.operator.doors import where_it_answers
-from app.review import Reviewer
 from app.settings import Settings
-from app.store import SchemaError, Store, Unavailable
-from app.store.backup import Done, back_up
-from app.store.backup import restore as fill
-from app.store.backup_file import BackupError
-from app.store.epoch import begin_epoch
-from app.store.inspection import is_there
 
 BESIDES = "Keep your settings and keys besides: they aren't in it."
 RUNNING = "The gate still answers at {}. Stop it first, on every machine: what it does from now on would be missing here."

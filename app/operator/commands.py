@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from app.github_client import Api, GitHubError, NoPlan
+from app.github import Api, GitHubError, NoPlan
 from app.mail import Mailer, compose_trial
 from app.operator.backups import backup, restore
 from app.operator.doctor import examine, of_problems

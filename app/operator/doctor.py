@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
+from app.db.inspection import Inspected, look
+from app.domain import Reviewer
 from app.mail import tell
 from app.operator.at_github import GitHubChecks, repository_id
 from app.operator.at_ses import ses_checks
 from app.operator.doors import knock, near
 from app.operator.findings import Finding, failure, looked, ok, warning
-from app.review import Reviewer
 from app.settings import Settings, SettingsError
-from app.store.inspection import Inspected, look
 
 WORKER_SILENT = timedelta(seconds=60)  # it gives a sign of life every 15
 OVERDUE, LONG_OVERDUE = timedelta(minutes=5), timedelta(hours=1)

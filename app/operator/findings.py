@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from app.github_client import GitHubError, NoPlan, TryAgain
+from app.db import Unavailable
+from app.github import GitHubError, NoPlan, TryAgain
 from app.mail import MailError, MailLater
 from app.mail.account import NotAllowed
-from app.store import Unavailable
 
 Verdict = Literal["ok", "warning", "failure"]
 ORDER: tuple[Verdict, ...] = ("ok", "warning", "failure")  # the exit code is the worst one's place

@@ -1,6 +1,6 @@
 """Pictures that others made, made anew: small, upright, and without whatever else was in the file.
 
-Called by `workflow` and `pages`. Each is opened in a process of its own, one at a time, which ends with its memory and
+Called by `jobs` and `web`. Each is opened in a process of its own, one at a time, which ends with its memory and
 with whatever a hostile file did to it. Nothing of the file's own bytes is ever kept or shown.
 
     BadPicture  it is none that can be shown; `why` says what is wrong with it

@@ -1,6 +1,6 @@
 """The pictures in a stranger's text: which there are, and how one that is kept here is shown. Pure.
 
-Called by `markdown`, `workflow` and `pages`. What is not kept here never becomes an image.
+Called by `markdown`, `jobs` and `web`. What is not kept here never becomes an image.
 """
 
 from __future__ import annotations

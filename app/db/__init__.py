@@ -1,0 +1,126 @@
+"""The store: tables, queue, letters and history, on SQLite or PostgreSQL.
+
+`Store` is what the rest of the gate holds: `.inbox`, `.arrivals`, `.repositories`, `.reviews`, `.talk`, `.people`,
+`.pictures`, `.letters`, `.releases`, `.timers`, `.absences`, `.queue`, `.services`, `.problems`, `.audit`, `.lists`,
+`.epochs`. It keeps what was acknowledged and decides nothing; the rules are in `domain`.
+
+    Unavailable  the database is away, locked or its disk full: nothing was kept
+    Overtaken    the row moved on while somebody worked on it
+    SchemaError  the database's schema is not one that this version can work with
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from app.db.absences import Absences
+from app.db.arrivals import Arrivals, Folded, Recorded
+from app.db.audit import Audit, Entry, Page, Search
+from app.db.bell import Bell
+from app.db.database import Database, Unavailable
+from app.db.epoch import RESTORED, Epoch, Epochs
+from app.db.inbox import Inbox
+from app.db.jobs import LEASE, Claim, Kind, Service
+from app.db.letters import A_DAY, LIST, MOST_UNKNOWN, Letter, Letters, NewLetter, outcome_letter
+from app.db.lists import Asked, Lists
+from app.db.people import People
+from app.db.pictures import Kept, Pictures
+from app.db.problems import Health, Problems
+from app.db.queue import Overtaken, Queue
+from app.db.releases import Known, Push, Releases
+from app.db.repositories import Repositories
+from app.db.reviews import DECISIONS, Reviews, Round
+from app.db.rows import Happening, HistoryRow
+from app.db.schema import SchemaError, bring_up
+from app.db.services import Services
+from app.db.talk import Talk, open_talk
+from app.db.timers import RELEASE, Timer, Timers
+
+__all__ = [
+    "A_DAY",
+    "DECISIONS",
+    "LEASE",
+    "LIST",
+    "MOST_UNKNOWN",
+    "RELEASE",
+    "RESTORED",
+    "Absences",
+    "Arrivals",
+    "Asked",
+    "Audit",
+    "Claim",
+    "Entry",
+    "Epoch",
+    "Folded",
+    "Happening",
+    "Health",
+    "HistoryRow",
+    "Kept",
+    "Kind",
+    "Known",
+    "Letter",
+    "Letters",
+    "Lists",
+    "NewLetter",
+    "Overtaken",
+    "Page",
+    "Push",
+    "Queue",
+    "Recorded",
+    "Releases",
+    "Repositories",
+    "Reviews",
+    "Round",
+    "SchemaError",
+    "Search",
+    "Service",
+    "Store",
+    "Talk",
+    "Timer",
+    "Unavailable",
+    "open_talk",
+    "outcome_letter",
+]
+
+
+class Store:
+    """All that is remembered.
+
+    `url` is a SQLAlchemy URL; `clock` replaces the clock. `work_made` is rung by every request that makes work,
+    so that a worker in the same process need not wait for its next poll.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], datetime] | None = None) -> None:
+        self.database = Database(url, clock)
+        self.work_made = Bell()
+        self.arrivals = Arrivals(self.database)
+        self.inbox = Inbox(self.database, self.work_made, self.arrivals.fold)
+        self.repositories = Repositories(self.database)
+        self.reviews = Reviews(self.database, self.work_made)
+        self.talk = Talk(self.database, self.work_made)
+        self.people = People(self.database)
+        self.pictures = Pictures(self.database)
+        self.letters = Letters(self.database)
+        self.releases = Releases(self.database, self.work_made)
+        self.timers = Timers(self.database)
+        self.absences = Absences(self.database, self.work_made)
+        self.queue = Queue(self.database, self.work_made)
+        self.services = Services(self.database)
+        self.problems = Problems(self.database)
+        self.audit = Audit(self.database)
+        self.epochs = Epochs(self.database)
+        self.lists = Lists(self.database)
+
+    def create(self) -> None:
+        """Make the tables where there are none, or bring them up to date. Raises SchemaError, Unavailable."""
+        bring_up(self.database)
+
+    def now(self) -> datetime:
+        """Return the time that all machines agree on, aware, in UTC."""
+        with self.database.read() as connection:
+            return self.database.now(connection)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()

@@ -1,0 +1,144 @@
+"""The history of everything, to be searched: what happened, with the review that it happened to.
+
+Called by `web`. It only reads, by one statement for a page whatever the size of the history: pages follow each
+other by id, which nothing that is appended meanwhile can shift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, Text, cast, func, or_, select
+
+from app.db.database import Database
+from app.db.reviews import DECISIONS
+from app.db.rows import HistoryRow, history_from
+from app.db.tables import history, reviews, rounds
+from app.domain import Answer
+
+PAGE = 50
+# So many rows of an export are read at once: no transaction stays open while somebody's browser is slow.
+BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to look for; empty means everything. Letters match whatever their case.
+
+    `text` is looked for in title, words, the developer's branch and "owner/repo #12", `person` in who did it and whose change it is;
+    from `since` on and before `until`. `before` and `after` are ids of entries: only older, or only newer ones.
+    """
+
+    text: str = ""
+    person: str = ""
+    repository: str = ""
+    base: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int | None = None
+    after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the history; all that is about the review is as it is now, and "" where there is none."""
+
+    id: int
+    line: HistoryRow
+    review: int | None
+    repository: str
+    number: int
+    title: str
+    author: str
+    head: str
+
+    @property
+    def at(self) -> datetime:
+        """Return when it happened."""
+        return self.line.at
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries, newest first; `newer` and `older` are what `after` and `before` of the next page are."""
+
+    entries: list[Entry]
+    newer: int | None
+    older: int | None
+
+
+class Audit:
+    """The history of all reviews."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, search: Search) -> Page:
+        """Return a page of what was found."""
+        is_back = search.after is not None
+        found = self._find(search, PAGE + 1)
+        has_more, found = len(found) > PAGE, found[:PAGE]
+        if is_back:
+            found.reverse()
+        if not found:
+            return Page([], None, None)
+        # Where we came from there is more; in the other direction the one entry too many tells.
+        has_newer = has_more if is_back else search.before is not None
+        has_older = is_back or has_more
+        return Page(found, found[0].id if has_newer else None, found[-1].id if has_older else None)
+
+    def all(self, search: Search) -> Iterator[Entry]:
+        """Give everything that was found, newest first, read batch by batch."""
+        while batch := self._find(search, BATCH):
+            yield from batch
+            search = replace(search, before=batch[-1].id)
+
+    def answers_since(self, moment: datetime) -> list[Answer]:
+        """Return every decision since then, oldest first, with when its round was asked about."""
+        line = (history.c.review_id, history.c.round, history.c.what, history.c.at)
+        same = (rounds.c.review_id == history.c.review_id) & (rounds.c.round == history.c.round)
+        made = select(*line, rounds.c.asked_at).join_from(history, rounds, same)
+        made = made.where(history.c.at >= moment, history.c.what.in_(DECISIONS.values()))
+        with self._database.read() as connection:
+            return [Answer(*row) for row in connection.execute(made.order_by(history.c.id))]
+
+    def _find(self, search: Search, most: int) -> list[Entry]:
+        order = history.c.id if search.after is not None else history.c.id.desc()
+        query = _matching(search).order_by(order).limit(most)
+        with self._database.read() as connection:
+            return [_entry_from(row) for row in connection.execute(query)]
+
+
+def _matching(search: Search) -> Select[Any]:
+    about = (reviews.c.repository, reviews.c.number, reviews.c.title, reviews.c.author, reviews.c.head)
+    found = select(history, *about).join_from(history, reviews, isouter=True)
+    if search.text:
+        place = reviews.c.repository + " #" + cast(reviews.c.number, Text)
+        found = found.where(_holds(search.text, reviews.c.title, history.c.detail, reviews.c.head, place))
+    if search.person:
+        found = found.where(_holds(search.person, history.c.who, reviews.c.author))
+    if search.repository:
+        found = found.where(func.lower(reviews.c.repository) == search.repository.lower())
+    if search.base:
+        found = found.where(history.c.base == search.base)
+    if search.since:
+        found = found.where(history.c.at >= search.since)
+    if search.until:
+        found = found.where(history.c.at < search.until)
+    if search.before is not None:
+        found = found.where(history.c.id < search.before)
+    if search.after is not None:
+        found = found.where(history.c.id > search.after)
+    return found
+
+
+def _holds(words: str, *columns: Any) -> Any:
+    return or_(*(column.icontains(words, autoescape=True) for column in columns))
+
+
+def _entry_from(row: Row[Any]) -> Entry:
+    about = (row.repository or "", row.number or 0, row.title or "", row.author or "", row.head or "")
+    return Entry(row.id, history_from(row), row.review_id, *about)

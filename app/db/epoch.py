@@ -1,0 +1,166 @@
+"""Epochs: a new one begins when a backup is restored, for what happened since it was made is lost.
+
+What GitHub and people were told in the lost hours is not known, so nothing counts as said, and no number that was given
+then is given again. Each database has an epoch from its making on; the last row counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, cast, delete, or_, select, update
+
+from app.db.database import Database
+from app.db.jobs import Kind, wake_reviews
+from app.db.letters import NewLetter, put_letter
+from app.db.rows import REVIEWS, Happening, complete, new_nonce, note_history, put_post, review_from
+from app.db.tables import epochs, jobs, letters, problems, reviews, rounds, services, timers, workers
+from app.domain import Happened, Post, Review, State, head_key, is_dead_end
+
+RESTORED = "restored"  # the kind of letter that tells of it
+# What the history says of a question that is asked again: the end of a sentence.
+WHY_AGAIN = "QA gate was restored from a backup"
+# More decisions than anybody makes on one change in the lost hours.
+LOST_NUMBERS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """`nonce` ends the sessions of the one before. What happened from `lost_since` to `began_at` is lost, if it is not None."""
+
+    nonce: str
+    began_at: datetime
+    lost_since: datetime | None
+
+
+class Epochs:
+    """The epoch that counts; it never changes while a process runs, for only an empty database is restored into."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._current: Epoch | None = None
+
+    @property
+    def current(self) -> Epoch:
+        """Return it. Raises Unavailable."""
+        if self._current is None:
+            with self._database.read() as connection:
+                row = connection.execute(select(epochs).order_by(epochs.c.id.desc()).limit(1)).one()
+            self._current = Epoch(row.nonce, row.began_at, row.lost_since)
+        return self._current
+
+
+def begin_epoch(
+    connection: Connection, lost_since: datetime, database: Database, readers: Collection[str]
+) -> None:
+    """Begin a new epoch in the transaction that restores a backup, and tell these readers of it, by their ids."""
+    now = database.now(connection)
+    connection.execute(epochs.insert().values(nonce=new_nonce(), began_at=now, lost_since=lost_since))
+    _let_go(connection, now)
+    asked = reviews.c.id.in_(select(cast(jobs.c.about, reviews.c.id.type)).where(jobs.c.kind == Kind.REVIEW))
+    living = reviews.c.state.in_([state for state in State if not is_dead_end(state)])
+    rows = connection.execute(REVIEWS.where(or_(living, asked))).all()
+    found = [complete(connection, review_from(row)) for row in rows]
+    for row in found:
+        _begin_again(connection, database, row, now)
+    wake_reviews(connection, database, now, living)
+    for row in found:
+        if row.reviewer and (row.state is State.WAITING or _is_void(row)):
+            put_letter(connection, database, _listed(row, now), now)
+    for reader in readers:
+        put_letter(
+            connection, database, NewLetter(f"{RESTORED} {now.isoformat()} {reader}", RESTORED, reader), now
+        )
+
+
+def _let_go(connection: Connection, now: datetime) -> None:
+    """Drop unsent mail, end sign-in links, and forget who worked on what and what the services said."""
+    connection.execute(delete(letters).where(letters.c.sent_at.is_(None)))
+    unused = (letters.c.kind == "sign_in", letters.c.used_at.is_(None))
+    connection.execute(update(letters).where(*unused).values(used_at=now))
+    connection.execute(delete(jobs).where(jobs.c.kind == Kind.MAIL))
+    afresh = {"lease": None, "due_at": now, "attempts": 0, "problem": None, "failed_in": None}
+    connection.execute(update(jobs).values(afresh))
+    connection.execute(update(timers).values(etag=None))
+    # The email about one that lasts may be among those that were dropped: what is still wrong is a new one.
+    is_open, place = problems.c.ended_at.is_(None), (problems.c.what, problems.c.place)
+    noted = connection.execute(select(*place).where(is_open, problems.c.is_noted)).all()
+    connection.execute(update(problems).where(is_open).values(ended_at=now))
+    for what, where in noted:
+        anew = {"what": what, "place": where, "since": now, "seen_at": now, "is_noted": True}
+        connection.execute(problems.insert().values(anew))
+    connection.execute(delete(services))
+    connection.execute(delete(workers))
+
+
+def _begin_again(connection: Connection, database: Database, row: Review, now: datetime) -> None:
+    """Let a review be read, asked about where it must be, and said anew."""
+    is_void = _is_void(row)
+    changes = _again(row, now) if is_void else {}
+    # No number that was given in the lost hours is given again.
+    decisions = row.decisions if row.decision and not is_void else row.decisions + LOST_NUMBERS
+    is_asked = select(rounds.c.nonce).where(rounds.c.review_id == row.id, rounds.c.round == row.round)
+    if not is_void and connection.execute(is_asked).first() is None:
+        changes["round_nonce"] = new_nonce()  # somebody may have been asked by that one in the lost hours
+    values = {"decisions": decisions, "rev": row.rev + 1, **changes}  # so that it is read
+    connection.execute(update(reviews).where(reviews.c.id == row.id).values(values))
+    for post in _unsaid(row):
+        put_post(connection, database, row.id, post)
+    if is_void:
+        fresh = replace(row, round=row.round + 1)
+        note_history(connection, now, fresh, [Happening(Happened.SAME_CODE, "qa-gate", WHY_AGAIN)])
+
+
+def _is_void(row: Review) -> bool:
+    """Tell whether an approval ends that is not recorded with a merge."""
+    return row.has_yes and row.state is not State.MERGED
+
+
+def _listed(row: Review, now: datetime) -> NewLetter:
+    """Return the letter that asks about what waits, or about the round that follows, in the one list."""
+    round_ = row.round + _is_void(row)
+    key = f"ask {row.id} {round_} {row.reviewer}" + ("" if _is_void(row) else f" {now.isoformat()}")
+    return NewLetter(key, "ask", str(row.reviewer), row.id, round_, is_listed=True)
+
+
+def _again(row: Review, now: datetime) -> dict[str, Any]:
+    """Return what voids an approval, and lets it be asked again in the one list, as on day one."""
+    return {
+        "state": State.TO_ASK,
+        "round": row.round + 1,
+        "round_nonce": new_nonce(),
+        "decision_id": None,
+        "blocked": None,
+        "merge_base": None,
+        "asked_at": None,
+        "restless_since": now,
+    }
+
+
+def _unsaid(row: Review) -> list[Post]:
+    """Return what counts as said: nothing of a status and of what is in the way; of the words what the backup knows.
+
+    Words that may have been said in the lost hours are looked for at GitHub first, and success may stand on the head.
+    """
+    if not row.was_read:
+        return []
+    here = head_key(row)
+    posts = {
+        **row.posts,
+        here: row.posts.get(here, Post(here)),
+        "blocked": row.posts.get("blocked", Post("blocked")),
+    }
+    return [_forgotten(post, is_head=post.key == here) for post in posts.values()]
+
+
+def _forgotten(post: Post, *, is_head: bool) -> Post:
+    match post.kind:
+        case "status":
+            return replace(post, said=None, is_success=post.is_success or is_head)
+        case "blocked":
+            return replace(post, said="")
+        case _:
+            return replace(post, tries=max(1, post.tries))

@@ -1,0 +1,53 @@
+"""What can be counted of the store at a moment.
+
+`metrics` asks, as often as somebody asks it. It only reads, and each statement finds its rows by an index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from app.db.database import Database
+from app.db.jobs import Kind
+from app.db.tables import jobs, problems, reviews
+from app.domain import State
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The counts, and since when; `due` are the jobs by kind with the earliest of each."""
+
+    now: datetime
+    reviews: dict[State, int]
+    waiting_since: datetime | None
+    due: dict[Kind, tuple[int, datetime]]
+    unsent: int
+    problems: dict[str, int]
+
+
+def figures(database: Database) -> Figures:
+    """Count. Raises Unavailable."""
+    with database.read() as connection:
+        now = database.now(connection)
+        states = connection.execute(select(reviews.c.state, func.count()).group_by(reviews.c.state))
+        waiting = select(func.min(reviews.c.asked_at)).where(reviews.c.state == State.WAITING)
+        due = select(jobs.c.kind, func.count(), func.min(jobs.c.due_at)).where(jobs.c.due_at <= now)
+        unsent = select(func.count()).where(jobs.c.kind == Kind.MAIL)
+        lasting = (problems.c.begun_at.is_not(None), problems.c.ended_at.is_(None))
+        whats = (
+            select(problems.c.what, func.count().label("number")).where(*lasting).group_by(problems.c.what)
+        )
+        return Figures(
+            now,
+            dict.fromkeys(State, 0) | {State(state): number for state, number in states},
+            connection.scalar(waiting),
+            {
+                Kind(kind): (number, first)
+                for kind, number, first in connection.execute(due.group_by(jobs.c.kind))
+            },
+            connection.scalar(unsent) or 0,
+            {row.what: row.number for row in connection.execute(whats)},
+        )

@@ -1,0 +1,149 @@
+"""The inbox: every webhook, and everything that a poll found, is one row before it is acknowledged.
+
+`put` is all that a webhook waits for. `fold` brings the rows into the reviews, in order, a few a transaction, by one
+thread of one process at a time. Rows are kept for a while: a delivery that GitHub sends again is known by its id, and
+what came since the last read of a pull request tells what happened in between.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from time import monotonic, sleep
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from app.db.arrivals import Folded, Recorded
+from app.db.bell import Bell
+from app.db.database import FOLD_LOCK, Database
+from app.db.tables import inbox
+from app.domain import EVENT, POLLED, GitHubEvent, Policy, PullRequestEvent
+
+log = logging.getLogger("qa-gate.inbox")
+
+# Webhooks that overlap are a crowd, for so many seconds after the last.
+CROWD = 0.05
+
+# So many rows in one transaction: while it lasts, SQLite lets nobody else write.
+BATCH = 10
+
+_INSERT = (
+    "INSERT INTO inbox (delivery, kind, repository_id, number, sha, fields, received_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (delivery) DO NOTHING"
+)
+
+
+class Fold(Protocol):
+    """Brings one event into the reviews, inside a transaction."""
+
+    def __call__(
+        self, connection: Connection, event: GitHubEvent, policy: Policy, now: datetime
+    ) -> Folded: ...
+
+
+class Inbox:
+    """Deliveries by id."""
+
+    def __init__(self, database: Database, work_made: Bell, fold: Fold) -> None:
+        self._database = database
+        self._work_made = work_made
+        self._fold = fold
+        self._coming: deque[str] = deque()
+        self._crowded_until = 0.0
+        put = database.insert(inbox).on_conflict_do_nothing(index_elements=["delivery"])
+        self._insert = put.returning(inbox.c.id)
+
+    def put(self, delivery: str, event: GitHubEvent) -> bool:
+        """Keep an event; False where the delivery is known already. Raises Unavailable.
+
+        The one statement of a webhook goes to SQLite's own driver: through SQLAlchemy it would cost five times as much.
+        """
+        self._coming.append(delivery)
+        if len(self._coming) > 1:
+            self._crowded_until = monotonic() + CROWD
+        try:
+            is_new = self._keep(_values(delivery, event))
+        finally:
+            self._coming.popleft()
+        if is_new:
+            self._work_made.ring()
+        return is_new
+
+    def give_way(self, most: float) -> None:
+        """Let a crowd of webhooks in first, and wait at most so many seconds: GitHub gives up after ten."""
+        end = monotonic() + most
+        while monotonic() < min(self._crowded_until, end):
+            sleep(CROWD / 5)
+
+    def _keep(self, values: dict[str, Any]) -> bool:
+        if self._database.is_sqlite and self._database.clock is None:
+            moment = datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+            return self._database.execute_raw(_INSERT, (*values.values(), moment)) == 1
+        with self._database.write() as connection:
+            values["received_at"] = self._database.now(connection)
+            return connection.execute(self._insert, values).first() is not None
+
+    def fold(self, policy: Policy) -> list[Recorded]:
+        """Bring the next few events into the reviews, and return what became of each; empty when there was none."""
+        with self._database.write() as connection:
+            self._database.lock(connection, FOLD_LOCK)
+            found = select(inbox).where(inbox.c.folded_at.is_(None)).order_by(inbox.c.id).limit(BATCH)
+            rows = connection.execute(found).all()
+            now = self._database.now(connection) if rows else None
+            outcomes = [self._fold_row(connection, row, policy, now) for row in rows if now]
+        for row, outcome in zip(rows, outcomes, strict=True):
+            log.info("%s %s %s", row.delivery, row.kind, outcome.value)
+        if Recorded.WOKEN in outcomes:
+            self._work_made.ring()
+        return outcomes
+
+    def since(self, review_id: int, after: int, until: int) -> list[PullRequestEvent]:
+        """Return the events of a review that made its `rev` larger than `after`, up to `until`, in order."""
+        which = (inbox.c.review_id == review_id, inbox.c.revision > after, inbox.c.revision <= until)
+        with self._database.read() as connection:
+            found = connection.scalars(select(inbox.c.fields).where(*which).order_by(inbox.c.revision))
+            return [PullRequestEvent.model_validate_json(fields) for fields in found]
+
+    def told_at(self, kind: str, repository_id: int, sha: str | None = None) -> datetime | None:
+        """Return when an event of this kind about a repository, or one commit of it, was folded last, if it is kept."""
+        which = [inbox.c.repository_id == repository_id, inbox.c.kind == kind]
+        if sha is not None:
+            which.append(inbox.c.sha == sha)
+        with self._database.read() as connection:
+            found: datetime | None = connection.scalar(select(func.max(inbox.c.folded_at)).where(*which))
+            return found
+
+    def forget(self, age: timedelta) -> None:
+        """Forget what was folded so long ago; GitHub can no longer send it again."""
+        with self._database.write() as connection:
+            oldest = self._database.now(connection) - age
+            connection.execute(delete(inbox).where(inbox.c.folded_at < oldest))
+
+    def _fold_row(self, connection: Connection, row: Any, policy: Policy, now: datetime) -> Recorded:
+        try:
+            with connection.begin_nested():
+                folded = self._fold(connection, EVENT.validate_json(row.fields), policy, now)
+        except (ValueError, LookupError, TypeError):
+            # A bug of ours must not hold up what comes after; the next poll finds what this one told.
+            log.exception("%s %s cannot be folded", row.delivery, row.kind)
+            folded = Folded(Recorded.FAILED)
+        if folded.outcome in (Recorded.FOREIGN, Recorded.FAILED) and row.delivery.partition(" ")[0] == POLLED:
+            # The next poll finds it again: by then it may be trusted.
+            connection.execute(delete(inbox).where(inbox.c.id == row.id))
+            return folded.outcome
+        facts = {"folded_at": now, "review_id": folded.review_id, "revision": folded.revision}
+        connection.execute(update(inbox).where(inbox.c.id == row.id).values(facts))
+        return folded.outcome
+
+
+def _values(delivery: str, event: GitHubEvent) -> dict[str, Any]:
+    return {
+        "delivery": delivery,
+        "kind": event.kind,
+        "repository_id": event.repository_id,
+        "number": getattr(event, "number", None),
+        "sha": getattr(event, "sha", None),
+        "fields": event.model_dump_json(),
+    }

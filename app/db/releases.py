@@ -1,0 +1,224 @@
+"""What the account of a release is made of: which merges brought which commits, and how far a branch is known.
+
+Called by `jobs`. Commits are known by their SHAs. Whether a merge was approved is never kept here but told
+from its review each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, select, update
+
+from app.db.bell import Bell
+from app.db.database import Database
+from app.db.letters import NewLetter, put_letter
+from app.db.release_tables import compared, development, origins, pushes
+from app.db.rows import REVIEWS, review_from
+from app.db.tables import history, reviews
+from app.domain import Change, Happened, Merge, Origin, Review, State, Unseen
+
+# So many names in one question to the database: each has a limit.
+MOST_NAMES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Where a branch stood on day one, and at the last look, which began `at`; `ahead` is what was ahead on day one.
+
+    None: that was not read yet.
+    """
+
+    day_one: str
+    ahead: tuple[str, ...] | None
+    head: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A push past the gate: what nobody was asked about, or a history that was changed.
+
+    `head` is where it left the branch; `gone` are the merge commits that are not in the branch any more. `is_level`: it
+    left nothing ahead of the release branch.
+    """
+
+    repository_id: int
+    repository: str
+    branch: str
+    head: str
+    is_forced: bool = False
+    is_level: bool = False
+    gone: tuple[str, ...] = ()
+    unseen: tuple[Unseen, ...] = ()
+
+
+class Releases:
+    """How far each branch is known, and what came onto it."""
+
+    def __init__(self, database: Database, work_made: Bell) -> None:
+        self._database = database
+        self._work_made = work_made
+
+    # --- The branch -------------------------------------------------------------------------------------------
+
+    def known(self, repository_id: int, branch: str) -> Known | None:
+        """Return how far a branch is known, None before the first look."""
+        with self._database.read() as connection:
+            row = connection.execute(select(development).where(*_branch(repository_id, branch))).first()
+            return Known(row.day_one, row.ahead, row.head, row.at) if row else None
+
+    def begin(self, repository_id: int, branch: str, head: str, ahead: tuple[str, ...] | None = None) -> None:
+        """Remember day one: what is ahead of the release branch then is nobody's to account for."""
+        values = {"repository_id": repository_id, "branch": branch, "day_one": head, "head": head}
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            new = self._database.insert(development).values(ahead=ahead, at=now, **values)
+            connection.execute(new.on_conflict_do_nothing())
+
+    def keep_ahead(self, repository_id: int, branch: str, ahead: Sequence[str]) -> None:
+        """Remember what was ahead on day one, where that could not be told then."""
+        with self._database.write() as connection:
+            here = _branch(repository_id, branch)
+            connection.execute(update(development).where(*here).values(ahead=tuple(ahead)))
+
+    def move(self, before: str, push: Push, at: datetime, letters: Collection[str] = ()) -> None:
+        """Note where a branch stood when the look that began `at` read it. `letters` are the ids of those who are told of the push by mail, once.
+
+        All in one transaction, and nothing where somebody else noted it before.
+        """
+        here = _branch(push.repository_id, push.branch)
+        with self._database.write() as connection:
+            moved = (
+                update(development).where(*here, development.c.head == before).values(head=push.head, at=at)
+            )
+            if connection.execute(moved).rowcount == 0 or not (push.is_forced or push.unseen):
+                return
+            now = self._database.now(connection)
+            values = {name: getattr(push, name) for name in Push.__slots__}
+            put = self._database.insert(pushes).values(at=now, **values).returning(pushes.c.id)
+            number = connection.execute(put).scalar_one()
+            for reviewer in letters:
+                letter = NewLetter(f"push {number} {reviewer}", "push", reviewer, push_id=number)
+                put_letter(connection, self._database, letter, now)
+        self._work_made.ring()
+
+    def push(self, push_id: int) -> Push | None:
+        """Return one push."""
+        with self._database.read() as connection:
+            row = connection.execute(select(pushes).where(pushes.c.id == push_id)).first()
+            return _push_from(row) if row else None
+
+    def forced(self, repository_id: int, branch: str) -> list[Push]:
+        """Return the forced pushes to a branch, oldest first."""
+        here = (pushes.c.repository_id == repository_id, pushes.c.branch == branch, pushes.c.is_forced)
+        with self._database.read() as connection:
+            found = connection.execute(select(pushes).where(*here).order_by(pushes.c.id))
+            return [_push_from(row) for row in found]
+
+    # --- The commits ------------------------------------------------------------------------------------------
+
+    def is_merging(self, repository_id: int, branch: str) -> bool:
+        """Tell whether a merge of our own into the branch is out whose commit is not known yet."""
+        out = (
+            reviews.c.repository_id == repository_id,
+            reviews.c.base == branch,
+            reviews.c.state == State.MERGING,
+        )
+        with self._database.read() as connection:
+            return connection.execute(select(reviews.c.id).where(*out).limit(1)).first() is not None
+
+    def merges(self, repository_id: int, shas: Sequence[str]) -> list[Merge]:
+        """Return the pull requests that were merged as one of these commits, each with the commits it was asked about."""
+        same = (
+            compared.c.review_id == reviews.c.id,
+            compared.c.base == reviews.c.base,
+            compared.c.head_sha == reviews.c.head_sha,
+        )
+        both = REVIEWS.add_columns(compared.c.shas, compared.c.merges).join(
+            compared, and_(*same), isouter=True
+        )
+        with self._database.read() as connection:
+            return [
+                Merge(review_from(row), row.shas, row.merges or 0)
+                for part in _parts(shas)
+                for row in connection.execute(
+                    both.where(*_merged(repository_id, part)).order_by(reviews.c.id)
+                )
+            ]
+
+    def merged(self, repository_id: int, branch: str, shas: Sequence[str] | None) -> list[Review]:
+        """Return what was merged into a branch as one of these commits, or at all."""
+        into = (reviews.c.repository_id == repository_id, reviews.c.base == branch)
+        found = REVIEWS.where(*into, reviews.c.state == State.MERGED).order_by(reviews.c.id)
+        with self._database.read() as connection:
+            if shas is None:
+                return [review_from(row) for row in connection.execute(found)]
+            parts = (found.where(reviews.c.merge_commit.in_(part)) for part in _parts(shas))
+            return [review_from(row) for part in parts for row in connection.execute(part)]
+
+    def merged_since(self, repository_id: int, branch: str, at: datetime) -> list[Review]:
+        """Return what was merged into a branch since then."""
+        into = (reviews.c.repository_id == repository_id, reviews.c.base == branch)
+        told = select(history.c.review_id).where(history.c.at >= at, history.c.what == Happened.MERGED)
+        found = REVIEWS.where(*into, reviews.c.state == State.MERGED, reviews.c.id.in_(told))
+        with self._database.read() as connection:
+            return [review_from(row) for row in connection.execute(found.order_by(reviews.c.id))]
+
+    def keep_compared(self, row: Review, shas: Sequence[str], merges: int) -> None:
+        """Remember which commits a merge took in, where that was not known when it was asked about."""
+        with self._database.write() as connection:
+            put_compared(connection, self._database, row, shas, merges)
+
+    def origins(self, repository_id: int, shas: Sequence[str]) -> dict[str, Origin]:
+        """Return what GitHub said of these commits, as far as it was asked."""
+        with self._database.read() as connection:
+            known = select(origins).where(origins.c.repository_id == repository_id)
+            rows = [
+                row
+                for part in _parts(shas)
+                for row in connection.execute(known.where(origins.c.sha.in_(part)))
+            ]
+            return {row.sha: Origin(row.pull, row.title, row.author) for row in rows}
+
+    def keep_origin(self, repository_id: int, sha: str, origin: Origin) -> None:
+        """Remember what GitHub says of a commit."""
+        values = {"pull": origin.pull, "title": origin.title, "author": origin.author}
+        with self._database.write() as connection:
+            new = self._database.insert(origins).values(repository_id=repository_id, sha=sha, **values)
+            connection.execute(new.on_conflict_do_nothing())
+
+
+def _push_from(row: Row[Any]) -> Push:
+    return Push(**{name: row._mapping[name] for name in Push.__slots__})
+
+
+def put_compared(
+    connection: Connection, database: Database, row: Review, shas: Sequence[str], merges: int
+) -> None:
+    """Keep all commits of the comparison of a review's base and head as they stand in its row."""
+    place = {"review_id": row.id, "base": row.base, "head_sha": row.head_sha}
+    told = {"shas": tuple(shas), "merges": merges}
+    put = database.insert(compared).values(**place, **told)
+    connection.execute(put.on_conflict_do_update(index_elements=list(place), set_=told))
+
+
+def keep_change(connection: Connection, database: Database, row: Review, change: Change) -> None:
+    """Keep the commits that a question or an approval rests on, where they could be read."""
+    if change.is_known:
+        put_compared(connection, database, row, change.shas, change.merges)
+
+
+def _branch(repository_id: int, branch: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return (development.c.repository_id == repository_id, development.c.branch == branch)
+
+
+def _merged(repository_id: int, shas: Sequence[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return (reviews.c.repository_id == repository_id, reviews.c.merge_commit.in_(shas))
+
+
+def _parts(shas: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (shas[start : start + MOST_NAMES] for start in range(0, len(shas), MOST_NAMES))

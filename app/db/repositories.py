@@ -1,0 +1,110 @@
+"""Which repository stands behind a name: names are reused and change, ids never do.
+
+The first repository that is seen under a name is pinned to it. What GitHub calls it today may be another name; then
+everything that is known of it goes on under that. A name that another repository took means nothing until an operator
+says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, or_, select, update
+
+from app.db.database import Database
+from app.db.jobs import wake_reviews
+from app.db.tables import repositories, reviews, timers
+from app.db.timers import RELEASE
+from app.domain import State, is_dead_end
+
+
+class Repositories:
+    """Repositories by name and by id."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ids(self, names: Sequence[str]) -> set[int | None]:
+        """Return the ids of the repositories pinned to these names, and None where a name has none yet."""
+        with self._database.read() as connection:
+            stored = select(repositories.c.name, repositories.c.repository_id)
+            pinned = {row.name: row.repository_id for row in connection.execute(stored)}
+        return {pinned.get(name.casefold()) for name in names}
+
+    def id_of(self, name: str) -> int | None:
+        """Return the id of the repository pinned to this name, None when none is."""
+        return next(iter(self.ids([name])))
+
+    def today(self, name: str) -> str:
+        """Return what GitHub calls the repository that is pinned to this name, as far as it is known."""
+        with self._database.read() as connection:
+            stored = select(repositories.c.full_name).where(repositories.c.name == name.casefold())
+            return connection.scalar(stored) or name
+
+    def came(self, repository_id: int) -> datetime | None:
+        """Return when a repository was first to be looked at, None where it was not yet."""
+        with self._database.read() as connection:
+            return came(connection, repository_id)
+
+    def pin(self, name: str, repository_id: int) -> bool:
+        """Note that GitHub calls this repository so; False when the name is another one's."""
+        with self._database.write() as connection:
+            return pin(connection, self._database, name, repository_id)
+
+    def trust(self, name: str) -> bool:
+        """Forget which repository is pinned to a name, and how far it was looked at; the next look pins it anew."""
+        with self._database.write() as connection:
+            name = name.casefold()
+            about = timers.c.name.in_([name, f"{RELEASE} {name}"])
+            begun = {"seen": None, "etag": None, "created_at": self._database.now(connection)}
+            connection.execute(update(timers).where(about).values(begun))
+            gone = repositories.delete().where(repositories.c.name == name)
+            return connection.scalar(gone.returning(repositories.c.name)) is not None
+
+    def wake_strangers(self, ids: Collection[int | None], bases: Collection[str]) -> None:
+        """Wake what is open in other repositories than these, and what is closed to us only, in these."""
+        known = reviews.c.repository_id.in_([number for number in ids if number is not None])
+        dead = [state for state in State if is_dead_end(state)]
+        is_back = and_(reviews.c.state == State.CLOSED, reviews.c.open, reviews.c.base.in_(bases))
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            wake_reviews(connection, self._database, now, ~known, reviews.c.state.not_in(dead))
+            connection.execute(update(reviews).where(known, is_back).values(rev=reviews.c.rev + 1))
+            wake_reviews(connection, self._database, now, known, is_back)
+
+
+def came(connection: Connection, repository_id: int) -> datetime | None:
+    """Return when a repository was first to be looked at, under whatever name; None where it was not yet."""
+    known = select(repositories.c.name).where(repositories.c.repository_id == repository_id)
+    # A timer has the name of the settings, which may be an earlier one.
+    first = select(timers.c.created_at).where(timers.c.name.in_(known)).order_by(timers.c.created_at)
+    return connection.scalar(first.limit(1))
+
+
+def pin(connection: Connection, database: Database, name: str, repository_id: int) -> bool:
+    """Tell whether a repository is known under this name, or is the first one that has it; else note that it is taken.
+
+    One that was known under another name was renamed: from now on it is called so.
+    """
+    key = name.casefold()
+    either = or_(repositories.c.name == key, repositories.c.repository_id == repository_id)
+    found = connection.execute(select(repositories).where(either)).all()
+    own = [row for row in found if row.repository_id == repository_id]
+    if not own and found:
+        connection.execute(update(repositories).where(repositories.c.name == key).values(is_taken=True))
+        return False
+    if not found or key not in {row.name for row in found}:
+        first = database.insert(repositories).values(name=key, repository_id=repository_id, full_name=name)
+        connection.execute(first.on_conflict_do_nothing())
+        stored = select(repositories.c.repository_id).where(repositories.c.name == key)
+        if connection.scalar(stored) != repository_id:  # another one was faster
+            return pin(connection, database, name, repository_id)
+    if any(row.is_taken and row.name == key for row in own):
+        connection.execute(update(repositories).where(repositories.c.name == key).values(is_taken=False))
+    if any(row.full_name != name for row in own):
+        called = update(repositories).where(repositories.c.repository_id == repository_id)
+        connection.execute(called.values(full_name=name))
+        its = (reviews.c.repository_id == repository_id, reviews.c.repository != name)
+        connection.execute(update(reviews).where(*its).values(repository=name))
+    return True

@@ -1,0 +1,301 @@
+"""Reviews: what people do to a row, and what pages read of it.
+
+Called by `web` and `jobs`. A decision is one transaction: the row and its history, compare-and-set on state
+and round. It decides nothing itself; the rules do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
+
+from app.db.bell import Bell
+from app.db.database import Database
+from app.db.jobs import Kind, wake, wake_reviews
+from app.db.letters import outcome_letter, put_letter
+from app.db.release_tables import compared
+from app.db.rows import (
+    REVIEWS,
+    WITH_PROBLEM,
+    Happening,
+    HistoryRow,
+    complete,
+    decision_from,
+    history_from,
+    load,
+    log_happened,
+    note_history,
+    put_decision,
+    review_from,
+)
+from app.db.tables import decisions, history, reviews, rounds
+from app.domain import (
+    Basis,
+    Choice,
+    Decision,
+    Happened,
+    PullRequest,
+    Review,
+    Reviewer,
+    Snapshot,
+    State,
+    Verdict,
+    consequences,
+    decide,
+    is_dead_end,
+    words_digest,
+)
+
+NO_BASIS = Basis()
+# What the history calls a choice.
+DECISIONS = {
+    Choice.APPROVE: Happened.APPROVED,
+    Choice.REJECT: Happened.REJECTED,
+    Choice.TAKE_BACK: Happened.TAKEN_BACK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a reviewer was asked about, and when; `edited` are its title and text now, where they are others."""
+
+    round: int
+    asked_at: datetime
+    snapshot: Snapshot
+    edited: tuple[str, str] | None = None
+
+    @property
+    def is_edited(self) -> bool:
+        """Tell whether title or text were edited after the question."""
+        return self.edited is not None and words_digest(*self.edited) != self.snapshot.pull.words
+
+    @property
+    def now(self) -> Snapshot:
+        """Return what was asked about, with the title and text that it has now."""
+        if self.edited is None:
+            return self.snapshot
+        title, body = self.edited
+        return replace(self.snapshot, pull=replace(self.snapshot.pull, title=title, body=body))
+
+
+class Reviews:
+    """Everything about reviews that is not the queue."""
+
+    def __init__(self, database: Database, work_made: Bell) -> None:
+        self._database = database
+        self._work_made = work_made
+
+    def decide(
+        self,
+        review_id: int,
+        round_: int,
+        choice: Choice,
+        note: str,
+        reviewer: Reviewer,
+        seen: int | None = None,
+        basis: Basis = NO_BASIS,
+    ) -> Verdict:
+        """Record a reviewer's choice if the rules allow it; compare-and-set on state, round and `seen` (see rules).
+
+        Returns the verdict with the move that was made, or with the signpost that says why none was. Raises
+        LookupError when there is no such review.
+        """
+        with self._database.write() as connection:
+            row = load(connection, review_id, lock=True)
+            if row is None:
+                raise LookupError(review_id)
+            verdict = decide(row, round_, choice, note, seen)
+            if verdict.move:
+                now, words = self._database.now(connection), note.strip()
+                decision = Decision(row.decisions + 1, choice, reviewer.name, reviewer.id, now, words, basis)
+                made = put_decision(connection, self._database, row, decision)
+                changes = {
+                    "decisions": decision.number,
+                    "decision_id": made,
+                    **consequences(row, verdict.move, now),
+                }
+                _move_by_hand(connection, row, changes)
+                wake(connection, self._database, Kind.REVIEW, str(row.id), now, afresh=True)
+                # A rejection is shown on the head of every pull request that has it.
+                same = (reviews.c.repository_id == row.repository_id, reviews.c.head_sha == row.head_sha)
+                wake_reviews(connection, self._database, now, *same, reviews.c.id != row.id, reviews.c.open)
+                what = Happening(DECISIONS[choice], reviewer.name, words, reviewer.id)
+                note_history(connection, now, row, [what])
+                if choice is Choice.APPROVE:
+                    put_letter(connection, self._database, outcome_letter(row, decision), now)
+        if verdict.move:
+            log_happened(row, [Happening(DECISIONS[choice], reviewer.name)])
+        self._work_made.ring()
+        return verdict
+
+    def get(self, review_id: int) -> Review | None:
+        """Return one review."""
+        with self._database.read() as connection:
+            return load(connection, review_id)
+
+    def by_nonce(self, nonce: str) -> Review | None:
+        """Return the review with this nonce."""
+        with self._database.read() as connection:
+            row = connection.execute(WITH_PROBLEM.where(reviews.c.nonce == nonce)).first()
+            return complete(connection, review_from(row)) if row else None
+
+    def by_round(self, nonce: str, repository_id: int, number: int) -> tuple[Review, int] | None:
+        """Return the review that has a round with this nonce, and which round that is.
+
+        Round 0 of the pull request where nobody knows the nonce: it can decide nothing there. None: that is unknown, too.
+        """
+        asked = select(rounds.c.review_id).where(rounds.c.nonce == nonce)
+        mine = or_(reviews.c.round_nonce == nonce, reviews.c.id.in_(asked))
+        place = and_(reviews.c.repository_id == repository_id, reviews.c.number == number)
+        with self._database.read() as connection:
+            row = connection.execute(WITH_PROBLEM.where(mine)).first()
+            if row is None:
+                row = connection.execute(WITH_PROBLEM.where(place)).first()
+                return (complete(connection, review_from(row)), 0) if row else None
+            found = complete(connection, review_from(row))
+            if row.round_nonce == nonce:
+                return found, row.round
+            return found, connection.execute(
+                select(rounds.c.round).where(rounds.c.nonce == nonce)
+            ).scalar_one()
+
+    def round(self, review_id: int, round_: int) -> Round | None:
+        """Return what was asked in one round, or None when it was never asked."""
+        with self._database.read() as connection:
+            key = (rounds.c.review_id == review_id, rounds.c.round == round_)
+            row = connection.execute(select(rounds).where(*key)).first()
+            return _round_from(row) if row else None
+
+    def round_before(self, review_id: int, round_: int) -> Round | None:
+        """Return what was asked last before this round, or None when this is the first question."""
+        return self._last_round(review_id, round_)
+
+    def known_before(self, review_id: int, round_: int) -> Round | None:
+        """Return the last question before this round that anybody was mailed or decided on, None where there is none."""
+        decided = select(decisions.c.id).where(
+            decisions.c.review_id == review_id, decisions.c.round == rounds.c.round
+        )
+        return self._last_round(review_id, round_, or_(rounds.c.was_mailed, decided.exists()))
+
+    def _last_round(self, review_id: int, before: int, *which: Any) -> Round | None:
+        earlier = select(rounds).where(rounds.c.review_id == review_id, rounds.c.round < before, *which)
+        with self._database.read() as connection:
+            row = connection.execute(earlier.order_by(rounds.c.round.desc()).limit(1)).first()
+            return _round_from(row) if row else None
+
+    def last_decision(self, review_id: int, before: int | None = None) -> Decision | None:
+        """Return the latest decision on a review, or the latest of those before the one with this number."""
+        made = select(decisions).where(decisions.c.review_id == review_id)
+        if before is not None:
+            made = made.where(decisions.c.number < before)
+        with self._database.read() as connection:
+            row = connection.execute(made.order_by(decisions.c.number.desc()).limit(1)).first()
+            return decision_from(row._mapping) if row else None
+
+    def count_waiting(self, reviewer: Reviewer, besides: Review | None = None) -> int:
+        """Count the reviews that wait for this reviewer, besides one of them."""
+        waits = [reviews.c.state == State.WAITING, reviews.c.reviewer == reviewer.id]
+        if besides:
+            waits.append(reviews.c.id != besides.id)
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).where(*waits)).scalar_one()
+
+    def pending(self) -> list[Review]:
+        """Return every review that is not merged or closed, the longest waiting first."""
+        living = [state for state in State if not is_dead_end(state)]
+        order = (reviews.c.asked_at.nulls_last(), reviews.c.id)
+        with self._database.read() as connection:
+            found = connection.execute(WITH_PROBLEM.where(reviews.c.state.in_(living)).order_by(*order))
+            return [review_from(row) for row in found]
+
+    def asked(self, review_id: int) -> list[tuple[int, datetime]]:
+        """Return which rounds were asked about, and when, oldest first."""
+        made = select(rounds.c.round, rounds.c.asked_at).where(rounds.c.review_id == review_id)
+        with self._database.read() as connection:
+            return [(row.round, row.asked_at) for row in connection.execute(made.order_by(rounds.c.round))]
+
+    def twins(self, pull: Review | PullRequest) -> list[Review]:
+        """Return the other pull requests with the same head and base, ended ones too: they share a status.
+
+        Anybody can open one from outside; until somebody vouches for it, it stands in nobody's way.
+        """
+        same = [
+            ~reviews.c.is_from_outside | reviews.c.vouched,
+            reviews.c.repository_id == pull.repository_id,
+            reviews.c.head_sha == pull.head_sha,
+            reviews.c.base == pull.base,
+            reviews.c.number != pull.number,
+        ]
+        with self._database.read() as connection:
+            found = connection.execute(REVIEWS.where(*same).order_by(reviews.c.number))
+            return [review_from(row) for row in found]
+
+    def approved_as(self, pull: PullRequest) -> list[tuple[Review, tuple[str, ...]]]:
+        """Return the other approved pull requests that were merged as this one's merge commit, or are just being merged.
+
+        Into the same base, and each with the commits that its approval rested on.
+        """
+        same = (
+            compared.c.review_id == reviews.c.id,
+            compared.c.base == reviews.c.base,
+            compared.c.head_sha == reviews.c.head_sha,
+        )
+        merged = or_(reviews.c.merge_commit == pull.merge_commit, reviews.c.state == State.MERGING)
+        others = (
+            REVIEWS.add_columns(compared.c.shas)
+            .join(compared, and_(*same), isouter=True)
+            .where(
+                reviews.c.repository_id == pull.repository_id,
+                reviews.c.base == pull.base,
+                reviews.c.number != pull.number,
+                reviews.c.decision_id.is_not(None),
+                merged,
+            )
+        )
+        with self._database.read() as connection:
+            found = [(review_from(row), tuple(row.shas or ())) for row in connection.execute(others)]
+            return [(row, shas) for row, shas in found if row.has_yes and not row.bypassed]
+
+    def history(self, review_id: int) -> list[HistoryRow]:
+        """Return the timeline of one review, oldest first."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                select(history).where(history.c.review_id == review_id).order_by(history.c.id)
+            )
+            return [history_from(row) for row in found]
+
+    def happened_since(self, moment: datetime) -> list[tuple[str, HistoryRow]]:
+        """Return what happened since then, oldest first, each with "owner/repo#12"."""
+        both = select(history, reviews.c.repository, reviews.c.number).join_from(history, reviews)
+        with self._database.read() as connection:
+            found = connection.execute(both.where(history.c.at >= moment).order_by(history.c.id))
+            return [(f"{row.repository}#{row.number}", history_from(row)) for row in found]
+
+    def waiting_for(self, reviewer: str) -> list[Review]:
+        """Return what waits for this reviewer, the longest waiting first."""
+        hers = REVIEWS.where(reviews.c.reviewer == reviewer, reviews.c.state == State.WAITING)
+        with self._database.read() as connection:
+            found = connection.execute(hers.order_by(reviews.c.asked_at, reviews.c.id))
+            return [review_from(row) for row in found]
+
+    def wake_unheld(self, reviewers: Sequence[str]) -> None:
+        """Wake what waits for somebody who is not among these reviewers, or for anybody at all."""
+        unheld = or_(
+            reviews.c.state == State.TO_ASK,
+            and_(reviews.c.state == State.WAITING, reviews.c.reviewer.not_in(reviewers)),
+        )
+        with self._database.write() as connection:
+            wake_reviews(connection, self._database, self._database.now(connection), unheld)
+
+
+def _round_from(row: Row[Any]) -> Round:
+    return Round(row.round, row.asked_at, row.snapshot, row.edited)
+
+
+def _move_by_hand(connection: Connection, row: Review, changes: dict[str, Any]) -> None:
+    fence = (reviews.c.id == row.id, reviews.c.state == row.state, reviews.c.round == row.round)
+    connection.execute(update(reviews).where(*fence).values(changes))

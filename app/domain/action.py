@@ -1,0 +1,237 @@
+"""What is done next for one pull request: one pure function of all that is known. Read `next_action` first.
+
+`Known` is what the row, the settings, the calendar and this run's reads of GitHub say. `jobs.run` loads it, performs the
+action, and asks again, until there is nothing to do but rest. docs/decisions.md is made from this function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from app.domain.blocked import Blocked, Why
+from app.domain.facts import State
+from app.domain.known import A_MOMENT, Action, Base, Do, Known, Outside, Owed, Read, Refusal, Told
+
+# Should no webhook say that it is over, a change that nobody is asked about yet is looked at again after this time.
+LOOK_AGAIN = timedelta(minutes=10)
+# So often in a row the gate asks for that.
+MOST_UPDATES = 3
+
+
+_WHY: dict[Refusal, Why] = {
+    Refusal.MOVED: Why.MOVED,
+    Refusal.BUSY: Why.BUSY,
+    Refusal.CONFLICT: Why.CONFLICT,
+    Refusal.CHECK_RUNNING: Why.CHECKS_RUNNING,
+    Refusal.CHECK_RED: Why.CHECKS_RED,
+    Refusal.CHECK_MISSING: Why.CHECK_MISSING,
+    Refusal.REVIEW_REQUIRED: Why.REVIEW_REQUIRED,
+    Refusal.QUEUE_REQUIRED: Why.QUEUE_REQUIRED,
+    Refusal.METHOD_OFF: Why.METHOD_OFF,
+    Refusal.RIGHTS: Why.RIGHTS,
+    Refusal.ARCHIVED: Why.ARCHIVED,
+    Refusal.GONE: Why.GONE,
+    Refusal.REFUSED: Why.REFUSED,
+}
+_CHECKS = frozenset({Refusal.CHECK_RUNNING, Refusal.CHECK_RED, Refusal.CHECK_MISSING, Refusal.CHECKS})
+# What is asked for once more before it is believed: GitHub may have lost it, or not seen it yet.
+_SAID_AGAIN = {Why.STATUS_UNSEEN: "status", Why.REVIEW_REQUIRED: "decision"}
+
+
+WRITES = frozenset({Do.SAY, Do.UPDATE})
+
+
+def next_action(known: Known) -> Action:
+    """Return what is done next. Before any rest, what is in the way is noted and GitHub is told what it is owed."""
+    action = next_duty(known)
+    if action.do is Do.REST:
+        if _is_worth_noting(known, action.blocked):
+            return Action(Do.NOTE, blocked=action.blocked)
+        if known.owed:
+            action = Action(Do.SAY, owed=known.owed[0])
+        elif action.blocked and action.wait is None:
+            is_counted = known.state is State.TO_MERGE and known.blocked is not None
+            action = replace(action, wait=known.blocked.wait if is_counted and known.blocked else LOOK_AGAIN)
+    if action.do in WRITES and known.read is Read.NOT:
+        return Action(Do.READ)
+    return action
+
+
+def _is_worth_noting(known: Known, blocked: Blocked | None) -> bool:
+    """Tell whether what is in the way is to be noted: once a run, a change of it, or that it is in the way of a merge once more."""
+    if known.is_noted or known.is_stopped or known.state not in (State.TO_ASK, State.TO_MERGE):
+        return False
+    if blocked is None:
+        return known.blocked is not None and known.state is State.TO_ASK
+    return known.state is State.TO_MERGE or not blocked.is_like(known.blocked)
+
+
+def next_duty(known: Known) -> Action:
+    """Return what is done for the people: first what only GitHub can tell, then the lock, then the state's own duty."""
+    if known.read is Read.NOT and (known.is_news or known.is_gated is None or known.state is State.MERGING):
+        return Action(Do.READ)
+    if not known.is_gated:
+        return Action(Do.LET_GO) if known.is_gated is False and not known.is_noted else Action(Do.REST)
+    if known.state is State.TO_MERGE and not known.is_giver_there:
+        return Action(Do.VOID)
+    lock = next((owed for owed in known.owed if owed.is_lock), None)
+    if lock:
+        return Action(Do.SAY, owed=lock)
+    duty = _DUTIES.get(known.state)
+    return duty(known) if duty and not known.is_stopped else Action(Do.REST)
+
+
+def _to_ask(known: Known) -> Action:
+    if known.quiet:
+        return Action(Do.REST, wait=known.quiet)
+    if known.is_release and known.is_merge_out:
+        return Action(Do.REST, wait=known.soon)
+    if known.read is Read.NOT:
+        return Action(Do.READ)
+    if known.outside is Outside.UNREAD:
+        return Action(Do.READ_VOUCHERS)
+    if known.twin:
+        return _blocked(Why.SAME_COMMITS, known.twin)
+    if known.outside is not Outside.NO:
+        return _blocked(Why.OUTSIDE if known.outside is Outside.YES else Why.OUTSIDE_UNKNOWN)
+    if known.is_conflicting:
+        return _blocked(Why.CONFLICT)
+    if known.waits_for_checks and known.checks in (None, "red", "pending", "young"):
+        return _checks_first(known)
+    if known.away:
+        return _blocked(Why.AWAY, known.back, wait=known.away)
+    if known.is_release and known.has_release is None:
+        return Action(Do.READ_RELEASE)
+    if known.is_release and not known.has_release:
+        return Action(Do.REST, wait=known.soon)
+    if not known.is_release and known.is_compared is None:
+        return Action(Do.READ_CHANGE)
+    return Action(Do.ASK) if known.has_extras else Action(Do.READ_EXTRAS)
+
+
+def _checks_first(known: Known) -> Action:
+    match known.checks:
+        case None:
+            return Action(Do.READ_CHECKS)
+        case "red":
+            return _blocked(Why.CHECKS_TO_PASS, *known.check_names)
+        case "pending":
+            return _blocked(Why.CHECKS_TO_END, *known.check_names)
+        case _:
+            return _blocked(Why.CHECKS_TO_BEGIN, wait=timedelta(minutes=2))
+
+
+def _waiting(known: Known) -> Action:
+    if not known.is_held_by_reviewer and not known.away:
+        return Action(Do.HAND_OVER)
+    if known.are_extras_due:
+        return Action(Do.READ_EXTRAS)
+    # A question is told before its answers are looked for.
+    if known.has_answers and not any(owed.kind == "question" for owed in known.owed):
+        return Action(Do.READ_ANSWERS)
+    return Action(Do.REST, wait=known.away if not known.is_held_by_reviewer else None)
+
+
+def _rejected(known: Known) -> Action:
+    return Action(Do.READ_EXTRAS) if known.are_extras_due else Action(Do.REST)
+
+
+def _to_merge(known: Known) -> Action:
+    if known.status_refused:
+        return Action(Do.REST, blocked=known.status_refused)
+    review = next((owed for owed in known.owed if owed.kind == "decision"), None)
+    if review:
+        return Action(Do.SAY, owed=review)
+    if known.told:
+        return _refused(known, known.told)
+    if known.rejected_twin:
+        return _blocked(Why.REJECTED_TWIN, known.rejected_twin)
+    if known.read is not Read.NOW:
+        return Action(Do.READ)
+    if known.is_conflicting:
+        return _blocked(Why.CONFLICT)
+    if known.keeps_branch is None:
+        return Action(Do.READ_SETTING)
+    if not known.keeps_branch:
+        return _blocked(Why.BRANCH_LOST, known.back)
+    match known.base:
+        case Base.UNREAD:
+            return Action(Do.READ_BASE)
+        case Base.UNKNOWN:
+            return _blocked(Why.UNCOMPARED)
+        case Base.REWRITTEN:
+            return Action(Do.VOID_REWRITTEN)
+        case _:
+            return Action(Do.MERGE)
+
+
+def _refused(known: Known, told: Told) -> Action:
+    """Return what follows GitHub's refusal of a merge, after GitHub was read and it is open still."""
+    if told.refusal is Refusal.BEHIND:
+        return _behind(known)
+    if told.refusal in _CHECKS:
+        return _checks(known, told)
+    if told.refusal is Refusal.REVIEW_REQUIRED and known.is_carried:
+        # GitHub may have dismissed what was said of the head before.
+        return _said_again(known, Why.REVIEW_REQUIRED, told)
+    return _blocked(_WHY[told.refusal], said=told.said)
+
+
+def _behind(known: Known) -> Action:
+    """Bring the branch up to date where the approval can be carried over then, and not for ever."""
+    if known.is_updated:
+        return Action(Do.REST, blocked=Blocked(Why.UPDATING), wait=A_MOMENT)
+    was_tried = (
+        known.blocked is not None
+        and known.blocked.why is Why.UPDATING
+        and known.blocked.tries >= MOST_UPDATES
+    )
+    if was_tried or known.may_update is False or (known.blocked and known.blocked.why is Why.BEHIND):
+        return _blocked(Why.BEHIND)
+    return Action(Do.UPDATE if known.may_update else Do.READ_CARRIED)
+
+
+def _checks(known: Known, told: Told) -> Action:
+    """Say which check is meant: the one that GitHub named, else what the checks themselves say."""
+    if known.own_status in told.names:
+        return _said_again(known, Why.STATUS_UNSEEN, told)
+    if told.names and told.refusal is not Refusal.CHECKS:
+        return _blocked(_WHY[told.refusal], *told.names)
+    match known.checks:
+        case None:
+            return Action(Do.READ_CHECKS)
+        case "red":
+            return _blocked(Why.CHECKS_RED, *known.check_names)
+        case "pending":
+            return _blocked(Why.CHECKS_RUNNING, *known.check_names)
+        case _:
+            return _blocked(Why.CHECK_MISSING)
+
+
+def _said_again(known: Known, why: Why, told: Told) -> Action:
+    blocked = Blocked(why, said=told.said)
+    if known.is_noted or (known.blocked is not None and known.blocked.why is why):
+        return Action(Do.REST, blocked=blocked)
+    return Action(Do.SAY_AGAIN, owed=Owed(_SAID_AGAIN[why], ""), blocked=blocked)
+
+
+def _merged(known: Known) -> Action:
+    if known.is_kept:
+        return Action(Do.REST)
+    is_early = known.is_merge_out or known.has_release is False
+    return Action(Do.REST, wait=known.soon) if is_early else Action(Do.KEEP_RELEASE)
+
+
+def _blocked(why: Why, *names: str, said: str = "", wait: timedelta | None = None) -> Action:
+    return Action(Do.REST, blocked=Blocked(why, names, said), wait=wait)
+
+
+_DUTIES: dict[State, Callable[[Known], Action]] = {
+    State.TO_ASK: _to_ask,
+    State.WAITING: _waiting,
+    State.REJECTED: _rejected,
+    State.TO_MERGE: _to_merge,
+    State.MERGED: _merged,
+}

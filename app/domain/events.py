@@ -1,0 +1,97 @@
+"""What happened at GitHub, as the inbox keeps it: the few validated fields of a webhook, or of what a poll found.
+
+An event only wakes; what is true is read from GitHub. Old rows stay readable: unknown fields are ignored, and every
+new field needs a default.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from app.domain.facts import Seen
+from app.domain.people import Person
+
+# The action of what a poll found.
+POLLED = "polled"
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    repository_id: int
+    repository: str
+
+    @property
+    def name(self) -> str:
+        """Return what it is about, as the logs show it; a branch may be called anything, so it is not in there."""
+        return self.repository
+
+
+class PullRequestEvent(_Event):
+    """Something happened to a pull request; `base_before` is the branch it went to before a retarget.
+
+    `requests`: who asked for a review, and when. `updated_at` has whole seconds.
+    """
+
+    kind: Literal["pull_request"] = "pull_request"
+    action: str
+    number: int
+    author: str
+    author_id: int | None = None
+    seen: Seen
+    updated_at: datetime
+    closed_at: datetime | None = None
+    base_before: str | None = None
+    requests: tuple[tuple[Person, datetime], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return "owner/repo#12@abc1234"."""
+        return f"{self.repository}#{self.number}@{self.seen.head_sha[:7]}"
+
+
+class _CommitEvent(_Event):
+    sha: str
+
+    @property
+    def name(self) -> str:
+        """Return "owner/repo@abc1234"; which pull requests it heads, a fork's event does not say."""
+        return f"{self.repository}@{self.sha[:7]}"
+
+
+class CheckEvent(_CommitEvent):
+    """An automatic check of a commit has ended."""
+
+    kind: Literal["check"] = "check"
+
+
+class DeploymentEvent(_CommitEvent):
+    """A deployment of a commit has ended, well or not, or is no longer there."""
+
+    kind: Literal["deployment"] = "deployment"
+
+
+class CommentEvent(_Event):
+    """Somebody wrote something under a pull request."""
+
+    kind: Literal["comment"] = "comment"
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Return "owner/repo#12"."""
+        return f"{self.repository}#{self.number}"
+
+
+class PushEvent(_Event):
+    """A branch has moved, by whatever way."""
+
+    kind: Literal["push"] = "push"
+    branch: str
+
+
+GitHubEvent = PullRequestEvent | CheckEvent | DeploymentEvent | CommentEvent | PushEvent
+EVENT: TypeAdapter[GitHubEvent] = TypeAdapter(Annotated[GitHubEvent, Field(discriminator="kind")])

@@ -1,0 +1,301 @@
+"""The rules: what follows what, and why. Pure; `jobs` and `db` act on what is said here.
+
+`TABLE` is the whole transition table; `event_of` tells which event a read of GitHub amounts to, `follow` and
+`decide` what comes of it. A rule never answers yes or no alone: a `Move` and a `Verdict` carry their reason.
+What never happens here: a merge without a standing yes, or a decision on a round that is not the current one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.domain.change import Tree
+from app.domain.decisions import Choice
+from app.domain.facts import NOTHING, PullRequest, Seen, Since, State
+from app.domain.policy import Policy
+from app.domain.record import Review
+
+# The states in which a decision stands; entering any other voids it.
+DECIDED = frozenset({State.REJECTED, State.TO_MERGE, State.MERGING, State.MERGED})
+# Those in which somebody was asked about what is there now.
+_ASKED = frozenset({State.WAITING, State.REJECTED, State.TO_MERGE})
+# A later question waits until the head is still, but never longer than this many quiet times.
+MOST_QUIET_TIMES = 6
+
+
+class Event(StrEnum):
+    """What can happen to a review."""
+
+    NEW_HEAD = "new head"
+    SAME_CHANGE = "same change on a newer base"
+    READY = "ready, reopened, asked again"
+    DRAFTED = "made a draft"
+    RETARGETED = "other gated base"
+    CLOSED = "closed"
+    MERGED = "merged"
+    ASKED = "letter queued"
+    APPROVE = "approve"
+    REJECT = "reject"
+    TAKE_BACK = "take back"
+    BASE_REWRITTEN = "history of the base rewritten"
+    MERGE_SENT = "merge sent"
+    STILL_OPEN = "still open"
+
+
+class Signpost(StrEnum):
+    """Why a reviewer's choice changes nothing; each has its own words in the templates."""
+
+    OLD_ROUND = "old_round"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    TAKE_BACK_FIRST = "take_back_first"
+    MERGING = "merging"
+    MERGED = "merged"
+    CLOSED = "closed"
+    DRAFT = "draft"
+    UNDECIDED = "undecided"
+    NEEDS_REASON = "needs_reason"
+    NEEDS_QUESTION = "needs_question"
+    TOO_LATE = "too_late"
+    ANSWERED = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The state that follows, whether it starts a new round, and why."""
+
+    to: State
+    why: str
+    new_round: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a reviewer's choice: a move, or a signpost that says why not."""
+
+    move: Move | None
+    signpost: Signpost | None = None
+
+
+S, E = State, Event
+
+_NEW = Move(S.TO_ASK, "the code changed", new_round=True)
+_DRAFTED = Move(S.DRAFT, "it was made a draft")
+_CLOSED = Move(S.CLOSED, "it was closed, or its base is not gated any more")
+_RETARGETED = Move(S.TO_ASK, "it goes to another branch now", new_round=True)
+_MERGED = Move(S.MERGED, "GitHub says that it is merged")
+_APPROVED = Move(S.TO_MERGE, "approved")
+_REJECTED = Move(S.REJECTED, "rejected")
+_AGAIN = Move(S.TO_ASK, "it is ready again", new_round=True)
+
+_FROM_ANY: dict[Event, Move] = {
+    E.MERGED: _MERGED,
+    E.CLOSED: _CLOSED,
+    E.DRAFTED: _DRAFTED,
+    E.RETARGETED: _RETARGETED,
+}
+
+
+def _same(state: State) -> Move:
+    return Move(state, "it was only updated from its base; the change is the same")
+
+
+# What is not in a state's row changes nothing there.
+TABLE: dict[State, dict[Event, Move]] = {
+    S.DRAFT: {
+        **{event: move for event, move in _FROM_ANY.items() if event is not E.DRAFTED},
+        E.NEW_HEAD: Move(S.DRAFT, "the code changed", new_round=True),
+        E.RETARGETED: Move(S.DRAFT, "it goes to another branch now", new_round=True),
+        E.READY: Move(S.TO_ASK, "it is ready for review", new_round=True),
+    },
+    S.TO_ASK: {
+        **_FROM_ANY,
+        E.NEW_HEAD: _NEW,
+        E.ASKED: Move(S.WAITING, "asked"),
+        E.APPROVE: _APPROVED,
+        E.REJECT: _REJECTED,
+    },
+    S.WAITING: {
+        **_FROM_ANY,
+        E.NEW_HEAD: _NEW,
+        E.SAME_CHANGE: _same(S.WAITING),
+        E.READY: _AGAIN,
+        E.APPROVE: _APPROVED,
+        E.REJECT: _REJECTED,
+    },
+    S.REJECTED: {
+        **_FROM_ANY,
+        E.NEW_HEAD: _NEW,
+        E.SAME_CHANGE: _same(S.REJECTED),
+        E.READY: Move(S.TO_ASK, "the developer asks again", new_round=True),
+        E.APPROVE: Move(S.TO_MERGE, "approved after all"),
+        E.TAKE_BACK: Move(S.WAITING, "the rejection was taken back"),
+    },
+    S.TO_MERGE: {
+        **_FROM_ANY,
+        E.NEW_HEAD: _NEW,
+        E.SAME_CHANGE: _same(S.TO_MERGE),
+        E.READY: _AGAIN,
+        E.BASE_REWRITTEN: Move(S.TO_ASK, "the history beneath it was changed", new_round=True),
+        E.TAKE_BACK: Move(S.WAITING, "the approval was taken back"),
+        E.MERGE_SENT: Move(S.MERGING, "the merge was sent to GitHub"),
+    },
+    # A merge that is out ends by its answer or by reading: merged, or still open and then read as `to_merge`.
+    S.MERGING: {E.MERGED: _MERGED, E.STILL_OPEN: Move(S.TO_MERGE, "GitHub has not merged it")},
+    S.MERGED: {},
+    S.CLOSED: {
+        E.MERGED: _MERGED,
+        E.READY: _AGAIN,
+        E.DRAFTED: Move(S.DRAFT, "it was reopened as a draft", new_round=True),
+    },
+}
+
+_CHOICE_EVENTS = {Choice.APPROVE: E.APPROVE, Choice.REJECT: E.REJECT, Choice.TAKE_BACK: E.TAKE_BACK}
+
+# Where a choice moves nothing, this says what to tell the person. Every pair of state and choice that is not in
+# TABLE must be here; a test counts them.
+_SIGNPOSTS: dict[State, dict[Choice, Signpost]] = {
+    S.DRAFT: dict.fromkeys(Choice, Signpost.DRAFT),
+    S.TO_ASK: {Choice.TAKE_BACK: Signpost.UNDECIDED},
+    S.WAITING: {Choice.TAKE_BACK: Signpost.UNDECIDED},
+    S.REJECTED: {Choice.REJECT: Signpost.REJECTED},
+    S.TO_MERGE: {Choice.APPROVE: Signpost.APPROVED, Choice.REJECT: Signpost.TAKE_BACK_FIRST},
+    S.MERGING: {**dict.fromkeys(Choice, Signpost.MERGING), Choice.TAKE_BACK: Signpost.TOO_LATE},
+    S.MERGED: {**dict.fromkeys(Choice, Signpost.MERGED), Choice.TAKE_BACK: Signpost.TOO_LATE},
+    S.CLOSED: dict.fromkeys(Choice, Signpost.CLOSED),
+}
+
+
+def next_move(state: State, event: Event) -> Move | None:
+    """Return what follows the event in this state, or None where it changes nothing."""
+    return TABLE[state].get(event)
+
+
+def event_of(
+    row: Review, facts: PullRequest, policy: Policy, same_change: bool = False, since: Since = NOTHING
+) -> Event | None:
+    """Return the event that this read of GitHub amounts to, or None when it brings nothing new.
+
+    Precedence: merged, closed or ungated base, draft, base, head. `same_change` says that a new head was
+    compared and holds the same change as the round that a reviewer was asked about; `since` what happened in between.
+    """
+    # Into a branch that is not gated anybody may merge, unless a yes for a gated one was on its way.
+    if facts.merged and (policy.gates(facts.base) or row.has_yes):
+        return E.MERGED
+    if not facts.open or not policy.gates(facts.base):
+        return E.CLOSED
+    if facts.draft and row.state is not S.DRAFT:
+        return E.DRAFTED
+    if row.state is S.CLOSED or (row.state is S.DRAFT and not facts.draft):
+        return E.READY
+    if row.was_read and facts.base != row.base:
+        return E.RETARGETED
+    if (since.interrupted and row.state in _ASKED) or (since.asked_again and row.state is S.REJECTED):
+        return E.READY
+    if row.was_read and facts.head_sha != row.head_sha:
+        return E.SAME_CHANGE if same_change else E.NEW_HEAD
+    return None
+
+
+def follow(
+    row: Review, facts: PullRequest, policy: Policy, same_change: bool = False, since: Since = NOTHING
+) -> Move | None:
+    """Return the move that this read of GitHub asks for, or None.
+
+    The very first read of a row never starts a second round: nobody was asked about the first one yet.
+    """
+    event = event_of(row, facts, policy, same_change, since)
+    move = next_move(row.state, event) if event else None
+    if move and not row.was_read:
+        return Move(move.to, move.why)
+    return None if move and move.to is row.state and not move.new_round and not same_change else move
+
+
+def decide(row: Review, round_: int, choice: Choice, note: str, seen: int | None = None) -> Verdict:
+    """Return what becomes of a reviewer's choice about one round of this row.
+
+    A link speaks for its own round only; a rejection needs a reason. `seen` is how many decisions there were on the
+    page where it was chosen, None where that is not known: nobody's no is overruled without having been read.
+    """
+    if row.state in (S.MERGED, S.CLOSED):
+        return Verdict(None, _SIGNPOSTS[row.state][choice])
+    if round_ != row.round:
+        return Verdict(None, Signpost.OLD_ROUND)
+    move = next_move(row.state, _CHOICE_EVENTS[choice])
+    if move is None:
+        return Verdict(None, _SIGNPOSTS[row.state][choice])
+    if choice is Choice.REJECT and not note.strip():
+        return Verdict(None, Signpost.NEEDS_REASON)
+    if seen not in (None, row.decisions):
+        return Verdict(None, Signpost.ANSWERED)
+    return Verdict(move)
+
+
+def may_ask(row: Review, round_: int, words: str) -> Signpost | None:
+    """Return None where a reviewer may ask a question about this round without deciding, else why not."""
+    if row.state not in (S.TO_ASK, S.WAITING):
+        return _SIGNPOSTS[row.state].get(Choice.APPROVE, Signpost.REJECTED)
+    if round_ != row.round:
+        return Signpost.OLD_ROUND
+    return None if words.strip() else Signpost.NEEDS_QUESTION
+
+
+def ask_at(row: Review, policy: Policy) -> datetime:
+    """Return when the question of a `to_ask` row may go out.
+
+    The first question goes at once; later ones, and a release's first, when the head has been still for the
+    quiet time, but never later than six quiet times after the first change that nobody was asked about.
+    """
+    if row.asked_at is None and not policy.is_release(row):
+        return row.changed_at
+    return min(row.changed_at + policy.quiet, row.restless_since + MOST_QUIET_TIMES * policy.quiet)
+
+
+def delta(before: Tree, after: Tree) -> frozenset[tuple[str, str, str, str]]:
+    """Return what a change does, file by file: each (side, path, mode, blob) that only one of two trees has.
+
+    Two changes are the same exactly when these are equal: one other bit, mode or path makes them differ.
+    """
+    gone = {("-", *entry) for entry in before - after}
+    come = {("+", *entry) for entry in after - before}
+    return frozenset(gone | come)
+
+
+def may_be_carried(row: Review, facts: PullRequest, policy: Policy, since: Since = NOTHING) -> bool:
+    """Tell whether a new head could hold the same change as the one asked about; a release's never can."""
+    is_asked = row.state in _ASKED and not since.asked_again and not since.interrupted
+    moved = facts.head_sha != row.head_sha and facts.base == row.base and facts.open and not facts.draft
+    return is_asked and moved and not policy.is_release(facts)
+
+
+def is_dead_end(state: State) -> bool:
+    """Tell whether nothing can follow unless GitHub says that it was reopened."""
+    return state in (S.MERGED, S.CLOSED)
+
+
+def tells_nothing_new(row: Review, seen: Seen) -> bool:
+    """Tell whether a payload shows just what the row holds already, so that no call to GitHub is needed."""
+    known = Seen(
+        row.head_sha, row.base, row.open, row.facts.draft, row.facts.merged, row.title, row.facts.words
+    )
+    return row.was_read and seen == known
+
+
+def consequences(row: Review, move: Move, now: datetime) -> dict[str, object]:
+    """Return what a move changes in the row besides the facts: state, round, times and the standing decision.
+
+    `restless_since` is when the first change came that nobody was asked about yet; see `ask_at`.
+    """
+    changes: dict[str, object] = {"state": move.to}
+    if move.new_round:
+        changes["round"] = row.round + 1
+        changes["merge_base"] = None
+        if row.state is not S.TO_ASK:
+            changes["restless_since"] = now
+    if move.to not in DECIDED:
+        changes["decision_id"] = None
+    if move.to not in (S.TO_MERGE, S.MERGING) or move.to is row.state:
+        changes["blocked"] = None
+    return changes

@@ -1,0 +1,46 @@
+"""What the events since the last read of a pull request tell besides what a read shows. Pure.
+
+A read shows how things are; only the events tell what was in between: it was closed for a while, or somebody asked
+for a review.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from app.domain.events import PullRequestEvent
+from app.domain.facts import Since, State
+from app.domain.record import Review
+from app.domain.rules import tells_nothing_new
+
+# GitHub's times have whole seconds.
+SLACK = timedelta(seconds=2)
+
+
+def since(row: Review, events: Sequence[PullRequestEvent], ahead: timedelta) -> Since:
+    """Return what the events since the last read say; `ahead`: how far GitHub's clock is ahead of ours."""
+    interrupted = any(interrupts(row, event) for event in events)
+    asked_again = any(asks_again(row, event, ahead) for event in events)
+    is_known = bool(events) and all(tells_nothing_new(row, event.seen) for event in events)
+    return Since(interrupted, asked_again, is_known and not interrupted and not asked_again)
+
+
+def interrupts(row: Review, event: PullRequestEvent) -> bool:
+    """Tell whether it was closed, a draft or for another base after the last read; what comes late interrupts nothing."""
+    seen = event.seen
+    is_news = row.facts.updated_at is not None and event.updated_at > row.facts.updated_at
+    is_closed = row.open and not seen.open and not seen.merged
+    return is_news and (is_closed or (seen.draft and not row.facts.draft) or seen.base != row.base)
+
+
+def asks_again(row: Review, event: PullRequestEvent, ahead: timedelta = timedelta(0)) -> bool:
+    """Tell whether somebody asked for a review after it was rejected.
+
+    Only people with the right to write can request one of somebody else's change. A late word, from before the
+    rejection, asks nothing.
+    https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/proposing-changes-to-your-work-with-pull-requests/requesting-a-pull-request-review
+    """
+    if not event.requests or row.decision is None or row.state is not State.REJECTED:
+        return False
+    return max(at for _, at in event.requests) + SLACK >= row.decision.at + ahead

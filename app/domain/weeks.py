@@ -1,0 +1,79 @@
+"""Twelve weeks in numbers: how many rounds were approved, how many sent back, and how long they had waited. Pure.
+
+`web` shows them at the top of the history. Weeks begin on Mondays by the reader's calendar; the last one is the
+week of today, so that what was decided a minute ago is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, tzinfo
+from statistics import median
+
+WEEKS = 12
+A_WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One decision on one round, and when that round was asked about; `what` as the history calls it."""
+
+    review: int
+    round: int
+    what: str
+    at: datetime
+    asked_at: datetime
+
+
+@dataclass(slots=True)
+class Week:
+    """One week, from the Monday `begins` on; `waits` are those of all rounds counted in it."""
+
+    begins: date
+    approved: int = 0
+    rejected: int = 0
+    waits: list[timedelta] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Return how many rounds were decided."""
+        return self.approved + self.rejected
+
+    @property
+    def median_wait(self) -> timedelta | None:
+        """Return how long half of them had waited at most; None where nothing was decided."""
+        return median_wait([self])
+
+
+def first_week(today: date) -> date:
+    """Return the Monday on which the first of the twelve weeks begins."""
+    return today - timedelta(days=today.weekday()) - (WEEKS - 1) * A_WEEK
+
+
+def by_week(answers: Iterable[Answer], first: date, timezone: tzinfo) -> list[Week]:
+    """Return the twelve weeks from the Monday `first` on; `answers` come oldest first.
+
+    The last answer to a round counts, in the week in which it was given: an approval that was withdrawn is none. The
+    wait ended with the first answer, whatever came of it.
+    """
+    found = [Week(first + number * A_WEEK) for number in range(WEEKS)]
+    first_answer: dict[tuple[int, int], Answer] = {}
+    last_answer: dict[tuple[int, int], Answer] = {}
+    for answer in answers:
+        first_answer.setdefault((answer.review, answer.round), answer)
+        last_answer[answer.review, answer.round] = answer
+    for key, answer in last_answer.items():
+        number = (answer.at.astimezone(timezone).date() - first) // A_WEEK
+        if answer.what in ("approved", "rejected") and 0 <= number < WEEKS:
+            week = found[number]
+            week.approved += answer.what == "approved"
+            week.rejected += answer.what == "rejected"
+            week.waits.append(max(first_answer[key].at - answer.asked_at, timedelta(0)))
+    return found
+
+
+def median_wait(some: Iterable[Week]) -> timedelta | None:
+    """Return the median wait of several weeks together; None where nothing was decided."""
+    seconds = [wait.total_seconds() for week in some for wait in week.waits]
+    return timedelta(seconds=median(seconds)) if seconds else None

@@ -1,0 +1,110 @@
+"""What the automatic checks of a commit say together: commit statuses and check runs, as one word. Pure.
+
+Called by `client` only. The gate's own statuses never count, or it would wait for itself; of several runs that one
+app made under one name only the newest counts, as at GitHub. What GitHub may add one day is never green: an unknown
+state still runs, an unknown conclusion is red.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import Field
+
+from app.domain import Checks
+from app.github.models import Count, Id, Line, Model, Text, Words, one_line
+
+Item = TypeVar("Item")
+# Contexts compare without case.
+OWN_PREFIX = "qa-gate/"
+LONGEST_NAME = 100
+
+_STATES = {"success": "green", "failure": "red", "error": "red"}
+# https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/collaborating-on-repositories-with-code-quality-features/about-status-checks#check-statuses-and-conclusions
+_GREEN = frozenset({"success", "neutral", "skipped"})
+
+
+class Page(Model, Generic[Item]):
+    """A page of a list that says how long the whole is."""
+
+    total_count: Count
+    items: list[Item]
+
+
+class CommitStatus(Model):
+    """https://docs.github.com/en/rest/commits/statuses#get-the-combined-status-for-a-specific-reference ."""
+
+    context: Words = ""
+    state: Text
+
+    @property
+    def word(self) -> str:
+        """Return what it says: green, red or pending."""
+        return _STATES.get(self.state, "pending")
+
+
+class StatusPage(Page[CommitStatus]):
+    """A page of the statuses of a commit."""
+
+    items: Annotated[list[CommitStatus], Field(alias="statuses")]
+
+
+class _App(Model):
+    id: Id
+
+
+class CheckRun(Model):
+    """https://docs.github.com/en/rest/checks/runs#list-check-runs-for-a-git-reference ."""
+
+    id: Id
+    name: Words = ""
+    status: Text
+    conclusion: Line | None = None
+    app: _App | None = None
+
+    @property
+    def word(self) -> str:
+        """Return what it says: green, red or pending."""
+        if self.status != "completed" or not self.conclusion:
+            return "pending"
+        return "green" if self.conclusion in _GREEN else "red"
+
+
+class RunPage(Page[CheckRun]):
+    """A page of the check runs of a commit."""
+
+    items: Annotated[list[CheckRun], Field(alias="check_runs")]
+
+
+def read_checks(
+    statuses: Sequence[CommitStatus], runs: Sequence[CheckRun], ignored: Collection[str] = ()
+) -> Checks:
+    """Return one red check as red, else one that runs as pending; `names` are those that make it so.
+
+    Those that are `ignored` by name (compared without case) do not count.
+    """
+    said = [(one.context, one.word) for one in statuses] + [(run.name, run.word) for run in _newest(runs)]
+    skipped = {name.casefold() for name in ignored}
+    others = [
+        (name, word) for name, word in said if not is_own(name) and one_line(name).casefold() not in skipped
+    ]
+    for word in ("red", "pending"):
+        names = {one_line(name)[:LONGEST_NAME] or "(no name)" for name, is_word in others if is_word == word}
+        if names:
+            return Checks("red" if word == "red" else "pending", tuple(sorted(names)))
+    return Checks("green" if others else "none", ())
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a context is the gate's own."""
+    return name.casefold().startswith(OWN_PREFIX)
+
+
+def _newest(runs: Sequence[CheckRun]) -> list[CheckRun]:
+    """Return the newest run of each name and app: one that was cancelled and started again is there twice.
+
+    GitHub's own "latest" is by suite, and each start of a workflow makes a suite.
+    """
+    by_age = sorted(runs, key=lambda run: run.id)
+    return list({(run.app, run.name): run for run in by_age}.values())

@@ -1,0 +1,202 @@
+"""What a release holds, and with whose approval: every commit of the comparison, told apart by set difference.
+
+`app.domain.contents` decides; here it is fetched what that needs. A forced push is noticed where the branch does not
+hold any more where it stood at the last look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from app.db import Known, Push
+from app.domain import Account, Merge, Origin, Release, Review, account, is_approved_merge, lacks_commits
+from app.github import GitHubError, Limited, Refused, Steps
+from app.jobs.gate import SOON, Gate
+
+# So many unknown commits are asked for in one step; of the rest it is said that nobody looked.
+MOST_ASKED = 100
+
+
+# The approved merges that a forced push left behind.
+Dropped = list[Review]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The repository whose account is given, and how the lease is renewed meanwhile."""
+
+    gate: Gate
+    repository: str
+    repository_id: int
+    renew: Callable[[], None]
+
+    @property
+    def branch(self) -> str:
+        """Return the development branch."""
+        return self.gate.policy.development_branch
+
+
+def merge_is_out(place: Place) -> bool:
+    """Tell whether a merge of our own is out whose commit is not known yet; until it is, no account can be given."""
+    return place.gate.store.releases.is_merging(place.repository_id, place.branch)
+
+
+def again(gate: Gate) -> timedelta:
+    """Return when to look again where a merge of ours is out, or a branch moved while the gate looked."""
+    return max(SOON, gate.policy.settling)
+
+
+def account_of(place: Place, ahead: Steps) -> Release | None:
+    """Return what a release of just these commits holds; None while a merge of our own is still out.
+
+    The first account is day one's. Where the branch stands is not noted: `ahead` may be behind it; see `note_head`.
+    """
+    releases = place.gate.store.releases
+    known = releases.known(place.repository_id, place.branch)
+    if known is None:
+        day_one = tuple(step.sha for step in ahead.steps)
+        releases.begin(place.repository_id, place.branch, ahead.head, day_one)
+    else:
+        day_one = _day_one(place, known, ahead)
+    if merge_is_out(place):
+        return None
+    sorted_ = sort(place, ahead, day_one)
+    forced = [
+        push
+        for push in releases.forced(place.repository_id, place.branch)
+        if push.head in sorted_.steps or (push.is_level and push.head == ahead.merge_base)
+    ]
+    gone = [sha for push in forced for sha in push.gone if sha not in sorted_.steps]
+    lost = approved(place, gone) if gone else ()
+    return sorted_.release(origins_of(place, sorted_), lost, is_rewritten=bool(forced))
+
+
+def new_merges(place: Place) -> list[Review]:
+    """Return what was merged with an approval since the last look, and has to be in the branch."""
+    releases, branch = place.gate.store.releases, place.branch
+    known = releases.known(place.repository_id, branch)
+    merged = releases.merged_since(place.repository_id, branch, known.at) if known else []
+    return [review for review in merged if is_approved_merge(review, branch)]
+
+
+def note_head(place: Place, ahead: Steps, merged: Sequence[Review], began: datetime) -> None:
+    """Note where the branch stands by now, and whether its history was changed since the last look.
+
+    `merged` are the new merges, `began` is when this look did. No call where what was known is among what is `ahead`
+    of the release branch, or just below it.
+    """
+    known = place.gate.store.releases.known(place.repository_id, place.branch)
+    if known is None or (known.head == ahead.head and not merged):
+        return
+    below = {parent for step in ahead.steps for parent in step.parents}
+    is_below = known.head in {ahead.head, ahead.merge_base, *below}
+    dropped = None if is_below else dropped_by(place, known.head, ahead.head)
+    push = push_to(place, ahead.head, with_missing(place, ahead, merged, dropped))
+    place.gate.store.releases.move(known.head, replace(push, is_level=not ahead.steps), began)
+
+
+def with_missing(
+    place: Place, ahead: Steps, merged: Sequence[Review], dropped: Dropped | None
+) -> Dropped | None:
+    """Return what a forced push left behind, with those of the new merges that came and went between two looks."""
+    shas = {step.sha for step in ahead.steps}
+    for review in merged:
+        commit = review.merge_commit or ""
+        is_told = any(one.merge_commit == commit for one in dropped or ())
+        if commit not in shas and not is_told and dropped_by(place, commit, ahead.head) is not None:
+            dropped = [*(dropped or ()), review]
+    return dropped
+
+
+def push_to(place: Place, head: str, dropped: Dropped | None) -> Push:
+    """Return a push that left the branch at this head; `dropped` is what it left behind, None where it only added."""
+    gone = tuple(review.merge_commit or "" for review in dropped or ())
+    return Push(
+        place.repository_id, place.repository, place.branch, head, is_forced=dropped is not None, gone=gone
+    )
+
+
+def dropped_by(place: Place, before: str, now: str) -> Dropped | None:
+    """Return which approved merges the branch does not hold any more, None where it still holds what was known.
+
+    One GET, more past 250 commits. Where the two have nothing in common, or GitHub does not know the one before, all.
+    """
+    try:
+        lost = place.gate.github.steps(place.repository, now, before, on_page=place.renew)
+    except Refused as refusal:
+        if refusal.kind != "missing":
+            raise
+        return approved(place, None)
+    place.renew()
+    return approved(place, [step.sha for step in lost.steps]) if lost.steps else None
+
+
+def approved(place: Place, shas: list[str] | None) -> list[Review]:
+    """Return what was merged with an approval as one of these commits, None for any."""
+    merged = place.gate.store.releases.merged(place.repository_id, place.branch, shas)
+    return [review for review in merged if is_approved_merge(review, place.branch)]
+
+
+def sort(place: Place, ahead: Steps, day_one: Collection[str] = ()) -> Account:
+    """Sort these commits into what was approved, what was there on day one, and what came past the reviewers."""
+    steps = {step.sha: step for step in ahead.steps}
+    merges = place.gate.store.releases.merges(place.repository_id, list(steps))
+    for number, merge in enumerate(merges):
+        ends = lacks_commits(merge, steps)
+        if ends:
+            merges[number] = _read_later(place, merge, *ends)
+    return account(ahead.steps, merges, place.branch, frozenset(day_one))
+
+
+def origins_of(place: Place, sorted_: Account) -> dict[str, Origin]:
+    """Return what GitHub says of the commits that no pull request of ours is known to have brought, each asked once."""
+    releases = place.gate.store.releases
+    known = releases.origins(place.repository_id, sorted_.rest)
+    unknown = [sha for sha in reversed(sorted_.rest) if sha not in known]
+    for sha in unknown[:MOST_ASKED]:
+        known[sha] = _origin(place, sha)
+        place.renew()
+        releases.keep_origin(place.repository_id, sha, known[sha])
+    return known
+
+
+def _read_later(place: Place, merge: Merge, onto: str, head: str) -> Merge:
+    """Read which commits a merge took in that could not be compared when it was asked about, or that nobody was."""
+    try:
+        took = place.gate.github.steps(place.repository, onto, head, on_page=place.renew).steps
+    except Limited:
+        raise
+    except GitHubError:
+        return merge
+    place.renew()
+    shas, merges = tuple(step.sha for step in took), sum(len(step.parents) > 1 for step in took)
+    place.gate.store.releases.keep_compared(merge.review, shas, merges)
+    return Merge(merge.review, shas, merges)
+
+
+def _day_one(place: Place, known: Known, ahead: Steps) -> tuple[str, ...]:
+    """Return what was ahead of the release branch on day one; read now where that was not told then."""
+    if known.ahead is not None:
+        return known.ahead
+    try:
+        then = place.gate.github.steps(place.repository, ahead.base, known.day_one, on_page=place.renew)
+    except Refused as refusal:
+        if refusal.kind != "missing":
+            raise
+        then = Steps()  # nothing is left of it
+    place.renew()
+    shas = tuple(step.sha for step in then.steps)
+    place.gate.store.releases.keep_ahead(place.repository_id, place.branch, shas)
+    return shas
+
+
+def _origin(place: Place, sha: str) -> Origin:
+    try:
+        pull = place.gate.github.brought_by(place.repository, sha, place.branch)
+    except Refused as refusal:
+        if refusal.kind not in ("missing", "invalid"):
+            raise
+        return Origin(None)  # the commit itself is gone
+    return Origin(pull.number, pull.title, pull.author) if pull else Origin(None)

@@ -1,0 +1,90 @@
+"""What a reviewer is told besides the change: what the automatic checks say, and where the change can be tried.
+
+Read only where it is known to be used, so that nobody else pays a call for it. Where GitHub does not give it nothing
+is said of it, and nothing waits for it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from app.domain import Action, Review, State
+from app.github import GitHubError, Refused
+from app.jobs.gate import Gate, Work
+from app.jobs.pictures import find_pictures, read_pictures
+from app.jobs.reading import read_checks
+
+# GitHub did not say where a change can be tried, or did not give a picture: it is asked again after this time.
+ASK_AGAIN = timedelta(minutes=1)
+
+
+def read_extras(work: Work, action: Action) -> None:
+    """Read what belongs to a question, or where a change that was asked about can be tried by now."""
+    inbox, repository_id = work.gate.store.inbox, work.row.repository_id
+    if work.row.state is not State.TO_ASK:
+        _find_more(work)
+        return
+    if work.checks is None and inbox.told_at("check", repository_id):
+        with suppress(GitHubError):
+            read_checks(work, action)
+    is_used = work.gate.preview_url is None and inbox.told_at("deployment", repository_id)
+    work.extras = _deployed(work) if is_used else {}
+    if work.facts:
+        read_pictures(work, work.facts.body)
+
+
+def _find_more(work: Work) -> None:
+    """Read what came of a change after it was asked about: where it was deployed to, pictures that were not there yet."""
+    is_found = True
+    if _is_deployed_since(work):
+        work.extras = _deployed(work)
+        work.keep(**work.extras)
+        is_found = bool(work.extras)
+    work.has_pictures = True
+    is_found = find_pictures(work) and is_found
+    work.wait = None if is_found else ASK_AGAIN
+
+
+def are_extras_due(work: Work) -> bool:
+    """Tell whether more may have come of a change after it was asked about, once a run."""
+    is_waiting = work.row.state is State.WAITING and not work.has_pictures
+    return is_waiting or _is_deployed_since(work)
+
+
+def _is_deployed_since(work: Work) -> bool:
+    """Tell whether GitHub said of a change that was asked about that it was deployed, since that was read."""
+    row = work.row
+    is_asked = row.state in (State.WAITING, State.REJECTED, State.TO_MERGE)
+    if not is_asked or work.gate.preview_url is not None or work.extras is not None:
+        return False
+    told = work.gate.store.inbox.told_at("deployment", row.repository_id, row.head_sha)
+    return told is not None and (row.facts.try_read_at is None or told >= row.facts.try_read_at)
+
+
+def _deployed(work: Work) -> dict[str, Any]:
+    row, now = work.row, work.gate.store.now()  # what is told while it is read makes another read
+    try:
+        url = work.gate.github.try_url(row.repository, row.head_sha)
+    except Refused:  # a right is missing: nothing is said of it
+        url = None
+    except GitHubError:
+        return {}
+    return {"facts": replace(row.facts, try_url=url, try_read_at=now)}
+
+
+def _preview(gate: Gate, row: Review) -> str | None:
+    """Return where the change can be tried, from PREVIEW_URL; its values are encoded."""
+    # A fork's branch may have the name of another one here, whose preview would show other code.
+    if gate.preview_url is None or (row.is_from_fork and "{branch}" in gate.preview_url):
+        return None
+    values = {"number": row.number, "branch": quote(row.head, safe=""), "sha": row.head_sha}
+    return gate.preview_url.format(**values)
+
+
+def where_to_try(gate: Gate, row: Review) -> str | None:
+    """Return where a change can be tried as it is now: by PREVIEW_URL, else where its head was deployed to."""
+    return _preview(gate, row) or row.facts.try_url

@@ -1,0 +1,182 @@
+"""What every step works with: the gate's parts, one leased review, and how a step may end.
+
+Only this package uses `Work`; `create_app` builds the one `Gate`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.db import Claim, Service, Store
+from app.domain import (
+    Base,
+    Blocked,
+    Change,
+    Checks,
+    Person,
+    Policy,
+    PullRequest,
+    Read,
+    Review,
+    Reviewer,
+    Since,
+    Snapshot,
+    Told,
+    since,
+)
+from app.domain.problems import Cause
+from app.github import GitHub, GitHubError, NoAnswer, Refused, Unauthorized
+from app.jobs.people import belongs
+from app.links import Links
+from app.mail import Mailer
+
+# GitHub reads may lag behind its own answers for a moment.
+SOON = timedelta(seconds=2)
+FOREIGN = "Another repository now has the name {}."
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Everything that the gate works with, wired once by `create_app`."""
+
+    policy: Policy
+    store: Store
+    links: Links
+    github: GitHub
+    mailer: Mailer
+    public_url: str
+    timezone: ZoneInfo
+    preview_url: str | None = None
+    digest_at: time = time(9)
+    operators: tuple[Reviewer, ...] = ()
+
+    def is_gated(self, row: Review) -> bool | None:
+        """Tell whether a review's repository is one of the settings', by its id; None while only GitHub can tell.
+
+        Names are reused: what now has the name of its repository may be another one.
+        """
+        ids = self.store.repositories.ids(self.policy.repositories)
+        return True if row.repository_id in ids else None if None in ids else False
+
+    def operator(self, operator_id: str) -> Reviewer | None:
+        """Return the person of OPERATOR with this id, or None when no longer named."""
+        return next((one for one in self.operators if one.id == operator_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How a step ended: due again after `wait` (None: when something happens), and why it failed if it did.
+
+    A failed step with no `wait` is for the worker to space out; `refused`: it was answered, with a no. `failed_in` is
+    the service that gave no answer, `cause` whose matter the failure is.
+    """
+
+    wait: timedelta | None = None
+    problem: str | None = None
+    failed: bool = False
+    refused: bool = False
+    failed_in: Service | None = None
+    cause: Cause = Cause.OTHER
+
+
+def failure(error: GitHubError) -> Rest:
+    """Return how a step ends that GitHub stopped."""
+    return Rest(
+        getattr(error, "after", None),
+        error.reason,
+        failed=True,
+        refused=isinstance(error, Refused),
+        failed_in=Service.GITHUB if isinstance(error, NoAnswer) else None,
+        cause=cause_of(error),
+    )
+
+
+def cause_of(error: GitHubError) -> Cause:
+    """Return whose matter it is that GitHub stopped a step."""
+    match error:
+        case Unauthorized():
+            return Cause.IDENTITY
+        case Refused(kind="rights" | "archived"):
+            return Cause.RIGHTS
+        case Refused(kind="missing"):
+            return Cause.MISSING
+        case _:
+            return Cause.OTHER
+
+
+class Work:
+    """One review in the hands of a worker: the lease, the row as last written, and what this run has read and done.
+
+    `read_rev` is the row's `rev` from before the facts were asked for: what came later may not be in them. `unanswered`
+    is why GitHub did not say who belongs here, where something depends on it. What is None was not read. `refused` are
+    the keys of what GitHub would not take, `failure` is what stopped the run's duty, `wait` when to look again at the latest.
+    """
+
+    def __init__(self, gate: Gate, claim: Claim, row: Review) -> None:
+        self.gate = gate
+        self.claim = claim
+        self.row = row
+        self.facts: PullRequest | None = None
+        self.read_rev = row.rev
+        self.when_read = Read.NOT
+        self.is_news = False
+        self.is_gated: bool | None = None
+        self.unanswered: GitHubError | None = None
+        self.vouchers_read = False
+        self.checks: Checks | None = None
+        self.change: Change | None = None
+        self.extras: dict[str, Any] | None = None
+        self.has_pictures = False
+        self.held: Snapshot | None = None
+        self.is_held_early = False
+        self.base = Base.UNREAD
+        self.keeps_branch: bool | None = None
+        self.told: Told | None = None
+        self.may_update: bool | None = None
+        self.is_updated = False
+        self.is_noted = False
+        self.is_heard = False
+        self.refused: set[str] = set()
+        self.status_refused: Blocked | None = None
+        self.failure: GitHubError | None = None
+        self.wait: timedelta | None = None
+
+    def keep(self, **changes: Any) -> None:
+        """Write a checkpoint; see `Queue.checkpoint`. Raises Overtaken."""
+        at_once = self.gate.policy.is_release(self.row)
+        self.row = self.gate.store.queue.checkpoint(self.claim, self.row, at_once=at_once, **changes)
+
+    def since(self) -> Since:
+        """Return what the events since the last read tell, up to those that came before this one."""
+        events = self.gate.store.inbox.since(self.row.id, self.row.seen_rev, self.read_rev)
+        found = since(self.row, events, self.gate.github.ahead)
+        # Events that are forgotten by now may have told anything.
+        return found if len(events) == self.read_rev - self.row.seen_rev else replace(found, is_known=False)
+
+    def read(self) -> PullRequest:
+        """Read the pull request from GitHub, once a call."""
+        self.read_rev = self.row.rev
+        self.when_read = Read.NOW
+        self.facts = self.gate.github.pull_request(self.row.repository, self.row.number)
+        if self.facts.repository_id != self.row.repository_id:
+            self.when_read = Read.NOT
+            raise Refused(FOREIGN.format(self.row.repository), "missing")
+        if self.facts.is_from_fork and self.facts.open and self.gate.policy.gates(self.facts.base):
+            # That GitHub does not tell stops nothing else.
+            self.facts = replace(self.facts, belongs=self.asked_whether_belongs(self.facts.writer))
+        return self.facts
+
+    def asked_whether_belongs(self, person: Person | None) -> bool | None:
+        """Tell whether somebody may write to the repository; None, with `unanswered`, where GitHub does not say."""
+        try:
+            return self.belongs(person)
+        except GitHubError as error:
+            self.unanswered = error
+            return None
+
+    def belongs(self, person: Person | None) -> bool:
+        """Tell whether somebody may write to the repository. Raises GitHubError where GitHub does not say."""
+        return belongs(self.gate.github, self.gate.store, self.row.repository, self.row.repository_id, person)

@@ -1,0 +1,131 @@
+"""The look at a repository: what a lost webhook did not tell, brought in through the same door.
+
+GitHub never sends a missed webhook again. A look asks for what changed since the last one, with GitHub's ETag, so
+that where nothing changed it costs one call that counts for nothing. It decides nothing; it wakes rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from app.db import RELEASE, Claim, Timer
+from app.domain import POLLED, Person, PullRequestEvent
+from app.github import Listing, Pull, Refused
+from app.jobs.gate import FOREIGN, Gate, Rest
+
+# A repository without any pull request tells no time of GitHub's; its clock and ours may differ.
+MARGIN = timedelta(minutes=5)
+SLACK = timedelta(seconds=2)
+ONE_PAGE = 100  # GitHub's largest
+
+log = logging.getLogger("qa-gate.look")
+
+
+def set_looks(gate: Gate) -> None:
+    """Let every configured repository and its release be looked at now, and from then on regularly."""
+    for repository in gate.policy.repositories:
+        gate.store.timers.set(repository)
+        set_release(gate, repository)
+    sort_out(gate)
+
+
+def set_release(gate: Gate, repository: str) -> None:
+    """Let a repository's release, or without one its branch, be looked at now; by itself it is as often as the repository."""
+    gate.store.timers.set(f"{RELEASE} {repository}")
+
+
+def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
+    """Look at one repository and wake what changed; the first look takes in every open pull request."""
+    if not gate.policy.knows(timer.name):
+        return Rest()
+    began = gate.store.now()
+    if gate.store.repositories.id_of(timer.name) is None:
+        meet(gate, timer.name)
+    try:
+        listing = _listing(gate, claim, timer)
+    except Refused as refusal:
+        if refusal.kind != "renamed":
+            raise
+        meet(gate, timer.name)
+        listing = _listing(gate, claim, timer)
+    found = [pull for pull in listing.pulls if _put(gate, claim, timer, pull)]
+    # One that is closed while a first list of several pages is read can hide another: read again till nothing is new.
+    is_complete = timer.seen is not None or len(listing.pulls) <= ONE_PAGE or not found
+    if not listing.is_unchanged and is_complete:
+        newest = max((pull.updated_at for pull in listing.pulls), default=None)
+        gate.store.timers.note(timer.id, newest or timer.seen or began - MARGIN, _etag(timer, listing.etag))
+    if found:
+        set_release(gate, timer.name)
+        log.info("%s: found %s", timer.name, ", ".join(f"#{pull.number}" for pull in found))
+    return Rest(wait=gate.policy.look)
+
+
+def meet(gate: Gate, name: str) -> None:
+    """Ask GitHub which repository has a name of the settings, and what it is called today. Raises Refused.
+
+    What is open in repositories that are none of ours is let go then, and what is in one that came back is read.
+    """
+    repositories = gate.store.repositories
+    number, today = gate.github.identity(repositories.today(name))
+    is_known = number == repositories.id_of(name) or repositories.pin(name, number)
+    if not (is_known and repositories.pin(today, number)):
+        raise Refused(FOREIGN.format(name), "missing")
+    sort_out(gate)
+
+
+def sort_out(gate: Gate) -> None:
+    """Wake what is to be let go, for its repository is in the settings no more, and what is back in them."""
+    policy = gate.policy
+    gate.store.repositories.wake_strangers(
+        gate.store.repositories.ids(policy.repositories),
+        [base for base in (policy.development_branch, policy.release_branch) if base],
+    )
+
+
+def _listing(gate: Gate, claim: Claim, timer: Timer) -> Listing:
+    return gate.github.pull_requests(
+        gate.store.repositories.today(timer.name),
+        state="open" if timer.seen is None else "all",
+        etag=timer.etag,
+        until=timer.seen,
+        on_page=lambda: gate.store.queue.renew(claim),
+    )
+
+
+def _put(gate: Gate, claim: Claim, timer: Timer, pull: Pull) -> bool:
+    requests = _requests(gate, claim, pull) if timer.seen is not None else ()
+    event = PullRequestEvent(
+        repository_id=pull.repository_id,
+        repository=pull.repository,
+        action=POLLED,
+        number=pull.number,
+        author=pull.author,
+        author_id=pull.author_id,
+        seen=pull.seen,
+        updated_at=pull.updated_at,
+        closed_at=pull.closed_at,
+        requests=requests,
+    )
+    # What was found before is the same delivery.
+    digest = hashlib.blake2b(event.model_dump_json().encode(), digest_size=16).hexdigest()
+    return gate.store.inbox.put(f"{POLLED} {digest}", event)
+
+
+def _requests(gate: Gate, claim: Claim, pull: Pull) -> tuple[tuple[Person, datetime], ...]:
+    """Return who asked for a review, where that would change something: a call more, for a webhook may be lost."""
+    about, is_gated = (pull.repository_id, pull.number), gate.policy.gates(pull.seen.base)
+    asks = gate.store.arrivals.waits_for_a_request(*about, is_gated=is_gated, is_from_fork=pull.is_from_fork)
+    requests: tuple[tuple[Person, datetime], ...] = ()
+    if pull.seen.open and asks:
+        with suppress(Refused):  # a right is missing: all else that was listed still counts
+            requests = gate.github.review_requests(pull.repository, pull.number)
+        gate.store.queue.renew(claim)
+    return requests
+
+
+def _etag(timer: Timer, etag: str | None) -> str | None:
+    """Return the ETag to send next time; that of the first look was of another list."""
+    return etag if timer.seen is not None else None

@@ -1,0 +1,198 @@
+"""The merge, and what GitHub's answers to it mean.
+
+A merge is noted before it is sent. It ends by a definite answer, or by reading; a lost answer is never followed
+by another merge before GitHub was read again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from app import mail
+from app.db import Happening, outcome_letter
+from app.domain import (
+    Action,
+    Base,
+    Blocked,
+    Choice,
+    Decision,
+    Event,
+    Happened,
+    Merged,
+    Post,
+    Read,
+    Refusal,
+    State,
+    Told,
+    Why,
+    head_key,
+    next_move,
+)
+from app.github import GitHubError, Limited, Moved, PutOff, Refused
+from app.jobs.gate import Work
+from app.jobs.live import live_letters
+from app.jobs.sameness import is_base_rewritten, may_carry
+
+# What is over within this time is not worth a mail.
+TELL_AFTER = timedelta(minutes=5)
+NOT_NAMED = "{} is not a reviewer any more, so another is asked."
+REWRITTEN = "the history of {} was changed, and more might come with it"
+ANSWERS: dict[str, Refusal] = {
+    "conflict": Refusal.CONFLICT,
+    "behind": Refusal.BEHIND,
+    "check_red": Refusal.CHECK_RED,
+    "check_running": Refusal.CHECK_RUNNING,
+    "check_missing": Refusal.CHECK_MISSING,
+    "checks": Refusal.CHECKS,
+    "review": Refusal.REVIEW_REQUIRED,
+    "queue": Refusal.QUEUE_REQUIRED,
+    "method": Refusal.METHOD_OFF,
+    "rights": Refusal.RIGHTS,
+    "archived": Refusal.ARCHIVED,
+    "missing": Refusal.GONE,
+    "renamed": Refusal.GONE,
+}
+
+
+def void(work: Work, _action: Action) -> None:
+    """Take back an approval whose giver is not a reviewer any more, before it merges anything: another is asked."""
+    row, decision = work.row, work.row.decision
+    if decision:
+        why = NOT_NAMED.format(decision.by)
+        now, number = work.gate.store.now(), row.decisions + 1
+        work.keep(
+            move=next_move(State.TO_MERGE, Event.TAKE_BACK),
+            decision=Decision(number, Choice.TAKE_BACK, "qa-gate", "", now, why),
+            reviewer=decision.reviewer,
+            happened=[Happening(Happened.TAKEN_BACK, "qa-gate", why)],
+        )
+
+
+def void_rewritten(work: Work, _action: Action) -> None:
+    """End an approval where the base's history was rewritten: what would be merged is not what the reviewer was shown."""
+    why = REWRITTEN.format(work.row.base)
+    move = next_move(State.TO_MERGE, Event.BASE_REWRITTEN)
+    work.keep(move=move, happened=[Happening(Happened.SAME_CODE, "GitHub", why)])
+
+
+def read_base(work: Work, _action: Action) -> None:
+    """Find out whether the head meets its base where it did when it was asked about, or further on."""
+    if work.facts is None:
+        return
+    try:
+        is_rewritten = is_base_rewritten(work, work.facts)
+    except Limited:
+        raise
+    except GitHubError:
+        work.base = Base.UNKNOWN
+    else:
+        work.base = Base.REWRITTEN if is_rewritten else Base.SAME
+
+
+def read_setting(work: Work, _action: Action) -> None:
+    """Find out whether GitHub would delete a gated branch itself once it is merged into the other."""
+    would_delete = work.gate.github.deletes_when_merged(work.row.repository, work.row.head)
+    work.keep()
+    work.keeps_branch = not would_delete
+
+
+def merge(work: Work, _action: Action) -> None:
+    """Merge what the reviewer approved: note that the merge is out, send it with its SHA. Raises GitHubError."""
+    facts = work.facts
+    if facts is None:
+        return
+    method, onto = work.gate.policy.method_for(facts), None
+    if method == "rebase" and facts.commits > 1:
+        # It lands several commits, and GitHub names only the last: where they begin must be known (`accounting`).
+        onto = work.gate.github.branch_head(facts.repository, facts.base)
+    sent = next_move(State.TO_MERGE, Event.MERGE_SENT)
+    work.keep(move=sent, merge_sent=work.row.head_sha, merged_onto=onto)
+    row, work.when_read, work.base = work.row, Read.NOT, Base.UNREAD
+    try:
+        commit = work.gate.github.merge(row.repository, row.number, row.head_sha, method)
+    except Limited:
+        raise
+    except Moved:
+        work.told = Told(Refusal.MOVED)
+    except PutOff as later:
+        work.told = Told(Refusal.BUSY, later.reason)
+    except Refused as refusal:
+        work.told = Told(ANSWERS.get(refusal.kind, Refusal.REFUSED), refusal.reason, refusal.names)
+    except GitHubError as unknown:
+        work.failure = unknown  # merged or not: it is read, and if not, sent again in another run
+    else:
+        work.when_read = Read.BEFORE
+        work.keep(
+            move=next_move(State.MERGING, Event.MERGED),
+            merge_commit=commit,
+            merged_how=Merged.BY_GATE,
+            merged_as=commit,
+            facts=replace(work.row.facts, merged=True),
+            open=False,
+            happened=[Happening(Happened.MERGED, "qa-gate", f"into {row.base}")],
+            news=live_letters(work.gate, row),
+        )
+
+
+def read_carried(work: Work, _action: Action) -> None:
+    """Find out whether the branch may be brought up to date, and the approval be carried over to what comes of it.
+
+    A gated branch is moved by its own pull requests only.
+    """
+    row, facts, gate = work.row, work.facts, work.gate
+    is_gated = facts is None or (facts.head_repository == row.repository and gate.policy.gates(row.head))
+    work.may_update = not is_gated and may_carry(work)
+
+
+def update(work: Work, _action: Action) -> None:
+    """Bring a branch up to date with its base where GitHub asks for that; the approval is carried over (`sameness`)."""
+    row = work.row
+    try:
+        work.gate.github.update_branch(row.repository, row.number, row.head_sha)
+    except Moved:
+        work.told = Told(Refusal.MOVED)
+        return
+    except Refused:
+        work.may_update = False
+        return
+    work.is_updated = work.is_noted = True
+    blocked = Blocked(Why.UPDATING).after(row.blocked)
+    work.keep(blocked=blocked, happened=[Happening(Happened.UPDATED, "qa-gate", f"with {row.base}")])
+
+
+def say_again(work: Work, action: Action) -> None:
+    """Forget that GitHub was told something which it seems to have lost, so that it is told once more."""
+    row, is_status = work.row, action.owed is not None and action.owed.kind == "status"
+    key = head_key(row) if is_status else f"decision {row.decisions}"
+    post = row.posts.get(key, Post(key))
+    work.keep(posts=[replace(post, said=None, tries=post.tries if is_status else 0)])
+    note(work, action)
+
+
+def note(work: Work, action: Action) -> None:
+    """Keep what is in the way; once it is there for long enough it is told, and mailed to who approved.
+
+    Of what is in the way of a merge it is counted how often in a row it was.
+    """
+    row, before, blocked = work.row, work.row.blocked, action.blocked
+    work.is_noted = True
+    if blocked and row.state is State.TO_MERGE:
+        blocked = blocked.after(before)
+    is_news = (
+        blocked is not None
+        and blocked.is_told
+        and not (before and before.is_told and blocked.is_like(before))
+    )
+    if blocked is None or not is_news:
+        work.keep(blocked=blocked)
+        return
+    what = Happened.HELD if row.state is State.TO_MERGE else Happened.UNREADY
+    who = "GitHub" if row.state is State.TO_MERGE else "qa-gate"
+    news = (
+        [outcome_letter(row, row.decision, TELL_AFTER)]
+        if row.decision and not blocked.manner.is_passing
+        else []
+    )
+    why = mail.why_for_developer(blocked, row.base)
+    work.keep(blocked=blocked, news=news, happened=[Happening(what, who, why)])

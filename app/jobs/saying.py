@@ -1,0 +1,259 @@
+"""What GitHub is told: commit statuses, and the reviewer's words as a review or a comment.
+
+The rules say what is wanted; here the first difference between wanted and said is made true, and noted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from app import mail
+from app.db import Happening, Overtaken
+from app.domain import (
+    DROPPED,
+    OVERTAKEN,
+    Action,
+    Blocked,
+    Choice,
+    Happened,
+    Owed,
+    Post,
+    Read,
+    Review,
+    State,
+    Status,
+    Why,
+    mark_of,
+    place_of,
+    said,
+    statuses_to_say,
+    unsaid_words,
+)
+from app.github import GitHub, Refused
+from app.jobs.gate import Work
+from app.jobs.pictures import pictures_link
+from app.jobs.talking import MOST_TRIES, say_question
+
+log = logging.getLogger("qa-gate.review")
+
+# What is remembered of the comment about what is in the way, where nothing is any more, or no approval stands.
+MERGED, VOID = "merged", "void"
+# What GitHub's refusal of a status means for the merge that needs it.
+REFUSALS = {"archived": Why.ARCHIVED, "rights": Why.RIGHTS, "missing": Why.GONE}
+
+
+def owed(work: Work, twins: Sequence[Review]) -> tuple[Owed, ...]:
+    """Return what GitHub should be told and was not yet, in order, without what it refused in this run."""
+    row = work.row
+    found = [
+        Owed("status", place_of(status), is_lock=_is_lock(row, status))
+        for status in statuses_owed(work, twins)
+    ]
+    found += [Owed(post.kind, post.key) for post in unsaid_words(row)]
+    if _owes_comment(row):
+        found.append(Owed("blocked", "blocked"))
+    return tuple(one for one in found if one.key not in work.refused)
+
+
+def say(work: Work, action: Action) -> None:
+    """Tell GitHub one thing that it is owed. Raises GitHubError."""
+    if action.owed is None:
+        return
+    kind, key = action.owed.kind, action.owed.key
+    match kind:
+        case "status":
+            for status in (one for one in statuses_owed(work, twins_of(work)) if place_of(one) == key):
+                say_status(work, status)
+        case "decision":
+            say_decision(work, work.row.posts[key])
+        case "question":
+            say_question(work, work.row.posts[key].number)
+        case _:
+            say_blocked(work)
+    work.when_read = Read.BEFORE
+
+
+def twins_of(work: Work) -> list[Review]:
+    """Return the other pull requests with the same head and base, ended ones too."""
+    return work.gate.store.reviews.twins(work.row) if work.row.was_read else []
+
+
+def statuses_owed(work: Work, twins: Sequence[Review]) -> list[Status]:
+    """Return the statuses that GitHub should be told, the successes to take back first."""
+    row, held = work.row, work.row.held
+    why = mail.why_for_developer(held, row.base) if held else ""
+    return statuses_to_say(row, work.gate.policy, why, twins)
+
+
+def _is_lock(row: Review, status: Status) -> bool:
+    """Tell whether a status takes a success back, or is the one that the merge needs."""
+    post = row.posts.get(place_of(status))
+    return (status.state == "success") is not (post is not None and post.is_success)
+
+
+def say_status(work: Work, status: Status) -> None:
+    """Set one commit status. Where success may stand is noted before it is said, so it is always taken back."""
+    row, is_success = work.row, status.state == "success"
+    before = row.posts.get(place_of(status), Post(place_of(status)))
+    work.keep(
+        posts=[replace(before, said=None, is_success=before.is_success or is_success, tries=before.tries + 1)]
+    )
+    try:
+        work.gate.github.say_status(row.repository, status, work.gate.links.details_url(row.nonce))
+    except Refused as refusal:
+        if is_success and row.state is State.TO_MERGE:
+            why = REFUSALS.get(refusal.kind, Why.STATUS_REFUSED)
+            work.status_refused = Blocked(why, said=refusal.reason)
+            work.refused.add(before.key)
+            work.keep(posts=[replace(before, said=None)])
+            return
+        # A success on a commit that is gone cannot be withdrawn, and unlocks nothing any more; one odd answer proves nothing.
+        may_be_gone = not is_success and refusal.kind in ("invalid", "missing") and status.sha != row.head_sha
+        if not may_be_gone or before.tries + 1 < MOST_TRIES:
+            raise
+    log.info("%s#%d: status %s is %s", row.repository, row.number, status.context, status.state)
+    try:
+        work.keep(posts=[replace(before, said=said(status), is_success=is_success, tries=0)])
+    except Overtaken:
+        work.gate.store.queue.admit(
+            row.id, replace(before, said=None, is_success=is_success or before.is_success)
+        )
+        raise
+
+
+def say_decision(work: Work, post: Post) -> None:
+    """Tell the developer a decision: the standing one as a review, the last one that stands no more as a comment.
+
+    What a later one overtook is not told.
+    """
+    row = work.row
+    if post.number < row.decisions:
+        return work.keep(posts=[replace(post, said=OVERTAKEN)])
+    return (
+        say_review(work, post)
+        if row.decision and row.decision.number == post.number
+        else say_overtaken(work, post)
+    )
+
+
+def say_review(work: Work, post: Post) -> None:
+    """Give the reviewer's standing word as a review, or where GitHub refuses that, as a comment."""
+    row, decision = work.row, work.row.decision
+    if decision is None:
+        return
+
+    def put(marker: str) -> str | None:
+        told, version = (decision.choice, decision.by, decision.note), row.head_sha[:7]
+        pictures = pictures_link(work, "decision", decision.number)
+        body = mail.comment(*told, marker, version, basis=decision.basis, pictures=pictures)
+        return _say_words(work.gate.github, row, decision.choice, body)
+
+    _say_once(work, post, mark_of(row, decision.number, row.round), put)
+
+
+def say_overtaken(work: Work, post: Post) -> None:
+    """Tell the developer an answer that stands no more: one that was taken back, or voided before GitHub was told."""
+    row, reviews = work.row, work.gate.store.reviews
+    last = reviews.last_decision(row.id)
+    if last is None:
+        return
+    is_taken_back = last.choice is Choice.TAKE_BACK
+    version = None if is_taken_back else last.head_sha[:7]
+    before = reviews.last_decision(row.id, before=last.number) if is_taken_back else None
+
+    def put(marker: str) -> str | None:
+        body = mail.comment(
+            last.choice, last.by, last.note, marker, version, before.choice if before else None
+        )
+        return _say_in_place(work, body) if is_taken_back else _say_comment(work.gate.github, row, body)
+
+    _say_once(work, post, mark_of(row, last.number, last.round), put)
+
+
+def _say_in_place(work: Work, body: str) -> str | None:
+    """Say it where a comment tells what is in the way, which is over with it; else as a comment of its own.
+
+    So one event is one comment. Return why not when GitHub refuses it.
+    """
+    row, github, markers = work.row, work.gate.github, work.gate.links.markers(f"{work.row.nonce} held")
+    post = row.posts.get("blocked")
+    if post is None or post.said in (None, MERGED, VOID):
+        return _say_comment(github, row, body)
+    try:
+        comment = github.find_comment(row.repository, row.number, *markers)
+        if comment is None:
+            return _say_comment(github, row, body)
+        github.edit_comment(row.repository, comment, f"{body}{markers[0]}\n")
+    except Refused as refusal:
+        return refusal.reason
+    work.keep(posts=[replace(post, said=VOID)])
+    return None
+
+
+def _say_once(work: Work, post: Post, mark: str, put: Callable[[str], str | None]) -> None:
+    """Say a decision; nothing waits for it, and `put` returns why GitHub refused it, if it did.
+
+    The call is not idempotent: after a crash its hidden marker is looked for first. Refused three times, it is dropped.
+    """
+    row, markers, unsaid = work.row, work.gate.links.markers(mark), None
+    if post.tries == 0 or not work.gate.github.has_said(row.repository, row.number, *markers):
+        work.keep(posts=[replace(post, tries=post.tries + 1)])
+        unsaid = put(markers[0])
+    if unsaid and post.tries + 1 < MOST_TRIES:
+        raise Refused(unsaid, "other")
+    happened = [Happening(Happened.UNSAID, "GitHub", unsaid)] if unsaid else []
+    work.keep(posts=[replace(post, said=DROPPED if unsaid else "said")], happened=happened)
+
+
+def _comment_about(row: Review) -> str | None:
+    """Return what the comment about a merge that waits should say, as `Said.blocked` names it; None: as it does."""
+    if row.state in (State.TO_MERGE, State.MERGING):
+        return row.held.key if row.held else None
+    return MERGED if row.state is State.MERGED else VOID
+
+
+def _owes_comment(row: Review) -> bool:
+    """Tell whether a developer must be asked to act, or the comment that did is no longer true."""
+    post = row.posts.get("blocked")
+    if _comment_about(row) in (None, post.said if post else None):
+        return False
+    return post is not None or (row.held is not None and row.held.manner.for_developer)
+
+
+def say_blocked(work: Work) -> None:
+    """Tell the developer what is in the way, in one comment that is edited and never repeated."""
+    row, github, about = work.row, work.gate.github, _comment_about(work.row)
+    markers = work.gate.links.markers(f"{row.nonce} held")
+    held = row.held if row.state in (State.TO_MERGE, State.MERGING) else None
+    body, comment = mail.held(held, markers[0], row.base, is_merged=row.state is State.MERGED), None
+    try:
+        comment = github.find_comment(row.repository, row.number, *markers)
+        work.keep()
+        if comment is not None:
+            github.edit_comment(row.repository, comment, body)
+        elif held and held.manner.for_developer:
+            comment = github.say_comment(row.repository, row.number, body)
+    except Refused:
+        pass  # the status says it, too; nothing waits for a comment
+    # Where somebody deleted it nothing is said there any more.
+    work.keep(posts=[Post("blocked", about, comment)])
+
+
+def _say_words(github: GitHub, row: Review, choice: Choice, body: str) -> str | None:
+    """Say it as a review, else as a comment; return why not when GitHub refuses both."""
+    try:
+        github.say_review(row.repository, row.number, row.head_sha, choice, body)
+    except Refused:
+        return _say_comment(github, row, body)
+    return None
+
+
+def _say_comment(github: GitHub, row: Review, body: str) -> str | None:
+    """Say it as a comment; return why not when GitHub refuses it."""
+    try:
+        github.say_comment(row.repository, row.number, body)
+    except Refused as refusal:
+        return refusal.reason
+    return None

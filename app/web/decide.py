@@ -1,0 +1,345 @@
+"""One question, one form, one click: `GET` shows a round and how it stands, `POST` decides it.
+
+A link speaks for its own round and its own reader; whatever else it meets, it says what happened and where to go
+now. A GET writes nothing. The rules decide, in the store's transaction; here the words are found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as Redirect
+
+from app import mail, text
+from app.db import DECISIONS, HistoryRow, Round
+from app.domain import (
+    Basis,
+    Choice,
+    Decision,
+    Review,
+    Reviewer,
+    Signpost,
+    State,
+    stale_successes,
+)
+from app.jobs import Gate, asked_again, cautions_of, request_fresh_link, what_is_new, where_to_try
+from app.links import BadLink, DecideLink, ExpiredLink
+from app.web import frame, uploads
+from app.web.pending import decide_url
+from app.web.pictures import hers, shown_in
+from app.web.signposts import ways_on
+
+LONGEST_NOTE = 4000
+QUESTION = "question"  # what the form calls a question, which decides nothing
+WITHDRAWN = "withdrawn"
+# What is over within this time is no delay that anybody has to hear of.
+SHORT = timedelta(seconds=30)
+# So many characters of a title are in a heading; the whole title is then below.
+LONGEST_HEADING = 120
+FIRST = (Choice.APPROVE.value, Choice.REJECT.value, QUESTION)
+_NEEDS: dict[str, str] = {Signpost.NEEDS_REASON: Choice.REJECT.value, Signpost.NEEDS_QUESTION: QUESTION}
+LONGEST_NAME, LONGEST_STEP = 60, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A link that was verified, whom it was made for, and how its change stands now."""
+
+    token: str
+    round: int
+    choice: Choice
+    is_expired: bool
+    reviewer: Reviewer
+    row: Review
+    now: datetime
+
+
+def show(gate: Gate, token: str) -> Response:
+    """Answer `GET /decide/<token>`: the question, or how it was answered, or where to go now."""
+    return _answer(gate, _case(gate, token))
+
+
+# No CSRF token: no session is used here, the token in the address is the authority, and no other site knows it.
+def decide(gate: Gate, token: str) -> Response | Redirect:
+    """Answer `POST /decide/<token>` with `choice`, `note` and `seen`: record the choice, then lead back to the page."""
+    case = _case(gate, token)
+    choice, note = _form()
+    if case.is_expired:
+        return _answer(gate, case, note=note)
+    taken = uploads.take(gate, case.row, case.reviewer) if _dead_end(case) is None else uploads.Taken()
+    if taken.wrong:
+        return _answer(gate, case, 422, "bad_picture", note, taken)
+    if len(note) > LONGEST_NOTE:
+        return _answer(gate, case, 422, "too_long", note, taken)
+    if request.form.get("choice") == QUESTION:
+        return ask(gate, case, note, taken)
+    if choice is None:
+        return _answer(gate, case, 422, "no_choice", note, taken)
+    # First, so that no crash parts them from the message; whatever is refused gives them back.
+    gate.store.pictures.send(taken.nonces, "decision", case.row.decisions + 1)
+    seen, basis = request.form.get("seen", type=int), _basis(gate, case)
+    verdict = gate.store.reviews.decide(case.row.id, case.round, choice, note, case.reviewer, seen, basis)
+    if not verdict.move:
+        gate.store.pictures.send(taken.nonces, "draft")
+    case = _case(gate, token)
+    if verdict.move or _is_so_already(case, choice, note, verdict.signpost):
+        done = WITHDRAWN if verdict.move and choice is Choice.TAKE_BACK else None
+        return redirect(url_for("pages.question", token=token, done=done), 303)
+    status = 422 if verdict.signpost is Signpost.NEEDS_REASON else 409
+    return _answer(gate, case, status, verdict.signpost, note, taken)
+
+
+def ask(gate: Gate, case: Case, words: str, taken: uploads.Taken) -> Response | Redirect:
+    """Keep a question that decides nothing, then lead back to the page."""
+    refused = gate.store.talk.ask(case.row.id, case.round, words, case.reviewer, taken.nonces)
+    if refused is None:
+        return redirect(url_for("pages.question", token=case.token, done=QUESTION), 303)
+    status = 422 if refused is Signpost.NEEDS_QUESTION else 409
+    return _answer(gate, _case(gate, case.token), status, refused, words, taken)
+
+
+def went_live(gate: Gate, token: str) -> Response:
+    """Answer `GET /decide/<token>/went-live.txt`: what a release held, as a text to take away. Raises DeadEnd."""
+    case = _case(gate, token)
+    history = gate.store.reviews.history(case.row.id)
+    items, day = live_items(gate, case, history)
+    if not items:
+        raise frame.DeadEnd("unknown", 404)
+    response = Response(mail.live_text(items, day), content_type="text/plain; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="whats-new-{day:%Y-%m-%d}.txt"'
+    return response
+
+
+def live_items(gate: Gate, case: Case, history: list[HistoryRow]) -> tuple[list[mail.Item], date]:
+    """Return what went live with a release, and on which day; nothing before it is merged, or where it was not asked about."""
+    row = case.row
+    asked = gate.store.reviews.round(row.id, row.round)
+    ends = [line.at for line in history if line.what in ("merged", "bypassed")] or [case.now]
+    day = ends[-1].astimezone(gate.timezone).date()
+    is_live = row.state is State.MERGED and asked is not None and asked.snapshot.release is not None
+    return (mail.what_went_live(asked.snapshot.release) if is_live else []), day  # type: ignore[union-attr,arg-type]
+
+
+def fresh(gate: Gate, token: str) -> Redirect:
+    """Answer `POST /decide/<token>/fresh`: mail the current question to the address the link was made for."""
+    case = _case(gate, token)
+    request_fresh_link(gate, case.row.id, case.reviewer)
+    return redirect(url_for("pages.sent", token=token), 303)
+
+
+def sent(gate: Gate, token: str) -> Response:
+    """Answer `GET /decide/<token>/fresh`: say where the fresh link goes."""
+    case = _case(gate, token)
+    return _signpost(gate, case, "sent")
+
+
+def _case(gate: Gate, token: str) -> Case:
+    """Read a link and look up what it is about. Raises DeadEnd."""
+    now = gate.store.now()
+    link, is_expired = _read(gate, token, now)
+    reviewer = gate.policy.reviewer(link.reviewer)
+    if reviewer is None:
+        raise frame.DeadEnd("not_reviewer", 403)
+    found = gate.store.reviews.by_round(link.nonce, link.repository_id, link.number)
+    if found is None:
+        raise frame.DeadEnd("unknown", 404)
+    row, round_ = found
+    if row.state is not State.MERGED and gate.is_gated(row) is False:
+        raise frame.DeadEnd("let_go", 410)
+    return Case(token, round_, link.choice, is_expired, reviewer, row, now)
+
+
+def _read(gate: Gate, token: str, now: datetime) -> tuple[DecideLink, bool]:
+    """Return what the link says, and whether it is too old. Raises DeadEnd."""
+    try:
+        return gate.links.read_decide(token, now), False
+    except ExpiredLink as expired:
+        if isinstance(expired.link, DecideLink):
+            return expired.link, True
+        raise frame.DeadEnd("bad_link", 404) from None
+    except BadLink:
+        raise frame.DeadEnd("bad_link", 404) from None
+
+
+def _form() -> tuple[Choice | None, str]:
+    """Return the choice, None where there is none, and the note with its lines kept and nothing hidden in it."""
+    said = request.form.get("choice", "")
+    note = text.clean(request.form.get("note", "")).strip()
+    return (Choice(said) if said in tuple(Choice) else None), note
+
+
+def _is_so_already(case: Case, choice: Choice, note: str, why: Signpost | None) -> bool:
+    """Tell whether a click changed nothing because it came twice: then the page that it leads to is right."""
+    if choice is Choice.TAKE_BACK:
+        return why is Signpost.UNDECIDED
+    stands: Decision | None = case.row.decision if case.row.round == case.round else None
+    mine = (choice, case.reviewer.id, note)
+    return stands is not None and (stands.choice, stands.reviewer, stands.note) == mine
+
+
+def _basis(gate: Gate, case: Case) -> Basis:
+    """Return what this click says of how the change was tried, as far as its steps still read so."""
+    asked = gate.store.reviews.round(case.row.id, case.round)
+    shown = shown_in(gate, case.row)
+    steps = text.steps_of(text.parted(asked.now.pull.body, shown=shown)[0].html) if asked else ()
+    ticked = set(request.form.getlist("works"))
+    tried: dict[bool, list[str]] = {True: [], False: []}
+    for step in steps:
+        if step.key:
+            tried[step.key in ticked].append(text.shortened(step.text, LONGEST_STEP))
+    return Basis(
+        works=tuple(tried[True]),
+        unticked=tuple(tried[False]) if tried[True] else (),
+        device=text.device_words(request.headers.get("User-Agent", "")),
+    )
+
+
+def _answer(
+    gate: Gate,
+    case: Case,
+    status: int = 200,
+    why: str | None = None,
+    note: str = "",
+    taken: uploads.Taken | None = None,
+) -> Response:
+    """Show how things stand for this link; `why`, `note` and `taken` are of a click that changed nothing."""
+    kind = _dead_end(case)
+    if kind:
+        return _signpost(gate, case, kind, status, note)
+    reviews, row = gate.store.reviews, case.row
+    asked = reviews.round(row.id, row.round)
+    is_question = row.state in (State.TO_ASK, State.WAITING)
+    if asked is None and is_question:
+        return _signpost(gate, case, "preparing", status, note)
+    history = reviews.history(row.id)
+    facts: dict[str, Any] = {
+        "asked": asked,
+        "release": asked.snapshot.release if asked else None,
+        "talk": gate.store.talk.last(row.id) if is_question else [],
+        "is_live": row.state in (State.TO_MERGE, State.MERGING)
+        or (row.state is State.REJECTED and not row.is_decision_said)
+        or bool(stale_successes(row, gate.policy)),
+        "is_late": bool(history) and case.now - history[-1].at >= SHORT,
+        "history": history,
+        "shown": shown_in(gate, row),
+        "taken": taken or uploads.Taken(),
+        "hers": hers(gate, row),
+        "why": why,
+        "note": note,
+        "people": asked.snapshot.names if asked else {},
+        **_names(gate, row, asked),
+    }
+    done = _done(case, history) if is_question and status == HTTPStatus.OK else None
+    is_again = row.state is State.REJECTED and "again" in request.args and status == HTTPStatus.OK
+    if asked and (is_again or (is_question and not done)):
+        facts |= _question(gate, case, asked, why) | {"is_again": is_again}
+        return _page(gate, case, "question.html", status, facts)
+    items, day = live_items(gate, case, history)
+    facts |= {"went_live": mail.live_text(items, day) if items else ""}
+    facts |= {"done": done, "is_unsaid": not row.is_decision_said, "merged_by": merged_by(history)}
+    return _page(gate, case, "outcome.html", status, facts | _onward(gate, case))
+
+
+def _done(case: Case, history: list[HistoryRow]) -> str | None:
+    """Return what the page is to say that was done just now, if it was, and nothing came after it."""
+    done = request.args.get("done")
+    said = [line for line in history if line.what in ("question", "answered", *DECISIONS.values())]
+    what = {QUESTION: "question", WITHDRAWN: DECISIONS[Choice.TAKE_BACK]}.get(done or "")
+    return done if said and (said[-1].what, said[-1].reviewer) == (what, case.reviewer.id) else None
+
+
+def _question(gate: Gate, case: Case, asked: Round, why: str | None) -> dict[str, Any]:
+    """Return what only the page that asks shows: what was tapped comes first, and what was typed is kept."""
+    reviews, row = gate.store.reviews, case.row
+    last = reviews.last_decision(row.id)
+    before = last if last and last.choice is Choice.REJECT and last.round < row.round else None
+    page, tapped = request.form.get("page", case.choice.value), _NEEDS.get(why or "")
+    first = tapped or page
+    # Who taps Reject or Ask before there is a message has made no mistake: the message is what comes next.
+    is_step = tapped is not None and request.form.get("page", tapped) != tapped
+    return {
+        "first": first if first in FIRST and row.state is not State.REJECTED else FIRST[0],
+        "why": None if is_step else why,
+        "ticked": set(request.form.getlist("works")),
+        "try_url": where_to_try(gate, row),
+        "cautions": cautions_of(asked, row),
+        "before": before,  # the rejection that this version answers
+        "hers_before": gate.store.pictures.last_sent(row.id, before.round) if before else [],
+        "news": what_is_new(gate, row, asked.snapshot, case.reviewer, last),
+        "again": asked_again(gate, row, before.round) if before else None,
+        "longest": LONGEST_HEADING,
+        "goes_in": "it goes into the next release" if gate.policy.release_branch else "it goes in",
+    }
+
+
+def _names(gate: Gate, row: Review, asked: Round | None) -> dict[str, str]:
+    """Return who wrote it, who can be asked about it, and who was asked to decide."""
+    login = asked.snapshot.author_name if asked else row.author
+    author = text.person(login, LONGEST_NAME) or "a developer"
+    is_bot = asked.snapshot.pull.author_is_bot if asked else row.author.endswith("[bot]")
+    holder = gate.policy.reviewer(row.reviewer)
+    return {
+        "author": author,
+        "helper": "a developer" if is_bot else author,
+        "holder": holder.name if holder else "",
+    }
+
+
+def _onward(gate: Gate, case: Case) -> dict[str, Any]:
+    """Return what is next for who is signed in; a link from a mail alone leads to no other change."""
+    account = frame.signed_in(gate)
+    waiting = gate.store.reviews.waiting_for(account.id) if account else []
+    others = [row for row in waiting if row.id != case.row.id]
+    url = decide_url(gate, others[0], account, case.now) if others and account else None
+    return {
+        "next_one": {"url": url, "title": others[0].title} if url else None,
+        "more": len(others) - 1,
+        "is_in": "goes out with the next release" if gate.policy.release_branch else "is in",
+    }
+
+
+def _dead_end(case: Case) -> str | None:
+    """Return the signpost at which this link ends, or None where its round is the current one, or merged."""
+    if case.is_expired:
+        return "expired"
+    if case.row.state is State.CLOSED:
+        return "closed"
+    if case.row.state is State.MERGED:
+        return None
+    if case.round != case.row.round:
+        return "old_round"
+    return "draft" if case.row.state is State.DRAFT else None
+
+
+def _signpost(gate: Gate, case: Case, kind: str, status: int = 200, note: str = "") -> Response:
+    if case.is_expired:
+        frame.log.warning("%s %s refused: expired", request.method, request.endpoint)
+    facts = {
+        "kind": kind,
+        "note": note,
+        "again": asked_again(gate, case.row, case.round) if kind == "old_round" else None,
+        "holder": gate.policy.reviewer(case.row.reviewer),
+        **ways_on(gate, case.row, case.round, case.now),
+    }
+    return _page(gate, case, "signpost.html", 410 if case.is_expired else status, facts)
+
+
+def _page(gate: Gate, case: Case, template: str, status: int, facts: dict[str, Any]) -> Response:
+    known: dict[str, Any] = {
+        "row": case.row,
+        "reviewer": case.reviewer,
+        "token": case.token,
+        "is_withdrawing": bool(stale_successes(case.row, gate.policy)),
+        "is_late": case.now - case.row.changed_at >= SHORT,
+        "is_release": gate.policy.is_release(case.row),
+    }
+    return frame.show(gate, template, case.now, status, **{**known, **facts})
+
+
+def merged_by(history: list[HistoryRow]) -> str:
+    """Return who merged it around the gate, as a sentence begins."""
+    return next((line.who for line in reversed(history) if line.what == "bypassed"), "Someone")

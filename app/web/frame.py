@@ -1,0 +1,191 @@
+"""What all pages share: times in words, kind pages for errors, and who may send us a form.
+
+Used by every module of this package. A page of an error never needs the database, and never shows what failed.
+
+    DeadEnd   there is nothing to do on this page: carries its signpost
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, tzinfo
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from flask import Blueprint, Response, make_response, render_template, request, session
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+
+from app import mail, text
+from app.db import A_DAY, Entry, HistoryRow, Unavailable
+from app.domain import Review, Reviewer
+from app.jobs import Gate
+from app.web import uploads
+
+log = logging.getLogger("qa-gate.pages")
+
+# More than 4,000 characters need, however they are encoded.
+LARGEST_FORM = 128 * 1024
+# So long a session is renewed by being used; after that it ends with the cookie.
+RENEWED_FOR = timedelta(days=150)
+
+_KINDS = {
+    403: "forbidden",
+    404: "missing",
+    405: "wrong_way",
+    413: "too_large",
+    429: "too_many",
+    500: "failed",
+    503: "away",
+}
+
+
+class DeadEnd(Exception):
+    """The request ends at a signpost: its kind in signpost.html, and its status."""
+
+    def __init__(self, kind: str, status: int) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.status = status
+
+
+def dress(pages: Blueprint) -> None:
+    """Give templates their filters, every error kind words, and refuse other sites' forms."""
+    pages.before_request(_refuse_foreign_forms)
+    pages.add_app_template_filter(text.plain, "line")
+    pages.add_app_template_filter(text.clean, "lines")
+    pages.add_app_template_filter(_why, "why")
+    pages.add_app_template_filter(_why_at_github, "why_at_github")
+    pages.add_app_template_filter(text.person, "person")
+    pages.add_app_template_filter(_helper, "helper")
+    pages.add_app_template_test(text.unusual, "unusual")
+    pages.add_app_template_filter(text.diff_blocks, "blocks")
+    pages.register_error_handler(DeadEnd, _dead_end)
+    for error, answer in ((HTTPException, _http_error), (Unavailable, _away), (Exception, _unexpected)):
+        pages.app_errorhandler(error)(answer)
+
+
+def show(
+    gate: Gate, template: str, now: datetime, status: int = 200, *, zone: tzinfo | None = None, **facts: Any
+) -> Response:
+    """Render a page of templates/pages; in it, `when` and `ago` say a time in words, `account` is who is signed in.
+
+    Times are in TIMEZONE unless `zone` is given. `several`: there are several repositories, so each is named.
+    """
+    account, zone = signed_in(gate), zone or gate.timezone
+    if account:
+        _keep_signed_in(now)
+    words: dict[str, Any] = {
+        "account": account,
+        "waiting_count": gate.store.reviews.count_waiting(account) if account else 0,
+        "several": len(gate.policy.repositories) > 1,
+        "when": partial(text.when, timezone=zone, now=now),
+        "clock": lambda moment: f"{moment.astimezone(zone):%H:%M}",
+        "by_day": partial(_by_day, zone=zone, now=now),
+        "ago": partial(text.ago, now=now),
+        "count": text.count,
+        "size_in_short": text.size_in_short,
+        "size_words": text.size_words,
+        "checks_words": text.checks_words,
+        "host_of": text.host_of,
+        "parted": text.parted,
+        "rendered": text.rendered,
+        "steps_of": text.steps_of,
+    }
+    return make_response(render_template(f"pages/{template}", **words, **facts), status)
+
+
+def _by_day(
+    happened: Iterable[HistoryRow | Entry], zone: tzinfo, now: datetime
+) -> Iterator[tuple[str, list[HistoryRow | Entry]]]:
+    """Give the lines of each day under its heading, in their order."""
+    today = now.astimezone(zone).date()
+    for day, lines in groupby(happened, lambda line: line.at.astimezone(zone).date()):
+        yield text.day_heading(day, today), list(lines)
+
+
+def signpost(kind: str, status: int) -> Response:
+    """Render a signpost that is about no change in particular; needs no database."""
+    return make_response(render_template("pages/signpost.html", kind=kind), status)
+
+
+def signed_in(gate: Gate) -> Reviewer | None:
+    """Return who is signed in, if still named in QA_REVIEWERS; a restored backup ends every session."""
+    is_in = "csrf" in session and session.get("epoch") == gate.store.epochs.current.nonce
+    return gate.policy.reviewer(session.get("reviewer")) if is_in else None
+
+
+def _keep_signed_in(now: datetime) -> None:
+    """Renew the session's cookie once a day, so that who comes back stays signed in; not without an end.
+
+    Else whoever has a copy of the cookie would stay signed in for as long as they come back.
+    """
+    moment = int(now.timestamp())
+    is_young = moment - session.get("since", 0) < RENEWED_FOR.total_seconds()
+    if is_young and moment - session.get("seen", moment) >= A_DAY.total_seconds():
+        session["seen"] = moment
+
+
+def _helper(login: str) -> str:
+    """Return who can be talked to about a change: its author, unless a program made it."""
+    return "a developer" if login.endswith("[bot]") else text.plain(login) or "a developer"
+
+
+def is_from_elsewhere() -> bool:
+    """Tell whether another site's page made this request; old browsers do not say, and are believed.
+
+    With our Referrer-Policy a browser's own form has `Origin: null`, so that the origin tells nothing.
+    https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
+    """
+    return request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
+
+
+def _refuse_foreign_forms() -> Response | None:
+    has_files = request.endpoint == "pages.decide" and request.mimetype == "multipart/form-data"
+    request.max_content_length = uploads.LARGEST_FORM if has_files else LARGEST_FORM
+    if request.method == "POST" and is_from_elsewhere():
+        log.warning("%s %s refused: elsewhere", request.method, request.endpoint)
+        return signpost("elsewhere", 403)
+    return None
+
+
+def _dead_end(end: DeadEnd) -> Response:
+    log.warning("%s %s refused: %s", request.method, request.endpoint, end.kind)
+    return signpost(end.kind, end.status)
+
+
+def _http_error(error: HTTPException) -> Response | HTTPException:
+    """Answer 404, 405, 413 and the like; other rooms' own answers stay as they are."""
+    if request.blueprint not in (None, "pages"):
+        return error
+    status = error.code or 500
+    if isinstance(error, RequestEntityTooLarge):
+        log.warning("%s %s refused: too_large", request.method, request.endpoint)
+    response = signpost(_KINDS.get(status, "refused" if status < 500 else "failed"), status)
+    if isinstance(error, MethodNotAllowed):
+        response.allow.update(error.valid_methods or ())
+    return response
+
+
+def _away(error: Unavailable) -> Response:
+    log.error("%s: the database cannot be used right now. %s", request.endpoint, error.__cause__ or "")
+    response = signpost("away", 503)
+    response.headers["Retry-After"] = "60"
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    """Answer 500. Flask's own log line would show the path, and a path may be the authority to decide."""
+    log.error("%s failed", request.endpoint, exc_info=error)
+    return signpost("failed", 500)
+
+
+def _why(row: Review, helper: str = "the developer") -> str:
+    """Return for a reviewer why it does not go on; where only a run of the gate's failed, that there is a problem."""
+    return mail.why_for_reviewer(row.held, row.base, helper) if row.held else text.NOT_NOW
+
+
+def _why_at_github(row: Review) -> str:
+    """Return the same for a developer, "" where only a run of the gate's failed."""
+    return mail.why_for_developer(row.held, row.base) if row.held else ""

@@ -1,0 +1,135 @@
+"""`GET /history`: everything that ever happened, to be searched and taken away as CSV.
+
+A GET form, so that a search can be kept as a bookmark and needs no script. For reviewers who are signed in only.
+Days are days in the reader's time zone, both ends included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Response, make_response, request
+from werkzeug.wrappers import Response as Redirect
+
+from app import text
+from app.db import Entry, Search
+from app.domain import Week, by_week, day_begins, first_week, median_wait
+from app.jobs import Gate
+from app.web import frame
+from app.web.sign_in import way_in
+
+LONGEST_WORDS = 200
+FIELDS = ("text", "person", "repository", "branch", "from", "until")
+# Where a day of any time zone can be told in UTC, too; years that nobody means are mistyped ones.
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+_LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
+HEADINGS = "who what repository number title author branch into commit version words".split()
+
+
+def show(gate: Gate) -> Response | Redirect:
+    """Answer `GET /history`, with `format=csv` as a file of all that was found."""
+    reviewer = frame.signed_in(gate)
+    if reviewer is None:
+        return way_in()
+    asked = {name: text.plain(request.args.get(name, ""), LONGEST_WORDS) for name in FIELDS}
+    days = {name: _day(asked[name]) for name in ("from", "until")}
+    wrong = [name for name, day in days.items() if asked[name] and day is None]
+    search = _search(asked, days, gate.timezone)
+    if request.args.get("format") == "csv" and not wrong:
+        return _csv(gate, search)
+    now, policy = gate.store.now(), gate.policy
+    page = None if wrong else gate.store.audit.page(search)
+    facts: dict[str, Any] = {
+        "reviewer": reviewer,
+        "asked": asked,
+        "given": {name: value for name, value in asked.items() if value},
+        "wrong": wrong,
+        "page": page,
+        "people": gate.store.lists.names(_answered(page.entries)) if page else {},
+        "weeks": None if request.args else _twelve_weeks(gate, now),
+        "median_wait": median_wait,
+        "day_of_month": text.day_of_month,
+        "span": text.span,
+        "span_words": text.span_words,
+        "repositories": _offered(policy.repositories, asked["repository"]),
+        "branches": _offered((policy.development_branch, policy.release_branch), asked["branch"]),
+    }
+    return frame.show(gate, "history.html", now, 422 if wrong else 200, **facts)
+
+
+def _answered(entries: list[Entry]) -> set[int]:
+    """Return the changes in whose lines a developer is named."""
+    return {one.review for one in entries if one.review and one.line.what == "answered"}
+
+
+def _twelve_weeks(gate: Gate, now: datetime) -> list[Week] | None:
+    """Return what was decided in each of the last twelve weeks; None where nothing was."""
+    first = first_week(now.astimezone(gate.timezone).date())
+    answers = gate.store.audit.answers_since(day_begins(first, gate.timezone))
+    weeks = by_week(answers, first, gate.timezone)
+    return weeks if any(week.count for week in weeks) else None
+
+
+def _search(asked: dict[str, str], days: dict[str, date | None], timezone: ZoneInfo) -> Search:
+    until = days["until"]
+    after = _id("after")
+    return Search(
+        text=asked["text"],
+        person=asked["person"],
+        repository=asked["repository"],
+        base=asked["branch"],
+        since=_midnight(days["from"], timezone),
+        until=_midnight(until + timedelta(days=1) if until else None, timezone),
+        before=None if after is not None else _id("before"),
+        after=after,
+    )
+
+
+def _day(words: str) -> date | None:
+    """Return the day, or None where there is none or it cannot be read."""
+    try:
+        day = date.fromisoformat(words)
+    except ValueError:
+        return None
+    return day if FIRST_YEAR < day.year <= LAST_YEAR else None
+
+
+def _midnight(day: date | None, timezone: ZoneInfo) -> datetime | None:
+    return datetime.combine(day, time.min, timezone) if day else None
+
+
+def _id(name: str) -> int | None:
+    given = request.args.get(name, type=int)
+    return given if given is not None and 0 < given <= _LARGEST_ID else None
+
+
+def _offered(known: tuple[str, ...], given: str) -> list[str]:
+    """Return what the form offers: what is configured now, and what was asked for besides."""
+    others = [given] if given.casefold() not in [name.casefold() for name in known] else []
+    return [name for name in (*known, *others) if name]
+
+
+def _csv(gate: Gate, search: Search) -> Response:
+    """Stream everything that was found, however much: it is read batch by batch, and never all in memory."""
+    today = gate.store.now().astimezone(gate.timezone).date()
+    response = make_response(_lines(gate, search))
+    response.headers["Content-Type"] = "text/csv; charset=utf-8"
+    response.headers["Content-Disposition"] = f'attachment; filename="qa-gate-history-{today}.csv"'
+    return response
+
+
+def _lines(gate: Gate, search: Search) -> Iterator[str]:
+    yield text.BOM + text.csv_line([f"when ({gate.timezone.key})", *HEADINGS])
+    for entry in gate.store.audit.all(search):
+        yield text.csv_line(_cells(entry, gate.timezone))
+
+
+def _cells(entry: Entry, timezone: ZoneInfo) -> list[str]:
+    line = entry.line
+    what = line.what.replace("_", " ")
+    about = (entry.repository, str(entry.number or ""), entry.title, entry.author, entry.head)
+    when = f"{line.at.astimezone(timezone):%Y-%m-%d %H:%M:%S}"
+    return [when, line.who, what, *about, line.base, line.head_sha, str(line.round), line.detail]

@@ -1,0 +1,124 @@
+"""One change, to be read: `GET /reviews/<id>` for reviewers, `GET /status/<token>` for whoever holds its link.
+
+The first is for who is signed in, and leads to where it can be decided. The second is what a status at GitHub leads
+developers to: it needs no sign-in, decides nothing, and repeats no reviewer's words where the repository is public.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Response
+from werkzeug.wrappers import Response as Redirect
+
+from app import text
+from app.db import DECISIONS, HistoryRow, open_talk
+from app.domain import Review
+from app.jobs import Gate, asked_again, cautions_of, where_to_try
+from app.links import BadLink
+from app.web import frame
+from app.web.cards import people
+from app.web.decide import merged_by
+from app.web.pending import decide_url
+from app.web.pictures import hers, shown_in
+from app.web.sign_in import way_in
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version that was asked about; `answer` is the last one given to it."""
+
+    number: int
+    asked_at: datetime
+    answer: HistoryRow | None
+
+
+def show(gate: Gate, review_id: int) -> Response | Redirect:
+    """Answer `GET /reviews/<id>`; who is not signed in is led to the way in, and then back here."""
+    reviewer = frame.signed_in(gate)
+    if reviewer is None:
+        return way_in()
+    now, row = gate.store.now(), _row(gate, review_id)
+    facts = _facts(gate, row)
+    asked = facts["asked"]
+    return frame.show(
+        gate,
+        "review.html",
+        now,
+        reviewer=reviewer,
+        decide_url=decide_url(gate, row, reviewer, now),
+        try_url=where_to_try(gate, row) if facts["is_current"] and row.open else None,
+        cautions=cautions_of(asked, row) if facts["is_current"] and row.open else [],
+        with_notes=True,
+        **facts,
+    )
+
+
+def details(gate: Gate, token: str) -> Response:
+    """Answer `GET /status/<token>`. Raises DeadEnd."""
+    try:
+        row = gate.store.reviews.by_nonce(gate.links.read_details(token))
+    except BadLink:
+        raise frame.DeadEnd("bad_details", 404) from None
+    if row is None:
+        raise frame.DeadEnd("unknown", 404)
+    facts = _facts(gate, row)
+    return frame.show(
+        gate,
+        "status.html",
+        gate.store.now(),
+        zone=UTC,
+        with_notes=row.facts.private,
+        quiet=_quiet(gate),
+        **facts,
+    )
+
+
+def _quiet(gate: Gate) -> str:
+    """Return how long a change is left alone before somebody is asked, in words."""
+    return text.count(int(gate.policy.quiet.total_seconds()) // 60, "minute")
+
+
+def _row(gate: Gate, review_id: int) -> Review:
+    """Return the review. Raises DeadEnd."""
+    row = gate.store.reviews.get(review_id)
+    if row is None:
+        raise frame.DeadEnd("unknown", 404)
+    return row
+
+
+def _facts(gate: Gate, row: Review) -> dict[str, Any]:
+    """Return what both pages show; `asked` is the newest version that was asked about, None when there is none."""
+    reviews = gate.store.reviews
+    current, history = reviews.round(row.id, row.round), reviews.history(row.id)
+    asked = current or reviews.round_before(row.id, row.round)
+    called = people(row, gate.store.lists.asked([row])[row.id])
+    return {
+        "row": row,
+        "asked": asked,
+        "is_current": current is not None,
+        "is_new_code": current is None
+        and asked is not None
+        and asked_again(gate, row, asked.round).is_new_code,
+        "asked_name": _asked_name(gate, row),
+        "history": history,
+        "shown": shown_in(gate, row),
+        "hers": hers(gate, row),
+        "talk": open_talk(history),
+        "people": called,
+        "author": called.get(row.author),
+        "earlier": [one for one in _versions(gate, row, history) if one.number != row.round],
+        "merged_by": merged_by(history),
+    }
+
+
+def _asked_name(gate: Gate, row: Review) -> str:
+    reviewer = gate.policy.reviewer(row.reviewer)
+    return reviewer.name if reviewer else "QA"
+
+
+def _versions(gate: Gate, row: Review, history: list[HistoryRow]) -> list[Version]:
+    answers = {line.round: line for line in history if line.what in DECISIONS.values()}
+    return [Version(number, at, answers.get(number)) for number, at in gate.store.reviews.asked(row.id)]
