@@ -24,10 +24,11 @@ test: check ## Check the code and run every test
 coverage: $(INSTALLED) ## Run every test and say which lines of app/ none of them reaches
 	@.venv/bin/python -m pytest --cov --numprocesses auto
 
-check: $(INSTALLED) ## Check without running: style, types, house laws, and the papers in deploy/
+check: $(INSTALLED) ## Check without running: style, types, who imports whom, sizes, and the papers in deploy/
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@said=$$(.venv/bin/lint-imports --no-logo --no-cache) || { echo "$$said"; exit 1; }
 	@.venv/bin/hadolint Dockerfile
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
