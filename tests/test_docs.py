@@ -39,7 +39,7 @@ def test_the_state_diagram_is_the_table() -> None:
 
 def test_every_room_is_on_the_map() -> None:
     rooms = {path.stem for path in (ROOT / "app").iterdir() if not path.name.startswith("_")}
-    section = README.partition("## The rooms")[2].partition("## ")[0]
+    section = README.partition("## The map")[2].partition("## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == rooms
 
 
