@@ -65,8 +65,9 @@ def main() -> None:
 
 def cannot_start(error: Exception) -> list[str] | None:
     """Return what an operator must read where settings, AWS or the database stop the start; None for anything else."""
-    from app.db import SchemaError, Unavailable
-    from app.mail import MailError
+    from app.db.database import Unavailable
+    from app.db.schema import SchemaError
+    from app.mail.send import MailError
 
     match error:
         case SettingsError():
@@ -122,7 +123,8 @@ def worker() -> None:
 def sync() -> None:
     """Look at every repository now, and do all that is due; say what was found, and what could not be done."""
     from app.domain.problems import What
-    from app.jobs import said_of, set_looks, set_watch
+    from app.jobs.looking import set_looks
+    from app.jobs.problems import said_of, set_watch
     from app.wiring import create_gate
     from app.worker import work_once
 
@@ -154,7 +156,7 @@ def sync() -> None:
 @click.argument("repository")
 def trust(repository: str) -> None:
     """Accept that another repository has this name now (after a deletion or transfer): OWNER/NAME."""
-    from app.jobs import set_looks
+    from app.jobs.looking import set_looks
     from app.wiring import create_gate
 
     gate = create_gate(Settings.load())
@@ -196,7 +198,7 @@ def _why_not_free(host: str, port: int) -> str | None:
 
 def _aws_problems() -> list[str]:
     """Return what is wrong with the AWS settings, which boto3 reads by itself; makes no call."""
-    from app.mail import Mailer, MailError
+    from app.mail.send import Mailer, MailError
 
     try:
         Mailer("gate@example.com").open()

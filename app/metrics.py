@@ -23,9 +23,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from app import __version__
-from app.db import Service, Store, Unavailable
+from app.db import Store
+from app.db.database import Unavailable
 from app.db.figures import Figures, figures
-from app.jobs import Gate
+from app.db.jobs import Service
+from app.jobs.gate import Gate
 
 # In seconds; GitHub waits for ten.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

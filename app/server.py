@@ -20,7 +20,7 @@ from flask import Flask
 
 from app import __version__
 from app.cli import cannot_start
-from app.jobs import Gate
+from app.jobs.gate import Gate
 from app.parent import GRACE, log_config
 from app.settings import Settings
 from app.wiring import create_app

@@ -15,11 +15,11 @@ from flask.sessions import SecureCookieSessionInterface
 
 from app import web, wording
 from app.db import Store
-from app.domain import Policy, Reviewer
-from app.github import GitHub
-from app.jobs import Gate
+from app.domain.policy import Policy, Reviewer
+from app.github.client import GitHub
+from app.jobs.gate import Gate
 from app.links import Links
-from app.mail import Mailer
+from app.mail.send import Mailer
 from app.settings import Settings
 from app.web import webhook
 

@@ -18,9 +18,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from traceback import walk_tb
 
-from app.db import Claim, Kind, Overtaken, Service, Unavailable
+from app.db.database import Unavailable
+from app.db.jobs import Claim, Kind, Service
+from app.db.queue import Overtaken
 from app.domain.problems import Cause
-from app.jobs import Gate, Rest, hand_over_unheld, set_digest, set_looks, set_watch, step
+from app.jobs import step
+from app.jobs.away import hand_over_unheld
+from app.jobs.digests import set_digest
+from app.jobs.gate import Gate, Rest
+from app.jobs.looking import set_looks
+from app.jobs.problems import set_watch
 
 log = logging.getLogger("qa-gate.worker")
 

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from app.domain import State
+from app.domain.facts import State
 from benchmarks import new_world
 from demo.faults import Fault
 from demo.github import PretendGitHub

@@ -13,7 +13,8 @@ from sqlalchemy import update
 
 from app.db.release_tables import compared
 from app.db.tables import decisions, reviews
-from app.domain import Basis, Choice, Merged, State
+from app.domain.decisions import Basis, Choice, Merged
+from app.domain.facts import State
 from demo.github.state import Repo
 from tests.builders import LILY, NOON
 from tests.world import SHOP, World

@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from app.db import NewLetter, Store
+from app.db import Store
+from app.db.letters import NewLetter
 from app.db.tables import history, reviews, rounds
-from app.domain import State
+from app.domain.facts import State
 from app.links import SignInLink
 from benchmarks import cost_of, new_world
 from tests.builders import LILY, NOON, decision, row, snapshot

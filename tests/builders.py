@@ -6,26 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.domain import (
-    Change,
-    ChangedFile,
-    Choice,
-    Commit,
-    Cover,
-    Decision,
-    Facts,
-    Policy,
-    Post,
-    PullRequest,
-    PullRequestEvent,
-    Release,
-    Review,
-    Reviewer,
-    Seen,
-    Snapshot,
-    State,
-    words_digest,
-)
+from app.domain.change import Change, ChangedFile, Commit
+from app.domain.decisions import Choice, Cover, Decision
+from app.domain.events import PullRequestEvent
+from app.domain.facts import PullRequest, Seen, Snapshot, State, words_digest
+from app.domain.policy import Policy, Reviewer
+from app.domain.record import Facts, Post, Review
+from app.domain.release import Release
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LILY = Reviewer("Lily", "lily@example.com")

@@ -11,8 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from app.domain import Action, Base, Blocked, Do, Outside, Owed, Read, Refusal, State, Told, Why
 from app.domain.action import next_duty
+from app.domain.blocked import Blocked, Why
+from app.domain.facts import State
+from app.domain.known import Action, Base, Do, Outside, Owed, Read, Refusal, Told
 
 PAGE = Path(__file__).parent.parent / "docs" / "decisions.md"
 

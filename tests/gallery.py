@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.domain import Choice, Reviewer
+from app.domain.decisions import Choice
+from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, What
-from app.jobs import set_digest
+from app.jobs.digests import set_digest
 from app.links import DecideLink, SignInLink, decide_link
-from app.mail import Restored, compose_problem, compose_restored, tell
+from app.mail.problem import Restored, compose_problem, compose_restored, tell
 from tests.world import SHOP, World
 
 IPHONE = (

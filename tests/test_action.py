@@ -9,21 +9,10 @@ from typing import Any
 
 import pytest
 
-from app.domain import (
-    Action,
-    Base,
-    Blocked,
-    Do,
-    Known,
-    Outside,
-    Owed,
-    Read,
-    Refusal,
-    State,
-    Told,
-    Why,
-    next_action,
-)
+from app.domain.action import next_action
+from app.domain.blocked import Blocked, Why
+from app.domain.facts import State
+from app.domain.known import Action, Base, Do, Known, Outside, Owed, Read, Refusal, Told
 from tests.decisions import A_DAY, COMMENT, DECISION, LOCK, PAGE, QUESTION, page
 
 STATUS = Owed("status", "wording")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.domain import State
+from app.domain.facts import State
 from tests.test_life import asked, what
 from tests.test_pages import said
 from tests.world import SHOP, World

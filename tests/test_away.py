@@ -14,10 +14,11 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 from werkzeug.test import Client
 
-from app.db import Kind
+from app.db.jobs import Kind
 from app.db.tables import absences, history
-from app.domain import Review, State
-from app.jobs import hand_over_unheld
+from app.domain.facts import State
+from app.domain.record import Review
+from app.jobs.away import hand_over_unheld
 from app.settings import Settings
 from app.wiring import create_app, create_gate
 from demo.inbox import PretendInbox

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from app.domain import Choice, State
+from app.domain.decisions import Choice
+from app.domain.facts import State
 from app.links import decide_link
 from tests.builders import NOT_YET
 from tests.test_life import approved, asked, comments, said, try_for, update_branch, what

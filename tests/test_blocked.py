@@ -6,9 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain import Blocked, Why
-from app.domain.blocked import AN_HOUR, MANNERS
-from app.mail import next_step, why_for_developer, why_for_reviewer
+from app.domain.blocked import AN_HOUR, MANNERS, Blocked, Why
+from app.mail.templates import next_step, why_for_developer, why_for_reviewer
 
 SAID = "Resource not accessible by integration"
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.github import GitHub, Refused, TryAgain
+from app.github.answers import Refused, TryAgain
+from app.github.client import GitHub
 from demo.github import PretendGitHub
 
 SHOP, TOKEN = "acme/shop", "a-token-of-the-pretend-github"

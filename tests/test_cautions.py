@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from app.domain import Change, ChangedFile, Commit, Kind, Snapshot, cautions, words_digest
+from app.domain.cautions import Kind, cautions
+from app.domain.change import Change, ChangedFile, Commit
+from app.domain.facts import Snapshot, words_digest
 from tests.builders import BASE, HEAD, pull
 from tests.world import SHOP, World
 

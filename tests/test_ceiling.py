@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from app.db.letters import goes_alone
-from app.domain import State
+from app.domain.facts import State
 from demo.inbox.mail import Mail
 from tests.test_questions import ask
 from tests.world import SHOP, World

@@ -11,9 +11,15 @@ import pytest
 from markupsafe import Markup
 from playwright.sync_api import Page, expect
 
-from app import mail, text
-from app.db import Happening
-from app.domain import ChangedFile, Choice, Commit, Event, Passed, Release, State, Unseen
+from app.db.rows import Happening
+from app.domain.change import ChangedFile, Commit
+from app.domain.decisions import Choice
+from app.domain.facts import State
+from app.domain.release import Passed, Release, Unseen
+from app.domain.rules import Event
+from app.mail.compose import comment
+from app.text.how_to_test import steps_of
+from app.text.words import device_words
 from tests.builders import HEAD, LILY, NOON, snapshot
 from tests.test_pages import MAX, Desk, said, served, small_desk  # noqa: F401 - fixtures
 from tests.world import World
@@ -140,10 +146,10 @@ def test_details_shows_developers_what_was_tried_and_on_what(small_desk: Desk) -
 
 
 def test_what_was_ticked_acts_on_nothing_in_the_comment() -> None:
-    from app.domain import Basis
+    from app.domain.decisions import Basis
 
     basis = Basis(works=("@everyone closes #12 <!-- x -->",), unticked=("[a](https://evil.example)",))
-    body = mail.comment(Choice.REJECT, "Lily", "No", "<!-- mark -->", "abc1234", basis=basis)
+    body = comment(Choice.REJECT, "Lily", "No", "<!-- mark -->", "abc1234", basis=basis)
     assert "@everyone" not in body
     assert "#12" not in body
     assert "](https" not in body
@@ -163,14 +169,14 @@ def test_what_was_ticked_acts_on_nothing_in_the_comment() -> None:
     ],
 )  # fmt: skip
 def test_a_browser_is_named_in_words_of_ours(agent: str, words: str) -> None:
-    assert text.device_words(agent) == words
+    assert device_words(agent) == words
 
 
 def test_the_points_of_each_list_are_steps_and_the_words_between_stay() -> None:
     html = Markup(
         "<p>First</p><ol><li>One <a href='x'>a</a></li><li><p>Two</p><ul><li>in it</li></ul></li></ol><p>Last</p>"
     )
-    steps = text.steps_of(html)
+    steps = steps_of(html)
     assert [(bool(step.key), step.html) for step in steps] == [
         (False, "<p>First</p>"),
         (True, "One <a href='x'>a</a>"),
@@ -182,7 +188,7 @@ def test_the_points_of_each_list_are_steps_and_the_words_between_stay() -> None:
 
 @pytest.mark.parametrize("html", ["", "<p>No list</p>", f"<ul>{'<li>x</li>' * 41}</ul>"])
 def test_what_is_no_list_of_steps_stays_as_it_was_written(html: str) -> None:
-    assert [(step.key, step.html) for step in text.steps_of(Markup(html))] == [("", html)]
+    assert [(step.key, step.html) for step in steps_of(Markup(html))] == [("", html)]
 
 
 def test_approve_after_all_asks_once_more_and_a_get_decides_nothing(small_desk: Desk) -> None:  # noqa: F811

@@ -9,15 +9,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.domain import DeploymentEvent
-from app.github import BadPayload, GitHub, parse
-from app.github.deployments import (
-    DEPLOYMENTS,
-    STATUSES,
-    is_followable,
-    read_deployments,
-    read_try_url,
-)
+from app.domain.events import DeploymentEvent
+from app.github.client import GitHub
+from app.github.deployments import DEPLOYMENTS, STATUSES, is_followable, read_deployments, read_try_url
+from app.github.webhooks import BadPayload, parse
 from tests.builders import HEAD, OLD_HEAD
 from tests.world import SHOP, TOKEN, World
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.text import parted, rendered
+from app.text.how_to_test import parted
+from app.text.markdown import rendered
 
 # Shortened from public pull requests; the shape is dependabot-core's own (https://github.com/dependabot/dependabot-core,
 # common/lib/dependabot/pull_request_creator/message_builder).

@@ -13,10 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
-from app.db import Kind
-from app.domain import State, day_begins, digest_on, next_digest
-from app.jobs import set_digest
-from app.jobs.digests import send_digests
+from app.db.jobs import Kind
+from app.domain.days import day_begins, digest_on, next_digest
+from app.domain.facts import State
+from app.jobs.digests import send_digests, set_digest
 from app.links import decide_link
 from app.wiring import create_gate
 from app.worker import work_once

@@ -9,7 +9,8 @@ import click
 import pytest
 
 from app import cli
-from app.domain import TABLE, State
+from app.domain.facts import State
+from app.domain.rules import TABLE
 from tests import diagram
 from tests.screens import DOCS
 

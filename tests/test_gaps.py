@@ -10,10 +10,10 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import event
 
-from app.domain import State
 from app.domain.approval import MergeCommit, how_merged
 from app.domain.contents import Merge, account
 from app.domain.decisions import Cover, Merged
+from app.domain.facts import State
 from app.domain.release import Step
 from tests.builders import BASE, HEAD, decision, row
 from tests.outside import GATE, MakeOutside, Outside, given

@@ -32,35 +32,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from app.db import Store
-from app.domain import (
-    Change,
-    CheckEvent,
-    Checks,
-    Choice,
-    CommentEvent,
-    GitHubEvent,
-    Person,
-    PullRequest,
-    PullRequestEvent,
-    Seen,
-    Status,
-    words_digest,
-)
-from app.github import (
-    BadPayload,
-    GitHub,
-    Listing,
-    Moved,
-    Refused,
-    TryAgain,
-    parse,
-    verify,
-)
-from app.github.answers import meaning_of, quote
+from app.domain.change import Change, Checks
+from app.domain.decisions import Choice
+from app.domain.events import CheckEvent, CommentEvent, GitHubEvent, PullRequestEvent
+from app.domain.facts import PullRequest, Seen, Status, words_digest
+from app.domain.people import Person
+from app.github.answers import Moved, Refused, TryAgain, meaning_of, quote
 from app.github.checks import CheckRun, CommitStatus, read_checks
+from app.github.client import GitHub
 from app.github.commits import Comparison, TreeAnswer
 from app.github.connection import etag_of
-from app.github.pulls import Pull, WholePull
+from app.github.pulls import Listing, Pull, WholePull
+from app.github.webhooks import BadPayload, parse, verify
 from demo.github import PretendGitHub
 from tests.builders import NOON, Clock
 

@@ -15,7 +15,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, encode_multipart
 
 from app.db import pictures as kept
-from app.domain import State
+from app.domain.facts import State
 from tests.pictures import HTML, SVG, bomb, photo, picture, with_location
 from tests.test_phone import Thumb
 from tests.world import World

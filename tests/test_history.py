@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from app.db import Search
-from app.db.audit import BATCH, PAGE
+from app.db.audit import BATCH, PAGE, Search
 from app.db.tables import history
-from app.text import csv_line
+from app.text.words import csv_line
 from tests.test_pages import MAX, Desk, said
 
 

@@ -12,13 +12,19 @@ from typing import Any
 
 import pytest
 
-from app.domain import Blocked, Change, ChangedFile, Checks, Choice, Commit, Release, Snapshot, Why
+from app.domain.blocked import Blocked, Why
+from app.domain.change import Change, ChangedFile, Checks, Commit
+from app.domain.decisions import Choice
+from app.domain.facts import Snapshot
+from app.domain.release import Release
 from app.github.commits import LONGEST_PATCH, MOST_PATCHES
-from app.mail import comment, held
-from app.mail.compose import Line, question
+from app.mail.compose import comment, held, question
 from app.mail.release import with_part, without_part
-from app.text import csv_line, diff_blocks, disarmed, parted, person, plain, quote, rendered, unusual
-from app.text.how_to_test import is_about_testing, says_how
+from app.mail.request import Line
+from app.text.clean import disarmed, person, plain, quote, unusual
+from app.text.how_to_test import is_about_testing, parted, says_how
+from app.text.markdown import rendered
+from app.text.words import csv_line, diff_blocks
 from tests.builders import BASE, HEAD, LILY, snapshot
 from tests.hostile import shapes
 from tests.seconds import soon

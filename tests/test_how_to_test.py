@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from app.text import parted, rendered
-from app.text.how_to_test import is_about_testing, says_how
+from app.text.how_to_test import is_about_testing, parted, says_how
+from app.text.markdown import rendered
 
 STEPS = "1. Open the cart\n2. Pay with two cards"
 HEADINGS = [

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain import State
+from app.domain.facts import State
 from app.domain.problems import What
-from app.jobs import set_looks
+from app.jobs.looking import set_looks
 from demo.github.state import Repo
 from tests.test_life import approved, asked
 from tests.test_pages import said

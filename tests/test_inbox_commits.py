@@ -11,9 +11,9 @@ from time import monotonic, sleep
 
 import pytest
 
-from app.db import Store, Unavailable
-from app.db.database import Database
-from app.domain import PushEvent
+from app.db import Store
+from app.db.database import Database, Unavailable
+from app.domain.events import PushEvent
 
 PUT = "INSERT INTO kept (name) VALUES (?) ON CONFLICT DO NOTHING"
 

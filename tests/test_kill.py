@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from app.db import LEASE, Store
-from app.domain import State
+from app.db import Store
+from app.db.jobs import LEASE
+from app.domain.facts import State
 from demo.github import PretendGitHub
 from demo.inbox import PretendInbox
 from tests.builders import NOON, Clock

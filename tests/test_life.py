@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.domain import State
+from app.domain.facts import State
 from app.worker import work_once
 from tests.builders import NOT_YET
 from tests.world import SHOP, World

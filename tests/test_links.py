@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import Signer, TimestampSigner, URLSafeSerializer, URLSafeTimedSerializer
 
-from app.domain import Choice, Reviewer
+from app.domain.decisions import Choice
+from app.domain.policy import Reviewer
 from app.links import LONGEST, BadLink, DecideLink, ExpiredLink, Links, SignInLink
 
 NOW = datetime(2025, 11, 24, 9, 30, tzinfo=UTC)

@@ -16,35 +16,16 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from app.domain import (
-    Blocked,
-    Change,
-    ChangedFile,
-    Choice,
-    Commit,
-    Release,
-    Reviewer,
-    Snapshot,
-    State,
-    Unseen,
-    Why,
-)
-from app.mail import (
-    About,
-    DigestItem,
-    Line,
-    Mail,
-    Mailer,
-    MailLater,
-    MailRefused,
-    Request,
-    comment,
-    compose_bypass,
-    compose_digest,
-    compose_request,
-    compose_sign_in,
-    held,
-)
+from app.domain.blocked import Blocked, Why
+from app.domain.change import Change, ChangedFile, Commit
+from app.domain.decisions import Choice
+from app.domain.facts import Snapshot, State
+from app.domain.policy import Reviewer
+from app.domain.release import Release, Unseen
+from app.mail.compose import Mail, comment, compose_request, compose_sign_in, held
+from app.mail.news import About, DigestItem, compose_bypass, compose_digest
+from app.mail.request import Line, Request
+from app.mail.send import Mailer, MailLater, MailRefused
 from demo.inbox import PretendInbox
 from tests.builders import BASE, HEAD, LILY, NOON, OLD_HEAD, row, snapshot
 

@@ -16,38 +16,24 @@ from typing import Any
 
 import pytest
 
-from app.domain import (
-    Blocked,
-    Change,
-    ChangedFile,
-    Checks,
-    Commit,
-    Passed,
-    Release,
-    Snapshot,
-    State,
-    Unseen,
-    Why,
-    cautions,
-)
+from app.domain.blocked import Blocked, Why
+from app.domain.cautions import cautions
+from app.domain.change import Change, ChangedFile, Checks, Commit
+from app.domain.facts import Snapshot, State
 from app.domain.problems import Problem, Trouble, What
-from app.mail import (
-    About,
-    Held,
-    Line,
-    Mail,
+from app.domain.release import Passed, Release, Unseen
+from app.mail.compose import LARGEST_HTML, Mail, compose_sign_in
+from app.mail.news import About, Held, compose_live, compose_outcome
+from app.mail.problem import (
     Pushed,
     Restored,
-    compose_outcome,
     compose_problem,
     compose_push,
     compose_restored,
-    compose_sign_in,
     compose_trial,
     tell,
 )
-from app.mail.compose import LARGEST_HTML
-from app.mail.live import compose_live
+from app.mail.request import Line
 from tests.builders import BASE, HEAD, LILY, NOON, pull, row, snapshot
 from tests.test_mail import APPROVE, BERLIN, COMPARE, PENDING, ask, bypass, commits, digest, item
 

@@ -10,24 +10,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from app.domain import Blocked, Passed, Release, Reviewer, State, Unseen, Why
+from app.domain.blocked import Blocked, Why
+from app.domain.facts import State
+from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, What
+from app.domain.release import Passed, Release, Unseen
 from app.jobs.letters import WRITERS
-from app.mail import (
-    About,
-    Held,
-    Line,
-    Mail,
-    Pushed,
-    Restored,
-    compose_live,
-    compose_outcome,
-    compose_problem,
-    compose_push,
-    compose_restored,
-    compose_sign_in,
-    tell,
-)
+from app.mail.compose import Mail, compose_sign_in
+from app.mail.news import About, Held, compose_live, compose_outcome
+from app.mail.problem import Pushed, Restored, compose_problem, compose_push, compose_restored, tell
+from app.mail.request import Line
 from demo.inbox import Mail as Arrived
 from tests.builders import HEAD, LILY, NOON, row, snapshot
 from tests.test_mail import APPROVE, PENDING, ask, bypass, commits, digest, item, words

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.domain import State
+from app.domain.facts import State
 from tests.test_life import approved, asked, comments, said, what
 from tests.world import SHOP, World
 

@@ -7,8 +7,8 @@ from html import unescape
 
 import pytest
 
-from app.domain import State
-from app.jobs import set_digest
+from app.domain.facts import State
+from app.jobs.digests import set_digest
 from tests.test_life import asked
 from tests.world import SHOP, World
 

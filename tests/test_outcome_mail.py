@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from app.db import NewLetter
-from app.domain import Blocked, State, Why
-from app.mail import About, Held, compose_outcome
+from app.db.letters import NewLetter
+from app.domain.blocked import Blocked, Why
+from app.domain.facts import State
+from app.mail.news import About, Held, compose_outcome
 from app.text.words import NOT_NOW
 from demo.inbox.mail import Mail
 from tests.builders import LILY, row

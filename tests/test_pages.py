@@ -26,29 +26,21 @@ from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
 
 from app import __version__, pages
-from app.db import Happening, Kind, NewLetter, Store, Unavailable
+from app.db import Store
 from app.db.columns import metadata
-from app.domain import (
-    Blocked,
-    Choice,
-    Event,
-    Merged,
-    Move,
-    Passed,
-    Policy,
-    Post,
-    PullRequestEvent,
-    Release,
-    Review,
-    Reviewer,
-    Seen,
-    Signpost,
-    State,
-    Unseen,
-    Why,
-    next_move,
-)
-from app.jobs import Gate
+from app.db.database import Unavailable
+from app.db.jobs import Kind
+from app.db.letters import NewLetter
+from app.db.rows import Happening
+from app.domain.blocked import Blocked, Why
+from app.domain.decisions import Choice, Merged
+from app.domain.events import PullRequestEvent
+from app.domain.facts import Seen, State
+from app.domain.policy import Policy, Reviewer
+from app.domain.record import Post, Review
+from app.domain.release import Passed, Release, Unseen
+from app.domain.rules import Event, Move, Signpost, next_move
+from app.jobs.gate import Gate
 from app.links import Links, SignInLink, decide_link
 from app.text.words import NOT_NOW
 from app.web.decide import LONGEST_NOTE

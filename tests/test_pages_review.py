@@ -11,9 +11,13 @@ import pytest
 from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
-from app.db import Happening
-from app.domain import Blocked, ChangedFile, Event, Merged, Review, Why
-from app.text import diff_blocks
+from app.db.rows import Happening
+from app.domain.blocked import Blocked, Why
+from app.domain.change import ChangedFile
+from app.domain.decisions import Merged
+from app.domain.record import Review
+from app.domain.rules import Event
+from app.text.words import diff_blocks
 from tests.builders import CARDS, LILY
 from tests.test_pages import MAX, Desk, said
 from tests.world import wait_until

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from time import monotonic
 
-from app.db import Store, Unavailable
-from app.db.database import FOLD_LOCK
-from app.domain import Policy
+from app.db import Store
+from app.db.database import FOLD_LOCK, Unavailable
+from app.domain.policy import Policy
 from tests.builders import LILY
 
 

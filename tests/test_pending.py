@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from app.db import Happening
+from app.db.rows import Happening
 from app.db.tables import rounds
-from app.domain import Event, Passed, Release, Unseen
+from app.domain.release import Passed, Release, Unseen
+from app.domain.rules import Event
 from tests.builders import LILY, NOON
 from tests.test_pages import MAX, Desk, said
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import CDPSession, Page, expect
 
-from app.domain import State
+from app.domain.facts import State
 from tests.test_deciding import HOW, WORKFLOW
 from tests.test_pages import Desk, served, small_desk  # noqa: F401 - fixtures
 from tests.world import World

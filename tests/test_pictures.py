@@ -9,9 +9,10 @@ from time import monotonic
 import pytest
 from PIL import Image
 
-from app.domain import State
+from app.domain.facts import State
 from app.github.pictures import is_from_github
-from app.text import pictures_in, rendered
+from app.text.markdown import rendered
+from app.text.plain_text import pictures_in
 from tests.pictures import HTML, SVG, bomb, photo, picture, with_location
 from tests.world import World
 

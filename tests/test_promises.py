@@ -35,8 +35,10 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import event
 
-from app.db import HistoryRow
-from app.domain import Review, State, context_of
+from app.db.rows import HistoryRow
+from app.domain.facts import State
+from app.domain.record import Review
+from app.domain.wanted import context_of
 from app.links import DecideLink, ExpiredLink
 from app.worker import work_once
 from demo.github.rules import base_tip

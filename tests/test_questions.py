@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.db import Store
-from app.domain import Signpost, State, may_ask
+from app.domain.facts import State
+from app.domain.rules import Signpost, may_ask
 from app.worker import work_once
 from tests.builders import LILY, row
 from tests.test_store import wake

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from app.db import Store
-from app.domain import Release, State, Step
-from app.github import Steps
+from app.domain.facts import State
+from app.domain.release import Release, Step
+from app.github.commits import Steps
 from app.jobs.accounting import MOST_ASKED, Place, account_of
 from app.jobs.releasing import NO_BRANCH
 from demo.github.state import Pull

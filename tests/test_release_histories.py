@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.domain import State
+from app.domain.facts import State
 from tests.test_behaviour import MakeWorld
 from tests.test_life import update_branch
 from tests.test_release import asked, begin, holds, later, merge, passed, push, release, unseen

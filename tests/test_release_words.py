@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from app import text
-from app.domain import Passed, Release, Snapshot, Unseen
-from app.mail import has_part, is_release_title, release_title, with_part, without_part
+from app.domain.facts import Snapshot
+from app.domain.release import Passed, Release, Unseen
+from app.mail.release import has_part, is_release_title, release_title, with_part, without_part
+from app.text.clean import disarmed, plain
 from tests.builders import NOON, snapshot
 from tests.test_mail import ask
 
@@ -106,22 +107,22 @@ def test_a_text_of_very_many_changes_is_one_that_github_takes(unit: str) -> None
 
 
 def test_a_disarmed_line_has_no_sign_that_acts() -> None:
-    line = text.disarmed("Fixes #12, GH-3 gh-4 @all www.x.example https://x.example <b> `x` [a](b) <!-- -->")
+    line = disarmed("Fixes #12, GH-3 gh-4 @all www.x.example https://x.example <b> `x` [a](b) <!-- -->")
     for live in ("#12", "GH-3", "gh-4", "@all", "www.", "://", "<b>", "`x`", "](", "<!--"):
         assert live not in line
 
 
 @given(st.text())
 def test_whatever_a_title_holds_it_stays_one_line_and_keeps_every_sign(value: str) -> None:
-    line = text.disarmed(value)
+    line = disarmed(value)
     assert "\n" not in line
-    assert re.sub(r"\\(.)", r"\1", line.replace("&#8203;", "")) == text.plain(value)
+    assert re.sub(r"\\(.)", r"\1", line.replace("&#8203;", "")) == plain(value)
     assert not re.search(r"(?<!\\)(?:\\\\)*[@#<`*_\[](?!8203;)", line.replace("&#8203;", ""))
 
 
 def test_a_plain_sentence_is_not_escaped_as_if_it_were_hostile() -> None:
     sentence = "It’s behind development (by 2 commits): update it first, e.g. with the button."
-    assert text.disarmed(sentence) == sentence
+    assert disarmed(sentence) == sentence
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_a_plain_sentence_is_not_escaped_as_if_it_were_hostile() -> None:
     ],
 )
 def test_what_would_act_in_a_line_is_escaped(value: str, kept: str) -> None:
-    assert text.disarmed(value) == kept
+    assert disarmed(value) == kept
 
 
 @given(st.text())

@@ -9,35 +9,28 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from app.domain import (
+from app.domain.approval import cover_of
+from app.domain.decisions import Choice, Merged
+from app.domain.events import PullRequestEvent
+from app.domain.facts import Seen, Since, Snapshot, State, Status
+from app.domain.people import Person
+from app.domain.policy import Reviewer
+from app.domain.record import Post
+from app.domain.rules import (
     TABLE,
-    Choice,
     Event,
-    Merged,
-    Person,
-    Post,
-    PullRequestEvent,
-    Reviewer,
-    Seen,
     Signpost,
-    Since,
-    Snapshot,
-    State,
-    Status,
     Verdict,
     ask_at,
     consequences,
-    cover_of,
     decide,
     event_of,
     follow,
     next_move,
-    said,
-    since,
-    statuses_to_say,
     tells_nothing_new,
-    unsaid_words,
 )
+from app.domain.since import since
+from app.domain.wanted import said, statuses_to_say, unsaid_words
 from tests.builders import (
     HEAD,
     LILY,

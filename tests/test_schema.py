@@ -16,9 +16,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from app.db import SchemaError, Store
+from app.db import Store
 from app.db.columns import metadata
-from app.db.schema import MIGRATIONS, bring_up, migrate, revisions, version_of, versions
+from app.db.schema import MIGRATIONS, SchemaError, bring_up, migrate, revisions, version_of, versions
 from tests.builders import NOON, Clock
 from tests.mortal import processes
 from tests.test_cli import Stage

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.domain import Blocked, Event, Why
+from app.domain.blocked import Blocked, Why
+from app.domain.rules import Event
 from app.links import Links
 from tests.test_pages import Desk, said
 from tests.world import SHOP, World

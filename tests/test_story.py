@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.domain import State
+from app.domain.facts import State
 from app.worker import Worker
 from tests.world import World, wait_until
 

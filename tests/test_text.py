@@ -14,19 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from app.text import (
-    ago,
-    checks_words,
-    count,
-    parted,
-    plain,
-    quote,
-    rendered,
-    size_words,
-    unusual,
-    when,
-)
+from app.text.clean import plain, quote, unusual
 from app.text.gfm import LIMIT
+from app.text.how_to_test import parted
+from app.text.markdown import rendered
+from app.text.words import ago, checks_words, count, size_words, when
 
 
 def markdown_html(source: str, limit: int = LIMIT) -> Markup:

@@ -25,7 +25,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.db import Store, inbox
-from app.domain import Policy, State
+from app.domain.facts import State
+from app.domain.policy import Policy
 from app.domain.problems import What
 from app.web import webhook
 from tests.databases import ON_BOTH, fill

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.domain import Answer, by_week, first_week, median_wait
-from app.text import day_heading, size_in_short, span, span_words
+from app.domain.weeks import Answer, by_week, first_week, median_wait
+from app.text.words import day_heading, size_in_short, span, span_words
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FIRST = date(2026, 9, 7)

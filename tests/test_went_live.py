@@ -8,10 +8,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.domain import Passed, Release, State
-from app.mail import live_text, what_went_live
-from app.mail.live import compose_live
-from app.mail.news import About
+from app.domain.facts import State
+from app.domain.release import Passed, Release
+from app.mail.news import About, compose_live, live_text, what_went_live
 from tests.builders import LILY, NOON, row
 from tests.test_release import asked, begin, later, merge, push
 from tests.world import World

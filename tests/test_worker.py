@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.db import Kind
-from app.db.jobs import wake
-from app.domain import PullRequest, State
-from app.github import GitHub
+from app.db.jobs import Kind, wake
+from app.domain.facts import PullRequest, State
+from app.github.client import GitHub
 from app.worker import Worker, backoff, work_once
 from tests.world import TOKEN, World, wait_until
 

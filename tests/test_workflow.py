@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain import State
+from app.domain.facts import State
 from tests.world import SHOP, World
 
 

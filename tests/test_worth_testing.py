@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from app.domain import Caution, Checks, State, Why, cautions
-from app.domain.cautions import Kind
+from app.domain.blocked import Why
+from app.domain.cautions import Caution, Kind, cautions
+from app.domain.change import Checks
+from app.domain.facts import State
 from tests.builders import snapshot
 from tests.test_behaviour import MakeWorld
 from tests.test_mail import ask

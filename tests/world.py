@@ -23,12 +23,13 @@ from sqlalchemy import event, select
 from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
 
-from app import mail
-from app.db import Kind, Store
+from app.db import Store
+from app.db.jobs import Kind
 from app.db.rows import REVIEWS, complete, review_from
 from app.db.tables import jobs, reviews
-from app.domain import Review
-from app.jobs import set_looks
+from app.domain.record import Review
+from app.jobs.looking import set_looks
+from app.mail.templates import why_for_developer
 from app.settings import Settings
 from app.wiring import create_app, create_gate
 from app.worker import work_once
@@ -201,7 +202,7 @@ class World:
     def held(self, number: int = 1) -> str:
         """What is in the way of a pull request, as its developers read it; "" where nothing is told."""
         row = self.row(number)
-        return mail.why_for_developer(row.held, row.base) if row.held else ""
+        return why_for_developer(row.held, row.base) if row.held else ""
 
     def problem(self, number: int = 1) -> str | None:
         """Why the last run of a pull request's job failed."""

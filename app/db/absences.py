@@ -15,7 +15,9 @@ from app.db.database import Database
 from app.db.jobs import wake_reviews
 from app.db.rows import Happening, note_event
 from app.db.tables import absences, reviews
-from app.domain import Happened, Reviewer, State
+from app.domain.facts import State
+from app.domain.happened import Happened
+from app.domain.policy import Reviewer
 
 
 class Absences:

@@ -19,21 +19,20 @@ from app.db.repositories import pin
 from app.db.rows import REVIEWS, lock_review, new_nonce, review_from
 from app.db.tables import posts, repositories, requesters, reviews, timers
 from app.db.timers import RELEASE, put_timer
-from app.domain import (
+from app.domain.events import (
     CheckEvent,
     CommentEvent,
     DeploymentEvent,
     GitHubEvent,
-    Person,
-    Policy,
     PullRequestEvent,
     PushEvent,
-    Review,
-    State,
-    asks_again,
-    interrupts,
-    tells_nothing_new,
 )
+from app.domain.facts import State
+from app.domain.people import Person
+from app.domain.policy import Policy
+from app.domain.record import Review
+from app.domain.rules import tells_nothing_new
+from app.domain.since import asks_again, interrupts
 
 # The clocks of GitHub and of the gate may differ by so much.
 SLACK = timedelta(seconds=2)

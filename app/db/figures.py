@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from app.db.database import Database
 from app.db.jobs import Kind
 from app.db.tables import jobs, problems, reviews
-from app.domain import State
+from app.domain.facts import State
 
 
 @dataclass(frozen=True, slots=True)

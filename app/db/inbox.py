@@ -19,7 +19,8 @@ from app.db.arrivals import Folded, Recorded
 from app.db.bell import Bell
 from app.db.database import FOLD_LOCK, Database
 from app.db.tables import inbox
-from app.domain import EVENT, POLLED, GitHubEvent, Policy, PullRequestEvent
+from app.domain.events import EVENT, POLLED, GitHubEvent, PullRequestEvent
+from app.domain.policy import Policy
 
 log = logging.getLogger("qa-gate.inbox")
 

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, String, and_, case, cast, func, literal, or_,
 
 from app.db.database import Database
 from app.db.tables import jobs, reviews, services
-from app.domain import State
+from app.domain.facts import State
 from app.domain.problems import Cause
 
 # Longer than any step between two checkpoints takes; after it another worker takes over.

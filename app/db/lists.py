@@ -16,7 +16,7 @@ from sqlalchemy.sql.functions import coalesce
 from app.db.database import Database
 from app.db.rows import HistoryRow, history_from
 from app.db.tables import history, reviews, rounds
-from app.domain import Review
+from app.domain.record import Review
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.db.database import Database
 from app.db.tables import people, requesters
-from app.domain import Person
+from app.domain.people import Person
 
 # So long what GitHub said of somebody is believed.
 BELIEVED = timedelta(days=1)

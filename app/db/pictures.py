@@ -35,7 +35,7 @@ from app.db.columns import Id, UtcTime, metadata
 from app.db.database import Database
 from app.db.rows import new_nonce
 from app.db.tables import history, reviews
-from app.domain import State
+from app.domain.facts import State
 from app.pictures import Picture
 
 MOST_BYTES = 20_000_000  # of a round, theirs and hers each

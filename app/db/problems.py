@@ -26,18 +26,8 @@ from app.db.database import Database
 from app.db.jobs import Kind, Service
 from app.db.letters import NewLetter, put_letter
 from app.db.tables import jobs, letters, problems, repositories, reviews, services
-from app.domain import State
-from app.domain.problems import (
-    BLOCKING,
-    Cause,
-    Problem,
-    Trouble,
-    Turn,
-    What,
-    narrowed,
-    trouble_of,
-    turn_of,
-)
+from app.domain.facts import State
+from app.domain.problems import BLOCKING, Cause, Problem, Trouble, Turn, What, narrowed, trouble_of, turn_of
 
 _OUT = {Service.GITHUB: What.GITHUB, Service.MAIL: What.MAIL}
 _LOOKS = (Kind.POLL, Kind.RELEASE)

@@ -41,8 +41,12 @@ from app.db.rows import (
 from app.db.services import note_down, note_up
 from app.db.tables import jobs, letters, reviews, rounds, workers
 from app.db.talk import note_heard
-from app.domain import Change, Cover, Decision, Move, Post, Remark, Review, Snapshot, consequences
+from app.domain.change import Change
+from app.domain.decisions import Cover, Decision
+from app.domain.facts import Remark, Snapshot
 from app.domain.problems import Cause
+from app.domain.record import Post, Review
+from app.domain.rules import Move, consequences
 
 log = logging.getLogger("qa-gate.review")
 

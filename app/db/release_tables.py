@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from app.db.columns import Document, Id, UtcTime, metadata
-from app.domain import Unseen
+from app.domain.release import Unseen
 
 # All commits of each comparison that a question or an approval rests on; `merges` counts those that are merges.
 compared = Table(

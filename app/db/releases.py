@@ -19,7 +19,12 @@ from app.db.letters import NewLetter, put_letter
 from app.db.release_tables import compared, development, origins, pushes
 from app.db.rows import REVIEWS, review_from
 from app.db.tables import history, reviews
-from app.domain import Change, Happened, Merge, Origin, Review, State, Unseen
+from app.domain.change import Change
+from app.domain.contents import Merge, Origin
+from app.domain.facts import State
+from app.domain.happened import Happened
+from app.domain.record import Review
+from app.domain.release import Unseen
 
 # So many names in one question to the database: each has a limit.
 MOST_NAMES = 500

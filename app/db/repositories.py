@@ -16,7 +16,8 @@ from app.db.database import Database
 from app.db.jobs import wake_reviews
 from app.db.tables import repositories, reviews, timers
 from app.db.timers import RELEASE
-from app.domain import State, is_dead_end
+from app.domain.facts import State
+from app.domain.rules import is_dead_end
 
 
 class Repositories:

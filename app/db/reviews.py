@@ -33,22 +33,12 @@ from app.db.rows import (
     review_from,
 )
 from app.db.tables import decisions, history, reviews, rounds
-from app.domain import (
-    Basis,
-    Choice,
-    Decision,
-    Happened,
-    PullRequest,
-    Review,
-    Reviewer,
-    Snapshot,
-    State,
-    Verdict,
-    consequences,
-    decide,
-    is_dead_end,
-    words_digest,
-)
+from app.domain.decisions import Basis, Choice, Decision
+from app.domain.facts import PullRequest, Snapshot, State, words_digest
+from app.domain.happened import Happened
+from app.domain.policy import Reviewer
+from app.domain.record import Review
+from app.domain.rules import Verdict, consequences, decide, is_dead_end
 
 NO_BASIS = Basis()
 # What the history calls a choice.

@@ -16,7 +16,10 @@ from sqlalchemy import Connection, Row, RowMapping, String, cast, insert, select
 
 from app.db.database import Database
 from app.db.tables import covers, decisions, history, jobs, posts, reviews
-from app.domain import Choice, Cover, Decision, Happened, Merged, Post, Review, State
+from app.domain.decisions import Choice, Cover, Decision, Merged
+from app.domain.facts import State
+from app.domain.happened import Happened
+from app.domain.record import Post, Review
 
 log = logging.getLogger("qa-gate.review")
 

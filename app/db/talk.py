@@ -18,7 +18,11 @@ from app.db.pictures import send_with
 from app.db.reviews import DECISIONS
 from app.db.rows import Happening, HistoryRow, history_from, load, note_history, put_post
 from app.db.tables import heard, history, reviews
-from app.domain import Happened, Post, Remark, Reviewer, Signpost, may_ask
+from app.domain.facts import Remark
+from app.domain.happened import Happened
+from app.domain.policy import Reviewer
+from app.domain.record import Post
+from app.domain.rules import Signpost, may_ask
 
 QUESTION, ANSWER = Happened.QUESTION, Happened.ANSWERED
 

@@ -12,14 +12,7 @@ from app.domain.approval import MergeCommit, cover_of, how_merged
 from app.domain.blocked import Blocked, Why
 from app.domain.cautions import CONFLICT, Caution, Kind, cautions
 from app.domain.change import UNKNOWN_CHANGE, Change, ChangedFile, Checks, Commit, Tree
-from app.domain.contents import (
-    Account,
-    Merge,
-    Origin,
-    account,
-    is_approved_merge,
-    lacks_commits,
-)
+from app.domain.contents import Account, Merge, Origin, account, is_approved_merge, lacks_commits
 from app.domain.days import day_begins, digest_on, next_digest
 from app.domain.decisions import Basis, Choice, Cover, Decision, Merged
 from app.domain.events import (
@@ -32,17 +25,7 @@ from app.domain.events import (
     PullRequestEvent,
     PushEvent,
 )
-from app.domain.facts import (
-    NOTHING,
-    PullRequest,
-    Remark,
-    Seen,
-    Since,
-    Snapshot,
-    State,
-    Status,
-    words_digest,
-)
+from app.domain.facts import NOTHING, PullRequest, Remark, Seen, Since, Snapshot, State, Status, words_digest
 from app.domain.happened import Happened
 from app.domain.known import Action, Base, Do, Known, Outside, Owed, Read, Refusal, Told
 from app.domain.people import INSIDERS, Person

@@ -6,16 +6,7 @@ Read first `webhooks`, then `client`, then `answers`.
 
 from __future__ import annotations
 
-from app.github.answers import (
-    GitHubError,
-    Limited,
-    Moved,
-    NoAnswer,
-    PutOff,
-    Refused,
-    TryAgain,
-    Unauthorized,
-)
+from app.github.answers import GitHubError, Limited, Moved, NoAnswer, PutOff, Refused, TryAgain, Unauthorized
 from app.github.api import Api, NoPlan
 from app.github.client import GitHub
 from app.github.commits import Steps

@@ -13,15 +13,9 @@ from urllib.parse import quote
 
 from github.Repository import Repository
 
-from app.domain import MergeCommit, Step
-from app.github.commits import (
-    BranchAnswer,
-    Comparison,
-    RepositoryAnswer,
-    SignedCommit,
-    Steps,
-    StepsAnswer,
-)
+from app.domain.approval import MergeCommit
+from app.domain.release import Step
+from app.github.commits import BranchAnswer, Comparison, RepositoryAnswer, SignedCommit, Steps, StepsAnswer
 from app.github.connection import Answer, call, etag_of, insist
 from app.github.pictures import Pictures
 from app.github.pulls import PULLS, Pull

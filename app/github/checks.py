@@ -12,7 +12,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field
 
-from app.domain import Checks
+from app.domain.change import Checks
 from app.github.models import Count, Id, Line, Model, Text, Words, one_line
 
 Item = TypeVar("Item")

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.domain import Change, ChangedFile, Commit, MergeCommit, Step, Tree
+from app.domain.approval import MergeCommit
+from app.domain.change import Change, ChangedFile, Commit, Tree
+from app.domain.release import Step
 from app.github.models import Count, Id, Line, Model, Sha, Text, Words, WordsOrNone
 
 # What is kept of one file's patch, and of all of a change together, in characters.

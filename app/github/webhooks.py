@@ -15,17 +15,16 @@ from urllib.parse import parse_qs
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from app.domain import (
+from app.domain.events import (
     CheckEvent,
     CommentEvent,
     DeploymentEvent,
     GitHubEvent,
-    Person,
     PullRequestEvent,
     PushEvent,
-    Seen,
-    words_digest,
 )
+from app.domain.facts import Seen, words_digest
+from app.domain.people import Person
 from app.github.checks import is_own
 from app.github.models import Id, Model, Number, Sha, Text, Words, fault_of
 

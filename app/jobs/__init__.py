@@ -7,33 +7,21 @@ checkpoint, so that a step can be cut anywhere and run again. It never merges wi
 
 from __future__ import annotations
 
-from app.db import Claim, Kind, Service
+from app.db.jobs import Claim, Kind, Service
 from app.domain.problems import Cause
-from app.github import GitHubError
+from app.github.answers import GitHubError
 from app.jobs.again import asked_again, why_again
-from app.jobs.away import (
-    come_back,
-    first_there,
-    go_away,
-    hand_over_unheld,
-    nobody_is_there,
-    who_is_away,
-)
+from app.jobs.away import come_back, first_there, go_away, hand_over_unheld, nobody_is_there, who_is_away
 from app.jobs.digests import send_digests, set_digest
 from app.jobs.extras import where_to_try
 from app.jobs.gate import Gate, Rest, failure
-from app.jobs.letters import (
-    cautions_of,
-    new_commits,
-    send_letter,
-    what_is_new,
-)
+from app.jobs.letters import cautions_of, new_commits, send_letter, what_is_new
 from app.jobs.looking import look_around, set_looks
 from app.jobs.problems import find_bounces, find_problems, said_of, set_watch
 from app.jobs.releasing import keep_release
 from app.jobs.requests import request_fresh_link, request_sign_in
 from app.jobs.run import advance
-from app.mail import MailError, MailRefused, MailUnanswered
+from app.mail.send import MailError, MailRefused, MailUnanswered
 
 __all__ = [
     "Gate",

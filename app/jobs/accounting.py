@@ -10,9 +10,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from app.db import Known, Push
-from app.domain import Account, Merge, Origin, Release, Review, account, is_approved_merge, lacks_commits
-from app.github import GitHubError, Limited, Refused, Steps
+from app.db.releases import Known, Push
+from app.domain.contents import Account, Merge, Origin, account, is_approved_merge, lacks_commits
+from app.domain.record import Review
+from app.domain.release import Release
+from app.github.answers import GitHubError, Limited, Refused
+from app.github.commits import Steps
 from app.jobs.gate import SOON, Gate
 
 # So many unknown commits are asked for in one step; of the rest it is said that nobody looked.

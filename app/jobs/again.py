@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from app.db import HistoryRow
-from app.domain import Happened, Review
+from app.db.rows import HistoryRow
+from app.domain.happened import Happened
+from app.domain.record import Review
 from app.jobs.gate import Gate
 
 

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app import mail
-from app.db import Happening, NewLetter
-from app.domain import (
-    UNKNOWN_CHANGE,
-    Action,
-    Event,
-    Happened,
-    PullRequest,
-    Reviewer,
-    Snapshot,
-    State,
-    next_move,
-)
-from app.github import GitHubError, Limited, Refused
+from app.db.letters import NewLetter
+from app.db.rows import Happening
+from app.domain.change import UNKNOWN_CHANGE
+from app.domain.facts import PullRequest, Snapshot, State
+from app.domain.happened import Happened
+from app.domain.known import Action
+from app.domain.policy import Reviewer
+from app.domain.rules import Event, next_move
+from app.github.answers import GitHubError, Limited, Refused
 from app.jobs.accounting import Place, account_of
 from app.jobs.away import first_there, who_is_away
 from app.jobs.gate import Work
 from app.jobs.looking import SLACK
+from app.mail.release import is_release_title, release_title, without_part
 
 
 def compare(work: Work, _action: Action) -> None:
@@ -93,9 +89,9 @@ def release_snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
     if release is None:
         return None
     # The gate's own words there may be those of an earlier head, and are said from the release itself.
-    is_own = facts.open and mail.is_release_title(facts.title)
-    title = mail.release_title(release) if is_own else facts.title
-    pull = replace(facts, title=title, body=mail.without_part(facts.body))
+    is_own = facts.open and is_release_title(facts.title)
+    title = release_title(release) if is_own else facts.title
+    pull = replace(facts, title=title, body=without_part(facts.body))
     return Snapshot(pull, change, work.checks, release)
 
 

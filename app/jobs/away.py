@@ -10,9 +10,14 @@ import logging
 from collections.abc import Container
 from datetime import date, datetime
 
-from app.db import Happening, NewLetter
-from app.domain import Action, Happened, Review, Reviewer, day_begins
+from app.db.letters import NewLetter
+from app.db.rows import Happening
+from app.domain.days import day_begins
+from app.domain.happened import Happened
+from app.domain.known import Action
+from app.domain.policy import Reviewer
 from app.domain.problems import What
+from app.domain.record import Review
 from app.jobs.gate import Gate, Work
 
 log = logging.getLogger("qa-gate.away")

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from app.db import LIST, Claim, NewLetter, Timer
-from app.domain import day_begins, digest_on, next_digest
+from app.db.jobs import Claim
+from app.db.letters import LIST, NewLetter
+from app.db.timers import Timer
+from app.domain.days import day_begins, digest_on, next_digest
 from app.jobs.away import who_is_away
 from app.jobs.gate import Gate, Rest
 

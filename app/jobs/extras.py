@@ -12,8 +12,10 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from app.domain import Action, Review, State
-from app.github import GitHubError, Refused
+from app.domain.facts import State
+from app.domain.known import Action
+from app.domain.record import Review
+from app.github.answers import GitHubError, Refused
 from app.jobs.gate import Gate, Work
 from app.jobs.pictures import find_pictures, read_pictures
 from app.jobs.reading import read_checks

@@ -10,28 +10,22 @@ from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.db import Claim, Service, Store
-from app.domain import (
-    Base,
-    Blocked,
-    Change,
-    Checks,
-    Person,
-    Policy,
-    PullRequest,
-    Read,
-    Review,
-    Reviewer,
-    Since,
-    Snapshot,
-    Told,
-    since,
-)
+from app.db import Store
+from app.db.jobs import Claim, Service
+from app.domain.blocked import Blocked
+from app.domain.change import Change, Checks
+from app.domain.facts import PullRequest, Since, Snapshot
+from app.domain.known import Base, Read, Told
+from app.domain.people import Person
+from app.domain.policy import Policy, Reviewer
 from app.domain.problems import Cause
-from app.github import GitHub, GitHubError, NoAnswer, Refused, Unauthorized
+from app.domain.record import Review
+from app.domain.since import since
+from app.github.answers import GitHubError, NoAnswer, Refused, Unauthorized
+from app.github.client import GitHub
 from app.jobs.people import belongs
 from app.links import Links
-from app.mail import Mailer
+from app.mail.send import Mailer
 
 # GitHub reads may lag behind its own answers for a moment.
 SOON = timedelta(seconds=2)

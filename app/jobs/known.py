@@ -9,7 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.domain import CONFLICT, Known, Outside, Review, State, ask_at, context_of
+from app.domain.cautions import CONFLICT
+from app.domain.facts import State
+from app.domain.known import Known, Outside
+from app.domain.record import Review
+from app.domain.rules import ask_at
+from app.domain.wanted import context_of
 from app.jobs.accounting import again, merge_is_out
 from app.jobs.asking import place_of
 from app.jobs.away import first_back, first_there, lacks_reviewer, who_is_away

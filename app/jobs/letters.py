@@ -12,21 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from app import mail, text
-from app.db import A_DAY, LIST, MOST_UNKNOWN, RESTORED, Claim, Letter, Round, Service, outcome_letter
-from app.domain import (
-    Caution,
-    Choice,
-    Commit,
-    Decision,
-    Happened,
-    Review,
-    Reviewer,
-    Snapshot,
-    State,
-    cautions,
-)
+from app.db.epoch import RESTORED
+from app.db.jobs import Claim, Service
+from app.db.letters import A_DAY, LIST, MOST_UNKNOWN, Letter, outcome_letter
+from app.db.reviews import Round
+from app.domain.cautions import Caution, cautions
+from app.domain.change import Commit
+from app.domain.decisions import Choice, Decision
+from app.domain.facts import Snapshot, State
+from app.domain.happened import Happened
+from app.domain.policy import Reviewer
 from app.domain.problems import Cause, What
+from app.domain.record import Review
 from app.jobs.again import asked_again
 from app.jobs.extras import where_to_try
 from app.jobs.gate import Gate, Rest
@@ -35,6 +32,11 @@ from app.jobs.lost import restored_mail
 from app.jobs.problems import problem_mail
 from app.jobs.watching import mail_about_push
 from app.links import SignInLink, decide_link
+from app.mail.compose import Mail, compose_request, compose_sign_in
+from app.mail.news import About, DigestItem, Held, compose_bypass, compose_digest, compose_outcome
+from app.mail.request import Line, Request
+from app.mail.send import MailUnanswered
+from app.text.plain_text import Shown
 
 log = logging.getLogger("qa-gate.mail")
 
@@ -46,7 +48,7 @@ UNKNOWN_WAIT = timedelta(minutes=1)
 class Words:
     """A composed letter; a list says which letters it tells in their place, and which reviews it lists."""
 
-    mail: mail.Mail
+    mail: Mail
     told: tuple[int, ...] = ()
     listed: tuple[int, ...] = ()
 
@@ -65,7 +67,7 @@ def send_letter(gate: Gate, claim: Claim) -> Rest:
         return words or Rest()
     try:
         message_id = gate.mailer.send(words.mail)
-    except mail.MailUnanswered as error:
+    except MailUnanswered as error:
         return _unanswered(gate, letter, error)
     gate.store.letters.note_sent(letter.id, message_id, words.told, words.listed)
     row = gate.store.reviews.get(letter.review_id) if letter.review_id else None
@@ -82,7 +84,7 @@ def _reader(gate: Gate, letter: Letter) -> Reviewer | None:
     return reviewer or (gate.operator(letter.reviewer) if letter.kind == RESTORED else None)
 
 
-def _unanswered(gate: Gate, letter: Letter, error: mail.MailUnanswered) -> Rest:
+def _unanswered(gate: Gate, letter: Letter, error: MailUnanswered) -> Rest:
     """Try again, minutes apart where the letter may have gone out: three copies at most, then a list names it."""
     if not error.may_be_sent:
         raise error
@@ -102,7 +104,7 @@ def cautions_of(asked: Round, row: Review, *, is_new: bool = False) -> list[Caut
 
 def _sign_in(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words:
     url = gate.links.sign_in_url(SignInLink(letter.nonce, reviewer.id), gate.store.now())
-    return Words(mail.compose_sign_in(reviewer, url))
+    return Words(compose_sign_in(reviewer, url))
 
 
 def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
@@ -116,7 +118,7 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     now = gate.store.now()
     last = gate.store.reviews.last_decision(row.id)
     approve, reject = _both_links(gate, row, reviewer, now)
-    request = mail.Request(
+    request = Request(
         reviewer=reviewer,
         snapshot=asked.now,
         round=row.round,
@@ -140,21 +142,21 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
         shown=_shown(gate, row, f"{approve}#wrote"),
         **what_is_new(gate, row, asked.snapshot, reviewer, last),
     )
-    return Words(mail.compose_request(request, now, gate.timezone))
+    return Words(compose_request(request, now, gate.timezone))
 
 
-def _shown(gate: Gate, row: Review, url: str) -> tuple[text.Shown, ...]:
+def _shown(gate: Gate, row: Review, url: str) -> tuple[Shown, ...]:
     """Return the pictures that the page at this address shows."""
     kept = gate.store.pictures.theirs(row.id, row.round)
-    return tuple(text.Shown(one.source, url, one.width, one.height) for one in kept)
+    return tuple(Shown(one.source, url, one.width, one.height) for one in kept)
 
 
-def _talk(gate: Gate, row: Review, snapshot: Snapshot) -> tuple[mail.Line, ...]:
+def _talk(gate: Gate, row: Review, snapshot: Snapshot) -> tuple[Line, ...]:
     """Return the question that was asked since the last decision, and what was answered."""
     return tuple(
-        mail.Line(line.reviewer, line.who, line.detail, is_question=True, at=line.at)
+        Line(line.reviewer, line.who, line.detail, is_question=True, at=line.at)
         if line.reviewer
-        else mail.Line(
+        else Line(
             line.who, snapshot.names.get(line.who, line.who), line.detail, is_question=False, at=line.at
         )
         for line in gate.store.talk.last(row.id)
@@ -222,16 +224,16 @@ def _list(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     items = [item for row in rows if (item := _item(gate, row, reviewer, now))]
     if not items:
         return None
-    words = mail.compose_digest(reviewer, items, f"{gate.public_url}/", now, gate.timezone)
+    words = compose_digest(reviewer, items, f"{gate.public_url}/", now, gate.timezone)
     return Words(words, tuple(id_ for id_, _ in told), tuple(row.id for row in rows))
 
 
-def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> mail.DigestItem | None:
+def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> DigestItem | None:
     asked = gate.store.reviews.round(row.id, row.round)
     if asked is None:
         return None
     pull = asked.now.pull
-    return mail.DigestItem(
+    return DigestItem(
         title=pull.title,
         author=asked.now.author_name,
         author_is_bot=pull.author_is_bot,
@@ -248,9 +250,9 @@ def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> mail.Di
     )
 
 
-def _about(gate: Gate, row: Review, reviewer: Reviewer, url: str) -> mail.About:
+def _about(gate: Gate, row: Review, reviewer: Reviewer, url: str) -> About:
     """Return what a mail with news about a pull request needs of it."""
-    return mail.About(
+    return About(
         row,
         _names(gate, row).get(row.author, row.author),
         gate.policy.place(row),
@@ -286,7 +288,7 @@ def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     told = [line for line in gate.store.reviews.history(row.id) if line.what is Happened.BYPASSED]
     by = told[-1].who if told and told[-1].who != "GitHub" else ""
     about = _about(gate, row, reviewer, f"{gate.public_url}/reviews/{row.id}")
-    return Words(mail.compose_bypass(reviewer, about, _names(gate, row).get(by, by)))
+    return Words(compose_bypass(reviewer, about, _names(gate, row).get(by, by)))
 
 
 def _push(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
@@ -306,9 +308,9 @@ def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | N
     early = letter.created_at + A_DAY - now
     if early > timedelta(0) and not row.is_stuck:
         return Rest(wait=early)
-    held = mail.Held(row.held, row.is_developer_told)
+    held = Held(row.held, row.is_developer_told)
     url = gate.links.decide_url(decide_link(row, reviewer.id), now)
-    return Words(mail.compose_outcome(reviewer, _about(gate, row, reviewer, url), held))
+    return Words(compose_outcome(reviewer, _about(gate, row, reviewer, url), held))
 
 
 def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> list[str]:
@@ -329,7 +331,7 @@ def _problem(gate: Gate, letter: Letter, reader: Reviewer) -> Words | None:
 
 def _live(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | Rest | None:
     written = live_mail(gate, letter, reviewer)
-    return Words(written) if isinstance(written, mail.Mail) else written
+    return Words(written) if isinstance(written, Mail) else written
 
 
 WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Words | Rest | None]] = {

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.db import Happening
-from app.domain import Action, Event, Happened, State, next_move
-from app.github import Refused
+from app.db.rows import Happening
+from app.domain.facts import State
+from app.domain.happened import Happened
+from app.domain.known import Action
+from app.domain.rules import Event, next_move
+from app.github.answers import Refused
 from app.jobs.gate import Work
 from app.jobs.reading import read_facts
 from app.jobs.saying import say_status, statuses_owed, twins_of

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app import mail, text
-from app.db import Letter, NewLetter
-from app.domain import Review, Reviewer, State
+from app.db.letters import Letter, NewLetter
+from app.domain.facts import State
+from app.domain.policy import Reviewer
+from app.domain.record import Review
 from app.jobs.gate import Gate, Rest
 from app.links import decide_link
+from app.mail.compose import Mail
+from app.mail.news import About, compose_live
+from app.text.words import when as when_text
 
 # What it held may be known only after its merge.
 SOON, PATIENCE = timedelta(minutes=1), timedelta(days=1)
@@ -24,7 +28,7 @@ def live_letters(gate: Gate, row: Review) -> list[NewLetter]:
     return [NewLetter(f"live {row.id} {row.decision.number}", "live", row.decision.reviewer, row.id)]
 
 
-def live_mail(gate: Gate, letter: Letter, reviewer: Reviewer) -> mail.Mail | Rest | None:
+def live_mail(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | None:
     """Compose it; None where the release is not merged as it was approved."""
     row = gate.store.reviews.get(letter.review_id or 0)
     if row is None or row.state is not State.MERGED or row.bypassed:
@@ -33,7 +37,7 @@ def live_mail(gate: Gate, letter: Letter, reviewer: Reviewer) -> mail.Mail | Res
     release = asked.snapshot.release if asked else None
     if release is None:
         return Rest(wait=SOON) if now < letter.created_at + PATIENCE else None
-    about = mail.About(
+    about = About(
         row,
         row.author,
         gate.policy.place(row),
@@ -43,5 +47,5 @@ def live_mail(gate: Gate, letter: Letter, reviewer: Reviewer) -> mail.Mail | Res
         is_release=True,
     )
     # A mail is read later than it is sent, so it never says "today".
-    when = text.when(letter.created_at, gate.timezone, now + timedelta(days=3))
-    return mail.compose_live(reviewer, about, release, f"on {when}")
+    when = when_text(letter.created_at, gate.timezone, now + timedelta(days=3))
+    return compose_live(reviewer, about, release, f"on {when}")

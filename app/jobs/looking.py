@@ -11,9 +11,12 @@ import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from app.db import RELEASE, Claim, Timer
-from app.domain import POLLED, Person, PullRequestEvent
-from app.github import Listing, Pull, Refused
+from app.db.jobs import Claim
+from app.db.timers import RELEASE, Timer
+from app.domain.events import POLLED, PullRequestEvent
+from app.domain.people import Person
+from app.github.answers import Refused
+from app.github.pulls import Listing, Pull
 from app.jobs.gate import FOREIGN, Gate, Rest
 
 # A repository without any pull request tells no time of GitHub's; its clock and ours may differ.

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from app import mail
-from app.db import LEASE
-from app.domain import Reviewer
+from app.db.jobs import LEASE
+from app.domain.policy import Reviewer
 from app.jobs.gate import Gate
+from app.mail.compose import Mail
+from app.mail.problem import Restored, compose_restored
 
 
 def was_merged_in_lost_hours(gate: Gate, merged_at: datetime | None) -> bool:
@@ -24,11 +25,11 @@ def was_merged_in_lost_hours(gate: Gate, merged_at: datetime | None) -> bool:
     return epoch.lost_since - LEASE <= merged_at - gate.github.ahead <= epoch.began_at
 
 
-def restored_mail(gate: Gate, reader: Reviewer) -> mail.Mail | None:
+def restored_mail(gate: Gate, reader: Reviewer) -> Mail | None:
     """Compose the news that a backup was restored, in the words of who decides, or runs the gate, or both."""
     epoch = gate.store.epochs.current
     if epoch.lost_since is None:
         return None
     decides, operates = gate.policy.reviewer(reader.id) is not None, gate.operator(reader.id) is not None
-    restored = mail.Restored(epoch.lost_since, epoch.began_at, decides, operates)
-    return mail.compose_restored(reader, restored, gate.public_url, gate.store.now(), gate.timezone)
+    restored = Restored(epoch.lost_since, epoch.began_at, decides, operates)
+    return compose_restored(reader, restored, gate.public_url, gate.store.now(), gate.timezone)

@@ -9,30 +9,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from app import mail
-from app.db import Happening, outcome_letter
-from app.domain import (
-    Action,
-    Base,
-    Blocked,
-    Choice,
-    Decision,
-    Event,
-    Happened,
-    Merged,
-    Post,
-    Read,
-    Refusal,
-    State,
-    Told,
-    Why,
-    head_key,
-    next_move,
-)
-from app.github import GitHubError, Limited, Moved, PutOff, Refused
+from app.db.letters import outcome_letter
+from app.db.rows import Happening
+from app.domain.blocked import Blocked, Why
+from app.domain.decisions import Choice, Decision, Merged
+from app.domain.facts import State
+from app.domain.happened import Happened
+from app.domain.known import Action, Base, Read, Refusal, Told
+from app.domain.record import Post
+from app.domain.rules import Event, next_move
+from app.domain.wanted import head_key
+from app.github.answers import GitHubError, Limited, Moved, PutOff, Refused
 from app.jobs.gate import Work
 from app.jobs.live import live_letters
 from app.jobs.sameness import is_base_rewritten, may_carry
+from app.mail.templates import why_for_developer
 
 # What is over within this time is not worth a mail.
 TELL_AFTER = timedelta(minutes=5)
@@ -194,5 +185,5 @@ def note(work: Work, action: Action) -> None:
         if row.decision and not blocked.manner.is_passing
         else []
     )
-    why = mail.why_for_developer(blocked, row.base)
+    why = why_for_developer(blocked, row.base)
     work.keep(blocked=blocked, news=news, happened=[Happening(what, who, why)])

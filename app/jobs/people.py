@@ -7,8 +7,8 @@ A fork's author, who asks for a review of it, and who answers a question. What G
 from __future__ import annotations
 
 from app.db import Store
-from app.domain import INSIDERS, Person
-from app.github import GitHub
+from app.domain.people import INSIDERS, Person
+from app.github.client import GitHub
 
 
 def belongs(github: GitHub, store: Store, repository: str, repository_id: int, person: Person | None) -> bool:

@@ -11,11 +11,12 @@ from datetime import timedelta
 from time import monotonic
 from typing import Literal
 
-from app import mail, text
-from app.domain import Remark, State
-from app.github import Found
+from app.domain.facts import Remark, State
+from app.github.pictures import Found
 from app.jobs.gate import Work
+from app.mail.compose import pictures_link as words_of_pictures
 from app.pictures import BadPicture, made_anew
+from app.text.plain_text import pictures_in
 
 SECONDS = 5.0
 # So many of one text are shown, and each is tried so often.
@@ -54,7 +55,7 @@ def find_pictures(work: Work) -> bool:
 def pictures_link(work: Work, with_what: Literal["decision", "question"], number: int) -> str:
     """Return a Markdown link to what a reviewer sent with a decision or a question; "" for nothing."""
     sent = work.gate.store.pictures.sent_with(work.row.id, with_what, number)
-    return mail.pictures_link(len(sent), work.gate.links.details_url(work.row.nonce))
+    return words_of_pictures(len(sent), work.gate.links.details_url(work.row.nonce))
 
 
 def _path(work: Work, remark: Remark) -> str:
@@ -64,7 +65,7 @@ def _path(work: Work, remark: Remark) -> str:
 def _new_in(work: Work, words: str) -> list[str]:
     """Return the addresses of the pictures in a text that were not looked for yet."""
     known = work.gate.store.pictures.known(work.row.id, work.row.round)
-    return [address for address in text.pictures_in(words)[:MOST] if address not in known]
+    return [address for address in pictures_in(words)[:MOST] if address not in known]
 
 
 def _fetch(work: Work, wanted: dict[str, list[str]]) -> None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from app import mail
-from app.db import A_DAY, Claim, Kind, Letter, Timer
-from app.domain import Reviewer
+from app.db.jobs import Claim, Kind
+from app.db.letters import A_DAY, Letter
+from app.db.timers import Timer
+from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, Turn, What
 from app.jobs.away import first_there, hand_over_unheld, who_is_away
 from app.jobs.gate import Gate, Rest
-from app.mail import MailRefused
+from app.mail.compose import Mail
+from app.mail.problem import Told, compose_problem, tell
+from app.mail.send import MailRefused
 
 log = logging.getLogger("qa-gate.problems")
 
@@ -71,18 +74,18 @@ def _bounced(gate: Gate, claim: Claim) -> list[str]:
     return found
 
 
-def said_of(gate: Gate, problem: Problem | Trouble) -> mail.Told:
+def said_of(gate: Gate, problem: Problem | Trouble) -> Told:
     """Return a problem in words, with what GitHub or SES says right now."""
     policy = gate.policy
     branches = [name for name in (policy.development_branch, policy.release_branch) if name]
     troubles = gate.store.problems.troubles(policy.repositories)
-    return mail.tell(problem, (*policy.reviewers, *gate.operators), branches, troubles)
+    return tell(problem, (*policy.reviewers, *gate.operators), branches, troubles)
 
 
-def problem_mail(gate: Gate, letter: Letter, reader: Reviewer) -> mail.Mail | None:
+def problem_mail(gate: Gate, letter: Letter, reader: Reviewer) -> Mail | None:
     """Return the news of a problem, or None where it is over before anybody was told of it."""
     problem = gate.store.problems.get(letter.problem_id)
     if problem is None or (letter.kind == "problem" and problem.ended_at):
         return None
     told = said_of(gate, problem)
-    return mail.compose_problem(reader, problem, told, gate.public_url, gate.timezone)
+    return compose_problem(reader, problem, told, gate.public_url, gate.timezone)

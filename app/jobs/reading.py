@@ -9,30 +9,22 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from app import mail
-from app.db import Happening, NewLetter
-from app.domain import (
-    CONFLICT,
-    Action,
-    Event,
-    Happened,
-    Merged,
-    Move,
-    PullRequest,
-    Refusal,
-    Review,
-    State,
-    cover_of,
-    follow,
-    how_merged,
-    next_move,
-    words_digest,
-)
-from app.github import PutOff, Refused
+from app.db.letters import NewLetter
+from app.db.rows import Happening
+from app.domain.approval import cover_of, how_merged
+from app.domain.cautions import CONFLICT
+from app.domain.decisions import Merged
+from app.domain.facts import PullRequest, State, words_digest
+from app.domain.happened import Happened
+from app.domain.known import Action, Refusal
+from app.domain.record import Review
+from app.domain.rules import Event, Move, follow, next_move
+from app.github.answers import PutOff, Refused
 from app.jobs.gate import SOON, Work
 from app.jobs.live import live_letters
 from app.jobs.lost import was_merged_in_lost_hours
 from app.jobs.sameness import same_change
+from app.mail.release import is_release_title, without_part
 
 # Of what is read simply copied: into the row, and into its document of facts.
 _COPIED = ("repository", "base", "head", "head_sha", "is_from_outside", "open", "title", "author")
@@ -175,8 +167,8 @@ def _edited(work: Work, facts: PullRequest) -> tuple[str, str] | None:
         return None
     title, body = facts.title, facts.body
     if work.gate.policy.is_release(facts):
-        title = asked.now.pull.title if mail.is_release_title(title) else title
-        body = mail.without_part(body)
+        title = asked.now.pull.title if is_release_title(title) else title
+        body = without_part(body)
     return None if words_digest(title, body) == asked.now.pull.words else (title, body)
 
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from app import mail
-from app.db import Claim, Timer
-from app.domain import Release
+from app.db.jobs import Claim
+from app.db.timers import Timer
 from app.domain.problems import Cause
-from app.github import Pull, Refused, Steps
+from app.domain.release import Release
+from app.github.answers import Refused
+from app.github.commits import Steps
+from app.github.pulls import Pull
 from app.jobs.accounting import Place, account_of, again, merge_is_out, new_merges, note_head
 from app.jobs.gate import FOREIGN, SOON, Gate, Rest
 from app.jobs.looking import meet
 from app.jobs.watching import since_last, tell
+from app.mail.release import has_part, is_release_title, release_title, with_part
 
 NO_BRANCH = (
     "{0} has no branch {1}, or no branch {2}, or they share no history. "
@@ -139,14 +142,12 @@ def _make_so(place: Place, ahead: Steps, release: Release) -> bool:
     if standing and standing.repository_id != place.repository_id:
         raise Refused(FOREIGN.format(place.repository), "missing")
     if not ahead.steps or ahead.is_empty:
-        if standing and mail.has_part(standing.body):
+        if standing and has_part(standing.body):
             github.edit_pull(place.repository, standing.number, state="closed")
         return True
     if standing is None:
-        return _open(place, mail.release_title(release), mail.with_part("", release, *branches))
-    changes = _changes(
-        standing, mail.release_title(release), mail.with_part(standing.body, release, *branches)
-    )
+        return _open(place, release_title(release), with_part("", release, *branches))
+    changes = _changes(standing, release_title(release), with_part(standing.body, release, *branches))
     if changes:
         github.edit_pull(place.repository, standing.number, **changes)
     return True
@@ -168,7 +169,7 @@ def _open(place: Place, title: str, body: str) -> bool:
 def _changes(standing: Pull, title: str, body: str) -> dict[str, str]:
     """Return what of a pull request must be written anew; a title that people gave it stays."""
     changes = {}
-    if mail.is_release_title(standing.title) and standing.title != title:
+    if is_release_title(standing.title) and standing.title != title:
         changes["title"] = title
     if _bare(standing.body) != _bare(body):
         changes["body"] = body

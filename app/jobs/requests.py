@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import secrets
 
-from app.db import NewLetter
-from app.domain import Reviewer
+from app.db.letters import NewLetter
+from app.domain.policy import Reviewer
 from app.jobs.gate import Gate
 
 log = logging.getLogger("qa-gate.mail")

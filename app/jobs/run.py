@@ -11,11 +11,12 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from app.db import Claim
-from app.domain import Action, Do, State, Why, next_action
-from app.domain.action import LOOK_AGAIN
-from app.domain.known import A_MOMENT
-from app.github import GitHubError, Limited, Refused
+from app.db.jobs import Claim
+from app.domain.action import LOOK_AGAIN, next_action
+from app.domain.blocked import Why
+from app.domain.facts import State
+from app.domain.known import A_MOMENT, Action, Do
+from app.github.answers import GitHubError, Limited, Refused
 from app.jobs.asking import ask, compare, keep_release, read_release
 from app.jobs.away import hand_over
 from app.jobs.extras import read_extras

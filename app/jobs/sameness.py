@@ -8,8 +8,10 @@ meet in more than one place: what the head undoes of the other place is not in i
 
 from __future__ import annotations
 
-from app.domain import Change, PullRequest, Since, Snapshot, Tree, delta, may_be_carried
-from app.github import GitHubError, Limited
+from app.domain.change import Change, Tree
+from app.domain.facts import PullRequest, Since, Snapshot
+from app.domain.rules import delta, may_be_carried
+from app.github.answers import GitHubError, Limited
 from app.jobs.gate import Work
 
 

@@ -9,32 +9,23 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from app import mail
-from app.db import Happening, Overtaken
-from app.domain import (
-    DROPPED,
-    OVERTAKEN,
-    Action,
-    Blocked,
-    Choice,
-    Happened,
-    Owed,
-    Post,
-    Read,
-    Review,
-    State,
-    Status,
-    Why,
-    mark_of,
-    place_of,
-    said,
-    statuses_to_say,
-    unsaid_words,
-)
-from app.github import GitHub, Refused
+from app.db.queue import Overtaken
+from app.db.rows import Happening
+from app.domain.blocked import Blocked, Why
+from app.domain.decisions import Choice
+from app.domain.facts import State, Status
+from app.domain.happened import Happened
+from app.domain.known import Action, Owed, Read
+from app.domain.record import DROPPED, OVERTAKEN, Post, Review
+from app.domain.wanted import mark_of, place_of, said, statuses_to_say, unsaid_words
+from app.github.answers import Refused
+from app.github.client import GitHub
 from app.jobs.gate import Work
 from app.jobs.pictures import pictures_link
 from app.jobs.talking import MOST_TRIES, say_question
+from app.mail.compose import comment as comment_body
+from app.mail.compose import held as held_body
+from app.mail.templates import why_for_developer
 
 log = logging.getLogger("qa-gate.review")
 
@@ -83,7 +74,7 @@ def twins_of(work: Work) -> list[Review]:
 def statuses_owed(work: Work, twins: Sequence[Review]) -> list[Status]:
     """Return the statuses that GitHub should be told, the successes to take back first."""
     row, held = work.row, work.row.held
-    why = mail.why_for_developer(held, row.base) if held else ""
+    why = why_for_developer(held, row.base) if held else ""
     return statuses_to_say(row, work.gate.policy, why, twins)
 
 
@@ -147,7 +138,7 @@ def say_review(work: Work, post: Post) -> None:
     def put(marker: str) -> str | None:
         told, version = (decision.choice, decision.by, decision.note), row.head_sha[:7]
         pictures = pictures_link(work, "decision", decision.number)
-        body = mail.comment(*told, marker, version, basis=decision.basis, pictures=pictures)
+        body = comment_body(*told, marker, version, basis=decision.basis, pictures=pictures)
         return _say_words(work.gate.github, row, decision.choice, body)
 
     _say_once(work, post, mark_of(row, decision.number, row.round), put)
@@ -164,7 +155,7 @@ def say_overtaken(work: Work, post: Post) -> None:
     before = reviews.last_decision(row.id, before=last.number) if is_taken_back else None
 
     def put(marker: str) -> str | None:
-        body = mail.comment(
+        body = comment_body(
             last.choice, last.by, last.note, marker, version, before.choice if before else None
         )
         return _say_in_place(work, body) if is_taken_back else _say_comment(work.gate.github, row, body)
@@ -227,7 +218,7 @@ def say_blocked(work: Work) -> None:
     row, github, about = work.row, work.gate.github, _comment_about(work.row)
     markers = work.gate.links.markers(f"{row.nonce} held")
     held = row.held if row.state in (State.TO_MERGE, State.MERGING) else None
-    body, comment = mail.held(held, markers[0], row.base, is_merged=row.state is State.MERGED), None
+    body, comment = held_body(held, markers[0], row.base, is_merged=row.state is State.MERGED), None
     try:
         comment = github.find_comment(row.repository, row.number, *markers)
         work.keep()

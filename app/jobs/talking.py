@@ -12,13 +12,18 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 
-from app import mail
-from app.db import Happening
-from app.domain import DROPPED, Action, Happened, Person, Remark, Reviewer
-from app.github import Refused
+from app.db.rows import Happening
+from app.domain.facts import Remark
+from app.domain.happened import Happened
+from app.domain.known import Action
+from app.domain.people import Person
+from app.domain.policy import Reviewer
+from app.domain.record import DROPPED
+from app.github.answers import Refused
 from app.jobs.away import who_is_away
 from app.jobs.gate import Work
 from app.jobs.pictures import pictures_link, read_answers_pictures
+from app.mail.compose import question
 
 # Every comment of the gate's own ends with a marker that begins so.
 OWN = "<!-- qa-gate "
@@ -45,7 +50,7 @@ def say_question(work: Work, number: int) -> None:
         if found is None:
             take_stock(work, number)
             pictures = pictures_link(work, "question", number)
-            body = mail.question(line.who, line.detail, markers[0], pictures)
+            body = question(line.who, line.detail, markers[0], pictures)
             found = github.say_comment(row.repository, row.number, body)
     except Refused as refusal:
         if post.tries + 1 < MOST_TRIES:

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from app import mail
-from app.domain import Review, Reviewer
-from app.github import Refused, Steps
+from app.domain.policy import Reviewer
+from app.domain.record import Review
+from app.github.answers import Refused
+from app.github.commits import Steps
 from app.jobs.accounting import Place, approved, dropped_by, origins_of, push_to, sort, with_missing
 from app.jobs.gate import Gate
+from app.mail.compose import Mail
+from app.mail.problem import Pushed, compose_push
 
 
 def since_last(place: Place, etag: str | None) -> Steps | None:
@@ -64,7 +67,7 @@ def tell(place: Place, since: Steps | None, merged: Sequence[Review], began: dat
     return True
 
 
-def mail_about_push(gate: Gate, push_id: int | None, reviewer: Reviewer) -> mail.Mail | None:
+def mail_about_push(gate: Gate, push_id: int | None, reviewer: Reviewer) -> Mail | None:
     """Return the mail that tells a reviewer of a push, None where there is no such push."""
     push = gate.store.releases.push(push_id or 0)
     if push is None:
@@ -72,5 +75,5 @@ def mail_about_push(gate: Gate, push_id: int | None, reviewer: Reviewer) -> mail
     gone = gate.store.releases.merged(push.repository_id, push.branch, push.gone) if push.gone else []
     place = push.repository if len(gate.policy.repositories) > 1 else ""
     titles = tuple(row.title for row in gone)
-    pushed = mail.Pushed(push.branch, place, push.unseen, titles, is_rewritten=push.is_forced)
-    return mail.compose_push(reviewer, pushed, f"{gate.public_url}/")
+    pushed = Pushed(push.branch, place, push.unseen, titles, is_rewritten=push.is_forced)
+    return compose_push(reviewer, pushed, f"{gate.public_url}/")

@@ -15,13 +15,23 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app import text
-from app.domain import Basis, Blocked, Checks, Choice, Commit, PullRequest, Review, Reviewer
+from app.domain.blocked import Blocked
+from app.domain.change import Checks, Commit
+from app.domain.decisions import Basis, Choice
+from app.domain.facts import PullRequest
+from app.domain.policy import Reviewer
+from app.domain.record import Review
 from app.links import SIGN_IN_LASTS
-from app.mail.blocked import next_step, why_for_developer
 from app.mail.release import release_values
 from app.mail.request import Line, Request, opening_of, sender_of
-from app.mail.templates import render, say
+from app.mail.templates import next_step, render, say, why_for_developer
+from app.text.clean import person, plain, shortened, unusual
+from app.text.gfm import host_of
+from app.text.how_to_test import parted
+from app.text.markdown import rendered
+from app.text.plain_text import Shown, pictures_in
+from app.text.words import checks_words, count, size_words
+from app.text.words import when as when_text
 
 # Gmail hides what comes after 102 KB. https://developers.google.com/workspace/gmail/design/css
 LARGEST_HTML = 90_000
@@ -144,7 +154,7 @@ def pictures_link(many: int, details_url: str) -> str:
 
     Embedded, they would go through GitHub's public cache of images.
     """
-    return f"[See {text.count(many, 'picture')}]({details_url}#pictures)" if many else ""
+    return f"[See {count(many, 'picture')}]({details_url}#pictures)" if many else ""
 
 
 def held(blocked: Blocked | None, marker: str, base: str, *, is_merged: bool = False) -> str:
@@ -160,9 +170,9 @@ def held(blocked: Blocked | None, marker: str, base: str, *, is_merged: bool = F
 def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, Any]:
     """Return what the templates of a question need, but for what people wrote."""
     pull, checks = request.snapshot.pull, request.snapshot.checks
-    title, opening = text.plain(pull.title, LONGEST_TITLE) or UNTITLED, opening_of(request)
+    title, opening = plain(pull.title, LONGEST_TITLE) or UNTITLED, opening_of(request)
     is_nobodys = pull.author_is_bot or request.snapshot.release
-    helper = say("a_developer") if is_nobodys else text.person(request.snapshot.author_name)
+    helper = say("a_developer") if is_nobodys else person(request.snapshot.author_name)
     return {
         **{name: getattr(request, name) for name in ("approve_url", "reject_url", "pending_url", "try_url")},
         "pull": pull,
@@ -176,12 +186,12 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         "helper": helper,
         "cautions": request.cautions,
         "notes": list(_imitations(pull)),
-        "try_host": text.host_of(request.try_url or ""),
+        "try_host": host_of(request.try_url or ""),
         "elsewhere": say("try_elsewhere", branch=pull.head, helper=helper),
         **_news(request),
-        "previous_note": text.shortened(request.previous_note or "", LONGEST_NOTE),
+        "previous_note": shortened(request.previous_note or "", LONGEST_NOTE),
         "previous_who": _previous_who(request, now, timezone),
-        "size": text.size_words(
+        "size": size_words(
             additions=pull.additions, deletions=pull.deletions, changed_files=pull.changed_files
         ),
         "checks": _checks(checks) if checks else "",
@@ -195,13 +205,13 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
 def _checks(checks: Checks) -> str:
     """Return what the automatic checks say, with a sign before it that says as much without colour."""
     sign = {"green": "✓ ", "red": "✕ "}.get(checks.state, "")
-    return f"{sign}{text.checks_words(checks.state, checks.names)}".strip()
+    return f"{sign}{checks_words(checks.state, checks.names)}".strip()
 
 
 def _imitations(pull: PullRequest) -> Iterator[str]:
     """Return a caution for each branch whose name may look like another one."""
     for branch in (pull.head, pull.base):
-        if text.unusual(branch):
+        if unusual(branch):
             yield say("imitates", branch=branch)
 
 
@@ -217,16 +227,16 @@ def _news(request: Request) -> dict[str, Any]:
 
 
 def _first_line(commit: Commit) -> str:
-    return text.plain(commit.message.strip().partition("\n")[0], LONGEST_NEW) or UNNAMED
+    return plain(commit.message.strip().partition("\n")[0], LONGEST_NEW) or UNNAMED
 
 
 def _own_words(request: Request, length: int) -> dict[str, Any]:
     """Return the developer's own text, at most so many characters of it, for both parts of the mail."""
     body, shown = request.snapshot.pull.body, request.shown
-    how, rest = text.parted(body, min(length, LONGEST_HOW), length, shown)
-    seen = {one.source for one in shown} & set(text.pictures_in(body))
+    how, rest = parted(body, min(length, LONGEST_HOW), length, shown)
+    seen = {one.source for one in shown} & set(pictures_in(body))
     return {
-        "words_heading": say("words_heading", who=text.person(request.snapshot.author_name)),
+        "words_heading": say("words_heading", who=person(request.snapshot.author_name)),
         "pictures": say("see_pictures", pictures=len(seen)) if seen else "",
         "pictures_url": shown[0].url if seen else "",
         "words_html": rest.mail,
@@ -243,19 +253,19 @@ def subject_of(about: PullRequest | Review, title: str, place: str, *, is_releas
     changes from mail to mail, so that is not in it.
     """
     matter = say("release_into", base=about.base) if is_release else title
-    return f"{text.plain(matter, LONGEST_SUBJECT_TITLE)} ({text.plain(place)})"
+    return f"{plain(matter, LONGEST_SUBJECT_TITLE)} ({plain(place)})"
 
 
 def _previous_who(request: Request, now: datetime, timezone: ZoneInfo) -> str:
     """Return how the reason of the last rejection is introduced to this reader."""
-    who = say("you") if request.is_previous_own else text.plain(request.previous_by)
+    who = say("you") if request.is_previous_own else plain(request.previous_by)
     at = request.previous_at
     return say("wrote", who=who, on=waiting_since(at, now, timezone) if at else "")
 
 
 def waiting_since(asked_at: datetime, now: datetime, timezone: ZoneInfo) -> str:
     """Return a moment as a date: a mail is read later than it is sent, so it never says "today"."""
-    return text.when(asked_at, timezone, now + timedelta(days=3))
+    return when_text(asked_at, timezone, now + timedelta(days=3))
 
 
 def _talk(request: Request, length: int, when: Callable[[datetime], str]) -> dict[str, Any]:
@@ -274,15 +284,15 @@ def _line(
     reader: Reviewer,
     length: int,
     when: Callable[[datetime], str],
-    shown: tuple[text.Shown, ...],
+    shown: tuple[Shown, ...],
 ) -> dict[str, Any]:
     is_own = line.is_question and line.by == reader.id
-    who = say("you") if is_own else text.person(line.name, LONGEST_LOGIN)
-    answer = text.rendered(line.words, length, shown)
+    who = say("you") if is_own else person(line.name, LONGEST_LOGIN)
+    answer = rendered(line.words, length, shown)
     return {
         "who": say("said", who=who, is_question=line.is_question, on=when(line.at) if line.at else ""),
         # A question is her own plain text; an answer is a comment at GitHub.
-        "words": text.shortened(line.words, length) if line.is_question else answer.text,
+        "words": shortened(line.words, length) if line.is_question else answer.text,
         "html": "" if line.is_question else answer.mail,
         "is_question": line.is_question,
     }
@@ -298,7 +308,7 @@ def address_of(reviewer: Reviewer) -> str:
 
     https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html
     """
-    return formataddr((text.plain(reviewer.name), reviewer.address))
+    return formataddr((plain(reviewer.name), reviewer.address))
 
 
 def tidy(words: str) -> str:

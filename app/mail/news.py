@@ -1,4 +1,4 @@
-"""The mails that are not one question: the list of several, and news of a merge that came or did not. Pure.
+"""The mails that are not one question: a list of several, a merge that came or did not, what went live. Pure.
 
 `jobs` calls it just before such a mail goes out. What `compose` promises holds here too: nothing of a
 stranger's becomes markup, a header or a link, and the HTML part stays under 90,000 bytes.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app import text
-from app.domain import Blocked, Release, Review, Reviewer
-from app.mail.blocked import why_for_reviewer
+from app.domain.blocked import Blocked
+from app.domain.policy import Reviewer
+from app.domain.record import Review
+from app.domain.release import Release
 from app.mail.compose import (
     LONGEST_TITLE,
     UNTITLED,
@@ -22,10 +23,13 @@ from app.mail.compose import (
     mail_of,
     subject_of,
     thread_of,
+    tidy,
     waiting_since,
 )
 from app.mail.request import HELD, NEW, NEW_VERSION, NOT_APPROVED, RELEASE, Chip, Opening, answered_by
-from app.mail.templates import say
+from app.mail.templates import render, say, why_for_reviewer
+from app.text.clean import person, plain
+from app.text.words import NOT_NOW, count, day_of_month, size_words
 
 # So many are listed; fewer where long names make too much of them. The page has them all.
 MOST_ITEMS = (30, 20, 10)
@@ -76,7 +80,7 @@ class About:
     @property
     def title(self) -> str:
         """Return its title as one line."""
-        return text.plain(self.row.title, LONGEST_TITLE) or UNTITLED
+        return plain(self.row.title, LONGEST_TITLE) or UNTITLED
 
     @property
     def helper(self) -> str:
@@ -84,7 +88,7 @@ class About:
         if self.is_release:
             return say("the_developers")
         is_program = self.row.author.endswith("[bot]")
-        return ("" if is_program else text.person(self.author, LONGEST_NAME)) or say("a_developer")
+        return ("" if is_program else person(self.author, LONGEST_NAME)) or say("a_developer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def compose_digest(
 
 def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:
     """Return the mail that says that `merged_by` merged it without a reviewer's approval."""
-    who = text.person(merged_by, LONGEST_NAME) or say("someone")
+    who = person(merged_by, LONGEST_NAME) or say("someone")
     first, preview = say("bypass", who=who, base=about.row.base), say("bypass_preview", who=who)
     opening = Opening((NOT_APPROVED,), first, preview)
     return _about(reviewer, "bypass", about, opening, say("bypass_next", helper=about.helper))
@@ -122,7 +126,7 @@ def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:
 
 def compose_outcome(reviewer: Reviewer, about: About, held: Held) -> Mail:
     """Return the mail that says that what the reviewer approved is not merged yet, why, and what happens next."""
-    why = why_for_reviewer(held.why, about.row.base, about.helper) if held.why else text.NOT_NOW
+    why = why_for_reviewer(held.why, about.row.base, about.helper) if held.why else NOT_NOW
     opening = Opening(
         (HELD,),
         say("held", why=why),
@@ -173,7 +177,7 @@ def _is_new(item: DigestItem) -> bool:
 def _line(item: DigestItem, now: datetime, timezone: ZoneInfo) -> dict[str, Any]:
     """Return what the list says about one question."""
     return {
-        "title": text.plain(item.title, LONGEST_LISTED_TITLE) or UNTITLED,
+        "title": plain(item.title, LONGEST_LISTED_TITLE) or UNTITLED,
         "chips": list(_chips(item, now)),
         "about": " · ".join(_facts(item, now, timezone)),
         "url": item.url,
@@ -200,14 +204,76 @@ def _facts(item: DigestItem, now: datetime, timezone: ZoneInfo) -> Iterator[str]
     """Return whose it is and how large; of a release what QA did not approve, and since when it waits."""
     # A lone number says nothing to her.
     if not item.place.startswith("#"):
-        yield text.plain(item.place, LONGEST_NAME)
+        yield plain(item.place, LONGEST_NAME)
     if item.release:
         yield say("unapproved", unseen=len(item.release.unseen))
         yield say("since", when=waiting_since(item.asked_at, now, timezone))
         return
-    author = text.person(item.author, LONGEST_NAME)
+    author = person(item.author, LONGEST_NAME)
     yield say("automatic", name=author) if item.author_is_bot else author
-    size = text.size_words(
+    size = size_words(
         additions=item.additions, deletions=item.deletions, changed_files=item.changed_files
     ).partition(":")[0]
     yield say("size_of", size=size, files=item.changed_files)
+
+
+# --- What went live with a release, as a list for customers: on the page, as a text to take away, and as a mail.
+
+
+LONGEST_LIVE_TITLE, LONGEST_LIVE_NOTE = 200, 1_000
+# So many are in the mail; the page has them all.
+MOST_LIVE = (200, 50, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One change that went live: its title, and what the reviewer said of it."""
+
+    title: str
+    note: str = ""
+
+
+def what_went_live(release: Release) -> list[Item]:
+    """Return each change of a release, those that were approved first; commits from before the gate have no title."""
+    approved = [
+        Item(_live_line(one.title, LONGEST_LIVE_TITLE), _live_line(one.note, LONGEST_LIVE_NOTE))
+        for one in release.passed
+    ]
+    return [*approved, *(Item(_live_line(one.title, LONGEST_LIVE_TITLE)) for one in release.unseen)]
+
+
+def live_text(items: Sequence[Item], day: date) -> str:
+    """Return the list as a text that can be pasted anywhere."""
+    values = {"items": [_named(item) for item in items], "day": f"{day_of_month(day)} {day.year}"}
+    return tidy(render("mail/went_live.txt", values))
+
+
+def compose_live(reviewer: Reviewer, about: About, release: Release, when: str) -> Mail:
+    """Return the mail that says that a release which the reviewer approved went out."""
+    items = [_named(item) for item in what_went_live(release)]
+    changes = count(len(items), "change")
+    values: dict[str, Any] = {
+        "subject": subject_of(about.row, about.title, about.place, is_release=True),
+        "preheader": f"It’s live: {changes} went out {when}." if items else f"It went out {when}.",
+        "chips": (Chip("good", "✓", "Live"),),
+        "first": f"the release you approved went out {when}.",
+        "name": reviewer.name,
+        "title": "It’s live",
+        "place": about.place,
+        "url": about.url,
+        "pending_url": about.pending_url,
+        "others": f"{count(about.others, 'change is', 'changes are')} waiting for you."
+        if about.others
+        else "",
+    }
+    shorter = ({"items": items[:most], "more": len(items[most:])} for most in MOST_LIVE)
+    thread = thread_of(about.row.repository, about.row.number)
+    return mail_of(reviewer, "live", values, thread, shorter=shorter)
+
+
+def _named(item: Item) -> Item:
+    return Item(item.title or UNTITLED, item.note)
+
+
+def _live_line(words: str, most: int) -> str:
+    return plain(words, most)

@@ -1,21 +1,24 @@
-"""What whoever runs the gate reads of a problem: its two sentences, and the mails when it begins and ends. Pure.
+"""The mails about what is wrong, or past the gate: problems, pushes past the reviewers, a restored backup, a test. Pure.
 
-The sentences, in templates/problem.txt, are those of the log and of `qa-gate doctor`, too.
+The sentences of a problem, in templates/problem.txt, are those of the log and of `qa-gate doctor`, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app import text
-from app.domain import Reviewer
+from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble
-from app.mail.compose import Mail, mail_of, waiting_since
-from app.mail.request import Chip
+from app.domain.release import Unseen
+from app.mail.compose import UNTITLED, Mail, mail_of, waiting_since
+from app.mail.request import NOT_APPROVED, Chip
 from app.mail.templates import render, say
+from app.text.clean import person, plain, shortened
+from app.text.words import span_words
 
 # So many of what was said are shown, each in so many characters.
 MOST_REASONS, LONGEST_REASON = 3, 300
@@ -53,7 +56,7 @@ def tell(
     }
     title, _, todo = render("problem.txt", values).strip().partition("\n")
     said = [_said(known.get(one.about, one.about), one.reason) for one in there if one.reason]
-    shown = dict.fromkeys(text.shortened(text.plain(one), LONGEST_REASON) for one in said)
+    shown = dict.fromkeys(shortened(plain(one), LONGEST_REASON) for one in said)
     return Told(title, todo, tuple(shown)[:MOST_REASONS])
 
 
@@ -68,7 +71,7 @@ def compose_problem(
     is_over = problem.ended_at is not None
     since = waiting_since(problem.since, problem.ended_at or problem.since, timezone)
     if problem.ended_at:
-        took = text.span_words(problem.ended_at - problem.since)
+        took = span_words(problem.ended_at - problem.since)
         first = say("problem_last", since=since, took=took)
     else:
         first = say("problem_first", since=since)
@@ -85,4 +88,102 @@ def compose_problem(
         "is_over": is_over,
         "url": public_url,
     }
-    return replace(mail_of(reader, "problem", values), subject=text.plain(values["subject"], 200))
+    return replace(mail_of(reader, "problem", values), subject=plain(values["subject"], 200))
+
+
+# --- The mail that tells what was pushed past the reviewers, where no release will name it.
+
+
+# So many are listed.
+MOST_ITEMS = 30
+LONGEST_TITLE, LONGEST_NAME = 120, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push brought, and what it took away; `place` is the repository, "" where there is only one.
+
+    `gone` are the titles of approved changes that are not in the branch any more.
+    """
+
+    branch: str
+    place: str
+    items: tuple[Unseen, ...]
+    gone: tuple[str, ...] = ()
+    is_rewritten: bool = False
+
+
+def compose_push(reviewer: Reviewer, pushed: Pushed, pending_url: str) -> Mail:
+    """Return the mail about a push that nobody asked a reviewer about."""
+    items = [_item(item) for item in pushed.items[:MOST_ITEMS]]
+    gone = [plain(title, LONGEST_TITLE) or UNTITLED for title in pushed.gone[:MOST_ITEMS]]
+    values: dict[str, Any] = {
+        "subject": say("push_subject", changes=len(pushed.items), branch=pushed.branch),
+        "preheader": say("push_preview", changes=len(pushed.items), branch=pushed.branch),
+        "branch": pushed.branch,
+        "place": pushed.place,
+        "name": reviewer.name,
+        "chips": (NOT_APPROVED,),
+        "items": items,
+        "total": len(pushed.items),
+        "gone": gone,
+        "more_gone": len(pushed.gone) - len(gone),
+        "is_rewritten": pushed.is_rewritten,
+        "by": {person(item.author, LONGEST_NAME) for item in pushed.items},
+        "pending_url": pending_url,
+    }
+    return mail_of(reviewer, "push", values)
+
+
+def _item(item: Unseen) -> dict[str, str]:
+    return {
+        "title": plain(item.title, LONGEST_TITLE) or UNTITLED,
+        "author": person(item.author, LONGEST_NAME),
+    }
+
+
+# --- The mail that says that a backup was restored, to who decides and to who runs the gate.
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What happened from `since` to `until` is lost. Who `decides` is asked again, who `operates` can look further."""
+
+    since: datetime
+    until: datetime
+    decides: bool
+    operates: bool
+
+
+def compose_restored(
+    reader: Reviewer, restored: Restored, public_url: str, now: datetime, timezone: ZoneInfo
+) -> Mail:
+    """Return the mail; its one link leads to the list and decides nothing."""
+    since, until = (waiting_since(moment, now, timezone) for moment in (restored.since, restored.until))
+    values: dict[str, Any] = {
+        "subject": say("restored_subject"),
+        "preheader": say("restored_preview", since=since),
+        "place": "",
+        "name": reader.name,
+        "since": since,
+        "until": until,
+        "decides": restored.decides,
+        "operates": restored.operates,
+        "url": f"{public_url}/",
+    }
+    return mail_of(reader, "restored", values)
+
+
+# --- The test mail of `qa-gate doctor --mail`: it shows a reviewer, and the operator, that mails arrive.
+
+
+def compose_trial(name: str, address: str, public_url: str) -> Mail:
+    """Return the mail; its one link leads to the sign-in page and decides nothing."""
+    values: dict[str, Any] = {
+        "subject": say("trial_subject"),
+        "preheader": say("trial_preview"),
+        "place": "",
+        "name": name,
+        "url": f"{public_url}/",
+    }
+    return mail_of(Reviewer(name, address), "trial", values)

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from app import text
-from app.domain import Passed, Release, Unseen
+from app.domain.release import Passed, Release, Unseen
 from app.mail.templates import render, say
+from app.text.clean import person, plain
+from app.text.words import count
 
 BEGIN, END = "<!-- qa-gate release -->", "<!-- /qa-gate release -->"
 # Another beginning, which people quoted or whose end they cut, is theirs. Where the end was cut, the part's own last
@@ -29,7 +30,7 @@ SHORT_SHA = 7
 
 def release_title(release: Release) -> str:
     """Return the title of a release pull request."""
-    return f"Release of {text.count(release.size, 'change')}"
+    return f"Release of {count(release.size, 'change')}"
 
 
 def is_release_title(title: str) -> bool:
@@ -93,7 +94,7 @@ def _lists(release: Release, most: int, asking: str = "QA") -> dict[str, Any]:
         "passed": [_passed(item) for item in release.passed[:most]],
         "more_passed": len(release.passed[most:]),
         "passed_total": len(release.passed),
-        "earlier": text.count(release.earlier, "change") if release.earlier else "",
+        "earlier": count(release.earlier, "change") if release.earlier else "",
         "is_rewritten": release.is_rewritten,
         "gone": [_passed(item) for item in release.gone[:most]],
         "more_gone": len(release.gone[most:]),
@@ -104,8 +105,8 @@ def _lists(release: Release, most: int, asking: str = "QA") -> dict[str, Any]:
 def _unseen(item: Unseen, asking: str) -> dict[str, str]:
     return {
         "sha": item.sha[:SHORT_SHA],
-        "title": text.plain(item.title, LONGEST_TITLE) or say("untitled"),
-        "author": text.person(item.author, LONGEST_NAME),
+        "title": plain(item.title, LONGEST_TITLE) or say("untitled"),
+        "author": person(item.author, LONGEST_NAME),
         "how": brought(item, asking),
     }
 
@@ -113,9 +114,9 @@ def _unseen(item: Unseen, asking: str) -> dict[str, str]:
 def _passed(item: Passed) -> dict[str, Any]:
     return {
         "number": item.number,
-        "title": text.plain(item.title, LONGEST_TITLE) or say("untitled"),
-        "author": text.person(item.author, LONGEST_NAME),
-        "reviewer": text.plain(item.reviewer, LONGEST_NAME),
+        "title": plain(item.title, LONGEST_TITLE) or say("untitled"),
+        "author": person(item.author, LONGEST_NAME),
+        "reviewer": plain(item.reviewer, LONGEST_NAME),
         "at": item.at,
-        "note": text.plain(item.note, LONGEST_NOTE),
+        "note": plain(item.note, LONGEST_NOTE),
     }

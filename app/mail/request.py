@@ -8,9 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from app import text
-from app.domain import Caution, Commit, Release, Reviewer, Snapshot
+from app.domain.cautions import Caution
+from app.domain.change import Commit
+from app.domain.facts import Snapshot
+from app.domain.policy import Reviewer
+from app.domain.release import Release
 from app.mail.templates import say
+from app.text.clean import person, plain
+from app.text.markdown import rendered
+from app.text.plain_text import Shown
+from app.text.words import size_words
 
 LONGEST_NAME = 40
 # So much of an answer is in the preview.
@@ -61,7 +68,7 @@ HELD = Chip("warn", "❙❙", say("chip_held"))
 
 def answered_by(name: str) -> Chip:
     """Return the chip of a question that somebody answered."""
-    return Chip("acc", "❝", say("answered_chip", who=text.person(name, LONGEST_NAME)))
+    return Chip("acc", "❝", say("answered_chip", who=person(name, LONGEST_NAME)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,7 @@ class Request:
     talk: tuple[Line, ...] = ()
     cautions: tuple[Caution, ...] = ()
     others: int = 0
-    shown: tuple[text.Shown, ...] = ()
+    shown: tuple[Shown, ...] = ()
 
     @property
     def is_previous_own(self) -> bool:
@@ -131,7 +138,7 @@ def opening_of(request: Request) -> Opening:
         first = say("fresh", needs=_capital(needs))
         return Opening((*release, NEW_LINK), first, say("fresh_preview", what=what))
     if request.instead_of:
-        away = text.plain(request.instead_of, LONGEST_NAME)
+        away = plain(request.instead_of, LONGEST_NAME)
         chip = Chip("acc", "⇄\ufe0e", say("instead_chip", away=away))
         first = say("instead", away=away, needs=_capital(needs), is_unreached=request.is_unreached)
         return Opening((*release, chip), first, say("instead_preview", away=away, what=what))
@@ -146,7 +153,7 @@ def opening_of(request: Request) -> Opening:
 
 def asker(snapshot: Snapshot) -> str:
     """Return who made a change, as a sentence names them."""
-    name = text.person(snapshot.author_name, LONGEST_NAME)
+    name = person(snapshot.author_name, LONGEST_NAME)
     return say("by_program", name=name) if snapshot.pull.author_is_bot else name
 
 
@@ -162,7 +169,7 @@ def sender_of(request: Request) -> str | None:
     is_author = by == pull.author
     if request.snapshot.release or (is_author and (pull.author_is_bot or pull.is_from_outside)):
         return None
-    return text.person(name, LONGEST_NAME)
+    return person(name, LONGEST_NAME)
 
 
 def _needs(request: Request) -> str:
@@ -180,7 +187,7 @@ def _what(request: Request) -> str:
     pull, release = request.snapshot.pull, request.snapshot.release
     if release:
         return _approved_of(release)
-    size = text.size_words(
+    size = size_words(
         additions=pull.additions, deletions=pull.deletions, changed_files=pull.changed_files
     ).partition(":")[0]
     who, is_program = asker(request.snapshot), pull.author_is_bot
@@ -204,7 +211,7 @@ def _changed(request: Request) -> str:
     elif request.voided:
         changed = say("changed_after_approval", who=who)
     elif request.previous_note:
-        by = text.plain(request.previous_by, LONGEST_NAME)
+        by = plain(request.previous_by, LONGEST_NAME)
         whose = say("your") if request.is_previous_own else say("whose", name=by)
         changed = say("changed_after_message", who=who, whose=whose)
     else:
@@ -215,7 +222,7 @@ def _changed(request: Request) -> str:
 def _asked_again(request: Request, release: tuple[Chip, ...]) -> Opening:
     """Return how a question begins whose code is the same as before."""
     pull, old = request.snapshot.pull, request.old_base
-    why = say("base_is_other", base=pull.base, old=old) if old else text.plain(request.same_code_but)
+    why = say("base_is_other", base=pull.base, old=old) if old else plain(request.same_code_but)
     same = say("same_code", why=why)
     who = say("this_release") if release else say("this") if pull.author_is_bot else asker(request.snapshot)
     first = say("needs_again", who=who, same=same, is_void=request.voided)
@@ -224,13 +231,11 @@ def _asked_again(request: Request, release: tuple[Chip, ...]) -> Opening:
 
 def _answered(request: Request, release: tuple[Chip, ...]) -> Opening:
     last = request.answers[-1]
-    who = text.person(last.name, LONGEST_NAME)
+    who = person(last.name, LONGEST_NAME)
     asked = next((line for line in request.talk if line.is_question), None)
     is_own = asked is None or asked.by == request.reviewer.id
-    whose = (
-        say("your") if is_own or asked is None else say("whose", name=text.plain(asked.name, LONGEST_NAME))
-    )
-    gist = text.plain(text.rendered(last.words, LONGEST_ANSWER).text, LONGEST_GIST)
+    whose = say("your") if is_own or asked is None else say("whose", name=plain(asked.name, LONGEST_NAME))
+    gist = plain(rendered(last.words, LONGEST_ANSWER).text, LONGEST_GIST)
     first = say("answered", who=who, whose=whose)
     return Opening((*release, answered_by(last.name)), first, say("answered_preview", who=who, gist=gist))
 

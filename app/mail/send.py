@@ -1,4 +1,4 @@
-"""Send one letter by Amazon SES. The worker's steps call it; a request of a person or of GitHub never does.
+"""Send one letter by Amazon SES, and say why not in sentences of our own. The worker's steps call it; a request never does.
 
 A call is made once: whether to try again is written in the letter's row, not decided here. Raises `MailRefused` or
 `MailLater`, never anything of botocore's.
@@ -8,18 +8,54 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from email.utils import formataddr, parseaddr
 from typing import TYPE_CHECKING
 
-from app import text
 from app.mail.compose import Mail
-from app.mail.errors import MailError
+from app.text.clean import plain
+
+# --- Why a letter was not sent, in sentences of our own.
+
+
+class MailError(Exception):
+    """A letter was not sent, or nobody knows whether it was."""
+
+    outcome = "refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class MailRefused(MailError):
+    """It will not be sent until an operator has changed something."""
+
+
+class MailLater(MailError):
+    """It may be sent later; `after` is how long to wait at least, None when nothing says so."""
+
+    outcome = "later"
+
+    def __init__(self, reason: str, after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class MailUnanswered(MailLater):
+    """Amazon SES gave no answer, or only that it is in trouble itself."""
+
+    outcome = "unanswered"
+
+    def __init__(self, reason: str, *, may_be_sent: bool) -> None:
+        super().__init__(reason)
+        self.may_be_sent = may_be_sent
+
 
 if TYPE_CHECKING:
     from types_boto3_sesv2.type_defs import MessageHeaderTypeDef, SendEmailRequestTypeDef
 
-    from app.mail.account import Account
-    from app.mail.ses import Ses
+    from app.mail.ses import Account, Ses
 
 # No out-of-office note comes back, and no assistant answers.
 # https://www.rfc-editor.org/rfc/rfc3834#section-5
@@ -35,7 +71,7 @@ LONGEST_SENDER = 30
 
 def name_for_sender(name: str) -> str:
     """Return a person's name as it may stand in the sender's field; '' where nothing is left of it."""
-    return text.plain(_NO_NAME.sub(" ", text.plain(name)), LONGEST_SENDER).strip(" .'’-")
+    return plain(_NO_NAME.sub(" ", plain(name)), LONGEST_SENDER).strip(" .'’-")
 
 
 class Mailer:
@@ -60,7 +96,7 @@ class Mailer:
 
     def account(self) -> Account:
         """Return what may be asked about the account, by the same client. Raises MailRefused as `open` does."""
-        from app.mail.account import Account
+        from app.mail.ses import Account
 
         return Account(self.open().client)
 

@@ -1,8 +1,8 @@
-"""The templates of letters and of comments, and how a value gets into one.
+"""The templates of letters and of comments, how a value gets into one, and what is in the way of a change in words.
 
-`compose` renders by these. Every value goes through `line` (or `quoted`), which drops what hides or reorders text. In a
-text template the result is marked as safe, since "<" stays "<" there; in HTML it is escaped besides. Autoescape is
-on for both: a value that forgot its filter is at worst over-escaped.
+Every value goes through `line` (or `quoted`), which drops what hides or reorders text. In a text template the result is
+marked as safe, since "<" stays "<" there; in HTML it is escaped besides. Autoescape is on for both: a value that forgot
+its filter is at worst over-escaped. What is made by `say` and `why_for_reviewer` is text, escaped where it is shown.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.runtime import Macro
 from markupsafe import Markup
 
-from app import text, wording
+from app import wording
+from app.domain.blocked import Blocked
+from app.text.clean import disarmed, plain, quote
+from app.text.words import count
 
 
 def render(name: str, values: dict[str, Any]) -> str:
@@ -38,15 +42,15 @@ def _environment(*, autoescape: bool = True) -> Environment:
 
 
 def _line_of_text(value: str) -> Markup:
-    return Markup(text.plain(value))  # noqa: S704 - plain text has no markup to be unsafe
+    return Markup(plain(value))  # noqa: S704 - plain text has no markup to be unsafe
 
 
 def _quoted(value: str) -> Markup:
-    return Markup(text.quote(value))  # noqa: S704 - the same
+    return Markup(quote(value))  # noqa: S704 - the same
 
 
 def _disarmed(value: str) -> Markup:
-    return Markup(text.disarmed(value))  # noqa: S704 - every sign in it has a backslash before it
+    return Markup(disarmed(value))  # noqa: S704 - every sign in it has a backslash before it
 
 
 def _escaped(value: str) -> str:
@@ -55,6 +59,29 @@ def _escaped(value: str) -> str:
 
 
 _HTML, _TEXT, _WORDS = _environment(), _environment(), _environment(autoescape=False)
-_HTML.filters["line"] = _WORDS.filters["line"] = text.plain
-_WORDS.globals["count"] = text.count
+_HTML.filters["line"] = _WORDS.filters["line"] = plain
+_WORDS.globals["count"] = count
 _TEXT.filters |= {"line": _line_of_text, "quoted": _quoted, "escaped": _escaped, "disarmed": _disarmed}
+
+
+# --- What is in the way of a change, in words: for reviewers, and for developers with the next step.
+
+
+def why_for_reviewer(blocked: Blocked, base: str, helper: str = "the developer") -> str:
+    """Return why it does not go on, without GitHub's own words; `helper` is who can change that."""
+    return str(_said("lily")(blocked, base, helper))
+
+
+def why_for_developer(blocked: Blocked, base: str) -> str:
+    """Return why it does not go on, in GitHub's own words where it said any."""
+    return str(_said("developer")(blocked, base))
+
+
+def next_step(blocked: Blocked, base: str) -> str:
+    """Return what a developer can do about it."""
+    return str(_said("next_step")(blocked, base))
+
+
+def _said(macro: str) -> Macro:
+    found: Macro = getattr(_WORDS.get_template("blocked.txt").module, macro)
+    return found

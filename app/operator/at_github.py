@@ -11,7 +11,8 @@ from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from typing import Any
 
-from app.github import Api, Refused
+from app.github.answers import Refused
+from app.github.api import Api
 from app.operator import needs
 from app.operator.findings import Finding, failure, looked, ok, warning
 from app.operator.lock import Branch, context_of, read_branch

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from email.utils import parseaddr
 
-from app.mail import MailError
-from app.mail.account import Account
+from app.mail.send import MailError
+from app.mail.ses import Account
 from app.operator.findings import Finding, failure, looked, ok, warning
 from app.settings import Settings
 

@@ -13,13 +13,15 @@ from typing import NoReturn
 
 import click
 
-from app.db import SchemaError, Store, Unavailable
+from app.db import Store
 from app.db.backup import Done, back_up
 from app.db.backup import restore as fill
 from app.db.backup_file import BackupError
+from app.db.database import Unavailable
 from app.db.epoch import begin_epoch
 from app.db.inspection import is_there
-from app.domain import Reviewer
+from app.db.schema import SchemaError
+from app.domain.policy import Reviewer
 from app.operator.doors import where_it_answers
 from app.settings import Settings
 

@@ -12,8 +12,10 @@ from typing import NoReturn
 
 import click
 
-from app.github import Api, GitHubError, NoPlan
-from app.mail import Mailer, compose_trial
+from app.github.answers import GitHubError
+from app.github.api import Api, NoPlan
+from app.mail.problem import compose_trial
+from app.mail.send import Mailer
 from app.operator.backups import backup, restore
 from app.operator.doctor import examine, of_problems
 from app.operator.findings import ADVISES, Finding, looked, ok, worst

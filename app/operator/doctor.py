@@ -12,8 +12,8 @@ from datetime import timedelta
 from functools import partial
 
 from app.db.inspection import Inspected, look
-from app.domain import Reviewer
-from app.mail import tell
+from app.domain.policy import Reviewer
+from app.mail.problem import tell
 from app.operator.at_github import GitHubChecks, repository_id
 from app.operator.at_ses import ses_checks
 from app.operator.doors import knock, near

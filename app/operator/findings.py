@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from app.db import Unavailable
-from app.github import GitHubError, NoPlan, TryAgain
-from app.mail import MailError, MailLater
-from app.mail.account import NotAllowed
+from app.db.database import Unavailable
+from app.github.answers import GitHubError, TryAgain
+from app.github.api import NoPlan
+from app.mail.send import MailError, MailLater
+from app.mail.ses import NotAllowed
 
 Verdict = Literal["ok", "warning", "failure"]
 ORDER: tuple[Verdict, ...] = ("ok", "warning", "failure")  # the exit code is the worst one's place

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from app.github import Api
+from app.github.api import Api
 
 Json = dict[str, Any]
 _PLAIN_RULES = {"pull_request": "pull request", "non_fast_forward": "force push", "deletion": "deletion"}

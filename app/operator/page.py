@@ -21,7 +21,7 @@ from flask import Flask, Response, make_response, redirect, render_template, req
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app import wording
-from app.github import GitHubError
+from app.github.answers import GitHubError
 
 TRIES = 5
 LARGEST_FORM = 8 * 1024

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from app.github import Api
+from app.github.api import Api
 from app.operator.lock import Branch, Json, context_of, is_on, read_branch
 
 # The least that the rule asks: a pull request, by whatever method. Of several such rules the strictest counts.

@@ -17,7 +17,8 @@ from urllib.parse import quote
 
 import click
 
-from app.github import Api, GitHubError, Refused, TryAgain
+from app.github.answers import GitHubError, Refused, TryAgain
+from app.github.api import Api
 from app.operator import needs
 from app.operator.page import Registration, create_page, served
 from app.settings import operators_token, values

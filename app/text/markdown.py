@@ -13,10 +13,8 @@ from functools import lru_cache
 from markupsafe import Markup, escape
 
 from app.text.clean import cut
-from app.text.gfm import LIMIT, Token, Tokens, parse
-from app.text.links import followable, host_of
-from app.text.pictures import Shown, image
-from app.text.plain_text import PlainText
+from app.text.gfm import LIMIT, Token, Tokens, followable, host_of, parse
+from app.text.plain_text import PlainText, Shown, image
 
 CUT = "The text goes on; only its beginning is shown here."
 

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import re
 from itertools import takewhile
+from typing import NamedTuple
+
+from markupsafe import escape
+
+from app.text.gfm import followable, parse
 
 _SPACE = re.compile(r"[ \t\n]+")
 
@@ -85,3 +90,38 @@ class PlainText:
         if self._line:
             self._end()
         return "\n".join(self._lines).strip("\n")
+
+
+# --- The pictures in a stranger's text: which there are, and how one that is kept here is shown.
+
+
+MOVES = "A moving picture. This is how it begins."
+
+
+class Shown(NamedTuple):
+    """A picture that is kept here: its address in the text, where it is now, and its size; see `Picture`."""
+
+    source: str
+    url: str
+    width: int
+    height: int
+    moves: bool = False
+
+
+def pictures_in(source: str) -> tuple[str, ...]:
+    """Return the addresses of a text's pictures, each once, in order."""
+    found = (
+        followable(token.attributes.get("src", ""))
+        for token in parse(source)[0]
+        if token.kind == "open" and token.name == "img"
+    )
+    return tuple(dict.fromkeys(address for address in found if address))
+
+
+def image(one: Shown, alt: str, *, in_link: bool) -> str:
+    """Return the HTML of a picture, which leads to all of it unless it stands in a link; loaded when it comes into view."""
+    name, url = escape(alt or "Picture"), escape(one.url)
+    shape = f'width="{one.width}" height="{one.height}"'
+    written = f'<img src="{url}" {shape} alt="{name}" loading="lazy" decoding="async">'
+    written = written if in_link else f'<a href="{url}">{written}</a>'
+    return f"{written}<small>{MOVES}</small>" if one.moves else written

@@ -1,13 +1,17 @@
-"""Times, sizes and counts as a person would say them.
+"""Times, sizes, counts, devices and lines of files as a person would say or read them.
 
-Called by mail and pages. Times are aware and given, never asked for: what is "today" depends on the
-reader's time zone. English only, whatever the machine's locale is.
+Times are aware and given, never asked for: what is "today" depends on the reader's time zone. English only, whatever the
+machine's locale is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
+from itertools import groupby
+
+from app.text.clean import plain, unseen_dropped
 
 _DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTH_NAMES = (
@@ -122,3 +126,80 @@ def size_in_short(*, additions: int, deletions: int, changed_files: int) -> str:
 def _size(lines: int, changed_files: int) -> str:
     fitting = (name for most, files, name in _SIZES if lines <= most and changed_files <= files)
     return next(fitting, "Very large")
+
+
+# --- What a browser calls itself, in words of ours: "an iPhone, Safari".
+
+
+_DEVICES = (
+    (r"iPhone|iPod", "an iPhone"),
+    (r"iPad", "an iPad"),
+    (r"Android.*Mobile", "an Android phone"),
+    (r"Android", "an Android tablet"),
+    (r"Windows NT", "Windows"),
+    (r"CrOS", "a Chromebook"),
+    (r"Macintosh", "a Mac"),
+    (r"Linux|X11", "Linux"),
+)
+_BROWSERS = (
+    (r"Edg(?:e|A|iOS)?/", "Edge"),
+    (r"OPR/|Opera|OPiOS", "Opera"),
+    (r"SamsungBrowser/", "Samsung Internet"),
+    (r"DuckDuckGo/|Ddg/", "DuckDuckGo"),
+    (r"FxiOS/|Firefox/", "Firefox"),
+    (r"CriOS/|Chrome/|Chromium/", "Chrome"),
+    (r"Version/\S+.* Safari/", "Safari"),
+    (r"AppleWebKit/", "a mail program"),
+)
+
+
+def device_words(user_agent: str) -> str:
+    """Return device and browser, or the one of them that is known; "" where neither is."""
+    known = user_agent[:1000]
+    found = [
+        next((name for pattern, name in table if re.search(pattern, known)), "")
+        for table in (_DEVICES, _BROWSERS)
+    ]
+    return ", ".join(name for name in found if name)
+
+
+# --- Lines of a CSV file that no spreadsheet runs.
+
+
+BOM = "\ufeff"  # without it Excel takes UTF-8 for the machine's old encoding
+
+# A formula's first character, its full-width and small forms too, behind white space and quotes.
+_FORMULA = re.compile(
+    r"""(^|[,;])(?=[\s"'\u2018-\u201d\uff02\uff07]*[=+\-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20])"""
+)
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """Return one line: every cell in quotes, on one line, and with a "'" before what would be run."""
+    return ",".join(f'"{_harmless(cell)}"' for cell in cells) + "\r\n"
+
+
+def _harmless(cell: str) -> str:
+    return _FORMULA.sub(r"\1'", plain(cell)).replace('"', '""')
+
+
+# --- A file's changes as blocks of lines that a page can show, and that a screen reader can name.
+
+
+_KINDS = {"+": "added", "-": "removed", "@": "part", "\\": "remark"}
+_PART = re.compile(r"@@ -\d{1,9}(?:,\d{1,9})? \+(\d{1,9})(?!\d)")
+
+
+def diff_blocks(patch: str) -> Iterator[tuple[str, str]]:
+    """Give a unified diff as ("added" | "removed" | "same", lines, each with its sign) and ("part", line number).
+
+    A part says at which line of the new file the next block begins; one that begins at the top is left out.
+    """
+    for kind, group in groupby(patch.split("\n"), key=lambda line: _KINDS.get(line[:1], "same")):
+        lines = list(group)
+        if kind == "part":
+            found = _PART.match(lines[-1])
+            if found and int(found[1]) > 1:
+                yield "part", found[1]
+        elif kind != "remark":
+            yield kind, "\n".join(unseen_dropped(f"{line[:1] or ' '} {line[1:]}") for line in lines)

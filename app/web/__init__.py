@@ -11,7 +11,7 @@ from typing import cast
 
 from flask import Blueprint, Flask
 
-from app.jobs import Gate
+from app.jobs.gate import Gate
 from app.web import assets, away, decide, frame, health, history, pending, pictures, review, sign_in
 from app.web.guard import Guard
 from app.web.uploads import FormRequest

@@ -10,7 +10,8 @@ from datetime import date
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as Redirect
 
-from app.jobs import Gate, come_back, go_away
+from app.jobs.away import come_back, go_away
+from app.jobs.gate import Gate
 from app.web import frame, pending
 from app.web.sign_in import check_form
 

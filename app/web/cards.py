@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.db import DECISIONS, Asked, HistoryRow, open_talk
-from app.domain import Review
-from app.jobs import why_again
+from app.db.lists import Asked
+from app.db.reviews import DECISIONS
+from app.db.rows import HistoryRow
+from app.db.talk import open_talk
+from app.domain.record import Review
+from app.jobs.again import why_again
 
 # What waits for so long is marked.
 LATE = timedelta(days=2)

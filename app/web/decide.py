@@ -14,20 +14,24 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as Redirect
 
-from app import mail, text
-from app.db import DECISIONS, HistoryRow, Round
-from app.domain import (
-    Basis,
-    Choice,
-    Decision,
-    Review,
-    Reviewer,
-    Signpost,
-    State,
-    stale_successes,
-)
-from app.jobs import Gate, asked_again, cautions_of, request_fresh_link, what_is_new, where_to_try
+from app.db.reviews import DECISIONS, Round
+from app.db.rows import HistoryRow
+from app.domain.decisions import Basis, Choice, Decision
+from app.domain.facts import State
+from app.domain.policy import Reviewer
+from app.domain.record import Review
+from app.domain.rules import Signpost
+from app.domain.wanted import stale_successes
+from app.jobs.again import asked_again
+from app.jobs.extras import where_to_try
+from app.jobs.gate import Gate
+from app.jobs.letters import cautions_of, what_is_new
+from app.jobs.requests import request_fresh_link
 from app.links import BadLink, DecideLink, ExpiredLink
+from app.mail.news import Item, live_text, what_went_live
+from app.text.clean import clean, person, shortened
+from app.text.how_to_test import parted, steps_of
+from app.text.words import device_words
 from app.web import frame, uploads
 from app.web.pending import decide_url
 from app.web.pictures import hers, shown_in
@@ -109,19 +113,19 @@ def went_live(gate: Gate, token: str) -> Response:
     items, day = live_items(gate, case, history)
     if not items:
         raise frame.DeadEnd("unknown", 404)
-    response = Response(mail.live_text(items, day), content_type="text/plain; charset=utf-8")
+    response = Response(live_text(items, day), content_type="text/plain; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="whats-new-{day:%Y-%m-%d}.txt"'
     return response
 
 
-def live_items(gate: Gate, case: Case, history: list[HistoryRow]) -> tuple[list[mail.Item], date]:
+def live_items(gate: Gate, case: Case, history: list[HistoryRow]) -> tuple[list[Item], date]:
     """Return what went live with a release, and on which day; nothing before it is merged, or where it was not asked about."""
     row = case.row
     asked = gate.store.reviews.round(row.id, row.round)
     ends = [line.at for line in history if line.what in ("merged", "bypassed")] or [case.now]
     day = ends[-1].astimezone(gate.timezone).date()
     is_live = row.state is State.MERGED and asked is not None and asked.snapshot.release is not None
-    return (mail.what_went_live(asked.snapshot.release) if is_live else []), day  # type: ignore[union-attr,arg-type]
+    return (what_went_live(asked.snapshot.release) if is_live else []), day  # type: ignore[union-attr,arg-type]
 
 
 def fresh(gate: Gate, token: str) -> Redirect:
@@ -168,7 +172,7 @@ def _read(gate: Gate, token: str, now: datetime) -> tuple[DecideLink, bool]:
 def _form() -> tuple[Choice | None, str]:
     """Return the choice, None where there is none, and the note with its lines kept and nothing hidden in it."""
     said = request.form.get("choice", "")
-    note = text.clean(request.form.get("note", "")).strip()
+    note = clean(request.form.get("note", "")).strip()
     return (Choice(said) if said in tuple(Choice) else None), note
 
 
@@ -185,16 +189,16 @@ def _basis(gate: Gate, case: Case) -> Basis:
     """Return what this click says of how the change was tried, as far as its steps still read so."""
     asked = gate.store.reviews.round(case.row.id, case.round)
     shown = shown_in(gate, case.row)
-    steps = text.steps_of(text.parted(asked.now.pull.body, shown=shown)[0].html) if asked else ()
+    steps = steps_of(parted(asked.now.pull.body, shown=shown)[0].html) if asked else ()
     ticked = set(request.form.getlist("works"))
     tried: dict[bool, list[str]] = {True: [], False: []}
     for step in steps:
         if step.key:
-            tried[step.key in ticked].append(text.shortened(step.text, LONGEST_STEP))
+            tried[step.key in ticked].append(shortened(step.text, LONGEST_STEP))
     return Basis(
         works=tuple(tried[True]),
         unticked=tuple(tried[False]) if tried[True] else (),
-        device=text.device_words(request.headers.get("User-Agent", "")),
+        device=device_words(request.headers.get("User-Agent", "")),
     )
 
 
@@ -239,7 +243,7 @@ def _answer(
         facts |= _question(gate, case, asked, why) | {"is_again": is_again}
         return _page(gate, case, "question.html", status, facts)
     items, day = live_items(gate, case, history)
-    facts |= {"went_live": mail.live_text(items, day) if items else ""}
+    facts |= {"went_live": live_text(items, day) if items else ""}
     facts |= {"done": done, "is_unsaid": not row.is_decision_said, "merged_by": merged_by(history)}
     return _page(gate, case, "outcome.html", status, facts | _onward(gate, case))
 
@@ -279,7 +283,7 @@ def _question(gate: Gate, case: Case, asked: Round, why: str | None) -> dict[str
 def _names(gate: Gate, row: Review, asked: Round | None) -> dict[str, str]:
     """Return who wrote it, who can be asked about it, and who was asked to decide."""
     login = asked.snapshot.author_name if asked else row.author
-    author = text.person(login, LONGEST_NAME) or "a developer"
+    author = person(login, LONGEST_NAME) or "a developer"
     is_bot = asked.snapshot.pull.author_is_bot if asked else row.author.endswith("[bot]")
     holder = gate.policy.reviewer(row.reviewer)
     return {

@@ -17,10 +17,29 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template, request, session
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from app import mail, text
-from app.db import A_DAY, Entry, HistoryRow, Unavailable
-from app.domain import Review, Reviewer
-from app.jobs import Gate
+from app.db.audit import Entry
+from app.db.database import Unavailable
+from app.db.letters import A_DAY
+from app.db.rows import HistoryRow
+from app.domain.policy import Reviewer
+from app.domain.record import Review
+from app.jobs.gate import Gate
+from app.mail.templates import why_for_developer, why_for_reviewer
+from app.text.clean import clean, person, plain, unusual
+from app.text.gfm import host_of
+from app.text.how_to_test import parted, steps_of
+from app.text.markdown import rendered
+from app.text.words import (
+    NOT_NOW,
+    ago,
+    checks_words,
+    count,
+    day_heading,
+    diff_blocks,
+    size_in_short,
+    size_words,
+    when,
+)
 from app.web import uploads
 
 log = logging.getLogger("qa-gate.pages")
@@ -53,14 +72,14 @@ class DeadEnd(Exception):
 def dress(pages: Blueprint) -> None:
     """Give templates their filters, every error kind words, and refuse other sites' forms."""
     pages.before_request(_refuse_foreign_forms)
-    pages.add_app_template_filter(text.plain, "line")
-    pages.add_app_template_filter(text.clean, "lines")
+    pages.add_app_template_filter(plain, "line")
+    pages.add_app_template_filter(clean, "lines")
     pages.add_app_template_filter(_why, "why")
     pages.add_app_template_filter(_why_at_github, "why_at_github")
-    pages.add_app_template_filter(text.person, "person")
+    pages.add_app_template_filter(person, "person")
     pages.add_app_template_filter(_helper, "helper")
-    pages.add_app_template_test(text.unusual, "unusual")
-    pages.add_app_template_filter(text.diff_blocks, "blocks")
+    pages.add_app_template_test(unusual, "unusual")
+    pages.add_app_template_filter(diff_blocks, "blocks")
     pages.register_error_handler(DeadEnd, _dead_end)
     for error, answer in ((HTTPException, _http_error), (Unavailable, _away), (Exception, _unexpected)):
         pages.app_errorhandler(error)(answer)
@@ -80,18 +99,18 @@ def show(
         "account": account,
         "waiting_count": gate.store.reviews.count_waiting(account) if account else 0,
         "several": len(gate.policy.repositories) > 1,
-        "when": partial(text.when, timezone=zone, now=now),
+        "when": partial(when, timezone=zone, now=now),
         "clock": lambda moment: f"{moment.astimezone(zone):%H:%M}",
         "by_day": partial(_by_day, zone=zone, now=now),
-        "ago": partial(text.ago, now=now),
-        "count": text.count,
-        "size_in_short": text.size_in_short,
-        "size_words": text.size_words,
-        "checks_words": text.checks_words,
-        "host_of": text.host_of,
-        "parted": text.parted,
-        "rendered": text.rendered,
-        "steps_of": text.steps_of,
+        "ago": partial(ago, now=now),
+        "count": count,
+        "size_in_short": size_in_short,
+        "size_words": size_words,
+        "checks_words": checks_words,
+        "host_of": host_of,
+        "parted": parted,
+        "rendered": rendered,
+        "steps_of": steps_of,
     }
     return make_response(render_template(f"pages/{template}", **words, **facts), status)
 
@@ -102,7 +121,7 @@ def _by_day(
     """Give the lines of each day under its heading, in their order."""
     today = now.astimezone(zone).date()
     for day, lines in groupby(happened, lambda line: line.at.astimezone(zone).date()):
-        yield text.day_heading(day, today), list(lines)
+        yield day_heading(day, today), list(lines)
 
 
 def signpost(kind: str, status: int) -> Response:
@@ -129,7 +148,7 @@ def _keep_signed_in(now: datetime) -> None:
 
 def _helper(login: str) -> str:
     """Return who can be talked to about a change: its author, unless a program made it."""
-    return "a developer" if login.endswith("[bot]") else text.plain(login) or "a developer"
+    return "a developer" if login.endswith("[bot]") else plain(login) or "a developer"
 
 
 def is_from_elsewhere() -> bool:
@@ -183,9 +202,9 @@ def _unexpected(error: Exception) -> Response:
 
 def _why(row: Review, helper: str = "the developer") -> str:
     """Return for a reviewer why it does not go on; where only a run of the gate's failed, that there is a problem."""
-    return mail.why_for_reviewer(row.held, row.base, helper) if row.held else text.NOT_NOW
+    return why_for_reviewer(row.held, row.base, helper) if row.held else NOT_NOW
 
 
 def _why_at_github(row: Review) -> str:
     """Return the same for a developer, "" where only a run of the gate's failed."""
-    return mail.why_for_developer(row.held, row.base) if row.held else ""
+    return why_for_developer(row.held, row.base) if row.held else ""

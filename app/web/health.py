@@ -11,8 +11,11 @@ from typing import Any
 from flask import Response, jsonify, make_response
 
 from app import __version__
-from app.db import Health, Service, Unavailable
-from app.jobs import Gate, first_there, who_is_away
+from app.db.database import Unavailable
+from app.db.jobs import Service
+from app.db.problems import Health
+from app.jobs.away import first_there, who_is_away
+from app.jobs.gate import Gate
 
 # A worker gives a sign of life every 15 seconds.
 WORKER_SILENT = timedelta(seconds=60)

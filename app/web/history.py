@@ -14,10 +14,12 @@ from zoneinfo import ZoneInfo
 from flask import Response, make_response, request
 from werkzeug.wrappers import Response as Redirect
 
-from app import text
-from app.db import Entry, Search
-from app.domain import Week, by_week, day_begins, first_week, median_wait
-from app.jobs import Gate
+from app.db.audit import Entry, Search
+from app.domain.days import day_begins
+from app.domain.weeks import Week, by_week, first_week, median_wait
+from app.jobs.gate import Gate
+from app.text.clean import plain
+from app.text.words import BOM, csv_line, day_of_month, span, span_words
 from app.web import frame
 from app.web.sign_in import way_in
 
@@ -34,7 +36,7 @@ def show(gate: Gate) -> Response | Redirect:
     reviewer = frame.signed_in(gate)
     if reviewer is None:
         return way_in()
-    asked = {name: text.plain(request.args.get(name, ""), LONGEST_WORDS) for name in FIELDS}
+    asked = {name: plain(request.args.get(name, ""), LONGEST_WORDS) for name in FIELDS}
     days = {name: _day(asked[name]) for name in ("from", "until")}
     wrong = [name for name, day in days.items() if asked[name] and day is None]
     search = _search(asked, days, gate.timezone)
@@ -51,9 +53,9 @@ def show(gate: Gate) -> Response | Redirect:
         "people": gate.store.lists.names(_answered(page.entries)) if page else {},
         "weeks": None if request.args else _twelve_weeks(gate, now),
         "median_wait": median_wait,
-        "day_of_month": text.day_of_month,
-        "span": text.span,
-        "span_words": text.span_words,
+        "day_of_month": day_of_month,
+        "span": span,
+        "span_words": span_words,
         "repositories": _offered(policy.repositories, asked["repository"]),
         "branches": _offered((policy.development_branch, policy.release_branch), asked["branch"]),
     }
@@ -122,9 +124,9 @@ def _csv(gate: Gate, search: Search) -> Response:
 
 
 def _lines(gate: Gate, search: Search) -> Iterator[str]:
-    yield text.BOM + text.csv_line([f"when ({gate.timezone.key})", *HEADINGS])
+    yield BOM + csv_line([f"when ({gate.timezone.key})", *HEADINGS])
     for entry in gate.store.audit.all(search):
-        yield text.csv_line(_cells(entry, gate.timezone))
+        yield csv_line(_cells(entry, gate.timezone))
 
 
 def _cells(entry: Entry, timezone: ZoneInfo) -> list[str]:

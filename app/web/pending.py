@@ -12,11 +12,14 @@ from typing import Any
 from flask import Response
 from werkzeug.wrappers import Response as Redirect
 
-from app import text
-from app.domain import Review, Reviewer, State
+from app.domain.facts import State
+from app.domain.policy import Reviewer
 from app.domain.problems import effects_on
-from app.jobs import Gate, first_there, nobody_is_there, who_is_away
+from app.domain.record import Review
+from app.jobs.away import first_there, nobody_is_there, who_is_away
+from app.jobs.gate import Gate
 from app.links import decide_link
+from app.text.words import day
 from app.web import frame
 from app.web.cards import Card, card
 from app.web.sign_in import way_in
@@ -71,7 +74,7 @@ def _absence(gate: Gate, reviewer: Reviewer, today: date) -> dict[str, Any]:
     back = away.get(reviewer.id)
     stand_in = first_there(gate, {*away, reviewer.id})
     return {
-        "away_until": text.day(back.astimezone(gate.timezone).date(), today) if back else None,
+        "away_until": day(back.astimezone(gate.timezone).date(), today) if back else None,
         "stand_in": stand_in.name if stand_in else None,
         "nobody": nobody_is_there(gate, away) if first_there(gate, away) is None else "",
         "days": days_back(today),

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from flask import Response, abort, url_for
 
-from app import text
-from app.db import Kept
-from app.domain import Review
-from app.jobs import Gate
+from app.db.pictures import Kept
+from app.domain.record import Review
+from app.jobs.gate import Gate
+from app.text.plain_text import Shown
 
 # It never changes, and is forgotten one day: long enough for whoever looks at a change.
 _CACHED = "private, max-age=86400"
@@ -29,7 +29,7 @@ def show(gate: Gate, nonce: str) -> Response:
     return response
 
 
-def shown_in(gate: Gate, row: Review) -> tuple[text.Shown, ...]:
+def shown_in(gate: Gate, row: Review) -> tuple[Shown, ...]:
     """Return the developers' pictures that are kept of the current round, as a text shows them."""
     return tuple(_shown(one) for one in gate.store.pictures.theirs(row.id, row.round))
 
@@ -44,8 +44,8 @@ def hers(gate: Gate, row: Review) -> dict[str, list[Kept]]:
     }
 
 
-def _shown(one: Kept) -> text.Shown:
-    return text.Shown(one.source, address(one), one.width, one.height, one.moves)
+def _shown(one: Kept) -> Shown:
+    return Shown(one.source, address(one), one.width, one.height, one.moves)
 
 
 def address(one: Kept) -> str:

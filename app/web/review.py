@@ -13,11 +13,16 @@ from typing import Any
 from flask import Response
 from werkzeug.wrappers import Response as Redirect
 
-from app import text
-from app.db import DECISIONS, HistoryRow, open_talk
-from app.domain import Review
-from app.jobs import Gate, asked_again, cautions_of, where_to_try
+from app.db.reviews import DECISIONS
+from app.db.rows import HistoryRow
+from app.db.talk import open_talk
+from app.domain.record import Review
+from app.jobs.again import asked_again
+from app.jobs.extras import where_to_try
+from app.jobs.gate import Gate
+from app.jobs.letters import cautions_of
 from app.links import BadLink
+from app.text.words import count
 from app.web import frame
 from app.web.cards import people
 from app.web.decide import merged_by
@@ -78,7 +83,7 @@ def details(gate: Gate, token: str) -> Response:
 
 def _quiet(gate: Gate) -> str:
     """Return how long a change is left alone before somebody is asked, in words."""
-    return text.count(int(gate.policy.quiet.total_seconds()) // 60, "minute")
+    return count(int(gate.policy.quiet.total_seconds()) // 60, "minute")
 
 
 def _row(gate: Gate, review_id: int) -> Review:

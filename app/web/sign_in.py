@@ -14,8 +14,9 @@ from datetime import datetime
 from flask import Response, redirect, request, session, url_for
 from werkzeug.wrappers import Response as Redirect
 
-from app.domain import Reviewer
-from app.jobs import Gate, request_sign_in
+from app.domain.policy import Reviewer
+from app.jobs.gate import Gate
+from app.jobs.requests import request_sign_in
 from app.links import BadLink, ExpiredLink, SignInLink
 from app.web import frame
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from app.domain import Commit, Review
-from app.jobs import Gate, new_commits
+from app.domain.change import Commit
+from app.domain.record import Review
+from app.jobs.gate import Gate
+from app.jobs.letters import new_commits
 from app.web import frame
 from app.web.pending import decide_url
 

@@ -13,11 +13,13 @@ from typing import IO, Any
 
 from flask import Request, request
 
-from app import text
-from app.db import Kept, Unavailable
-from app.domain import Review, Reviewer
-from app.jobs import Gate
+from app.db.database import Unavailable
+from app.db.pictures import Kept
+from app.domain.policy import Reviewer
+from app.domain.record import Review
+from app.jobs.gate import Gate
 from app.pictures import LARGEST_FILE, BadPicture, made_anew
+from app.text.clean import plain
 
 MOST = 4
 # Of a whole form: the rest of what is too large is read, so that nothing that was typed with it is lost.
@@ -100,7 +102,7 @@ def take(gate: Gate, row: Review, reviewer: Reviewer) -> Taken:
                 continue  # a browser sends an empty one where none was chosen
             why = upload.why or _taken(gate, row, reviewer, upload, taken)
         if why:
-            taken.wrong.append((text.plain(file.filename or "", LONGEST_NAME), why))
+            taken.wrong.append((plain(file.filename or "", LONGEST_NAME), why))
     return taken
 
 

@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from flask import Blueprint, Request, Response, jsonify, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from app.db import Store, Unavailable
-from app.domain import Policy
-from app.github import BadPayload, parse, verify
+from app.db import Store
+from app.db.database import Unavailable
+from app.domain.policy import Policy
+from app.github.webhooks import BadPayload, parse, verify
 
 log = logging.getLogger("qa-gate.webhook")
 
