@@ -347,6 +347,7 @@ def refusal(url: str, file: Path) -> str:
         gzip.compress(b"not json\n"),
         gzip.compress(b"x" * 10_000_000),
     ],
+    ids=range(9),  # gzip writes the time, so the workers would not agree on names
 )
 def test_another_file_is_no_backup(tmp_path: Path, new_url: Callable[[str], str], content: bytes) -> None:
     (tmp_path / "other").write_bytes(content)

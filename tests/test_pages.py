@@ -25,7 +25,7 @@ from sqlalchemy import select
 from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
 
-from app import __version__, pages
+from app import __version__, web
 from app.db import Store
 from app.db.columns import metadata
 from app.db.database import Unavailable
@@ -74,7 +74,7 @@ class Desk:
     def _app(self, gate: Gate) -> Flask:
         app = Flask("app", template_folder=str(TEMPLATES), static_folder=None)
         app.config["SECRET_KEY"] = "s" * 40
-        app.register_blueprint(pages.blueprint(gate))
+        app.register_blueprint(web.blueprint(gate))
         return compiled_once(app)
 
     def without(self, reviewer: Reviewer) -> Client:
