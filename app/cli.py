@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import time
+from importlib import import_module
 
 import click
 
@@ -27,22 +28,29 @@ log = logging.getLogger("qa-gate")
 FREED = 5.0  # seconds in which a gate that was killed frees its port
 
 
+# The operator's commands, each loaded when it is asked for, or the list.
+OPERATORS = {
+    "setup": "app.operator.setup",
+    "protect": "app.operator.protect",
+    "doctor": "app.operator.doctor",
+    "backup": "app.operator.backups",
+    "restore": "app.operator.backups",
+}
+
+
 class Commands(click.Group):
-    """The commands here, and the operator's, which are loaded when one of them, or the list, is asked for."""
+    """The commands here, and the operator's."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names, in the order of the alphabet."""
-        return sorted([*super().list_commands(ctx), *_operators()])
+        return sorted([*super().list_commands(ctx), *OPERATORS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command by its name."""
-        return super().get_command(ctx, cmd_name) or _operators().get(cmd_name)
-
-
-def _operators() -> dict[str, click.Command]:
-    from app.operator.commands import COMMANDS
-
-    return {command.name or "": command for command in COMMANDS}
+        if module := OPERATORS.get(cmd_name):
+            found: click.Command = getattr(import_module(module), cmd_name)
+            return found
+        return super().get_command(ctx, cmd_name)
 
 
 @click.group(cls=Commands)
@@ -182,17 +190,12 @@ def _require_free(name: str, host: str, port: int) -> None:
 
 
 def _why_not_free(host: str, port: int) -> str | None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        (family, kind, protocol, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        with socket.socket(family, kind, protocol) as probe:
-            # What was closed a moment ago is free; Granian's SO_REUSEPORT is left out on purpose.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen(1)
-    except socket.gaierror as error:
-        return error.strerror
+        # What was closed a moment ago is free; Granian's SO_REUSEPORT is left out on purpose.
+        socket.create_server((host, port), family=family).close()
     except OSError as error:
-        return os.strerror(error.errno or 0)
+        return str(error.strerror).partition(" (")[0]
     return None
 
 

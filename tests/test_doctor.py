@@ -21,10 +21,8 @@ from app.cli import cli
 from app.db import Store
 from app.db.inspection import Inspected
 from app.domain.problems import Problem, What
-from app.operator.at_github import GitHubChecks, repository_id
-from app.operator.at_ses import ses_checks
-from app.operator.doctor import of_lasting, of_work
-from app.operator.findings import looked, worst
+from app.operator.doctor import exit_code, make, ses_checks, work_checks
+from app.operator.github_side import GitHubSide
 from app.settings import Settings
 from demo.github import PretendGitHub
 from demo.inbox import PretendInbox
@@ -101,16 +99,12 @@ class Clinic:
 
     def github_checks(self, **more: str) -> Found:
         settings = Settings.load({**self.environ, **more})
-        github = GitHubChecks(settings)
-        found = [
-            *github.all(),
-            *looked("repository acme/shop", lambda: repository_id(github, SHOP, self.number)),
-        ]
-        return Found(worst(found), [asdict(one) for one in found])
+        results = list(make(GitHubSide(settings, {SHOP: self.number}).checks()))
+        return Found(exit_code(results), [asdict(one) for one in results])
 
     def ses_checks(self, **more: str) -> Found:
-        found = list(ses_checks(Settings.load({**self.environ, **more})))
-        return Found(worst(found), [asdict(one) for one in found])
+        results = list(make(ses_checks(Settings.load({**self.environ, **more}))))
+        return Found(exit_code(results), [asdict(one) for one in results])
 
     def stop(self) -> None:
         self.gate.process.terminate()
@@ -259,8 +253,9 @@ def test_a_worker_that_gives_no_sign_of_life_is_a_failure(clinic: Clinic, databa
         (Inspected(oldest_due=timedelta(hours=2)), "oldest job", "failure"),
     ],
 )
-def test_work_that_is_not_done_is_told(seen: Inspected, check: str, verdict: str) -> None:
-    assert [one.verdict for one in of_work(seen) if one.check == check] == [verdict]
+def test_work_that_is_not_done_is_told(clinic: Clinic, seen: Inspected, check: str, verdict: str) -> None:
+    results = make(work_checks(seen, Settings.load(clinic.environ)))
+    assert [one.verdict for one in results if one.check == check] == [verdict]
 
 
 def test_what_lasts_and_what_waits_after_a_failure_are_warnings_that_say_what_to_do(clinic: Clinic) -> None:
@@ -269,7 +264,8 @@ def test_what_lasts_and_what_waits_after_a_failure_are_warnings_that_say_what_to
         failed=("acme/shop#1: GitHub said no.",),
         problems=(Problem(1, What.BRANCH, "acme/shop", now, now, now),),
     )
-    lasting, failed = of_lasting(seen, Settings.load(clinic.environ))
+    results = make(work_checks(seen, Settings.load(clinic.environ)))
+    lasting, failed = (one for one in results if one.check == "problems")
     assert (lasting.verdict, failed.verdict) == ("warning", "warning")
     assert "acme/shop has no branch development, or no branch master" in lasting.says
     assert "RELEASE_BRANCH" in lasting.says

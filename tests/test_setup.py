@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import http.cookiejar
+import json
 import os
 import re
 import socket
@@ -18,8 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from app.operator import needs
-from app.operator.page import Registration, create_page, new_code
+from app.operator.github_side import EVENTS
+from app.operator.setup import manifest, named_by, site_of
+from app.operator.setup_page import Registration, create_page, new_code
 from app.settings import Settings, file
 from demo.github import PretendGitHub
 from demo.world import free_port
@@ -181,7 +183,7 @@ def test_setup_registers_an_app_with_exactly_what_the_gate_needs_and_writes_it_d
         "statuses",
         "workflows",
     }
-    assert sorted(world.app_events or []) == sorted(needs.EVENTS)
+    assert sorted(world.app_events or []) == sorted(EVENTS)
     assert stage.github.webhook_url == f"{stage.url}/webhook"
     assert kept["GITHUB_WEBHOOK_SECRET"] == stage.github.webhooks.secret
     settings = Settings.load(kept | {"GITHUB_API_URL": stage.github.url})
@@ -302,7 +304,7 @@ def page() -> Iterator[tuple[Registration, Callable[..., object]]]:
     about = Registration(
         "https://gate.example.com",
         "https://github.example.com/settings/apps/new",
-        needs.manifest("acme", "https://gate.example.com"),
+        json.dumps(manifest("acme", "https://gate.example.com")),
         keep,
         (SHOP,),
     )
@@ -349,7 +351,7 @@ def test_githubs_way_back_counts_only_in_the_browser_that_was_let_in(page) -> No
     assert other.get(back).status_code == 403
     assert plain.get("/setup/registered?code=a-code&state=forged", headers=headers).status_code == 403
     assert plain.get("/setup/registered?code=a-code&state=f%C3%A9", headers=headers).status_code == 403
-    assert not about.registered.is_set()
+    assert about.step == "register"
     assert plain.get(back, headers=headers).status_code == 303
     assert plain.get(back, headers=headers).status_code == 403
     assert "Install the App" in plain.get("/setup", headers=headers).text
@@ -372,7 +374,7 @@ def test_five_guesses_at_once_are_still_five(page) -> None:  # type: ignore[no-u
         thread.start()
     for thread in threads:
         thread.join()
-    assert (about.tries_left, about.closed.is_set()) == (0, True)
+    assert (about.tries_left, about.step) == (0, "closed")
     assert about.let_in(about.code) is None
 
 
@@ -427,13 +429,13 @@ def test_with_a_token_it_makes_the_webhook_once_and_then_puts_it_right(stage: St
     (hook,) = stage.github.repo().hooks.values()
     assert hook["config"]["url"] == f"{stage.url}/webhook"
     assert hook["config"]["content_type"] == "json"
-    assert sorted(hook["events"]) == sorted(needs.EVENTS)
+    assert sorted(hook["events"]) == sorted(EVENTS)
     assert stage.github.webhooks.secret == stage.kept()["GITHUB_WEBHOOK_SECRET"]
     hook |= {"active": False, "events": ["push"]}
     done, said = stage.run("--token", answers=[])
     assert (done, "the webhook is right" in said) == (0, True), said
     (hook,) = stage.github.repo().hooks.values()
-    assert (hook["active"], len(hook["events"])) == (True, len(needs.EVENTS))
+    assert (hook["active"], len(hook["events"])) == (True, len(EVENTS))
 
 
 def test_the_webhook_can_be_made_with_the_operators_own_token(stage: Stage) -> None:
@@ -468,7 +470,7 @@ def test_a_token_beside_an_app_is_refused_in_words(stage: Stage) -> None:
     ],
 )
 def test_a_repositorys_web_address_says_where_its_api_is(given: str, name: str, api: str | None) -> None:
-    assert needs.named_by(given) == (name, api)
+    assert named_by(given) == (name, api)
 
 
 @pytest.mark.parametrize(
@@ -481,7 +483,7 @@ def test_a_repositorys_web_address_says_where_its_api_is(given: str, name: str, 
     ],
 )
 def test_the_website_of_each_kind_of_github_is_known(api: str, site: str) -> None:
-    assert needs.site_of(api) == site
+    assert site_of(api) == site
 
 
 def test_an_app_of_a_person_is_registered_with_the_person(stage: Stage) -> None:
@@ -494,4 +496,4 @@ def test_an_app_of_a_person_is_registered_with_the_person(stage: Stage) -> None:
 
 
 def test_the_apps_name_is_never_too_long() -> None:
-    assert len(needs.manifest("a" * 39, "https://gate.example.com")["name"]) <= 34
+    assert len(manifest("a" * 39, "https://gate.example.com")["name"]) <= 34

@@ -1,5 +1,15 @@
-"""The operator's commands: `protect` locks the branches, `setup` connects GitHub, `doctor` says what is wrong.
+"""The operator's commands, each in a module of its own: `setup`, `protect`, `doctor`, and `backup` with `restore`.
 
-`cli` adds `commands.COMMANDS`. Read `commands` first, then the module of the command that is needed. Nothing of the
-running gate depends on this room.
+`cli` has their names, and loads the module of the one that is asked for. Nothing of the running gate depends on them.
 """
+
+import sys
+from typing import NoReturn
+
+import click
+
+
+def stop(sentence: str) -> NoReturn:
+    """End a command with what the operator has to read, and exit code 2: nothing could be done."""
+    click.echo(sentence, err=True)
+    sys.exit(2)

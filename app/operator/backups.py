@@ -1,15 +1,15 @@
 """`qa-gate backup` and `restore`: what they take, what they print, how they end.
 
-A restored backup begins a new epoch (`store.epoch`); with --move it is the same moment, and nothing is lost. Settings
-and keys are the operator's to keep.
+A restored backup begins a new epoch (`db.epoch`); with --move it is the same moment, and nothing is lost. Settings and
+keys are the operator's to keep.
 """
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
@@ -17,15 +17,15 @@ from app.db import Store
 from app.db.backup import Done, back_up
 from app.db.backup import restore as fill
 from app.db.backup_file import BackupError
-from app.db.database import Unavailable
+from app.db.database import Database, Unavailable
 from app.db.epoch import begin_epoch
 from app.db.inspection import is_there
 from app.db.schema import SchemaError
 from app.domain.policy import Reviewer
-from app.operator.doors import where_it_answers
+from app.operator import stop
+from app.operator.running import where_it_answers
 from app.settings import Settings
 
-BESIDES = "Keep your settings and keys besides: they aren't in it."
 RUNNING = "The gate still answers at {}. Stop it first, on every machine: what it does from now on would be missing here."
 AGAIN = (
     "What happened since is lost: when the gate starts, it asks again about every approval that wasn't merged, writes "
@@ -42,17 +42,10 @@ def backup(file: Path) -> None:
     """
     settings = Settings.load()
     if not is_there(settings.database_url):
-        _stop("There is no database yet, so there's nothing to back up.")
-    store = Store(settings.database_url)
-    try:
-        done = back_up(store.database, file)
-    except (BackupError, SchemaError) as error:
-        _stop(error.reason)
-    except Unavailable as error:
-        _stop(f"{_why(error)} Nothing was made.")
-    finally:
-        store.close()
-    click.echo(f"{_what(done)} is in {file}. {BESIDES}")
+        stop("There is no database yet, so there's nothing to back up.")
+    with _database(settings, "made") as database:
+        done = back_up(database, file)
+    click.echo(f"{_what(done)} is in {file}. Keep your settings and keys besides: they aren't in it.")
 
 
 @click.command()
@@ -65,36 +58,32 @@ def restore(file: Path, move: bool) -> None:
     """
     settings = Settings.load()
     if at := where_it_answers(settings):
-        _stop(RUNNING.format(at))
+        stop(RUNNING.format(at))
+    with _database(settings, "restored") as database:
+        begin = None if move else partial(begin_epoch, database=database, readers=readers(settings))
+        done = fill(database, file, begin=begin, is_move=move)
+    click.echo(f"{_what(done)} is restored." + ("" if move else f" {AGAIN}"))
+
+
+@contextmanager
+def _database(settings: Settings, done: str) -> Iterator[Database]:
+    """Open the database; end with a sentence where it or the file can't be used."""
     store = Store(settings.database_url)
-    begin = None if move else partial(begin_epoch, database=store.database, readers=readers(settings))
     try:
-        done = fill(store.database, file, begin=begin, is_move=move)
+        yield store.database
     except (BackupError, SchemaError) as error:
-        _stop(error.reason)
+        stop(error.reason)
     except Unavailable as error:
-        _stop(f"{_why(error)} Nothing was restored.")
+        cause = str(getattr(error.__cause__, "orig", error.__cause__)).strip().partition("\n")[0]
+        stop(f"The database of DATABASE_URL can't be used: {cause}. Nothing was {done}.")
     finally:
         store.close()
-    click.echo(f"{_what(done)} is restored." if move else f"{_what(done)} is restored. {AGAIN}")
 
 
 def _what(done: Done) -> str:
     return f"What the gate knew on {done.made_at:%Y-%m-%d at %H:%M:%S} UTC ({done.rows:,} rows)"
 
 
-def _why(error: Unavailable) -> str:
-    """Return in a sentence why the database can't be used."""
-    cause = getattr(error.__cause__, "orig", error.__cause__)
-    return f"The database of DATABASE_URL can't be used: {str(cause).strip().partition(chr(10))[0]}."
-
-
 def readers(settings: Settings) -> list[str]:
     """Return the ids of reviewers and operator, each once."""
-    people = (*settings.qa_reviewers, *(settings.operator or ()))
-    return list(dict.fromkeys(Reviewer(name, address).id for name, address in people))
-
-
-def _stop(reason: str) -> NoReturn:
-    click.echo(reason, err=True)
-    sys.exit(2)
+    return list(dict.fromkeys(Reviewer(name, address).id for name, address in settings.people))

@@ -1,141 +1,299 @@
 """`qa-gate doctor`: look at everything that the gate needs, change nothing, and say of each what to do.
 
-Called by `commands`, and its cheap half by `serve` at start. The checks of GitHub are in `at_github`, those of Amazon SES in
-`at_ses`, those of this machine here.
+`serve` makes those of GitHub and Amazon SES at its start. Those of GitHub are in `github_side`.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import timedelta
+from email.utils import parseaddr
 from functools import partial
+from itertools import chain
 
+import click
+
+from app.db.database import Unavailable
 from app.db.inspection import Inspected, look
 from app.domain.policy import Reviewer
-from app.mail.problem import tell
-from app.operator.at_github import GitHubChecks, repository_id
-from app.operator.at_ses import ses_checks
-from app.operator.doors import knock, near
-from app.operator.findings import Finding, failure, looked, ok, warning
+from app.github.answers import GitHubError, TryAgain
+from app.github.api import NoPlan
+from app.mail.problem import compose_trial, tell
+from app.mail.send import Mailer, MailError, MailLater
+from app.mail.ses import Account, NotAllowed
+from app.operator.github_side import Found, GitHubSide
+from app.operator.protect import ADVISES
+from app.operator.running import near, ping
 from app.settings import Settings, SettingsError
 
+VERDICTS = ("ok", "warning", "failure")  # the exit code is the place of the worst
 WORKER_SILENT = timedelta(seconds=60)  # it gives a sign of life every 15
 OVERDUE, LONG_OVERDUE = timedelta(minutes=5), timedelta(hours=1)
 CLOCK_OFF = timedelta(seconds=5)
+NEARLY = 0.8  # of a day's quota
+
+Check = tuple[str, Callable[[], Found]]
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Yield what every check finds. Makes no change anywhere."""
-    yield from of_settings(settings)
-    yield from _of_doors(settings)
-    found: list[Inspected] = []
-    yield from looked("database", lambda: _of_database(settings, found))
-    pinned = dict(found[0].ids) if found else {}
-    github = GitHubChecks(settings)
-    yield from github.all()
-    for name in settings.github_repositories:
-        known = pinned.get(name)
-        yield from looked(f"repository {name}", partial(repository_id, github, name, known))
-    yield from ses_checks(settings)
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a check found; `says` is the fact, or what is wrong and what to do."""
+
+    check: str
+    verdict: str
+    says: str
 
 
-def of_problems(error: SettingsError) -> Iterator[Finding]:
-    """Yield what is wrong with settings that cannot be used."""
-    for problem in error.problems:
-        yield failure("settings", problem)
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+@click.option("--mail", is_flag=True, help="Also send the first reviewer a test email.")
+def doctor(as_json: bool, mail: bool) -> None:
+    """Look at everything that the gate needs, and say what to do; exit code 1 with warnings, 2 with failures."""
+    try:
+        settings = Settings.load()
+        results = list(make(all_checks(settings, mail)))
+    except SettingsError as error:
+        results = [Result("settings", "failure", problem) for problem in error.problems]
+    if as_json:
+        click.echo(json.dumps({"checks": [asdict(one) for one in results]}, indent=2))
+    else:
+        width = max(len(one.check) for one in results)
+        for one in results:
+            click.echo(f"{one.verdict:<8} {one.check:<{width}}  {one.says}")
+    sys.exit(exit_code(results))
 
 
-def of_settings(settings: Settings) -> Iterator[Finding]:
-    """Yield what is allowed in the settings, but should not stay so."""
-    found = [*settings.warnings]
-    if not settings.operator:
-        found.append("OPERATOR is not set: nobody is mailed when something lasting is wrong.")
-    yield from (warning("settings", one) for one in found)
-    if not found:
-        yield ok("settings", "All are there.")
+def exit_code(results: Iterable[Result]) -> int:
+    """Return 0 when all is well, 1 with warnings, 2 with failures."""
+    return max((VERDICTS.index(one.verdict) for one in results), default=0)
+
+
+def make(checks: Iterable[Check]) -> Iterator[Result]:
+    """Make checks one after the other; what kept one from looking is a result, too."""
+    for name, check in checks:
+        try:
+            found = list(check())
+        except NoPlan:
+            found = [("warning", ADVISES)]
+        except NotAllowed as error:
+            found = [("warning", error.reason)]
+        except (TryAgain, MailLater) as error:
+            again = "Is there a way out of this machine? Try again in a minute."
+            found = [("failure", f"{error.reason} {again}")]
+        except (GitHubError, MailError) as error:
+            found = [("failure", error.reason)]
+        except Unavailable:
+            why = "The database of DATABASE_URL can't be opened: is it there, running, writable?"
+            found = [("failure", why)]
+        yield from (Result(name, verdict, says) for verdict, says in found)
 
 
 def warn_at_start(settings: Settings) -> None:
     """Log what the checks of GitHub and Amazon SES find wrong; for a thread of its own, as they are slow."""
     log = logging.getLogger("qa-gate.doctor")
-    for one in (*GitHubChecks(settings).all(), *ses_checks(settings)):
+    for one in make(chain(GitHubSide(settings, {}).checks(), ses_checks(settings))):
         if one.verdict != "ok":
             log.warning("%s: %s", one.check, one.says)
 
 
-# --- This machine --------------------------------------------------------------------------------------------
+def all_checks(settings: Settings, mail: bool = False) -> Iterator[Check]:
+    """Yield every check, to be made at once: what follows depends on it."""
+    yield "settings", partial(_settings, settings)
+    yield (
+        "listener",
+        partial(_answers, settings, near(settings), "Start it with qa-gate serve, or see why it ended."),
+    )
+    hint = "Check DNS, the proxy before the gate, and its certificate."
+    yield "public address", partial(_answers, settings, settings.public_url, hint)
+    usable: list[Inspected] = []
+    yield "database", partial(_database, settings, usable)
+    for seen in usable:
+        yield from work_checks(seen, settings)
+    ids = dict(usable[0].ids) if usable else {}
+    yield from GitHubSide(settings, ids).checks()
+    yield from ses_checks(settings)
+    if mail:
+        yield "test email", partial(_test_email, settings)
 
 
-def _of_doors(settings: Settings) -> Iterator[Finding]:
-    for check, url, hint in (
-        ("listener", near(settings), "Start it with qa-gate serve, or see why it ended."),
-        ("public address", settings.public_url, "Check DNS, the proxy before the gate, and its certificate."),
-    ):
-        wrong = knock(url, settings.github_webhook_secret[0])
-        yield failure(check, f"{wrong} {hint}") if wrong else ok(check, f"{url} is this gate.")
+def _settings(settings: Settings) -> Found:
+    found = [*settings.warnings]
+    if not settings.operator:
+        found.append("OPERATOR is not set: nobody is mailed when something lasting is wrong.")
+    yield from (("warning", one) for one in found)
+    if not found:
+        yield "ok", "All are there."
 
 
-def _of_database(settings: Settings, found: list[Inspected]) -> Iterator[Finding]:
+def _answers(settings: Settings, url: str, hint: str) -> Found:
+    wrong = ping(url, settings.github_webhook_secret[0])
+    yield ("failure", f"{wrong} {hint}") if wrong else ("ok", f"{url} is this gate.")
+
+
+def _test_email(settings: Settings) -> Found:
+    name, address = settings.qa_reviewers[0]
+    mailer = Mailer(settings.mail_from, settings.ses_configuration_set)
+    mailer.send(compose_trial(name, address, settings.public_url))
+    yield "ok", f"Sent to {address}: ask whether it came, and not as spam."
+
+
+# --- The database, and the work in it ------------------------------------------------------------------------
+
+
+def _database(settings: Settings, usable: list[Inspected]) -> Found:
     seen = look(settings.database_url, settings.github_repositories)
     if seen is None:
-        yield failure("database", "There is no database yet: qa-gate serve makes it when it starts.")
-        return
-    wrong = _wrong_schema(seen)
-    if wrong:
-        yield failure("database", wrong)
-        return
-    found.append(seen)
-    yield ok("database", f"It opens, and its schema is this version's ({seen.schema}).")
-    off = abs(seen.clock_off)
-    if off > CLOCK_OFF:
-        yield warning(
-            "clock", f"This machine and the database differ by {off.seconds} s: switch time sync on at both."
-        )
-    yield from of_work(seen)
-    yield from of_lasting(seen, settings)
+        yield "failure", "There is no database yet: qa-gate serve makes it when it starts."
+    elif wrong := _wrong_schema(seen):
+        yield "failure", wrong
+    else:
+        usable.append(seen)
+        yield "ok", f"It opens, and its schema is this version's ({seen.schema})."
 
 
 def _wrong_schema(seen: Inspected) -> str:
     """Return what is wrong with the database's schema, and what to do; "" where nothing is."""
-    shown = ", ".join(seen.missing[:3])
+    missing, ours = ", ".join(seen.missing[:3]), f"this version's ({seen.wanted})"
     if seen.schema is None:
-        return f"Its schema has no version (missing: {shown}). Start qa-gate serve: it says what to do."
+        return f"Its schema has no version (missing: {missing}). Start qa-gate serve: it says what to do."
     if seen.wanted and seen.schema > seen.wanted:
-        return f"Its schema ({seen.schema}) is newer than this version's ({seen.wanted}). Install the newer version."
+        return f"Its schema ({seen.schema}) is newer than {ours}. Install the newer version."
     if seen.schema != seen.wanted:
-        return (
-            f"Its schema ({seen.schema}) is older than this version's ({seen.wanted}). Restart qa-gate serve."
+        return f"Its schema ({seen.schema}) is older than {ours}. Restart qa-gate serve."
+    return f"Its schema should be {ours}, but misses {missing}. Restore a backup." if missing else ""
+
+
+def work_checks(seen: Inspected, settings: Settings) -> Iterator[Check]:
+    """Yield what a database of this version tells of the work."""
+    yield "clock", partial(_clock, seen)
+    yield "worker", partial(_worker, seen)
+    yield "oldest job", partial(_oldest_job, seen)
+    yield "problems", partial(_problems, seen, settings)
+
+
+def _clock(seen: Inspected) -> Found:
+    off = abs(seen.clock_off)
+    if off > CLOCK_OFF:
+        yield (
+            "warning",
+            f"This machine and the database differ by {off.seconds} s: switch time sync on at both.",
         )
-    if seen.missing:
-        return f"Its schema should be this version's ({seen.schema}), but misses {shown}. Restore a backup."
-    return ""
 
 
-def of_work(seen: Inspected) -> Iterator[Finding]:
-    """Yield whether the work is done."""
+def _worker(seen: Inspected) -> Found:
     if seen.worker_seen is None or seen.worker_seen > WORKER_SILENT:
-        yield failure("worker", "No worker gives a sign of life: start qa-gate serve, or qa-gate worker.")
+        yield "failure", "No worker gives a sign of life: start qa-gate serve, or qa-gate worker."
     else:
-        yield ok("worker", "It's alive.")
+        yield "ok", "It's alive."
+
+
+def _oldest_job(seen: Inspected) -> Found:
     due = seen.oldest_due or timedelta(0)
     if due > OVERDUE:
-        verdict = failure if due > LONG_OVERDUE else warning
         minutes = due // timedelta(minutes=1)
-        yield verdict(
-            "oldest job", f"It has been due for {minutes} minutes. Read the log for what holds it up."
+        says = f"It has been due for {minutes} minutes. Read the log for what holds it up."
+        yield "failure" if due > LONG_OVERDUE else "warning", says
+    else:
+        yield "ok", "Nothing is overdue."
+
+
+def _problems(seen: Inspected, settings: Settings) -> Found:
+    people = [Reviewer(*one) for one in settings.people]
+    for problem in seen.problems:
+        yield "warning", tell(problem, people, settings.branches, seen.troubles).sentence
+    for reason in seen.failed:
+        yield "warning", f"{reason} After fixing it, run qa-gate sync."
+    if not (seen.problems or seen.failed):
+        yield "ok", "None."
+
+
+# --- Amazon SES ----------------------------------------------------------------------------------------------
+
+
+def ses_checks(settings: Settings) -> Iterator[Check]:
+    """Yield each check with its name; where the AWS settings are not usable, that is all."""
+    try:
+        account = Account()
+    except MailError as error:
+        reason = error.reason
+        yield "SES identity", lambda: iter([("failure", reason)])
+        return
+    for name, check in (
+        ("SES identity", _identity),
+        ("SES account", _account),
+        ("SES quota", _quota),
+        ("click tracking", _tracking),
+        ("suppression list", _suppressed),
+    ):
+        yield name, partial(check, account, settings)
+
+
+def _identity(account: Account, settings: Settings) -> Found:
+    sender = parseaddr(settings.mail_from)[1]
+    found = account.identity(sender)
+    if found is None:
+        yield "failure", f"SES doesn't know {sender} in this region: verify it, or its domain."
+    elif not found.is_verified:
+        yield (
+            "failure",
+            f"{sender} isn't verified yet: answer the email that SES sent, or set the DNS records.",
         )
     else:
-        yield ok("oldest job", "Nothing is overdue.")
+        yield "ok", f"{sender} is verified."
 
 
-def of_lasting(seen: Inspected, settings: Settings) -> Iterator[Finding]:
-    """Yield the problems that last, and what jobs that failed wait for."""
-    people = [Reviewer(*one) for one in (*settings.qa_reviewers, *(settings.operator or ()))]
-    branches = [name for name in (settings.development_branch, settings.release_branch) if name]
-    for problem in seen.problems:
-        yield warning("problems", tell(problem, people, branches, seen.troubles).sentence)
-    for reason in seen.failed:
-        yield warning("problems", f"{reason} After fixing it, run qa-gate sync.")
-    if not (seen.problems or seen.failed):
-        yield ok("problems", "None.")
+def _account(account: Account, settings: Settings) -> Found:
+    sending = account.sending()
+    if not sending.is_enabled or sending.health == "SHUTDOWN":
+        yield "failure", "AWS has paused its sending: see SES's account dashboard for why."
+        return
+    if sending.health != "HEALTHY":
+        yield "warning", "AWS watches it for bounces or complaints: see SES's account dashboard."
+    if sending.is_production:
+        yield "ok", "It may send to anybody."
+        return
+    for address in _readers(settings):
+        found = account.identity(address)
+        if found is None or not found.is_verified:
+            yield (
+                "failure",
+                f"It's in the sandbox, and {address} isn't verified: verify it, or ask for production.",
+            )
+            return
+    yield "ok", "It's in the sandbox, and everybody who gets mail is verified."
+
+
+def _quota(account: Account, _settings: Settings) -> Found:
+    sending = account.sending()
+    if 0 < sending.most <= sending.sent:
+        yield "failure", f"Today's {sending.most} emails are used up: ask AWS for more."
+    elif sending.sent >= NEARLY * sending.most > 0:
+        yield "warning", f"{sending.sent} of today's {sending.most} emails are used: ask AWS for more."
+    else:
+        yield "ok", f"{sending.sent} of {sending.most} emails in 24 hours."
+
+
+def _tracking(account: Account, settings: Settings) -> Found:
+    identity = account.identity(settings.mail_from)
+    used = settings.ses_configuration_set or (identity.configuration_set if identity else None)
+    if used and account.tracks_clicks(used):
+        yield "failure", f"The configuration set {used} rewrites links: take CLICK out of its events."
+    else:
+        yield "ok", "It's off."
+
+
+def _suppressed(account: Account, settings: Settings) -> Found:
+    found = [(address, account.suppressed(address)) for address in _readers(settings)]
+    for address, reason in found:
+        if reason:
+            yield "failure", f"SES drops every email to {address} ({reason}): take it off the list."
+    if not any(reason for _, reason in found):
+        yield "ok", "Nobody who gets mail is on it."
+
+
+def _readers(settings: Settings) -> list[str]:
+    return [address for _, address in settings.people]

@@ -1,21 +1,32 @@
-"""`qa-gate protect`: plan and make the lock on the gated branches, with the operator's own token.
+"""`qa-gate protect`: plan and make the lock on the gated branches, with the operator's own token; `doctor` reads it, too.
 
-Called by `commands`. It only ever adds: a ruleset of its own for each branch, or, where a GitHub has no rulesets, what
-is missing of branch protection. Of what others set up nothing is taken away and nothing loosened.
+It only ever adds: a ruleset of its own for each branch, or, where a GitHub has no rulesets, what is missing of branch
+protection. Of what others set up nothing is taken away and nothing loosened. Rules of several rulesets add up.
 https://docs.github.com/en/rest/repos/rules
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from app.github.api import Api
-from app.operator.lock import Branch, Json, context_of, is_on, read_branch
+import click
 
-# The least that the rule asks: a pull request, by whatever method. Of several such rules the strictest counts.
+from app.github.answers import GitHubError
+from app.github.api import Api, NoPlan
+from app.operator import stop
+from app.settings import Settings, operators_token
+
+Json = dict[str, Any]
+ADVISES = (
+    "This plan has no rulesets and no branch protection for this repository, so the gate only advises: "
+    "whoever may push can merge without QA. A paid plan or a public repository lifts that."
+)
+CHECKS = "required_status_checks"
+# The least that a rule asks: a pull request, by whatever method. Of several such rules the strictest counts.
 _PULL_REQUEST = {
     "dismiss_stale_reviews_on_push": False,
     "require_code_owner_review": False,
@@ -23,151 +34,262 @@ _PULL_REQUEST = {
     "required_approving_review_count": 0,
     "required_review_thread_resolution": False,
 }
-_KEPT = ("name", "target", "enforcement", "conditions", "rules", "bypass_actors")
+
 _SWITCHES = (
-    "required_linear_history",
-    "block_creations",
-    "required_conversation_resolution",
-    "lock_branch",
-    "allow_fork_syncing",
+    "required_linear_history block_creations required_conversation_resolution lock_branch allow_fork_syncing "
+    "enforce_admins"
+).split()
+
+
+class Rule(NamedTuple):
+    """A rule of the lock as GitHub calls it, what it brings, and what is wrong without it."""
+
+    kind: str
+    brings: str
+    problem: str
+
+
+_RULES = (
+    Rule("pull_request", "a pull request for every change", "a pull request is not required"),
+    Rule("non_fast_forward", "no forced pushes", "forced pushes are allowed"),
+    Rule("deletion", "no deletion", "it may be deleted"),
 )
-WORDS = {
-    "pull_request": "a pull request for every change",
-    "non_fast_forward": "no forced pushes",
-    "deletion": "no deletion",
-}
+
+
+@click.command()
+@click.argument("repository")
+@click.option("--yes", is_flag=True, help="Do it; otherwise only the plan is shown.")
+def protect(repository: str, yes: bool) -> None:
+    """Lock the gated branches of OWNER/REPO: nothing gets in without QA's approval.
+
+    Uses your own token, GH_TOKEN, which needs the right to administer the repository and is not kept.
+    """
+    settings, token = Settings.load(), operators_token()
+    if not token:
+        stop("Set GH_TOKEN to a token of yours that may administer the repository. It isn't kept.")
+    if repository.casefold() not in {name.casefold() for name in settings.github_repositories}:
+        stop(f"{repository} isn't in GITHUB_REPOSITORIES, so the gate would never set its status there.")
+    api = Api.with_token(settings.github_api_url, token)
+    try:
+        is_done = [_protect(api, repository, name, settings.github_app_id, yes) for name in settings.branches]
+    except NoPlan:
+        click.echo(ADVISES)
+        sys.exit(1)
+    except GitHubError as error:
+        click.echo(f"{error.reason} Nothing more was changed.", err=True)
+        sys.exit(1)
+    if all(is_done):
+        click.echo("Nothing to do.")
+    else:
+        click.echo("Done." if yes else "Nothing has been changed. To do this, run it again with --yes.")
+
+
+def _protect(api: Api, repository: str, name: str, app_id: int | None, yes: bool) -> bool:
+    """Show what a branch lacks, and add it if told so; tell whether it was locked already. Raises GitHubError."""
+    branch = read_branch(api, repository, name, admin=True)
+    rulesets = _rulesets(api, repository, branch) if branch.has_rulesets else []
+    own = next((one for one in rulesets if one["name"] == branch.ruleset), None)
+    to_add = branch.missing(app_id)
+    click.echo(f"{repository}, branch {name}:")
+    if not to_add and own and any(not _fits(check, app_id) for check in _checks(own["rules"], branch)):
+        to_add = [_status_rule(branch, app_id)]
+    for rule in to_add:
+        click.echo(f"  + {rule.brings}")
+    if not to_add:
+        click.echo("  locked already")
+    about = api.call("GET", f"/repos/{repository}").data
+    for line in (*branch.warnings(), *_warnings(about, branch, rulesets, app_id)):
+        click.echo(f"  ! {line}")
+    if to_add and yes:
+        at = f"/repos/{repository}"
+        if not branch.has_rulesets:
+            body = protection(branch.protection, branch.context, app_id)
+            api.call("PUT", f"{at}/branches/{quote(name)}/protection", body)
+        elif own:
+            api.call("PUT", f"{at}/rulesets/{own['id']}", _ruleset(own, branch, app_id))
+        else:
+            api.call("POST", f"{at}/rulesets", _ruleset({}, branch, app_id))
+    return not to_add
+
+
+# --- What is there -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be done for a branch: in words, and as one call; nothing when it is locked already."""
+class Branch:
+    """What was read of a branch: active rules, those of branch protection in the words of rulesets."""
 
-    branch: str
-    adds: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    call: tuple[str, str, Json] | None = None
+    name: str
+    exists: bool
+    rules: tuple[Json, ...]
+    has_rulesets: bool  # older Enterprise Servers have none
+    protection: Json | None  # as much of branch protection as the asker may see
 
+    @property
+    def context(self) -> str:
+        """Return the status that the gate sets for it."""
+        return f"qa-gate/{self.name}"
 
-def plans(api: Api, repository: str, branches: tuple[str, ...], app_id: int | None) -> Iterator[Plan]:
-    """Yield what each branch lacks; changes nothing. Raises NoPlan where the plan has no locks, else GitHubError."""
-    about = api.call("GET", f"/repos/{repository}").data
-    for name in branches:
-        branch = read_branch(api, repository, name, admin=True)
-        sets = [] if branch.rules is None else _rulesets(api, repository, branch)
-        own = next((one for one in sets if one["name"] == _name(name)), None)
-        plan = _plan(repository, branch, own, app_id)
-        warned = [*_warnings(about, branch, app_id), *_bypasses(sets)]
-        if _unseen_bypass(branch, sets):
-            warned.append(
-                "Some of its rules are set for the whole organization: look there who may bypass them."
+    @property
+    def ruleset(self) -> str:
+        """Return the name of our ruleset for it."""
+        return f"qa-gate: {self.name}"
+
+    def missing(self, app_id: int | None) -> list[Rule]:
+        """Return the rules that are missing; without an App, anybody's status of the name will do."""
+        there = {rule["type"] for rule in self.rules}
+        found = [rule for rule in _RULES if rule.kind not in there]
+        if not any(_fits(check, app_id) for check in _checks(self.rules, self)):
+            found.append(_status_rule(self, app_id))
+        return found
+
+    def other_apps(self, app_id: int | None) -> list[int]:
+        """Return the other Apps that the status is required from: ours can then never satisfy it."""
+        bound = {check.get("integration_id") for check in _checks(self.rules, self)}
+        return sorted(app for app in bound if app_id and app and app != app_id)
+
+    def blocking(self, app_id: int | None) -> Iterator[str]:
+        """Yield what is required that can never come."""
+        for other in self.other_apps(app_id):
+            yield f"{self.context} is required from another App ({other}): nothing can merge until that rule is gone."
+        for name in sorted({check["context"].casefold() for check in _checks(self.rules)}):
+            if name.startswith("qa-gate/") and name != self.context.casefold():
+                yield f"{name} is required, which the gate never sets there: nothing can merge until that rule is gone."
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what else of its rules touches the gate."""
+        wishes = (
+            "required_approving_review_count require_code_owner_review require_code_owner_reviews "
+            "require_last_push_approval"
+        ).split()
+        asked = [rule.get("parameters") or {} for rule in self.rules if rule["type"] == "pull_request"]
+        if any(parameters.get(wish) for parameters in asked for wish in wishes):
+            yield (
+                "It also requires people's reviews. The gate's own may not count: then each change needs a "
+                "developer's, too."
             )
-        yield Plan(name, plan.adds, (*branch.warnings, *warned), plan.call)
+        if any(rule["type"] == "merge_queue" for rule in self.rules):
+            yield "It has a merge queue, which the gate can't use: approvals would wait for ever. Switch the queue off."
+        if self.protection and not _is_on(self.protection, "enforce_admins"):
+            yield "Administrators may go around its branch protection."
 
 
-def carry_out(api: Api, plan: Plan) -> None:
-    """Do what a plan says. Raises GitHubError."""
-    if plan.call:
-        method, path, body = plan.call
-        api.call(method, path, body)
+def read_branch(api: Api, repository: str, name: str, admin: bool) -> Branch:
+    """Read what is required of a branch; `admin` may read all of branch protection. Raises GitHubError."""
+    at, escaped = f"/repos/{repository}", quote(name)
+    found = api.get(f"{at}/branches/{escaped}")
+    path, protection = f"{at}/rules/branches/{escaped}", None
+    has_rulesets = api.get(f"{path}?per_page=1") is not None
+    if found and admin:
+        protection = api.get(f"{at}/branches/{escaped}/protection")
+    elif found and found.get("protected"):
+        protection = _as_seen_by_all(found.get("protection") or {})
+    rules = [*(api.all(path) if has_rulesets else ()), *_as_rules(protection)]
+    return Branch(name, bool(found), tuple(rules), has_rulesets, protection)
 
 
-def _name(branch: str) -> str:
-    return f"qa-gate: {branch}"
+def _status_rule(branch: Branch, app_id: int | None) -> Rule:
+    brings = f"the status {branch.context}" + (f", from the App {app_id} only" if app_id else "")
+    problem = f"{branch.context} is not required" + (" from the App" if app_id else "")
+    return Rule(CHECKS, brings, problem)
 
 
-def _rulesets(api: Api, repository: str, branch: Branch) -> list[Json]:
-    """Return the repository's own rulesets that this branch is under, and ours though it be switched off."""
-    at = f"/repos/{repository}/rulesets"
-    active = {one.get("ruleset_id") for one in branch.rules or ()}
-    listed = api.all(f"{at}?includes_parents=false&targets=branch")
-    wanted = [one["id"] for one in listed if one["id"] in active or one["name"] == _name(branch.name)]
-    return [api.call("GET", f"{at}/{number}").data for number in wanted]
-
-
-def _plan(repository: str, branch: Branch, own: Json | None, app_id: int | None) -> Plan:
-    context = context_of(branch.name)
-    missing = branch.lock.lacks(context, app_id)
-    if own and any(check["context"] == context and not _fits(check, app_id) for check in _checks(own)):
-        missing = [*missing, "required_status_checks"]
-    if not missing:
-        return Plan(branch.name)
-    words = [WORDS[rule] for rule in missing if rule in WORDS]
-    if "required_status_checks" in missing:
-        words.append(f"the status {context}" + (f", from the App {app_id} only" if app_id else ""))
-    if branch.rules is None:
-        path = f"/repos/{repository}/branches/{quote(branch.name)}/protection"
-        return Plan(
-            branch.name, tuple(words), call=("PUT", path, protection(branch.protection, context, app_id))
-        )
-    method, path = ("PUT", f"/rulesets/{own['id']}") if own else ("POST", "/rulesets")
-    body = ruleset(own, branch.name, app_id)
-    return Plan(branch.name, tuple(words), call=(method, f"/repos/{repository}{path}", body))
-
-
-def ruleset(own: Json | None, branch: str, app_id: int | None) -> Json:
-    """Return our ruleset for a branch, made from what it is today: what somebody added to it stays."""
-    made: Json = {name: own[name] for name in _KEPT if own and own.get(name) is not None}
-    made |= {"name": _name(branch), "target": "branch", "enforcement": "active"}
-    made.setdefault("bypass_actors", [])
-    ref, names = f"refs/heads/{branch}", (made.get("conditions") or {}).get("ref_name") or {}
-    included, excluded = names.get("include", []), names.get("exclude", [])
-    include = included if ref in included else [*included, ref]
-    made["conditions"] = {
-        "ref_name": {"include": include, "exclude": [one for one in excluded if one != ref]}
-    }
-    rules = {one["type"]: one for one in made.get("rules", [])}
-    rules.setdefault("pull_request", {"type": "pull_request", "parameters": _PULL_REQUEST})
-    rules.setdefault("non_fast_forward", {"type": "non_fast_forward"})
-    rules.setdefault("deletion", {"type": "deletion"})
-    rules["required_status_checks"] = _with_our_check(rules.get("required_status_checks"), branch, app_id)
-    made["rules"] = list(rules.values())
-    return made
-
-
-def _with_our_check(rule: Json | None, branch: str, app_id: int | None) -> Json:
-    context = context_of(branch)
-    parameters = (rule or {}).get("parameters") or {"strict_required_status_checks_policy": False}
-    others = [one for one in parameters.get("required_status_checks", []) if one["context"] != context]
-    ours = {"context": context} | ({"integration_id": app_id} if app_id else {})
-    checks = {"required_status_checks": [*others, ours]}
-    return {"type": "required_status_checks", "parameters": {**parameters, **checks}}
-
-
-def _checks(own: Json) -> list[Json]:
-    rules = [one for one in own.get("rules", []) if one["type"] == "required_status_checks"]
-    return [check for one in rules for check in one["parameters"]["required_status_checks"]]
+def _checks(rules: Iterable[Json], branch: Branch | None = None) -> list[Json]:
+    """Return the statuses that rules require: all, or those called as the gate's for a branch."""
+    found = [rule.get("parameters") or {} for rule in rules if rule["type"] == CHECKS]
+    checks = [check for parameters in found for check in parameters.get(CHECKS, [])]
+    return [one for one in checks if not branch or one["context"].casefold() == branch.context.casefold()]
 
 
 def _fits(check: Json, app_id: int | None) -> bool:
     return app_id is None or check.get("integration_id") == app_id
 
 
-# --- Warnings ------------------------------------------------------------------------------------------------
+def _as_seen_by_all(summary: Json) -> Json:
+    """Return what a branch itself tells of its protection; force pushes and deletions are off unless allowed."""
+    checks = summary.get(CHECKS) or {}
+    is_strict = checks.get("enforcement_level") == "everyone"
+    reviews = {"required_approving_review_count": 0}  # that there are such rules is not told
+    return {
+        CHECKS: checks,
+        "required_pull_request_reviews": reviews,
+        "enforce_admins": {"enabled": is_strict},
+    }
 
 
-def _warnings(about: Json, branch: Branch, app_id: int | None) -> Iterator[str]:
+def _as_rules(protection: Json | None) -> Iterator[Json]:
+    """Yield branch protection as the rules of a ruleset would say it."""
+    if protection is None:
+        return
+    if reviews := protection.get("required_pull_request_reviews"):
+        yield {"type": "pull_request", "parameters": reviews}
+    for kind, name in (("non_fast_forward", "allow_force_pushes"), ("deletion", "allow_deletions")):
+        if not _is_on(protection, name):
+            yield {"type": kind}
+    required = protection.get(CHECKS) or {}
+    checks = required.get("checks") or [{"context": name} for name in required.get("contexts", [])]
+    bound = [
+        {"context": one["context"], "integration_id": max(one.get("app_id") or 0, 0) or None}
+        for one in checks
+    ]
+    yield {"type": CHECKS, "parameters": {CHECKS: bound}}
+
+
+def _is_on(protection: Json, name: str) -> bool:
+    return bool((protection.get(name) or {}).get("enabled"))
+
+
+def _rulesets(api: Api, repository: str, branch: Branch) -> list[Json]:
+    """Return the repository's own rulesets that this branch is under, and ours though it be switched off."""
+    at = f"/repos/{repository}/rulesets"
+    active = {rule.get("ruleset_id") for rule in branch.rules}
+    listed = api.all(f"{at}?includes_parents=false&targets=branch")
+    wanted = [one["id"] for one in listed if one["id"] in active or one["name"] == branch.ruleset]
+    return [api.call("GET", f"{at}/{number}").data for number in wanted]
+
+
+def _warnings(about: Json, branch: Branch, rulesets: list[Json], app_id: int | None) -> Iterator[str]:
     if not branch.exists:
         yield f"There is no branch {branch.name} yet."
-    for other in sorted(branch.lock.strangers(context_of(branch.name), app_id) if app_id else ()):
+    for other in branch.other_apps(app_id):
         yield f"Its status is also required from another App ({other}). Nothing can merge until that rule is gone."
     if app_id is None:
         yield "The gate acts with a token: whoever may push can set its status by hand. A GitHub App prevents that."
     if about.get("delete_branch_on_merge"):
         yield "GitHub deletes head branches after a merge here: only the rule against deletion keeps this one."
-
-
-def _bypasses(sets: list[Json]) -> Iterator[str]:
-    for one in sets:
+    for one in rulesets:
         if many := len(one.get("bypass_actors") or []):
             who = "1 role, team or App" if many == 1 else f"{many} roles, teams or Apps"
             yield f'{who} may bypass the ruleset "{one["name"]}", and so merge around QA.'
+    if {rule.get("ruleset_id") for rule in branch.rules} - {None, *(one["id"] for one in rulesets)}:
+        yield "Some of its rules are set for the whole organization: look there who may bypass them."
 
 
-def _unseen_bypass(branch: Branch, sets: list[Json]) -> bool:
-    return bool({one.get("ruleset_id") for one in branch.rules or ()} - {one["id"] for one in sets})
+# --- What is made --------------------------------------------------------------------------------------------
 
 
-# --- Branch protection, where there are no rulesets ----------------------------------------------------------
+def _ruleset(own: Json, branch: Branch, app_id: int | None) -> Json:
+    """Return our ruleset for a branch, made from what it is today: what somebody added to it stays."""
+    ref, names = f"refs/heads/{branch.name}", (own.get("conditions") or {}).get("ref_name") or {}
+    included = [one for one in names.get("include", []) if one != ref]
+    excluded = [one for one in names.get("exclude", []) if one != ref]
+    rules: dict[str, Json] = {rule.kind: {"type": rule.kind} for rule in _RULES}
+    rules["pull_request"]["parameters"] = _PULL_REQUEST
+    rules |= {one["type"]: one for one in own.get("rules", [])}
+    parameters = (rules.get(CHECKS) or {}).get("parameters") or {
+        "strict_required_status_checks_policy": False
+    }
+    others = [one for one in parameters.get(CHECKS, []) if one["context"] != branch.context]
+    ours = {"context": branch.context} | ({"integration_id": app_id} if app_id else {})
+    rules[CHECKS] = {"type": CHECKS, "parameters": {**parameters, CHECKS: [*others, ours]}}
+    return {
+        "name": branch.ruleset,
+        "target": "branch",
+        "enforcement": "active",
+        "bypass_actors": own.get("bypass_actors") or [],
+        "conditions": {"ref_name": {"include": [*included, ref], "exclude": excluded}},
+        "rules": list(rules.values()),
+    }
 
 
 def protection(old: Json | None, context: str, app_id: int | None) -> Json:
@@ -176,36 +298,31 @@ def protection(old: Json | None, context: str, app_id: int | None) -> Json:
     https://docs.github.com/en/rest/branches/branch-protection#update-branch-protection
     """
     now = old or {"enforce_admins": {"enabled": True}}
-    required = now.get("required_status_checks") or {}
-    checks = [
-        # -1: from anybody; left out, GitHub would choose an App by itself.
-        {"context": one["context"], "app_id": one.get("app_id") or -1}
-        for one in required.get("checks") or []
-        if one["context"] != context
-    ]
-    ours = {"context": context, "app_id": app_id or -1}
+    required, reviews = now.get(CHECKS) or {}, now.get("required_pull_request_reviews") or {}
+    # -1: from anybody; left out, GitHub would choose an App by itself.
+    checks = {one["context"]: one.get("app_id") or -1 for one in required.get("checks") or []}
+    kept = ("dismiss_stale_reviews", "require_code_owner_reviews", "require_last_push_approval")
+    people = ("dismissal_restrictions", "bypass_pull_request_allowances")
     return {
-        "required_status_checks": {"strict": bool(required.get("strict")), "checks": [*checks, ours]},
-        "enforce_admins": is_on(now, "enforce_admins"),
-        "required_pull_request_reviews": _reviews(now.get("required_pull_request_reviews") or {}),
+        CHECKS: {
+            "strict": bool(required.get("strict")),
+            "checks": [
+                {"context": name, "app_id": app} for name, app in {**checks, context: app_id or -1}.items()
+            ],
+        },
+        "required_pull_request_reviews": {
+            **{name: bool(reviews.get(name)) for name in kept},
+            "required_approving_review_count": reviews.get("required_approving_review_count", 0),
+            **{name: _people(reviews[name]) for name in people if reviews.get(name)},
+        },
         "restrictions": _people(now["restrictions"]) if now.get("restrictions") else None,
-        **{name: is_on(now, name) for name in _SWITCHES},
+        **{name: _is_on(now, name) for name in _SWITCHES},
         "allow_force_pushes": False,
         "allow_deletions": False,
     }
 
 
-def _reviews(old: Json) -> Json:
-    kept = ("dismiss_stale_reviews", "require_code_owner_reviews", "require_last_push_approval")
-    made: Json = {name: bool(old.get(name)) for name in kept}
-    made["required_approving_review_count"] = old.get("required_approving_review_count", 0)
-    for name in ("dismissal_restrictions", "bypass_pull_request_allowances"):
-        if old.get(name):
-            made[name] = _people(old[name])
-    return made
-
-
-def _people(named: dict[str, Any]) -> Json:
+def _people(named: Json) -> Json:
     """Return people, teams and Apps by name, as the call takes them."""
     keys = {"users": "login", "teams": "slug", "apps": "slug"}
     return {kind: [one[key] for one in named.get(kind, [])] for kind, key in keys.items()}

@@ -1,142 +1,205 @@
 """`qa-gate setup`: ask for what it cannot know, make the secrets, connect GitHub, and write it all where the gate reads it.
 
-Called by `commands`. Running it again repairs: what is known is not asked for, what exists is put right and never made
-twice. A private key is written the moment GitHub gives it.
+Running it again repairs: what is known is not asked for, what exists is put right and never made twice. A private key
+is written the moment GitHub gives it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import socket
+import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import click
 
 from app.github.answers import GitHubError, Refused, TryAgain
 from app.github.api import Api
-from app.operator import needs
-from app.operator.page import Registration, create_page, served
-from app.settings import operators_token, values
-from app.settings.draft import Draft
+from app.operator import stop
+from app.operator.github_side import (
+    EVENTS,
+    PERMISSIONS,
+    app_of,
+    hooks_to,
+    is_installed,
+    lacking_permissions,
+    unheard_events,
+    webhook_of,
+)
+from app.operator.running import is_gate
+from app.operator.setup_page import Registration, create_page, served
+from app.settings import Settings, SettingsError, operators_token
+from app.settings.file import SettingsFile, create
 
 MOST_WAIT = 3600.0  # seconds: so long GitHub's code for a new App lasts, too
 LOOK_EVERY = 2.0
-_QUESTIONS = (
-    ("PUBLIC_URL", "The gate's public address, such as https://gate.example.com"),
-    ("GITHUB_REPOSITORIES", "The repository, as owner/name or its web address"),
-    ("QA_REVIEWERS", "Who approves, such as Lily <lily@example.com>"),
-    ("MAIL_FROM", "The sender of the emails, such as QA gate <gate@example.com>"),
-    ("AWS_DEFAULT_REGION", "The AWS region that sends them, such as eu-central-1"),
-)
+_QUESTIONS = {
+    "PUBLIC_URL": "The gate's public address, such as https://gate.example.com",
+    "GITHUB_REPOSITORIES": "The repository, as owner/name or its web address",
+    "QA_REVIEWERS": "Who approves, such as Lily <lily@example.com>",
+    "MAIL_FROM": "The sender of the emails, such as QA gate <gate@example.com>",
+    "AWS_DEFAULT_REGION": "The AWS region that sends them, such as eu-central-1",
+}
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 
 
-class Stopped(Exception):
-    """Setup cannot go on; says why and what to do."""
+@click.command()
+@click.option("--token", is_flag=True, help="Act with a token instead of a GitHub App, and make the webhook.")
+def setup(token: bool) -> None:
+    """Ask for what is missing, connect GitHub, and write the settings; run again, it puts right what is wrong."""
+    try:
+        file = SettingsFile()
+    except ValueError as error:
+        stop(str(error))
+    try:
+        for name, question in _QUESTIONS.items():
+            if not file.has(name):
+                file.put(**_answer(file, name, question))
+        if not file.has("SECRET_KEY"):
+            file.put(SECRET_KEY=secrets.token_urlsafe(48))
+        to_do = _connect_token(file) if token else _connect_app(file)
+    except GitHubError as error:
+        stop(f"GitHub: {error.reason}")
+    except OSError as error:
+        stop(f"The settings could not be written: {error.strerror}. Set SETTINGS_FILE to a path that can be.")
+    repository = Settings.load(file.environ).github_repositories[0]
+    click.echo(f"Everything is in {file.path}; what the environment sets goes before it.")
+    for line in to_do:
+        click.echo(f"! {line}")
+    click.echo(
+        f"Next: start the gate, lock the branches with qa-gate protect {repository}, see qa-gate doctor."
+    )
+    sys.exit(1 if to_do else 0)
 
 
-def ask(draft: Draft) -> None:
-    """Ask for what is not known yet, and make the secret that signs links."""
-    for name, question in _QUESTIONS:
-        if not draft.has(name):
-            _ask_for(draft, name, question)
-    if not draft.has("SECRET_KEY"):
-        draft.put(SECRET_KEY=secrets.token_urlsafe(48))
+def _answer(file: SettingsFile, name: str, question: str) -> dict[str, str]:
+    """Ask until the answer may be used; return it as settings."""
 
-
-def _ask_for(draft: Draft, name: str, question: str) -> None:
-    while True:
-        given, api_url = str(click.prompt(question)).strip(), None
+    def read(given: str) -> dict[str, str]:
+        found = {name: given.strip()}
         if name == "GITHUB_REPOSITORIES":
-            given, api_url = needs.named_by(given)
-        more = {name: given} | ({"GITHUB_API_URL": api_url} if api_url else {})
-        problem = _problem_of_region(given) if name.startswith("AWS_") else _problem(draft, more)
-        if not problem:
-            draft.put(**more)
-            return
-        click.echo(problem)
+            repository, api_url = named_by(given)
+            found = {name: repository} | ({"GITHUB_API_URL": api_url} if api_url else {})
+        if problem := _problem(file, found):
+            raise click.UsageError(problem)
+        return found
+
+    found: dict[str, str] = click.prompt(question, value_proc=read)
+    return found
 
 
-def _problem(draft: Draft, more: dict[str, str]) -> str:
-    found = draft.problems(**more)
-    return next((found[name] for name in more if name in found), "")
+def _problem(file: SettingsFile, more: dict[str, str]) -> str:
+    """Return what is wrong with one of these settings, in a sentence; "" where nothing is."""
+    if "AWS_DEFAULT_REGION" in more:
+        is_region = _REGION.fullmatch(more["AWS_DEFAULT_REGION"])
+        return "" if is_region else "AWS_DEFAULT_REGION must be a region, such as eu-central-1."
+    try:
+        Settings.load({**file.environ, **more})
+    except SettingsError as error:
+        return next((problem for problem in error.problems if problem.split()[0] in more), "")
+    return ""
 
 
-def _problem_of_region(given: str) -> str:
-    return "" if _REGION.fullmatch(given) else "AWS_DEFAULT_REGION must be a region, such as eu-central-1."
+def named_by(address: str) -> tuple[str, str | None]:
+    """Return owner/name and the API's address from what a person gives: owner/name, or the repository's web address.
+
+    The API is None for github.com, and where only a name was given.
+    """
+    found = re.fullmatch(r"(https?)://([^/]+)/([^/]+/[^/]+?)(?:\.git)?/?", address.strip())
+    if not found:
+        return address.strip(), None
+    scheme, host, name = found.groups()
+    if host.casefold() in ("github.com", "www.github.com"):
+        return name, None
+    is_cloud = host.casefold().endswith(".ghe.com")
+    return name, f"{scheme}://api.{host}" if is_cloud else f"{scheme}://{host}/api/v3"
+
+
+def _webhook(settings: Settings) -> dict[str, str]:
+    url, secret = webhook_of(settings.public_url), settings.github_webhook_secret[0]
+    return {"url": url, "content_type": "json", "secret": secret, "insecure_ssl": "0"}
 
 
 # --- With an App ---------------------------------------------------------------------------------------------
 
 
-def connect_app(draft: Draft) -> list[str]:
-    """Register and install the App, or put right the one there is; return what is left to do. Raises GitHubError."""
-    if draft.has("GITHUB_TOKEN") and draft.is_fixed("GITHUB_TOKEN"):
-        raise Stopped(
-            "GITHUB_TOKEN is set in the environment: take it out, or keep it with qa-gate setup --token."
-        )
-    if not draft.has("GITHUB_APP_ID"):
-        _register(draft)
-    settings = draft.settings()
-    app_id, key = settings.github_app_id, settings.github_app_private_key
-    if app_id is None or key is None:
-        raise Stopped("GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY go together: set both, or take both out.")
-    api = Api.as_app(settings.github_api_url, app_id, key)
-    return _put_app_right(api, settings.github_api_url, _hook(draft), settings.github_repositories)
+def _connect_app(file: SettingsFile) -> list[str]:
+    """Register and install the App, or put right the one there is; return what only a person can do."""
+    if file.is_fixed("GITHUB_TOKEN"):
+        stop("GITHUB_TOKEN is set in the environment: take it out, or keep it with qa-gate setup --token.")
+    if not file.has("GITHUB_APP_ID"):
+        _register(file)
+    settings = Settings.load(file.environ)
+    app = app_of(settings)
+    about = app.call("GET", "/app").data
+    app.call("PATCH", "/app/hook/config", _webhook(settings))
+    owner, site = about.get("owner") or {}, site_of(settings.github_api_url)
+    place = f"organizations/{owner.get('login')}/" if owner.get("type") == "Organization" else ""
+    page = f"{site}/{place}settings/apps/{about['slug']}/permissions"
+    to_do = []
+    if lacking := lacking_permissions(about):
+        to_do.append(f"Give the App {lacking} at {page}, and accept it where it's installed.")
+    if unheard := unheard_events(about):
+        to_do.append(f"Let the App hear {unheard} at {page}.")
+    if missing := [name for name in settings.github_repositories if not is_installed(app, name)]:
+        to_do.append(f"Install the App on {', '.join(missing)}: {about['html_url']}/installations/new")
+    return to_do
 
 
-def _hook(draft: Draft) -> dict[str, str]:
-    settings = draft.settings()
-    url, secret = needs.webhook_of(settings.public_url), settings.github_webhook_secret[0]
-    return {"url": url, "content_type": "json", "secret": secret, "insecure_ssl": "0"}
-
-
-def _put_app_right(api: Api, api_url: str, hook: dict[str, str], repositories: tuple[str, ...]) -> list[str]:
-    """Give the App its webhook's address and secret; return what only a person can do."""
-    about = api.call("GET", "/app").data
-    api.call("PATCH", "/app/hook/config", hook)
-    at = needs.settings_page(needs.site_of(api_url), about.get("owner") or {}, about["slug"])
-    left = []
-    if lacking := needs.lacking(about.get("permissions") or {}):
-        left.append(
-            f"Give the App {', '.join(lacking)} at {at}/permissions, and accept it where it's installed."
-        )
-    if unheard := sorted(set(needs.EVENTS) - set(about.get("events") or ())):
-        left.append(f"Let the App hear {', '.join(unheard)} at {at}/permissions.")
-    missing = [name for name in repositories if not is_installed(api, name)]
-    if missing:
-        left.append(f"Install the App on {', '.join(missing)}: {about['html_url']}/installations/new")
-    return left
-
-
-def is_installed(api: Api, repository: str) -> bool:
-    """Tell whether the App is installed where this repository is, and may use it."""
-    return api.get(f"/repos/{repository}/installation") is not None
-
-
-def _register(draft: Draft) -> None:
-    settings_api = draft.environ.get("GITHUB_API_URL") or "https://api.github.com"
-    public_url = draft.environ["PUBLIC_URL"].rstrip("/")
-    repositories = tuple(one.strip() for one in draft.environ["GITHUB_REPOSITORIES"].split(","))
+def _register(file: SettingsFile) -> None:
+    """Lead a person through registering and installing the App, and write down its key and settings."""
+    not_yet = {"GITHUB_TOKEN_FILE": "", "GITHUB_APP_PRIVATE_KEY": "", "GITHUB_APP_PRIVATE_KEY_FILE": ""}
+    not_yet |= dict.fromkeys(("GITHUB_TOKEN", "GITHUB_WEBHOOK_SECRET"), "x" * 16)
+    settings = Settings.load({**file.environ, "GITHUB_WEBHOOK_SECRET_FILE": "", **not_yet})
+    url, repositories = settings.public_url, settings.github_repositories
     owner = repositories[0].partition("/")[0]
-    site = needs.site_of(settings_api)
-    place = f"/organizations/{owner}" if _is_organization(settings_api, owner) else ""
+    place = f"/organizations/{owner}" if _is_organization(settings.github_api_url, owner) else ""
     about = Registration(
-        public_url,
-        f"{site}{place}/settings/apps/new",
-        needs.manifest(owner, public_url),
-        lambda code: _keep_app(draft, settings_api, code),
+        url,
+        f"{site_of(settings.github_api_url)}{place}/settings/apps/new",
+        json.dumps(manifest(owner, url)),
+        lambda code: _keep_app(file, settings.github_api_url, code),
         repositories,
     )
-    with _line(draft, public_url) as line, served(create_page(about), line):
-        click.echo(f"Open {public_url}/setup in a browser, and enter this code: {about.code}")
-        _wait(about, lambda: _all_installed(draft, repositories))
+
+    def is_done() -> bool:
+        app = app_of(Settings.load(file.environ))
+        return all(is_installed(app, name) for name in repositories)
+
+    with _listen(settings) as listening, served(create_page(about), listening):
+        click.echo(f"Open {url}/setup in a browser, and enter this code: {about.code}")
+        _wait(about, is_done)
     click.echo("The App is registered and installed.")
+
+
+def manifest(owner: str, public_url: str) -> dict[str, Any]:
+    """Return the App as GitHub's form takes it; a name has at most 34 letters.
+
+    https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
+    """
+    return {
+        "name": f"qa-gate {owner}"[:34].strip(" -"),
+        "url": public_url,
+        "description": "Pull requests wait for QA's approval, and are then merged.",
+        "hook_attributes": {"url": webhook_of(public_url), "active": True},
+        "redirect_url": f"{public_url}/setup/registered",
+        "public": False,
+        "default_permissions": PERMISSIONS,
+        "default_events": EVENTS,
+    }
+
+
+def site_of(api_url: str) -> str:
+    """Return the website of a GitHub: github.com, one of ghe.com, or an Enterprise Server's own."""
+    parts = urlsplit(api_url)
+    if parts.path:
+        return f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('/api/v3')}"
+    return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
 
 
 def _is_organization(api_url: str, owner: str) -> bool:
@@ -150,7 +213,23 @@ def _is_organization(api_url: str, owner: str) -> bool:
     return found.get("type") == "Organization"
 
 
-def _keep_app(draft: Draft, api_url: str, code: str) -> str:
+def _listen(settings: Settings) -> socket.socket:
+    """Return the socket to serve on. Stops beside a running gate, which would get the browser's requests."""
+    host, port = settings.listen
+    if is_gate(settings.public_url):
+        stop(
+            f"A gate is running at {settings.public_url}. Stop it first: setup needs its address for a moment."
+        )
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=16
+        )
+    except OSError as error:
+        why = str(error.strerror).partition(" (")[0]
+        stop(f"Nothing can listen at LISTEN ({host}:{port}): {why}. Stop qa-gate serve first.")
+
+
+def _keep_app(file: SettingsFile, api_url: str, code: str) -> str:
     """Turn GitHub's code into the App, and write down key and settings at once; return where to install it.
 
     https://docs.github.com/en/rest/apps/apps#create-a-github-app-from-a-manifest
@@ -161,8 +240,9 @@ def _keep_app(draft: Draft, api_url: str, code: str) -> str:
         install_url = f"{made['html_url']}/installations/new"
     except (KeyError, TypeError, ValueError):
         raise TryAgain("GitHub did not answer as it should: the App's key is missing.") from None
-    path = draft.keep_key(f"github-app-{app_id}.pem", key)
-    draft.put(
+    path = file.path.with_name(f"github-app-{app_id}.pem")
+    create(path, key)
+    file.put(
         "GITHUB_TOKEN",
         "GITHUB_TOKEN_FILE",
         GITHUB_APP_ID=str(app_id),
@@ -172,120 +252,55 @@ def _keep_app(draft: Draft, api_url: str, code: str) -> str:
     return install_url
 
 
-def _all_installed(draft: Draft, repositories: tuple[str, ...]) -> bool:
-    settings = draft.settings()
-    if settings.github_app_id is None or settings.github_app_private_key is None:
-        return False
-    api = Api.as_app(settings.github_api_url, settings.github_app_id, settings.github_app_private_key)
-    return all(is_installed(api, name) for name in repositories)
-
-
-def _wait(about: Registration, is_installed_everywhere: Callable[[], bool]) -> None:
-    """Wait for the person at the page. Raises Stopped when it is closed, failed, or took an hour."""
+def _wait(about: Registration, is_done: Callable[[], bool]) -> None:
+    """Wait for the person at the page, an hour at most."""
     end = time.monotonic() + MOST_WAIT
     while time.monotonic() < end:
-        if about.closed.wait(LOOK_EVERY):
-            raise Stopped("Five wrong codes: the page is closed. Run qa-gate setup again.")
-        if about.problem:
-            raise Stopped(about.problem)
-        if about.registered.is_set() and _quietly(is_installed_everywhere):
-            about.installed.set()
+        time.sleep(LOOK_EVERY)
+        if about.step == "closed":
+            stop("Five wrong codes: the page is closed. Run qa-gate setup again.")
+        if about.step == "install" and _quietly(is_done):
+            about.step = "done"
+        if about.step in ("done", "failed"):
             about.seen.wait(15)  # the page asks every 5 seconds
+            if about.problem:
+                stop(about.problem)
             return
-    raise Stopped("An hour has passed, and the page is closed. Run qa-gate setup again.")
+    stop("An hour has passed, and the page is closed. Run qa-gate setup again.")
 
 
-def _quietly(look: Callable[[], bool]) -> bool:
+def _quietly(is_done: Callable[[], bool]) -> bool:
     try:
-        return bool(look())
+        return is_done()
     except (Refused, TryAgain):  # GitHub's passing trouble: look again
-        return False
-
-
-# --- One at a time -------------------------------------------------------------------------------------------
-
-
-class _Line:
-    """The socket of LISTEN, while nobody else has it."""
-
-    def __init__(self, host: str, port: int) -> None:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        self.socket = socket.socket(family, kind, protocol)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(address)
-        self.socket.listen(16)
-
-    def __enter__(self) -> socket.socket:
-        return self.socket
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
-
-
-def _line(draft: Draft, public_url: str) -> _Line:
-    """Return the socket to serve on. Raises Stopped beside a running gate, which would get the browser's requests."""
-    host, port = values.listen(draft.environ.get("LISTEN") or "127.0.0.1:8000")
-    if is_gate(public_url):
-        raise Stopped(
-            f"A gate is running at {public_url}. Stop it first: setup needs its address for a moment."
-        )
-    try:
-        return _Line(host, port)
-    except OSError as error:
-        raise Stopped(
-            f"Nothing can listen at LISTEN ({host}:{port}): {error.strerror}. Stop qa-gate serve first."
-        ) from None
-
-
-def is_gate(public_url: str) -> bool:
-    """Tell whether a gate answers there."""
-    try:
-        with urllib.request.urlopen(f"{public_url}/healthz", timeout=5) as answer:  # noqa: S310 - a web address
-            return bool(answer.read(16) == b"ok\n")
-    except (OSError, ValueError):
         return False
 
 
 # --- With a token --------------------------------------------------------------------------------------------
 
 
-def connect_token(draft: Draft) -> list[str]:
-    """Take a token, and make or put right each repository's webhook. Raises GitHubError."""
-    if draft.has("GITHUB_APP_ID"):
-        raise Stopped(
-            "A GitHub App is set up already: take GITHUB_APP_ID and its key out of the settings first."
-        )
-    if not draft.has("GITHUB_TOKEN"):
-        draft.put(GITHUB_TOKEN=str(click.prompt("A token for the gate (not shown)", hide_input=True)).strip())
-    if not draft.has("GITHUB_WEBHOOK_SECRET"):
-        draft.put(GITHUB_WEBHOOK_SECRET=secrets.token_urlsafe(32))
-    settings = draft.settings()
-    api = Api.with_token(settings.github_api_url, operators_token() or settings.github_token or "")
-    left: list[str] = []
-    for name in settings.github_repositories:
-        left += _put_hook_right(api, name, _hook(draft))
-    return left
-
-
-def hooks_to(api: Api, repository: str, url: str) -> Iterator[dict[str, Any]]:
-    """Yield the repository's webhooks that go to this address."""
-    for hook in api.all(f"/repos/{repository}/hooks"):
-        if str(hook.get("config", {}).get("url", "")).rstrip("/").casefold() == url.casefold():
-            yield hook
-
-
-def _put_hook_right(api: Api, repository: str, config: dict[str, str]) -> list[str]:
-    """Make the webhook, or give the one there is its secret and events.
+def _connect_token(file: SettingsFile) -> list[str]:
+    """Take a token, and make or put right each repository's webhook; return what only a person can do.
 
     https://docs.github.com/en/rest/repos/webhooks
     """
-    wanted = {"active": True, "events": list(needs.EVENTS), "config": config}
-    found = list(hooks_to(api, repository, config["url"]))
-    if not found:
-        api.call("POST", f"/repos/{repository}/hooks", {"name": "web", **wanted})
-        click.echo(f"{repository}: the webhook is made.")
-        return []
-    api.call("PATCH", f"/repos/{repository}/hooks/{found[0]['id']}", wanted)
-    click.echo(f"{repository}: the webhook is right.")
-    several = f"{repository} has {len(found)} webhooks to {config['url']}: delete all but one."
-    return [several] if len(found) > 1 else []
+    if file.has("GITHUB_APP_ID"):
+        stop("A GitHub App is set up already: take GITHUB_APP_ID and its key out of the settings first.")
+    if not file.has("GITHUB_TOKEN"):
+        file.put(GITHUB_TOKEN=click.prompt("A token for the gate (not shown)", hide_input=True).strip())
+    if not file.has("GITHUB_WEBHOOK_SECRET"):
+        file.put(GITHUB_WEBHOOK_SECRET=secrets.token_urlsafe(32))
+    settings = Settings.load(file.environ)
+    api = Api.with_token(settings.github_api_url, operators_token() or settings.github_token or "")
+    webhook, to_do = _webhook(settings), []
+    wanted = {"active": True, "events": EVENTS, "config": webhook}
+    for name in settings.github_repositories:
+        found = hooks_to(api, name, webhook["url"])
+        if found:
+            api.call("PATCH", f"/repos/{name}/hooks/{found[0]['id']}", wanted)
+        else:
+            api.call("POST", f"/repos/{name}/hooks", {"name": "web", **wanted})
+        click.echo(f"{name}: the webhook is {'right' if found else 'made'}.")
+        if len(found) > 1:
+            to_do.append(f"{name} has {len(found)} webhooks to {webhook['url']}: delete all but one.")
+    return to_do

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Set
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -28,9 +28,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from app.settings import file, spelling, values
-
-__all__ = ["Settings", "SettingsError", "operators_token", "table"]
+from app.settings import values
+from app.settings.file import AWS, DEFAULT, SettingsFile, unreadable
 
 MergeMethod = Literal["merge", "squash", "rebase"]
 Worker = Literal["embedded", "none"]
@@ -65,18 +64,18 @@ class Settings(BaseModel):
         "Where people reach the gate. http is for trying it out; over https the session cookie is Secure.",
         "Set it to the address that people open, such as https://gate.example.com.",
     )
-    secret_key: Annotated[tuple[str, ...], BeforeValidator(values.secret_keys)] = _required(
+    secret_key: Annotated[tuple[str, ...], values.SECRET_KEYS] = _required(
         "Signs links and sessions. To change it, put the new key first: new,old.",
         values.MAKE_SECRET,
         secret=True,
     )
-    github_webhook_secret: Annotated[tuple[str, ...], BeforeValidator(values.webhook_secrets)] = _required(
+    github_webhook_secret: Annotated[tuple[str, ...], values.WEBHOOK_SECRETS] = _required(
         "Proves that a webhook comes from GitHub; the same as in GitHub's webhook settings. To change it, put the new "
         "one first: new,old.",
         values.MAKE_SECRET,
         secret=True,
     )
-    github_token: Annotated[str, BeforeValidator(values.github_token)] | None = _default(
+    github_token: Annotated[str, values.TOKEN] | None = _default(
         None, "A token to act on GitHub with; or use an App instead.", secret=True
     )
     github_app_id: Annotated[int, values.whole(1, 10**15)] | None = _default(
@@ -98,7 +97,7 @@ class Settings(BaseModel):
     release_branch: Annotated[str, BeforeValidator(values.release_branch)] = _default(
         "master", "The branch that is released from; empty for no release gate."
     )
-    merge_method: Annotated[MergeMethod, values.one_of(*get_args(MergeMethod))] = _default(
+    merge_method: Annotated[MergeMethod, values.one_of(MergeMethod)] = _default(
         "merge", "How pull requests are merged: merge, squash or rebase; a release always by a merge."
     )
     qa_reviewers: Annotated[tuple[tuple[str, str], ...], BeforeValidator(values.mailboxes)] = _required(
@@ -112,7 +111,7 @@ class Settings(BaseModel):
         "Who the mails come from; SES must have verified the address or its domain.",
         "Set it to an address that SES has verified, such as QA gate <gate@example.com>.",
     )
-    ses_configuration_set: Annotated[str, BeforeValidator(values.configuration_set)] | None = _default(
+    ses_configuration_set: Annotated[str, values.CONFIGURATION_SET] | None = _default(
         None, "The SES configuration set to send with."
     )
     database_url: Annotated[str, BeforeValidator(values.database)] = _default(
@@ -154,13 +153,13 @@ class Settings(BaseModel):
     listen: Annotated[tuple[str, int], BeforeValidator(values.listen)] = _default(
         "127.0.0.1:8000", "The host and port that the server listens on."
     )
-    worker: Annotated[Worker, values.one_of(*get_args(Worker))] = _default(
+    worker: Annotated[Worker, values.one_of(Worker)] = _default(
         "embedded", "Where the work is done: embedded in the server, or none to run it apart."
     )
-    log_format: Annotated[LogFormat, values.one_of(*get_args(LogFormat))] = _default(
+    log_format: Annotated[LogFormat, values.one_of(LogFormat)] = _default(
         "text", "How log lines look: text or json."
     )
-    log_level: Annotated[LogLevel, values.one_of(*get_args(LogLevel))] = _default(
+    log_level: Annotated[LogLevel, values.one_of(LogLevel)] = _default(
         "info", "Which log lines are written: debug, info, warning or error, and what is worse."
     )
     metrics_listen: Annotated[tuple[str, int], BeforeValidator(values.listen)] | None = _default(
@@ -168,8 +167,8 @@ class Settings(BaseModel):
         "The host and port where Prometheus finds metrics, for each process its own; not for the public.",
     )
 
-    settings_file: Annotated[str, BeforeValidator(values.path)] = _default(
-        file.DEFAULT,
+    settings_file: Annotated[str, values.FILE] = _default(
+        DEFAULT,
         "The file that `qa-gate setup` writes: what the environment does not set is read from it.",
     )
 
@@ -188,6 +187,16 @@ class Settings(BaseModel):
         if value is not None and value[1] == info.data.get("listen", ("", 0))[1]:
             raise ValueError("must have another port than LISTEN: metrics are not for the public.")
         return value
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """Return the gated branches."""
+        return tuple(name for name in (self.development_branch, self.release_branch) if name)
+
+    @property
+    def people(self) -> tuple[tuple[str, str], ...]:
+        """Return everybody who gets mail: the reviewers, and who runs the gate."""
+        return (*self.qa_reviewers, *(self.operator or ()))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -235,20 +244,37 @@ def _known() -> set[str]:
 
 
 def _everything() -> tuple[Mapping[str, str], dict[str, str]]:
-    """Return the environment with the settings file's part, and what is wrong with the file, by name."""
-    path = file.place(os.environ)
+    """Return the environment with what the settings file adds, and what is wrong with the file, by name."""
     try:
-        strange = set(file.read(path)) - _known()
-        environ = file.added(os.environ)
+        file = SettingsFile()
     except ValueError as error:
         return os.environ, {"SETTINGS_FILE": str(error)}
-    words = "is no setting: remove it from the settings file."
-    return environ, {name: f"{name} {words}" for name in sorted(strange) if not name.startswith(file.AWS)}
+    strange = sorted(name for name in file.kept.keys() - _known() if not name.startswith(AWS))
+    return file.environ, {
+        name: f"{name} is no setting: remove it from the settings file." for name in strange
+    }
 
 
 def _misspelt(environ: Mapping[str, str]) -> dict[str, str]:
-    found = spelling.misspelt((name for name, value in environ.items() if value), _known())
-    return {name: f"{name} is no setting: did you mean {nearest}?" for name, nearest in found.items()}
+    """Return what is one or two letters off a setting's name: a slip of the pen must not leave the default in place."""
+    known, found = sorted(_known()), {}
+    for name in sorted({name for name, value in environ.items() if value}.difference(known)):
+        near = next((one for letters in (1, 2) for one in known if _is_near(name, one, letters)), None)
+        if near:
+            found[name] = f"{name} is no setting: did you mean {near}?"
+    return found
+
+
+def _is_near(name: str, known: str, letters: int) -> bool:
+    """Tell whether so many letters, or fewer, are wrong, missing, too many or swapped with their neighbour."""
+    if name and known and name[0] == known[0]:
+        return _is_near(name[1:], known[1:], letters)
+    if letters == 0 or not name or not known:
+        return len(name) + len(known) <= letters
+    left = [(name[1:], known[1:]), (name[1:], known), (name, known[1:])]
+    if name[:2] == known[1::-1]:
+        left.append((name[2:], known[2:]))
+    return any(_is_near(*both, letters - 1) for both in left)
 
 
 def _default_words(field: FieldInfo) -> str:
@@ -272,10 +298,14 @@ def _read(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _value(environ: Mapping[str, str], name: str) -> str:
-    value, file = environ.get(name, ""), environ.get(f"{name}_FILE", "")
-    if value.strip() and file:
+    value, path = environ.get(name, ""), environ.get(f"{name}_FILE", "")
+    if value.strip() and path:
         raise ValueError(f"{name} and {name}_FILE are both set: keep one.")
-    value = _content(file, name) if file else value
+    if path:
+        try:
+            value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            raise unreadable(f"{name}_FILE", error) from None
     if not value.strip() or name == "GITHUB_APP_PRIVATE_KEY":  # the only one of several lines
         return value.strip()
     if value != value.strip():
@@ -283,15 +313,6 @@ def _value(environ: Mapping[str, str], name: str) -> str:
     if not value.isprintable():
         raise ValueError(f"{name} holds a character that cannot be printed: type it again, on one line.")
     return value
-
-
-def _content(file: str, name: str) -> str:
-    try:
-        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        # Never the path: somebody may have put the secret itself there.
-        why = (isinstance(error, OSError) and error.strerror) or "not a text file"
-        raise ValueError(f"{name}_FILE names a file that cannot be read ({why}).") from None
 
 
 def _login_problems(given: Set[str]) -> dict[str, str]:
@@ -315,6 +336,6 @@ def _sentence(error: ErrorDetails) -> str:
     return f"{field.upper()} {error['ctx']['error']}"
 
 
-def operators_token(environ: Mapping[str, str] | None = None) -> str:
+def operators_token() -> str:
     """Return the operator's own token, which only the commands that need it read; '' for none."""
-    return (os.environ if environ is None else environ).get("GH_TOKEN", "").strip()
+    return os.environ.get("GH_TOKEN", "").strip()

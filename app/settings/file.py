@@ -1,14 +1,14 @@
 """The settings file: what `qa-gate setup` writes, and the gate reads where the environment says nothing.
 
-Called by `Settings.load` and by `setup`. One line a setting, as in `.env`. A name in it that is no setting is an error: the
-file is ours. A file with secrets is made anew for its owner alone, and put in its place whole.
+Called by `Settings.load` and by `setup`. One line a setting, as in `.env`. A file with secrets is made anew for its
+owner alone, and put in its place whole.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 
@@ -19,9 +19,38 @@ DEFAULT = "data/settings.env"
 AWS = "AWS_"
 
 
-def place(environ: Mapping[str, str]) -> Path:
-    """Return where the settings file is, or would be."""
-    return Path(environ.get("SETTINGS_FILE") or DEFAULT)
+class SettingsFile:
+    """The settings file beside the environment, which goes before it. Raises ValueError where it can't be read.
+
+    A setting counts as given by NAME or NAME_FILE, and as not given when it is empty.
+    """
+
+    def __init__(self) -> None:
+        self._own = dict(os.environ)
+        self.path = Path(self._own.get("SETTINGS_FILE") or DEFAULT).absolute()
+        self.kept = read(self.path)
+        os.environ.update({name: value for name, value in self.environ.items() if name.startswith(AWS)})
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """Return the environment with what the file adds to it."""
+        added = {name: value for name, value in self.kept.items() if not self.is_fixed(name)}
+        return {**self._own, **added}
+
+    def has(self, name: str) -> bool:
+        """Tell whether a setting is known."""
+        return any(self.environ.get(given) for given in (name, f"{name}_FILE"))
+
+    def is_fixed(self, name: str) -> bool:
+        """Tell whether the environment sets it, which nothing here can change."""
+        plain = name.removesuffix("_FILE")
+        return any(self._own.get(given) for given in (name, plain, f"{plain}_FILE"))
+
+    def put(self, *gone: str, **values: str) -> None:
+        """Write what the environment does not set, and take out what is gone. Raises OSError."""
+        kept = {name: value for name, value in self.kept.items() if name not in gone}
+        self.kept = kept | {name: value for name, value in values.items() if not self.is_fixed(name)}
+        write(self.path, self.kept)
 
 
 def read(path: Path) -> dict[str, str]:
@@ -31,46 +60,33 @@ def read(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        why = (isinstance(error, OSError) and error.strerror) or "not a text file"
-        raise ValueError(f"SETTINGS_FILE names a file that cannot be read ({why}).") from None
+        raise unreadable("SETTINGS_FILE", error) from None
     found = dotenv_values(stream=StringIO(text), interpolate=False)
     return {name: value for name, value in found.items() if value is not None}
 
 
-def added(environ: MutableMapping[str, str]) -> dict[str, str]:
-    """Return the environment with what the file adds to it; AWS settings go into the environment itself, for boto3.
-
-    A setting counts as given by NAME or NAME_FILE, and as not given when it is empty. Raises ValueError.
-    """
-    merged = dict(environ)
-    for name, value in read(place(environ)).items():
-        plain = name.removesuffix("_FILE")
-        if not any(environ.get(given) for given in (name, plain, f"{plain}_FILE")):
-            merged[name] = value
-            if name.startswith(AWS):
-                environ[name] = value
-    return merged
+def unreadable(name: str, error: OSError | ValueError) -> ValueError:
+    """Return what to say of the file that a setting names; never its path: somebody may have put the secret there."""
+    why = (isinstance(error, OSError) and error.strerror) or "not a text file"
+    return ValueError(f"{name} names a file that cannot be read ({why}).")
 
 
 def write(path: Path, values: Mapping[str, str]) -> None:
     """Replace the settings file. Raises OSError."""
-    lines = [f"{name}='{_escaped(value)}'" for name, value in values.items()]
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lines = ["# Written by qa-gate setup. The environment goes before this file."]
+    for name, value in values.items():
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        lines.append(f"{name}='{escaped}'")
     new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    create(
-        new, "# Written by qa-gate setup. The environment goes before this file.\n" + "\n".join(lines) + "\n"
-    )
+    create(new, "\n".join(lines) + "\n")
     new.replace(path)
 
 
 def create(path: Path, text: str) -> None:
     """Make a file that only its owner may read, and that was not there before, not even as a link. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(number, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("'", "\\'")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import ipaddress
 import re
+from collections.abc import Iterable
 from datetime import time
 from email.utils import formataddr, getaddresses
+from typing import Any, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -21,8 +23,6 @@ PLAIN_HTTP = (
     "PUBLIC_URL is http: whoever sees the traffic can read the links and decide. "
     "Put an HTTPS proxy before the gate, and change PUBLIC_URL to https."
 )
-SHORTEST_KEY = 32
-SHORTEST_WEBHOOK_SECRET = 16
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9a-f:]*:[0-9a-f:.]*")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}")
@@ -36,12 +36,56 @@ _POSTGRES = re.compile(
 _NO_BRANCH = re.compile(r"[\x00- ~^:?*\[\\\x7f]|\.\.|//|@\{|/\.|\.lock(?:/|\Z)|\A[./-]|[./]\Z|\A(?:@|HEAD)\Z")
 
 
-def comma_separated(value: str) -> tuple[str, ...]:
-    """Split at commas; blanks around an entry are dropped, an empty one is refused."""
-    entries = tuple(entry.strip() for entry in value.split(","))
-    if not all(entries):
+def matching(pattern: str, refusal: str) -> BeforeValidator:
+    """Return a parser for text of this pattern, which it returns as given."""
+
+    def parse(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(refusal)
+        return value
+
+    return BeforeValidator(parse)
+
+
+# It goes into a header as it is.
+TOKEN = matching(r"[!-~]+", "must be one word of plain characters: copy it again as GitHub shows it.")
+CONFIGURATION_SET = matching(
+    r"[A-Za-z0-9_-]{1,64}", "must be the name of an SES configuration set: letters, digits, - and _."
+)
+FILE = matching(r"[\w./@+ -]{0,4000}[\w.@+-]", "must be the path of a file, such as data/settings.env.")
+
+
+def _filled(entries: Iterable[str]) -> tuple[str, ...]:
+    """Drop blanks around each entry, and refuse an empty one."""
+    found = tuple(entry.strip() for entry in entries)
+    if not all(found):
         raise ValueError("has an empty entry: remove the stray comma.")
-    return entries
+    return found
+
+
+def _each_once(entries: Iterable[str], what: str) -> None:
+    found = [entry.casefold() for entry in entries]
+    if len(set(found)) < len(found):
+        raise ValueError(f"names the same {what} twice: remove one.")
+
+
+def _secrets(pattern: str, needed: str, what: str) -> BeforeValidator:
+    """Return a parser for secrets, which it returns as given, newest first."""
+
+    def parse(value: str) -> tuple[str, ...]:
+        found = _filled(value.split(","))
+        _each_once(found, what)
+        for place, one in enumerate(found, 1):
+            if not re.fullmatch(pattern, one):
+                raise ValueError(f"needs {needed} in {what} {place}. {MAKE_SECRET}")
+        return found
+
+    return BeforeValidator(parse)
+
+
+# An empty key would let anyone sign, and a short secret be guessed.
+SECRET_KEYS = _secrets(r"\S{32,}", "32 characters without blanks", "key")
+WEBHOOK_SECRETS = _secrets(r".{16,}", "16 characters or more", "secret")
 
 
 def check_names(value: str) -> tuple[str, ...]:
@@ -52,38 +96,7 @@ def check_names(value: str) -> tuple[str, ...]:
         (entries,) = csv.reader([value], skipinitialspace=True, strict=True)
     except csv.Error:
         raise ValueError('must look like: lint, "test (3.11, linux)". Close each quotation mark.') from None
-    names = tuple(entry.strip() for entry in entries)
-    if not all(names):
-        raise ValueError("has an empty entry: remove the stray comma.")
-    return names
-
-
-def secret_keys(value: str) -> tuple[str, ...]:
-    """Return the keys as given, newest first; an empty key would let anyone sign."""
-    keys = comma_separated(value)
-    for place, key in enumerate(keys, 1):
-        if len(key) < SHORTEST_KEY or re.search(r"\s", key):
-            raise ValueError(f"needs {SHORTEST_KEY} characters without blanks in key {place}. {MAKE_SECRET}")
-    if len(set(keys)) < len(keys):
-        raise ValueError("holds the same key twice: remove one.")
-    return keys
-
-
-def webhook_secrets(value: str) -> tuple[str, ...]:
-    """Return the secrets as they are, newest first, when each is long enough not to be guessed."""
-    found = comma_separated(value)
-    if any(len(one) < SHORTEST_WEBHOOK_SECRET for one in found):
-        raise ValueError(f"needs {SHORTEST_WEBHOOK_SECRET} characters or more. {MAKE_SECRET}")
-    if len(set(found)) < len(found):
-        raise ValueError("holds the same secret twice: remove one.")
-    return found
-
-
-def github_token(value: str) -> str:
-    """Return the token, which goes into a header as it is."""
-    if not re.fullmatch(r"[!-~]+", value):
-        raise ValueError("must be one word of plain characters: copy it again as GitHub shows it.")
-    return value
+    return _filled(entries)
 
 
 def private_key(value: str) -> str:
@@ -103,13 +116,8 @@ def web_address(value: str, path: bool = False) -> str:
         host, _ = url.hostname or "", url.port
     except ValueError:
         raise wrong from None
-    if url.scheme not in ("http", "https") or "@" in url.netloc or not _HOST.fullmatch(host):
-        raise wrong
-    if (
-        not re.fullmatch(r"[!-~]+", value)
-        or re.search(r"[?#]", value)
-        or (url.path not in ("", "/") and not path)
-    ):
+    is_plain = re.fullmatch(r"https?:[!\"$->@-~]+", value, re.IGNORECASE) and "@" not in url.netloc
+    if not is_plain or not _HOST.fullmatch(host) or not (path or url.path in ("", "/")):
         raise wrong
     return f"{url.scheme}://{url.netloc.lower()}{url.path.rstrip('/')}"
 
@@ -150,12 +158,11 @@ def preview_address(value: str) -> str:
 
 def repositories(value: str) -> tuple[str, ...]:
     """Return "owner/name" strings as given; GitHub compares them without case."""
-    names = comma_separated(value)
+    names = _filled(value.split(","))
     for place, name in enumerate(names, 1):
         if not _REPOSITORY.fullmatch(name):
             raise ValueError(f"must hold owner/name, with commas between several: look at entry {place}.")
-    if len({name.casefold() for name in names}) < len(names):
-        raise ValueError("names a repository twice: remove one.")
+    _each_once(names, "repository")
     return names
 
 
@@ -180,8 +187,7 @@ def mailboxes(value: str) -> tuple[tuple[str, str], ...]:
     for place, (_, address) in enumerate(found, 1):
         if not _MAILBOX.fullmatch(address):
             raise ValueError(f"must look like: Lily <lily@example.com>. Look at address {place}.")
-    if len({address.casefold() for _, address in found}) < len(found):
-        raise ValueError("names an address twice: remove one.")
+    _each_once((address for _, address in found), "address")
     return found
 
 
@@ -193,13 +199,6 @@ def sender(value: str) -> str:
     if len(mailboxes(value)) > 1:
         raise ValueError("must be one address, such as QA gate <gate@example.com>.")
     return formataddr(getaddresses([value])[0])
-
-
-def configuration_set(value: str) -> str:
-    """Return the name of an SES configuration set."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
-        raise ValueError("must be the name of an SES configuration set: letters, digits, - and _.")
-    return value
 
 
 def database(value: str) -> str:
@@ -241,16 +240,12 @@ def listen(value: str) -> tuple[str, int]:
 
 def yes_or_no(value: str) -> bool:
     """Return a switch from true, yes, on, 1 or their opposites."""
-    if value.lower() not in ("true", "yes", "on", "1", "false", "no", "off", "0"):
+    known = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
+        ("false", "no", "off", "0"), False
+    )
+    if value.lower() not in known:
         raise ValueError("must be true or false.")
-    return value.lower() in ("true", "yes", "on", "1")
-
-
-def path(value: str) -> str:
-    """Return the path of a file that may not be there yet."""
-    if not re.fullmatch(r"[\w./@+ -]{0,4000}[\w.@+-]", value):
-        raise ValueError("must be the path of a file, such as data/settings.env.")
-    return value
+    return known[value.lower()]
 
 
 def whole(low: int, high: int) -> BeforeValidator:
@@ -264,12 +259,7 @@ def whole(low: int, high: int) -> BeforeValidator:
     return BeforeValidator(parse)
 
 
-def one_of(*words: str) -> BeforeValidator:
-    """Return a parser for exactly one of these words."""
-
-    def parse(value: str) -> str:
-        if value not in words:
-            raise ValueError(f"must be {', '.join(words[:-1])} or {words[-1]}.")
-        return value
-
-    return BeforeValidator(parse)
+def one_of(words: Any) -> BeforeValidator:
+    """Return a parser for exactly one of the words of a Literal."""
+    *others, last = (re.escape(word) for word in get_args(words))
+    return matching("|".join([*others, last]), f"must be {', '.join(others)} or {last}.")

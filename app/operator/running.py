@@ -1,13 +1,12 @@
-"""The gate's doors, from outside: whether this very gate answers at an address.
+"""Whether a gate answers at an address, and whether it is this very one.
 
-`doctor` knocks to see that it does, `restore` that it doesn't.
+`doctor` asks to see that it runs, `restore` and `setup` that it doesn't.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import urllib.error
 import urllib.request
 from uuid import uuid4
@@ -25,12 +24,20 @@ def near(settings: Settings) -> str:
 def where_it_answers(settings: Settings) -> str | None:
     """Return where a gate with this webhook secret answers, None where none does."""
     urls = (near(settings), settings.public_url)
-    return next((url for url in urls if not knock(url, settings.github_webhook_secret[0])), None)
+    return next((url for url in urls if not ping(url, settings.github_webhook_secret[0])), None)
 
 
-def knock(url: str, secret: str) -> str:
-    """Send the gate's door a signed ping, as GitHub does, which it answers and forgets; return what is wrong."""
-    body = json.dumps({"zen": "doctor"}).encode()
+def is_gate(url: str) -> bool:
+    """Tell whether any gate answers there."""
+    try:
+        return _read(urllib.request.Request(f"{url}/healthz")) == b"ok\n"  # noqa: S310 - a web address
+    except (OSError, ValueError):
+        return False
+
+
+def ping(url: str, secret: str) -> str:
+    """Send the gate a signed ping, as GitHub does, which it answers and forgets; return what is wrong."""
+    body = b'{"zen": "doctor"}'
     headers = {
         "Content-Type": "application/json",
         "X-GitHub-Event": "ping",
@@ -38,15 +45,21 @@ def knock(url: str, secret: str) -> str:
         "X-Hub-Signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(),
     }
     try:
-        asked = urllib.request.Request(f"{url}/webhook", body, headers)  # noqa: S310 - a web address
-        with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310
-            said = answer.read(1000)
+        said = _read(urllib.request.Request(f"{url}/webhook", body, headers))  # noqa: S310 - a web address
     except urllib.error.HTTPError as error:
-        with error:
-            if error.code == 401:
-                return f"The gate at {url} has another GITHUB_WEBHOOK_SECRET: it's not this one, or needs a restart."
-            return f"{url}/webhook answers {error.code} instead of the gate."
+        error.close()
+        if error.code == 401:
+            return (
+                f"The gate at {url} has another GITHUB_WEBHOOK_SECRET: it's not this one, or needs a restart."
+            )
+        return f"{url}/webhook answers {error.code} instead of the gate."
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         return f"Nobody answers at {url} ({getattr(reason, 'strerror', None) or type(reason).__name__})."
     return "" if b"pong" in said else f"Something else than the gate answers at {url}."
+
+
+def _read(asked: urllib.request.Request) -> bytes:
+    with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310 - a web address
+        said: bytes = answer.read(1000)
+        return said

@@ -7,49 +7,51 @@ ones it is closed. GitHub's way back counts only in the browser that was let in,
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import secrets
 import socket
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Flask, Response, make_response, redirect, render_template, request, send_from_directory
+from flask import Flask, Response, redirect, render_template, request, send_from_directory
 from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Response as Answered
 
 from app import wording
 from app.github.answers import GitHubError
 
 TRIES = 5
 LARGEST_FORM = 8 * 1024
-Answer = Response | tuple[str, int]
+Answer = Answered | tuple[str, int]
 
 
 def new_code() -> str:
     """Return 128 random bits, as a person can type them."""
     letters = base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=")
-    return "-".join(letters[start : start + 5] for start in range(0, len(letters), 5))
+    return "-".join(textwrap.wrap(letters, 5))
 
 
 @dataclass(eq=False)
 class Registration:
-    """How far it is. `register` takes GitHub's code, and returns where to install the App."""
+    """How far it is. `register` takes GitHub's code, and returns where to install the App.
+
+    The steps are those of the page: code, register, install, done; or closed, or failed.
+    """
 
     public_url: str
     form_url: str  # at GitHub
-    manifest: dict[str, Any]
+    manifest: str  # in JSON, as GitHub's form takes it
     register: Callable[[str], str]
     repositories: tuple[str, ...]
     code: str = field(default_factory=new_code)
+    step: str = "code"
     install_url: str = ""
     problem: str = ""
     tries_left: int = TRIES
-    closed: threading.Event = field(default_factory=threading.Event)
-    registered: threading.Event = field(default_factory=threading.Event)
-    installed: threading.Event = field(default_factory=threading.Event)
     seen: threading.Event = field(default_factory=threading.Event)  # its end, by the person
     _cookie: str = ""  # of the browser that was let in
     _state: str = ""
@@ -63,10 +65,10 @@ class Registration:
                 return None
             if not secrets.compare_digest(typed, self.code.replace("-", "").encode()):
                 self.tries_left -= 1
-                if self.tries_left == 0:
-                    self.closed.set()
+                self.step = self.step if self.tries_left else "closed"
                 return None
             self._cookie, self._state = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+            self.step = "register"
             return self._cookie
 
     def is_in(self, cookie: str) -> bool:
@@ -87,7 +89,7 @@ class Registration:
             self.problem = error.reason
         except OSError as error:
             self.problem = f"The key could not be written beside the settings file ({error.strerror})."
-        self.registered.set()
+        self.step = "failed" if self.problem else "install"
         return True
 
     @property
@@ -103,55 +105,53 @@ def create_page(about: Registration) -> Flask:
     is_https = about.public_url.startswith("https://")
     cookie_name = "__Host-qa-gate-setup" if is_https else "qa-gate-setup"
 
-    def page(step: str, status: int = 200, **facts: Any) -> Response:
-        return make_response(render_template("setup/page.html", step=step, about=about, **facts), status)
+    def page(step: str, status: int = 200) -> Answer:
+        return render_template("setup/page.html", step=step, about=about), status
 
     def cookie() -> str:
         return request.cookies.get(cookie_name, "")
 
     @app.get("/setup")
-    def show() -> Response:
-        if about.closed.is_set():
+    def show() -> Answer:
+        if about.step == "closed":
             return page("closed", 403)
         if not about.is_in(cookie()):
             return page("code")
-        if about.installed.is_set():
+        if about.step in ("done", "failed"):
             about.seen.set()
-            return page("done")
-        if about.problem:
-            return page("failed", 502)
-        if about.registered.is_set():
-            return page("install")
-        return page("register", manifest=json.dumps(about.manifest))
+        return page(about.step, 502 if about.problem else 200)
 
     @app.post("/setup")
     def enter() -> Answer:
         given = about.let_in(request.form.get("code", ""))
         if given is None:
-            return page("closed" if about.closed.is_set() else "wrong", 403)
+            return page("closed" if about.step == "closed" else "wrong", 403)
         answer = redirect(f"{about.public_url}/setup", 303)
         answer.set_cookie(cookie_name, given, secure=is_https, httponly=True, samesite="Lax", path="/")
-        return answer  # type: ignore[return-value]
+        return answer
 
     @app.get("/setup/registered")
     def registered() -> Answer:
         if not about.come_back(cookie(), request.args.get("state", ""), request.args.get("code", "")):
             return page("stray", 403)
-        return redirect(f"{about.public_url}/setup", 303)  # type: ignore[return-value]
+        return redirect(f"{about.public_url}/setup", 303)
 
     @app.get("/setup/style.css")
-    def style() -> Response:
+    def style() -> Answer:
         return send_from_directory(wording.templates() / "static", "style.css")
 
     @app.after_request
     def guard(answer: Response) -> Response:
         site = "/".join(about.form_url.split("/")[:3])
-        answer.headers["Content-Security-Policy"] = (
-            f"default-src 'none'; style-src 'self'; form-action 'self' {site}; frame-ancestors 'none'; base-uri 'none'"
+        policy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action"
+        answer.headers.update(
+            {
+                "Content-Security-Policy": f"{policy} 'self' {site};",
+                "Referrer-Policy": "strict-origin",  # GitHub wants to know whose form it is
+                "Cache-Control": "no-store",
+                "X-Content-Type-Options": "nosniff",
+            }
         )
-        answer.headers["Referrer-Policy"] = "strict-origin"  # GitHub wants to know whose form it is
-        answer.headers["Cache-Control"] = "no-store"
-        answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
 
     return app
