@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import Flask, Response, g, request
@@ -25,7 +26,7 @@ from prometheus_client.registry import Collector
 from app import __version__
 from app.db import Store
 from app.db.database import Unavailable
-from app.db.figures import Figures, figures
+from app.db.figures import figures
 from app.db.jobs import Service
 from app.jobs.gate import Gate
 
@@ -60,51 +61,41 @@ class Stored(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges; of a database that is away, only that."""
-        up = GaugeMetricFamily("qa_gate_database_up", "1 while the database can be read.")
         try:
             now, health = figures(self._store.database), self._store.problems.health()
             beat = self._store.queue.last_beat()
         except Unavailable:
-            up.add_metric([], 0)
-            yield up
+            yield _gauge("database_up", "1 while the database can be read.", 0)
             return
-        up.add_metric([], 1)
-        yield up
-        yield from _gauges(now)
-        services = _by("qa_gate_service_up", "1 while it answers.", "service")
-        for service in Service:
-            services.add_metric([service], health[service].failing_since is None)
-        yield services
+        yield _gauge("database_up", "1 while the database can be read.", 1)
+        yield _gauge("reviews", "Pull requests and releases by state.", now.reviews, "state")
+        waited = _seconds(now.now, now.waiting_since or now.now)
+        yield _gauge("oldest_waiting_seconds", "How long the oldest question has waited.", waited)
+        due = {kind: number for kind, (number, _) in now.due.items()}
+        yield _gauge("jobs_due", "Jobs that are due.", due, "kind")
+        ages = {kind: _seconds(now.now, first) for kind, (_, first) in now.due.items()}
+        yield _gauge("oldest_due_seconds", "For how long the oldest of them has been due.", ages, "kind")
+        yield _gauge("mails_unsent", "Emails that are still to be sent.", now.unsent)
+        yield _gauge("problems", "Problems that last.", now.problems, "what")
+        services = {service: health[service].failing_since is None for service in Service}
+        yield _gauge("service_up", "1 while it answers.", services, "service")
         if beat is not None:
             seen = "Seconds since any worker gave a sign of life; every 15 it does."
-            yield GaugeMetricFamily("qa_gate_worker_seen_seconds", seen, beat.total_seconds())
+            yield _gauge("worker_seen_seconds", seen, beat.total_seconds())
 
 
-def _gauges(now: Figures) -> Iterator[GaugeMetricFamily]:
-    reviews = _by("qa_gate_reviews", "Pull requests and releases by state.", "state")
-    for state, number in now.reviews.items():
-        reviews.add_metric([state], number)
-    yield reviews
-    waited = (now.now - now.waiting_since).total_seconds() if now.waiting_since else 0
-    yield GaugeMetricFamily(
-        "qa_gate_oldest_waiting_seconds", "How long the oldest question has waited.", waited
-    )
-    due = _by("qa_gate_jobs_due", "Jobs that are due.", "kind")
-    age = _by("qa_gate_oldest_due_seconds", "For how long the oldest of them has been due.", "kind")
-    for kind, (number, first) in now.due.items():
-        due.add_metric([kind], number)
-        age.add_metric([kind], (now.now - first).total_seconds())
-    yield due
-    yield age
-    yield GaugeMetricFamily("qa_gate_mails_unsent", "Emails that are still to be sent.", now.unsent)
-    problems = _by("qa_gate_problems", "Problems that last.", "what")
-    for what, number in now.problems.items():
-        problems.add_metric([what], number)
-    yield problems
+def _gauge(name: str, meaning: str, value: float | Mapping[Any, float], label: str = "") -> GaugeMetricFamily:
+    """Return one value, or one for each of a label's."""
+    if not isinstance(value, Mapping):
+        return GaugeMetricFamily(f"qa_gate_{name}", meaning, value)
+    found = GaugeMetricFamily(f"qa_gate_{name}", meaning, labels=[label])
+    for key, number in value.items():
+        found.add_metric([key], number)
+    return found
 
 
-def _by(name: str, meaning: str, label: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, meaning, labels=[label])
+def _seconds(now: datetime, since: datetime) -> float:
+    return (now - since).total_seconds()
 
 
 def _count_calls(gate: Gate, found: CollectorRegistry) -> None:

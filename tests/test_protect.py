@@ -149,7 +149,7 @@ def test_the_rules_of_others_are_left_alone_and_another_app_in_them_is_told(gith
     api_of_others = _others_ruleset(github, {"context": GATE, "integration_id": 99})
     before = str(github.repo().rulesets[api_of_others])
     done = protect(github, "--yes")
-    assert "also required from another App (99)" in done.output
+    assert "is required from another App (99)" in done.output
     assert str(github.repo().rulesets[api_of_others]) == before
     assert rules_of(github.repo()).keys() >= {"required_status_checks"}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from email.utils import parseaddr
@@ -25,7 +25,7 @@ from app.github.api import NoPlan
 from app.mail.problem import compose_trial, tell
 from app.mail.send import Mailer, MailError, MailLater
 from app.mail.ses import Account, NotAllowed
-from app.operator.github_side import Found, GitHubSide
+from app.operator.github_side import Check, Found, GitHubSide
 from app.operator.protect import ADVISES
 from app.operator.running import near, ping
 from app.settings import Settings, SettingsError
@@ -35,8 +35,6 @@ WORKER_SILENT = timedelta(seconds=60)  # it gives a sign of life every 15
 OVERDUE, LONG_OVERDUE = timedelta(minutes=5), timedelta(hours=1)
 CLOCK_OFF = timedelta(seconds=5)
 NEARLY = 0.8  # of a day's quota
-
-Check = tuple[str, Callable[[], Found]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +72,9 @@ def exit_code(results: Iterable[Result]) -> int:
 
 def make(checks: Iterable[Check]) -> Iterator[Result]:
     """Make checks one after the other; what kept one from looking is a result, too."""
-    for name, check in checks:
+    for name, well, look_for_problems in checks:
         try:
-            found = list(check())
+            found = list(look_for_problems()) or [("ok", well)]
         except NoPlan:
             found = [("warning", ADVISES)]
         except NotAllowed as error:
@@ -102,93 +100,80 @@ def warn_at_start(settings: Settings) -> None:
 
 def all_checks(settings: Settings, mail: bool = False) -> Iterator[Check]:
     """Yield every check, to be made at once: what follows depends on it."""
-    yield "settings", partial(_settings, settings)
-    yield (
-        "listener",
-        partial(_answers, settings, near(settings), "Start it with qa-gate serve, or see why it ended."),
-    )
+    yield "settings", "All are there.", partial(_settings, settings)
+    local, public = near(settings), settings.public_url
+    hint = "Start it with qa-gate serve, or see why it ended."
+    yield "listener", f"{local} is this gate.", partial(_answers, settings, local, hint)
     hint = "Check DNS, the proxy before the gate, and its certificate."
-    yield "public address", partial(_answers, settings, settings.public_url, hint)
+    yield "public address", f"{public} is this gate.", partial(_answers, settings, public, hint)
     usable: list[Inspected] = []
-    yield "database", partial(_database, settings, usable)
+    yield "database", "", partial(_database, settings, usable)
     for seen in usable:
         yield from work_checks(seen, settings)
     ids = dict(usable[0].ids) if usable else {}
     yield from GitHubSide(settings, ids).checks()
     yield from ses_checks(settings)
     if mail:
-        yield "test email", partial(_test_email, settings)
+        name, address = settings.qa_reviewers[0]
+        well = f"Sent to {address}: ask whether it came, and not as spam."
+        yield "test email", well, partial(_test_email, settings, Reviewer(name, address))
 
 
 def _settings(settings: Settings) -> Found:
-    found = [*settings.warnings]
+    yield from (("warning", one) for one in settings.warnings)
     if not settings.operator:
-        found.append("OPERATOR is not set: nobody is mailed when something lasting is wrong.")
-    yield from (("warning", one) for one in found)
-    if not found:
-        yield "ok", "All are there."
+        yield "warning", "OPERATOR is not set: nobody is mailed when something lasting is wrong."
 
 
 def _answers(settings: Settings, url: str, hint: str) -> Found:
-    wrong = ping(url, settings.github_webhook_secret[0])
-    yield ("failure", f"{wrong} {hint}") if wrong else ("ok", f"{url} is this gate.")
+    if wrong := ping(url, settings.github_webhook_secret[0]):
+        yield "failure", f"{wrong} {hint}"
 
 
-def _test_email(settings: Settings) -> Found:
-    name, address = settings.qa_reviewers[0]
+def _test_email(settings: Settings, reader: Reviewer) -> Found:
     mailer = Mailer(settings.mail_from, settings.ses_configuration_set)
-    mailer.send(compose_trial(name, address, settings.public_url))
-    yield "ok", f"Sent to {address}: ask whether it came, and not as spam."
-
-
-# --- The database, and the work in it ------------------------------------------------------------------------
+    mailer.send(compose_trial(reader.name, reader.address, settings.public_url))
+    return iter(())
 
 
 def _database(settings: Settings, usable: list[Inspected]) -> Found:
     seen = look(settings.database_url, settings.github_repositories)
     if seen is None:
         yield "failure", "There is no database yet: qa-gate serve makes it when it starts."
-    elif wrong := _wrong_schema(seen):
-        yield "failure", wrong
-    else:
-        usable.append(seen)
-        yield "ok", f"It opens, and its schema is this version's ({seen.schema})."
-
-
-def _wrong_schema(seen: Inspected) -> str:
-    """Return what is wrong with the database's schema, and what to do; "" where nothing is."""
+        return
     missing, ours = ", ".join(seen.missing[:3]), f"this version's ({seen.wanted})"
     if seen.schema is None:
-        return f"Its schema has no version (missing: {missing}). Start qa-gate serve: it says what to do."
-    if seen.wanted and seen.schema > seen.wanted:
-        return f"Its schema ({seen.schema}) is newer than {ours}. Install the newer version."
-    if seen.schema != seen.wanted:
-        return f"Its schema ({seen.schema}) is older than {ours}. Restart qa-gate serve."
-    return f"Its schema should be {ours}, but misses {missing}. Restore a backup." if missing else ""
+        start = "Start qa-gate serve: it says what to do."
+        yield "failure", f"Its schema has no version (missing: {missing}). {start}"
+    elif seen.wanted and seen.schema > seen.wanted:
+        yield "failure", f"Its schema ({seen.schema}) is newer than {ours}. Install the newer version."
+    elif seen.schema != seen.wanted:
+        yield "failure", f"Its schema ({seen.schema}) is older than {ours}. Restart qa-gate serve."
+    elif missing:
+        yield "failure", f"Its schema should be {ours}, but misses {missing}. Restore a backup."
+    else:
+        usable.append(seen)
+        yield "ok", f"It opens, and its schema is {ours}."
 
 
 def work_checks(seen: Inspected, settings: Settings) -> Iterator[Check]:
     """Yield what a database of this version tells of the work."""
-    yield "clock", partial(_clock, seen)
-    yield "worker", partial(_worker, seen)
-    yield "oldest job", partial(_oldest_job, seen)
-    yield "problems", partial(_problems, seen, settings)
+    yield "database clock", "It agrees with this machine's.", partial(_database_clock, seen)
+    yield "worker", "It's alive.", partial(_worker, seen)
+    yield "oldest job", "Nothing is overdue.", partial(_oldest_job, seen)
+    yield "problems", "None.", partial(_problems, seen, settings)
 
 
-def _clock(seen: Inspected) -> Found:
+def _database_clock(seen: Inspected) -> Found:
     off = abs(seen.clock_off)
     if off > CLOCK_OFF:
-        yield (
-            "warning",
-            f"This machine and the database differ by {off.seconds} s: switch time sync on at both.",
-        )
+        says = f"This machine and the database differ by {off.seconds} s: switch time sync on at both."
+        yield "warning", says
 
 
 def _worker(seen: Inspected) -> Found:
     if seen.worker_seen is None or seen.worker_seen > WORKER_SILENT:
         yield "failure", "No worker gives a sign of life: start qa-gate serve, or qa-gate worker."
-    else:
-        yield "ok", "It's alive."
 
 
 def _oldest_job(seen: Inspected) -> Found:
@@ -197,8 +182,6 @@ def _oldest_job(seen: Inspected) -> Found:
         minutes = due // timedelta(minutes=1)
         says = f"It has been due for {minutes} minutes. Read the log for what holds it up."
         yield "failure" if due > LONG_OVERDUE else "warning", says
-    else:
-        yield "ok", "Nothing is overdue."
 
 
 def _problems(seen: Inspected, settings: Settings) -> Found:
@@ -207,29 +190,27 @@ def _problems(seen: Inspected, settings: Settings) -> Found:
         yield "warning", tell(problem, people, settings.branches, seen.troubles).sentence
     for reason in seen.failed:
         yield "warning", f"{reason} After fixing it, run qa-gate sync."
-    if not (seen.problems or seen.failed):
-        yield "ok", "None."
 
 
 # --- Amazon SES ----------------------------------------------------------------------------------------------
 
 
 def ses_checks(settings: Settings) -> Iterator[Check]:
-    """Yield each check with its name; where the AWS settings are not usable, that is all."""
+    """Yield the checks of Amazon SES; where the AWS settings are not usable, that is all."""
     try:
         account = Account()
     except MailError as error:
-        reason = error.reason
-        yield "SES identity", lambda: iter([("failure", reason)])
+        wrong = [("failure", error.reason)]
+        yield "SES identity", "", lambda: iter(wrong)
         return
-    for name, check in (
-        ("SES identity", _identity),
-        ("SES account", _account),
-        ("SES quota", _quota),
-        ("click tracking", _tracking),
-        ("suppression list", _suppressed),
+    for name, well, check in (
+        ("SES identity", "The sender is verified.", _identity),
+        ("SES account", "It may send to anybody.", _account),
+        ("SES quota", "", _quota),
+        ("click tracking", "It's off.", _tracking),
+        ("suppression list", "Nobody who gets mail is on it.", _suppressed),
     ):
-        yield name, partial(check, account, settings)
+        yield name, well, partial(check, account, settings)
 
 
 def _identity(account: Account, settings: Settings) -> Found:
@@ -238,12 +219,8 @@ def _identity(account: Account, settings: Settings) -> Found:
     if found is None:
         yield "failure", f"SES doesn't know {sender} in this region: verify it, or its domain."
     elif not found.is_verified:
-        yield (
-            "failure",
-            f"{sender} isn't verified yet: answer the email that SES sent, or set the DNS records.",
-        )
-    else:
-        yield "ok", f"{sender} is verified."
+        to_do = "answer the email that SES sent, or set the DNS records."
+        yield "failure", f"{sender} isn't verified yet: {to_do}"
 
 
 def _account(account: Account, settings: Settings) -> Found:
@@ -254,17 +231,14 @@ def _account(account: Account, settings: Settings) -> Found:
     if sending.health != "HEALTHY":
         yield "warning", "AWS watches it for bounces or complaints: see SES's account dashboard."
     if sending.is_production:
-        yield "ok", "It may send to anybody."
         return
-    for address in _readers(settings):
-        found = account.identity(address)
-        if found is None or not found.is_verified:
-            yield (
-                "failure",
-                f"It's in the sandbox, and {address} isn't verified: verify it, or ask for production.",
-            )
-            return
-    yield "ok", "It's in the sandbox, and everybody who gets mail is verified."
+    found = {address: account.identity(address) for _, address in settings.people}
+    unverified = [address for address, identity in found.items() if not (identity and identity.is_verified)]
+    for address in unverified:
+        to_do = "verify it, or ask for production."
+        yield "failure", f"It's in the sandbox, and {address} isn't verified: {to_do}"
+    if not unverified:
+        yield "ok", "It's in the sandbox, and everybody who gets mail is verified."
 
 
 def _quota(account: Account, _settings: Settings) -> Found:
@@ -282,18 +256,9 @@ def _tracking(account: Account, settings: Settings) -> Found:
     used = settings.ses_configuration_set or (identity.configuration_set if identity else None)
     if used and account.tracks_clicks(used):
         yield "failure", f"The configuration set {used} rewrites links: take CLICK out of its events."
-    else:
-        yield "ok", "It's off."
 
 
 def _suppressed(account: Account, settings: Settings) -> Found:
-    found = [(address, account.suppressed(address)) for address in _readers(settings)]
-    for address, reason in found:
-        if reason:
+    for _, address in settings.people:
+        if reason := account.suppressed(address):
             yield "failure", f"SES drops every email to {address} ({reason}): take it off the list."
-    if not any(reason for _, reason in found):
-        yield "ok", "Nobody who gets mail is on it."
-
-
-def _readers(settings: Settings) -> list[str]:
-    return [address for _, address in settings.people]

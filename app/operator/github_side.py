@@ -35,7 +35,8 @@ EVENTS = (
 CLOCK_OFF, CLOCK_FAR_OFF = timedelta(seconds=10), timedelta(seconds=60)
 _METHODS = {"merge": "allow_merge_commit", "squash": "allow_squash_merge", "rebase": "allow_rebase_merge"}
 
-Found = Iterator[tuple[str, str]]  # verdicts, and what to do
+Found = Iterator[tuple[str, str]]  # verdicts, and what to do; nothing where all is well
+Check = tuple[str, str, Callable[[], Found]]  # its name, what is said where all is well, and how to look
 
 
 def app_of(settings: Settings) -> Api:
@@ -96,19 +97,20 @@ class GitHubSide:
         self._repository = cache(lambda name: self._api(name).call("GET", f"/repos/{name}").data)
         self._is_known = False
 
-    def checks(self) -> Iterator[tuple[str, Callable[[], Found]]]:
-        """Yield each check with its name, to be made at once: where GitHub does not know us, it is the only one."""
-        yield "GitHub identity", self._identity
+    def checks(self) -> Iterator[Check]:
+        """Yield each check, to be made at once: where GitHub does not know us, it is the only one."""
+        yield "GitHub identity", "", self._identity
         if not self._is_known:
             return
-        yield "clock", self._clock
-        yield "webhook", self._app_webhook if self._app else self._token_webhooks
+        yield "clock", "It agrees with GitHub's.", self._clock
+        yield "webhook", "", self._app_webhook if self._app else self._token_webhooks
+        rights, method = self._app_rights if self._app else self._token_rights, self._settings.merge_method
         for name in self._settings.github_repositories:
-            yield f"repository {name}", partial(self._is_ours, name)
-            yield f"rights on {name}", partial(self._app_rights if self._app else self._token_rights, name)
-            yield f"merge method of {name}", partial(self._method, name)
+            yield f"repository {name}", "It's the one that the gate knows.", partial(self._is_ours, name)
+            yield f"rights on {name}", "All that the gate needs.", partial(rights, name)
+            yield f"merge method of {name}", f"{method} is allowed.", partial(self._methods, name)
             for branch in self._settings.branches:
-                yield f"lock of {name} {branch}", partial(self._lock, name, branch)
+                yield f"lock of {name} {branch}", "", partial(self._lock, name, branch)
 
     def _api(self, repository: str) -> Api:
         return self._app.installed(self._installation(repository)["id"]) if self._app else self._own
@@ -116,12 +118,9 @@ class GitHubSide:
     def _read_installation(self, repository: str) -> Any:
         found = self._own.get(f"/repos/{repository}/installation")
         if found is None:
-            raise Refused(
-                f"The App isn't installed on {repository}: run qa-gate setup, it says where.", "missing"
-            )
+            where = "run qa-gate setup, it says where."
+            raise Refused(f"The App isn't installed on {repository}: {where}", "missing")
         return found
-
-    # --- Who we are ------------------------------------------------------------------------------------------
 
     def _identity(self) -> Found:
         about = self._about_us().data
@@ -132,31 +131,8 @@ class GitHubSide:
         sent = parsedate_to_datetime(str(self._about_us().headers.get("date")))
         off = abs(datetime.now(UTC) - sent)
         if off > CLOCK_OFF:
-            seconds = f"{off.total_seconds():.0f}"
-            yield (
-                "failure" if off > CLOCK_FAR_OFF else "warning",
-                f"This machine's clock is {seconds} s off GitHub's: switch time sync on.",
-            )
-        else:
-            yield "ok", "It agrees with GitHub's."
-
-    def _app_rights(self, name: str) -> Found:
-        found = self._installation(name)
-        at = found.get("html_url")
-        if found.get("suspended_at"):
-            yield "failure", f"The App is suspended there: lift it at {at}."
-        elif lacking := lacking_permissions(found):
-            yield "failure", f"The App lacks {lacking}: run qa-gate setup, then accept it at {at}."
-        else:
-            yield "ok", "All that the gate needs."
-
-    def _token_rights(self, name: str) -> Found:
-        if (self._repository(name).get("permissions") or {}).get("push"):
-            yield "warning", "A token: its status can be set by whoever may push. A GitHub App's can't."
-        else:
-            yield "failure", "The token may not write there: give it the rights that the README names."
-
-    # --- What it is told -------------------------------------------------------------------------------------
+            says = f"This machine's clock is {off.total_seconds():.0f} s off GitHub's: switch time sync on."
+            yield "failure" if off > CLOCK_FAR_OFF else "warning", says
 
     def _app_webhook(self) -> Found:
         if unheard := unheard_events(self._about_us().data):
@@ -167,7 +143,7 @@ class GitHubSide:
         sent = self._own.call("GET", "/app/hook/deliveries?per_page=50").data
         codes = [int(one.get("status_code") or 0) for one in sent if one.get("event") in EVENTS]
         last = "the last one came" if codes else "nothing was sent yet"
-        yield from _delivered(codes[:1], f"{self._webhook_url}, and {last}.")
+        yield _delivered(codes[0] if codes else None, f"{self._webhook_url}, and {last}.")
 
     def _token_webhooks(self) -> Found:
         for name in self._settings.github_repositories:
@@ -182,9 +158,7 @@ class GitHubSide:
                 yield "failure", f"That of {name} is off or lacks events: run qa-gate setup --token."
             else:
                 code = (found[0].get("last_response") or {}).get("code")
-                yield from _delivered([] if code is None else [code], f"{name}: {self._webhook_url}.")
-
-    # --- Where it works --------------------------------------------------------------------------------------
+                yield _delivered(code, f"{name}: {self._webhook_url}.")
 
     def _is_ours(self, name: str) -> Found:
         found, known = self._repository(name), self._ids.get(name)
@@ -194,8 +168,27 @@ class GitHubSide:
             yield "failure", f"Another repository has this name now. If that's meant: qa-gate trust {name}."
         elif str(found.get("full_name", "")).casefold() != name.casefold():
             yield "warning", f"It's called {found.get('full_name')} now: change GITHUB_REPOSITORIES."
+
+    def _app_rights(self, name: str) -> Found:
+        found = self._installation(name)
+        at = found.get("html_url")
+        if found.get("suspended_at"):
+            yield "failure", f"The App is suspended there: lift it at {at}."
+        elif lacking := lacking_permissions(found):
+            yield "failure", f"The App lacks {lacking}: run qa-gate setup, then accept it at {at}."
+
+    def _token_rights(self, name: str) -> Found:
+        if (self._repository(name).get("permissions") or {}).get("push"):
+            yield "warning", "A token: its status can be set by whoever may push. A GitHub App's can't."
         else:
-            yield "ok", "It's the one that the gate knows."
+            yield "failure", "The token may not write there: give it the rights that the README names."
+
+    def _methods(self, name: str) -> Found:
+        wanted = {self._settings.merge_method, *(["merge"] if self._settings.release_branch else [])}
+        about = self._repository(name)
+        if off := sorted(method for method in wanted if about.get(_METHODS[method]) is False):
+            allow = "allow it in the repository's settings."
+            yield "failure", f"{' and '.join(off)} is switched off there: {allow}"
 
     def _lock(self, name: str, branch: str) -> Found:
         app_id = self._settings.github_app_id
@@ -204,33 +197,17 @@ class GitHubSide:
             yield "failure", f"There is no branch {branch}: make it, or set its name in the settings."
             return
         wrong = list(found.blocking(app_id))
+        if missing := found.missing(app_id):
+            wrong.append(f"{'; '.join(rule.problem for rule in missing)}. Run qa-gate protect {name}.")
         yield from (("failure", one) for one in wrong)
         yield from (("warning", one) for one in found.warnings())
-        if missing := found.missing(app_id):
-            yield "failure", f"{'; '.join(rule.problem for rule in missing)}. Run qa-gate protect {name}."
-        elif not wrong:
+        if not wrong:
             yield "ok", "Locked."
 
-    def _method(self, name: str) -> Found:
-        wanted = {self._settings.merge_method, *(["merge"] if self._settings.release_branch else [])}
-        about = self._repository(name)
-        off = sorted(method for method in wanted if about.get(_METHODS[method]) is False)
-        if off:
-            yield (
-                "failure",
-                f"{' and '.join(off)} is switched off there: allow it in the repository's settings.",
-            )
-        else:
-            yield "ok", f"{self._settings.merge_method} is allowed."
 
-
-def _delivered(codes: list[int], well: str) -> Found:
-    """Tell how the last webhook was answered, if any was sent."""
-    if codes and not 200 <= codes[0] < 300:
-        answer = f"GitHub's last webhook was answered {codes[0] or 'by nobody'}."
-        yield (
-            "failure",
-            f"{answer} See the public address above, then send it again from GitHub's page of deliveries.",
-        )
-    else:
-        yield "ok", well
+def _delivered(code: int | None, well: str) -> tuple[str, str]:
+    """Tell how the last webhook was answered, None: none was sent."""
+    if code is None or 200 <= code < 300:
+        return "ok", well
+    to_do = "See the public address above, then send it again from GitHub's page of deliveries."
+    return "failure", f"GitHub's last webhook was answered {code or 'by nobody'}. {to_do}"

@@ -98,7 +98,7 @@ def _protect(api: Api, repository: str, name: str, app_id: int | None, yes: bool
     if not to_add:
         click.echo("  locked already")
     about = api.call("GET", f"/repos/{repository}").data
-    for line in (*branch.warnings(), *_warnings(about, branch, rulesets, app_id)):
+    for line in (*branch.blocking(app_id), *branch.warnings(), *_warnings(about, branch, rulesets, app_id)):
         click.echo(f"  ! {line}")
     if to_add and yes:
         at = f"/repos/{repository}"
@@ -110,9 +110,6 @@ def _protect(api: Api, repository: str, name: str, app_id: int | None, yes: bool
         else:
             api.call("POST", f"{at}/rulesets", _ruleset({}, branch, app_id))
     return not to_add
-
-
-# --- What is there -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +124,10 @@ class Branch:
 
     @property
     def context(self) -> str:
-        """Return the status that the gate sets for it."""
         return f"qa-gate/{self.name}"
 
     @property
     def ruleset(self) -> str:
-        """Return the name of our ruleset for it."""
         return f"qa-gate: {self.name}"
 
     def missing(self, app_id: int | None) -> list[Rule]:
@@ -143,31 +138,26 @@ class Branch:
             found.append(_status_rule(self, app_id))
         return found
 
-    def other_apps(self, app_id: int | None) -> list[int]:
-        """Return the other Apps that the status is required from: ours can then never satisfy it."""
-        bound = {check.get("integration_id") for check in _checks(self.rules, self)}
-        return sorted(app for app in bound if app_id and app and app != app_id)
-
     def blocking(self, app_id: int | None) -> Iterator[str]:
         """Yield what is required that can never come."""
-        for other in self.other_apps(app_id):
-            yield f"{self.context} is required from another App ({other}): nothing can merge until that rule is gone."
+        gone = "nothing can merge until that rule is gone."
+        bound = {check.get("integration_id") or app_id for check in _checks(self.rules, self)}
+        for other in sorted(app for app in bound if app and app_id and app != app_id):
+            yield f"{self.context} is required from another App ({other}): {gone}"
         for name in sorted({check["context"].casefold() for check in _checks(self.rules)}):
             if name.startswith("qa-gate/") and name != self.context.casefold():
-                yield f"{name} is required, which the gate never sets there: nothing can merge until that rule is gone."
+                yield f"{name} is required, which the gate never sets there: {gone}"
 
     def warnings(self) -> Iterator[str]:
         """Yield what else of its rules touches the gate."""
-        wishes = (
-            "required_approving_review_count require_code_owner_review require_code_owner_reviews "
-            "require_last_push_approval"
-        ).split()
+        wishes = "required_approving_review_count require_code_owner_review require_code_owner_reviews"
         asked = [rule.get("parameters") or {} for rule in self.rules if rule["type"] == "pull_request"]
-        if any(parameters.get(wish) for parameters in asked for wish in wishes):
-            yield (
-                "It also requires people's reviews. The gate's own may not count: then each change needs a "
-                "developer's, too."
-            )
+        if any(
+            parameters.get(wish)
+            for parameters in asked
+            for wish in (*wishes.split(), "require_last_push_approval")
+        ):
+            yield "It also requires people's reviews, and the gate's own may not count: then each change needs a developer's."
         if any(rule["type"] == "merge_queue" for rule in self.rules):
             yield "It has a merge queue, which the gate can't use: approvals would wait for ever. Switch the queue off."
         if self.protection and not _is_on(self.protection, "enforce_admins"):
@@ -208,13 +198,9 @@ def _fits(check: Json, app_id: int | None) -> bool:
 def _as_seen_by_all(summary: Json) -> Json:
     """Return what a branch itself tells of its protection; force pushes and deletions are off unless allowed."""
     checks = summary.get(CHECKS) or {}
-    is_strict = checks.get("enforcement_level") == "everyone"
+    is_strict = {"enabled": checks.get("enforcement_level") == "everyone"}
     reviews = {"required_approving_review_count": 0}  # that there are such rules is not told
-    return {
-        CHECKS: checks,
-        "required_pull_request_reviews": reviews,
-        "enforce_admins": {"enabled": is_strict},
-    }
+    return {CHECKS: checks, "required_pull_request_reviews": reviews, "enforce_admins": is_strict}
 
 
 def _as_rules(protection: Json | None) -> Iterator[Json]:
@@ -228,10 +214,8 @@ def _as_rules(protection: Json | None) -> Iterator[Json]:
             yield {"type": kind}
     required = protection.get(CHECKS) or {}
     checks = required.get("checks") or [{"context": name} for name in required.get("contexts", [])]
-    bound = [
-        {"context": one["context"], "integration_id": max(one.get("app_id") or 0, 0) or None}
-        for one in checks
-    ]
+    apps = [(one["context"], one.get("app_id") or -1) for one in checks]  # -1: from anybody
+    bound = [{"context": name, "integration_id": app if app > 0 else None} for name, app in apps]
     yield {"type": CHECKS, "parameters": {CHECKS: bound}}
 
 
@@ -251,8 +235,6 @@ def _rulesets(api: Api, repository: str, branch: Branch) -> list[Json]:
 def _warnings(about: Json, branch: Branch, rulesets: list[Json], app_id: int | None) -> Iterator[str]:
     if not branch.exists:
         yield f"There is no branch {branch.name} yet."
-    for other in branch.other_apps(app_id):
-        yield f"Its status is also required from another App ({other}). Nothing can merge until that rule is gone."
     if app_id is None:
         yield "The gate acts with a token: whoever may push can set its status by hand. A GitHub App prevents that."
     if about.get("delete_branch_on_merge"):
@@ -265,9 +247,6 @@ def _warnings(about: Json, branch: Branch, rulesets: list[Json], app_id: int | N
         yield "Some of its rules are set for the whole organization: look there who may bypass them."
 
 
-# --- What is made --------------------------------------------------------------------------------------------
-
-
 def _ruleset(own: Json, branch: Branch, app_id: int | None) -> Json:
     """Return our ruleset for a branch, made from what it is today: what somebody added to it stays."""
     ref, names = f"refs/heads/{branch.name}", (own.get("conditions") or {}).get("ref_name") or {}
@@ -276,9 +255,7 @@ def _ruleset(own: Json, branch: Branch, app_id: int | None) -> Json:
     rules: dict[str, Json] = {rule.kind: {"type": rule.kind} for rule in _RULES}
     rules["pull_request"]["parameters"] = _PULL_REQUEST
     rules |= {one["type"]: one for one in own.get("rules", [])}
-    parameters = (rules.get(CHECKS) or {}).get("parameters") or {
-        "strict_required_status_checks_policy": False
-    }
+    parameters = rules.get(CHECKS, {}).get("parameters") or {"strict_required_status_checks_policy": False}
     others = [one for one in parameters.get(CHECKS, []) if one["context"] != branch.context]
     ours = {"context": branch.context} | ({"integration_id": app_id} if app_id else {})
     rules[CHECKS] = {"type": CHECKS, "parameters": {**parameters, CHECKS: [*others, ours]}}
@@ -301,14 +278,13 @@ def protection(old: Json | None, context: str, app_id: int | None) -> Json:
     required, reviews = now.get(CHECKS) or {}, now.get("required_pull_request_reviews") or {}
     # -1: from anybody; left out, GitHub would choose an App by itself.
     checks = {one["context"]: one.get("app_id") or -1 for one in required.get("checks") or []}
+    checks[context] = app_id or -1
     kept = ("dismiss_stale_reviews", "require_code_owner_reviews", "require_last_push_approval")
     people = ("dismissal_restrictions", "bypass_pull_request_allowances")
     return {
         CHECKS: {
             "strict": bool(required.get("strict")),
-            "checks": [
-                {"context": name, "app_id": app} for name, app in {**checks, context: app_id or -1}.items()
-            ],
+            "checks": [{"context": name, "app_id": app} for name, app in checks.items()],
         },
         "required_pull_request_reviews": {
             **{name: bool(reviews.get(name)) for name in kept},

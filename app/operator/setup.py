@@ -20,17 +20,7 @@ import click
 
 from app.github.answers import GitHubError, Refused, TryAgain
 from app.github.api import Api
-from app.operator import stop
-from app.operator.github_side import (
-    EVENTS,
-    PERMISSIONS,
-    app_of,
-    hooks_to,
-    is_installed,
-    lacking_permissions,
-    unheard_events,
-    webhook_of,
-)
+from app.operator import github_side, stop
 from app.operator.running import is_gate
 from app.operator.setup_page import Registration, create_page, served
 from app.settings import Settings, SettingsError, operators_token
@@ -82,27 +72,21 @@ def _answer(file: SettingsFile, name: str, question: str) -> dict[str, str]:
 
     def read(given: str) -> dict[str, str]:
         found = {name: given.strip()}
+        if name == "AWS_DEFAULT_REGION" and not _REGION.fullmatch(found[name]):
+            raise click.UsageError("AWS_DEFAULT_REGION must be a region, such as eu-central-1.")
         if name == "GITHUB_REPOSITORIES":
             repository, api_url = named_by(given)
             found = {name: repository} | ({"GITHUB_API_URL": api_url} if api_url else {})
-        if problem := _problem(file, found):
-            raise click.UsageError(problem)
+        try:
+            Settings.load({**file.environ, **found})
+        except SettingsError as error:
+            for problem in error.problems:
+                if problem.split()[0] in found:
+                    raise click.UsageError(problem) from None
         return found
 
     found: dict[str, str] = click.prompt(question, value_proc=read)
     return found
-
-
-def _problem(file: SettingsFile, more: dict[str, str]) -> str:
-    """Return what is wrong with one of these settings, in a sentence; "" where nothing is."""
-    if "AWS_DEFAULT_REGION" in more:
-        is_region = _REGION.fullmatch(more["AWS_DEFAULT_REGION"])
-        return "" if is_region else "AWS_DEFAULT_REGION must be a region, such as eu-central-1."
-    try:
-        Settings.load({**file.environ, **more})
-    except SettingsError as error:
-        return next((problem for problem in error.problems if problem.split()[0] in more), "")
-    return ""
 
 
 def named_by(address: str) -> tuple[str, str | None]:
@@ -121,11 +105,8 @@ def named_by(address: str) -> tuple[str, str | None]:
 
 
 def _webhook(settings: Settings) -> dict[str, str]:
-    url, secret = webhook_of(settings.public_url), settings.github_webhook_secret[0]
+    url, secret = github_side.webhook_of(settings.public_url), settings.github_webhook_secret[0]
     return {"url": url, "content_type": "json", "secret": secret, "insecure_ssl": "0"}
-
-
-# --- With an App ---------------------------------------------------------------------------------------------
 
 
 def _connect_app(file: SettingsFile) -> list[str]:
@@ -135,18 +116,18 @@ def _connect_app(file: SettingsFile) -> list[str]:
     if not file.has("GITHUB_APP_ID"):
         _register(file)
     settings = Settings.load(file.environ)
-    app = app_of(settings)
+    app = github_side.app_of(settings)
     about = app.call("GET", "/app").data
     app.call("PATCH", "/app/hook/config", _webhook(settings))
     owner, site = about.get("owner") or {}, site_of(settings.github_api_url)
     place = f"organizations/{owner.get('login')}/" if owner.get("type") == "Organization" else ""
     page = f"{site}/{place}settings/apps/{about['slug']}/permissions"
     to_do = []
-    if lacking := lacking_permissions(about):
+    if lacking := github_side.lacking_permissions(about):
         to_do.append(f"Give the App {lacking} at {page}, and accept it where it's installed.")
-    if unheard := unheard_events(about):
+    if unheard := github_side.unheard_events(about):
         to_do.append(f"Let the App hear {unheard} at {page}.")
-    if missing := [name for name in settings.github_repositories if not is_installed(app, name)]:
+    if missing := [name for name in settings.github_repositories if not github_side.is_installed(app, name)]:
         to_do.append(f"Install the App on {', '.join(missing)}: {about['html_url']}/installations/new")
     return to_do
 
@@ -168,8 +149,11 @@ def _register(file: SettingsFile) -> None:
     )
 
     def is_done() -> bool:
-        app = app_of(Settings.load(file.environ))
-        return all(is_installed(app, name) for name in repositories)
+        app = github_side.app_of(Settings.load(file.environ))
+        try:
+            return all(github_side.is_installed(app, name) for name in repositories)
+        except (Refused, TryAgain):  # GitHub's passing trouble: look again
+            return False
 
     with _listen(settings) as listening, served(create_page(about), listening):
         click.echo(f"Open {url}/setup in a browser, and enter this code: {about.code}")
@@ -186,11 +170,11 @@ def manifest(owner: str, public_url: str) -> dict[str, Any]:
         "name": f"qa-gate {owner}"[:34].strip(" -"),
         "url": public_url,
         "description": "Pull requests wait for QA's approval, and are then merged.",
-        "hook_attributes": {"url": webhook_of(public_url), "active": True},
+        "hook_attributes": {"url": github_side.webhook_of(public_url), "active": True},
         "redirect_url": f"{public_url}/setup/registered",
         "public": False,
-        "default_permissions": PERMISSIONS,
-        "default_events": EVENTS,
+        "default_permissions": github_side.PERMISSIONS,
+        "default_events": github_side.EVENTS,
     }
 
 
@@ -220,10 +204,9 @@ def _listen(settings: Settings) -> socket.socket:
         stop(
             f"A gate is running at {settings.public_url}. Stop it first: setup needs its address for a moment."
         )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=16
-        )
+        return socket.create_server((host, port), family=family)
     except OSError as error:
         why = str(error.strerror).partition(" (")[0]
         stop(f"Nothing can listen at LISTEN ({host}:{port}): {why}. Stop qa-gate serve first.")
@@ -259,7 +242,7 @@ def _wait(about: Registration, is_done: Callable[[], bool]) -> None:
         time.sleep(LOOK_EVERY)
         if about.step == "closed":
             stop("Five wrong codes: the page is closed. Run qa-gate setup again.")
-        if about.step == "install" and _quietly(is_done):
+        if about.step == "install" and is_done():
             about.step = "done"
         if about.step in ("done", "failed"):
             about.seen.wait(15)  # the page asks every 5 seconds
@@ -267,16 +250,6 @@ def _wait(about: Registration, is_done: Callable[[], bool]) -> None:
                 stop(about.problem)
             return
     stop("An hour has passed, and the page is closed. Run qa-gate setup again.")
-
-
-def _quietly(is_done: Callable[[], bool]) -> bool:
-    try:
-        return is_done()
-    except (Refused, TryAgain):  # GitHub's passing trouble: look again
-        return False
-
-
-# --- With a token --------------------------------------------------------------------------------------------
 
 
 def _connect_token(file: SettingsFile) -> list[str]:
@@ -293,9 +266,9 @@ def _connect_token(file: SettingsFile) -> list[str]:
     settings = Settings.load(file.environ)
     api = Api.with_token(settings.github_api_url, operators_token() or settings.github_token or "")
     webhook, to_do = _webhook(settings), []
-    wanted = {"active": True, "events": EVENTS, "config": webhook}
+    wanted = {"active": True, "events": github_side.EVENTS, "config": webhook}
     for name in settings.github_repositories:
-        found = hooks_to(api, name, webhook["url"])
+        found = github_side.hooks_to(api, name, webhook["url"])
         if found:
             api.call("PATCH", f"/repos/{name}/hooks/{found[0]['id']}", wanted)
         else:

@@ -17,22 +17,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Flask, Response, redirect, render_template, request, send_from_directory
+from flask import Flask, Response, redirect, render_template, request, send_from_directory, session
 from werkzeug.serving import WSGIRequestHandler, make_server
-from werkzeug.wrappers import Response as Answered
+from werkzeug.wrappers import Response as Redirect
 
 from app import wording
 from app.github.answers import GitHubError
 
-TRIES = 5
-LARGEST_FORM = 8 * 1024
-Answer = Answered | tuple[str, int]
+Answer = tuple[str, int] | Redirect
 
 
 def new_code() -> str:
     """Return 128 random bits, as a person can type them."""
-    letters = base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=")
-    return "-".join(textwrap.wrap(letters, 5))
+    return "-".join(textwrap.wrap(base64.b32encode(secrets.token_bytes(16)).decode().rstrip("="), 5))
 
 
 @dataclass(eq=False)
@@ -51,38 +48,30 @@ class Registration:
     step: str = "code"
     install_url: str = ""
     problem: str = ""
-    tries_left: int = TRIES
+    tries_left: int = 5
+    state: str = field(default_factory=secrets.token_urlsafe)  # comes back with GitHub's code
     seen: threading.Event = field(default_factory=threading.Event)  # its end, by the person
-    _cookie: str = ""  # of the browser that was let in
-    _state: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def let_in(self, given: str) -> str | None:
-        """Return the cookie for who gives the right code, once; None for who does not."""
-        typed = given.upper().replace("-", "").replace(" ", "").encode()
+    def let_in(self, given: str) -> bool:
+        """Tell whether this is the right code; it is so only once."""
+        typed = given.upper().replace("-", "").replace(" ", "")
         with self._lock:
-            if self.tries_left <= 0 or self._cookie:
-                return None
-            if not secrets.compare_digest(typed, self.code.replace("-", "").encode()):
-                self.tries_left -= 1
-                self.step = self.step if self.tries_left else "closed"
-                return None
-            self._cookie, self._state = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-            self.step = "register"
-            return self._cookie
+            if self.step != "code":
+                return False
+            if _same(typed, self.code.replace("-", "")):
+                self.step = "register"
+                return True
+            self.tries_left -= 1
+            self.step = "code" if self.tries_left else "closed"
+            return False
 
-    def is_in(self, cookie: str) -> bool:
-        """Tell whether this is the browser that was let in."""
-        return bool(self._cookie) and secrets.compare_digest(cookie.encode(), self._cookie.encode())
-
-    def come_back(self, cookie: str, state: str, code: str) -> bool:
-        """Take GitHub's code, once, from the browser that was let in, for what was asked there; else False."""
+    def come_back(self, state: str, code: str) -> bool:
+        """Take GitHub's code, once, for what was asked there; else False."""
         with self._lock:
-            if not self.is_in(cookie) or not self._state:
+            if not self.state or not _same(state, self.state):
                 return False
-            if not secrets.compare_digest(state.encode(), self._state.encode()):
-                return False
-            self._state = ""
+            self.state = ""
         try:
             self.install_url = self.register(code)
         except GitHubError as error:
@@ -92,30 +81,31 @@ class Registration:
         self.step = "failed" if self.problem else "install"
         return True
 
-    @property
-    def target(self) -> str:
-        """Return where the form goes."""
-        return f"{self.form_url}?state={self._state}"
+
+def _same(given: str, wanted: str) -> bool:
+    return secrets.compare_digest(given.encode(), wanted.encode())
 
 
 def create_page(about: Registration) -> Flask:
     """Return the page as an application."""
     app = Flask("app.operator", template_folder=str(wording.templates()), static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM
     is_https = about.public_url.startswith("https://")
-    cookie_name = "__Host-qa-gate-setup" if is_https else "qa-gate-setup"
+    app.config.update(
+        MAX_CONTENT_LENGTH=8 * 1024,
+        SECRET_KEY=secrets.token_bytes(32),
+        SESSION_COOKIE_NAME="__Host-qa-gate-setup" if is_https else "qa-gate-setup",
+        SESSION_COOKIE_SECURE=is_https,
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
 
     def page(step: str, status: int = 200) -> Answer:
         return render_template("setup/page.html", step=step, about=about), status
-
-    def cookie() -> str:
-        return request.cookies.get(cookie_name, "")
 
     @app.get("/setup")
     def show() -> Answer:
         if about.step == "closed":
             return page("closed", 403)
-        if not about.is_in(cookie()):
+        if "is_let_in" not in session:
             return page("code")
         if about.step in ("done", "failed"):
             about.seen.set()
@@ -123,35 +113,30 @@ def create_page(about: Registration) -> Flask:
 
     @app.post("/setup")
     def enter() -> Answer:
-        given = about.let_in(request.form.get("code", ""))
-        if given is None:
+        if not about.let_in(request.form.get("code", "")):
             return page("closed" if about.step == "closed" else "wrong", 403)
-        answer = redirect(f"{about.public_url}/setup", 303)
-        answer.set_cookie(cookie_name, given, secure=is_https, httponly=True, samesite="Lax", path="/")
-        return answer
+        session["is_let_in"] = True
+        return redirect(f"{about.public_url}/setup", 303)
 
     @app.get("/setup/registered")
     def registered() -> Answer:
-        if not about.come_back(cookie(), request.args.get("state", ""), request.args.get("code", "")):
+        state, code = request.args.get("state", ""), request.args.get("code", "")
+        if "is_let_in" not in session or not about.come_back(state, code):
             return page("stray", 403)
         return redirect(f"{about.public_url}/setup", 303)
 
     @app.get("/setup/style.css")
-    def style() -> Answer:
+    def style() -> Response:
         return send_from_directory(wording.templates() / "static", "style.css")
 
     @app.after_request
     def guard(answer: Response) -> Response:
         site = "/".join(about.form_url.split("/")[:3])
         policy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action"
-        answer.headers.update(
-            {
-                "Content-Security-Policy": f"{policy} 'self' {site};",
-                "Referrer-Policy": "strict-origin",  # GitHub wants to know whose form it is
-                "Cache-Control": "no-store",
-                "X-Content-Type-Options": "nosniff",
-            }
-        )
+        answer.headers["Content-Security-Policy"] = f"{policy} 'self' {site};"
+        answer.headers["Referrer-Policy"] = "strict-origin"  # GitHub wants to know whose form it is
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
 
     return app
@@ -169,12 +154,9 @@ def served(app: Flask, line: socket.socket) -> Iterator[None]:
     """Serve on a socket that listens already."""
     logging.getLogger("app.operator").setLevel(logging.CRITICAL)
     host, port = line.getsockname()[:2]
-    server = make_server(host, port, app, threaded=True, request_handler=_Quiet, fd=line.fileno())
-    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="setup", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with make_server(host, port, app, threaded=True, request_handler=_Quiet, fd=line.fileno()) as server:
+        threading.Thread(target=server.serve_forever, args=(0.1,), name="setup", daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
