@@ -26,8 +26,6 @@ from app.settings import Settings, SettingsError
 log = logging.getLogger("qa-gate")
 
 FREED = 5.0  # seconds in which a gate that was killed frees its port
-
-
 # The operator's commands, each loaded when it is asked for, or the list.
 OPERATORS = {
     "setup": "app.operator.setup",
@@ -77,18 +75,12 @@ def cannot_start(error: Exception) -> list[str] | None:
     from app.db.schema import SchemaError
     from app.mail.send import MailError
 
-    match error:
-        case SettingsError():
-            return ["qa-gate cannot start. Fix these settings:", *error.problems, *_aws_problems()]
-        case MailError():
-            return ["qa-gate cannot start:", error.reason]
-        case SchemaError():
-            return ["qa-gate cannot start:", error.reason]
-        case Unavailable():
-            why = "The database of DATABASE_URL cannot be opened; is it there, and writable?"
-            return ["qa-gate cannot start:", why]
-        case _:
-            return None
+    if isinstance(error, SettingsError):
+        return ["qa-gate cannot start. Fix these settings:", *error.problems, *_aws_problems()]
+    if isinstance(error, Unavailable):
+        why = "The database of DATABASE_URL cannot be opened; is it there, and writable?"
+        return ["qa-gate cannot start:", why]
+    return ["qa-gate cannot start:", error.reason] if isinstance(error, MailError | SchemaError) else None
 
 
 @cli.command()
@@ -183,20 +175,18 @@ def _require_free(name: str, host: str, port: int) -> None:
     Whoever was just killed may hold it for a moment.
     """
     give_up = time.monotonic() + FREED
-    while why := _why_not_free(host, port):
-        if why != os.strerror(errno.EADDRINUSE) or time.monotonic() > give_up:
-            stop("qa-gate cannot start:", f"Nothing can listen at {name} ({host}:{port}): {why}.")
-        time.sleep(0.1)
-
-
-def _why_not_free(host: str, port: int) -> str | None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        # What was closed a moment ago is free; Granian's SO_REUSEPORT is left out on purpose.
-        socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        return str(error.strerror).partition(" (")[0]
-    return None
+    while True:
+        try:
+            # What was closed a moment ago is free; Granian's SO_REUSEPORT is left out on purpose.
+            socket.create_server((host, port), family=family).close()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > give_up:
+                why = str(error.strerror).partition(" (")[0]
+                stop("qa-gate cannot start:", f"Nothing can listen at {name} ({host}:{port}): {why}.")
+        else:
+            return
+        time.sleep(0.1)
 
 
 def _aws_problems() -> list[str]:

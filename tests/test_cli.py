@@ -160,9 +160,9 @@ def test_the_worker_can_run_apart(stage: Stage) -> None:
     stage.serve(WORKER="none")
     assert stage.get("/readyz") == 503
     worker = stage.start("worker")
+    wait_until(lambda: stage.get("/readyz") == 200)  # what is there at its first look comes in a list, later
     stage.open_pull_request()
     stage.inbox.wait_for("Lily", timeout=20)
-    wait_until(lambda: stage.get("/readyz") == 200)
     worker.process.terminate()
     assert worker.process.wait(20) == 0
 

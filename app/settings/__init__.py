@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Set
 from datetime import time
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -29,7 +28,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from app.settings import values
-from app.settings.file import AWS, DEFAULT, SettingsFile, unreadable
+from app.settings.file import AWS, DEFAULT, SettingsFile, value_of
 
 MergeMethod = Literal["merge", "squash", "rebase"]
 Worker = Literal["embedded", "none"]
@@ -250,9 +249,8 @@ def _everything() -> tuple[Mapping[str, str], dict[str, str]]:
     except ValueError as error:
         return os.environ, {"SETTINGS_FILE": str(error)}
     strange = sorted(name for name in file.kept.keys() - _known() if not name.startswith(AWS))
-    return file.environ, {
-        name: f"{name} is no setting: remove it from the settings file." for name in strange
-    }
+    remove = "is no setting: remove it from the settings file."
+    return file.environ, {name: f"{name} {remove}" for name in strange}
 
 
 def _misspelt(environ: Mapping[str, str]) -> dict[str, str]:
@@ -288,7 +286,7 @@ def _read(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     for field in Settings.model_fields:
         name = field.upper()
         try:
-            value = _value(environ, name)
+            value = value_of(environ, name)
         except ValueError as error:
             problems[field] = str(error)
             continue
@@ -297,35 +295,16 @@ def _read(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     return given, problems
 
 
-def _value(environ: Mapping[str, str], name: str) -> str:
-    value, path = environ.get(name, ""), environ.get(f"{name}_FILE", "")
-    if value.strip() and path:
-        raise ValueError(f"{name} and {name}_FILE are both set: keep one.")
-    if path:
-        try:
-            value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, ValueError) as error:
-            raise unreadable(f"{name}_FILE", error) from None
-    if not value.strip() or name == "GITHUB_APP_PRIVATE_KEY":  # the only one of several lines
-        return value.strip()
-    if value != value.strip():
-        raise ValueError(f"{name} begins or ends with a blank: remove it.")
-    if not value.isprintable():
-        raise ValueError(f"{name} holds a character that cannot be printed: type it again, on one line.")
-    return value
-
-
 def _login_problems(given: Set[str]) -> dict[str, str]:
-    token, app = "github_token" in given, given & {"github_app_id", "github_app_private_key"}
+    of_app = {"github_app_id", "github_app_private_key"}
+    token, app = "github_token" in given, given & of_app
     if token and app:
         return {"github_token": "GITHUB_TOKEN and a GitHub App are both set: keep one."}
     if not token and not app:
         why = "GITHUB_TOKEN is missing. Set it, or GITHUB_APP_ID with GITHUB_APP_PRIVATE_KEY."
         return {"github_token": why}
-    missing = {"github_app_id", "github_app_private_key"} - given if app else ()
-    return {
-        name: f"{name.upper()} is missing. A GitHub App needs its number and its key." for name in missing
-    }
+    why = "is missing. A GitHub App needs its number and its key."
+    return {name: f"{name.upper()} {why}" for name in of_app - app if app}
 
 
 def _sentence(error: ErrorDetails) -> str:

@@ -1,6 +1,6 @@
 """The settings file: what `qa-gate setup` writes, and the gate reads where the environment says nothing.
 
-Called by `Settings.load` and by `setup`. One line a setting, as in `.env`. A file with secrets is made anew for its
+Called by `Settings.load` and by `setup`. It has one line a setting, as in `.env`. A file with secrets is made anew for its
 owner alone, and put in its place whole.
 """
 
@@ -60,15 +60,34 @@ def read(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise unreadable("SETTINGS_FILE", error) from None
+        raise _unreadable("SETTINGS_FILE", error) from None
     found = dotenv_values(stream=StringIO(text), interpolate=False)
     return {name: value for name, value in found.items() if value is not None}
 
 
-def unreadable(name: str, error: OSError | ValueError) -> ValueError:
-    """Return what to say of the file that a setting names; never its path: somebody may have put the secret there."""
+def _unreadable(name: str, error: OSError | ValueError) -> ValueError:
+    # Never its path: somebody may have put the secret itself there.
     why = (isinstance(error, OSError) and error.strerror) or "not a text file"
     return ValueError(f"{name} names a file that cannot be read ({why}).")
+
+
+def value_of(environ: Mapping[str, str], name: str) -> str:
+    """Return a setting from NAME, or the file that NAME_FILE names; "" for none. Raises ValueError with a sentence."""
+    value, path = environ.get(name, ""), environ.get(f"{name}_FILE", "")
+    if value.strip() and path:
+        raise ValueError(f"{name} and {name}_FILE are both set: keep one.")
+    if path:
+        try:
+            value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            raise _unreadable(f"{name}_FILE", error) from None
+    if not value.strip() or name == "GITHUB_APP_PRIVATE_KEY":  # the only one of several lines
+        return value.strip()
+    if value != value.strip():
+        raise ValueError(f"{name} begins or ends with a blank: remove it.")
+    if not value.isprintable():
+        raise ValueError(f"{name} holds a character that cannot be printed: type it again, on one line.")
+    return value
 
 
 def write(path: Path, values: Mapping[str, str]) -> None:
