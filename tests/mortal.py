@@ -1,7 +1,7 @@
 """A gate in a process of its own that is killed with SIGKILL at its n-th instant.
 
-An instant is just before every commit to the database and every HTTP request to GitHub or SES; what lies
-between two of them changes nothing outside the process. Nothing of the gate itself is replaced.
+An instant is just before every commit that changes the database, every HTTP request to GitHub or SES, and every answer
+of a task; what lies between two of them changes nothing outside the process. Nothing of the gate itself is replaced.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from io import StringIO
 from multiprocessing.connection import Connection
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from werkzeug.test import Client
 
 from app.db import Store
@@ -30,6 +30,9 @@ from tests.world import compiled_once
 # A fork server that has loaded all that a gate needs makes a new process in a few milliseconds.
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["tests.warm", "tests.mortal"])
+
+# What a statement that changes nothing begins with.
+READING = ("BEGIN", "PRAGMA", "SELECT", "SET", "SHOW")
 
 
 class Instants:
@@ -88,7 +91,7 @@ def _live(environ: dict[str, str], pipe: Connection) -> None:
     gate = create_gate(settings, store)
     browser = Client(compiled_once(create_app(settings, gate)))
     for engine in store.database.engines:
-        event.listen(engine, "commit", instants)
+        _before_each_change(engine, instants)
     _before_each_request(instants)
 
     def post(path: str, how: dict[str, Any], session: str = "") -> int:
@@ -108,7 +111,24 @@ def _live(environ: dict[str, str], pipe: Connection) -> None:
             clock.now, task, arguments = pipe.recv()
         except EOFError:
             return
-        pipe.send(tasks[task](*arguments))
+        answer = tasks[task](*arguments)
+        if task != "doom":
+            instants()
+        pipe.send(answer)
+
+
+def _before_each_change(engine: Engine, instants: Instants) -> None:
+    def note(connection: Any, _cursor: object, statement: str, *_: object) -> None:
+        if statement.split(maxsplit=1)[0] not in READING:
+            connection.info["changes"] = True
+
+    def count(connection: Any) -> None:
+        if connection.info.pop("changes", False):
+            instants()
+
+    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "commit", count)
+    event.listen(engine, "rollback", lambda connection: connection.info.pop("changes", None))
 
 
 def _before_each_request(instants: Instants) -> None:
