@@ -29,8 +29,8 @@ def here(there: PretendGitHub) -> GitHub:
 
 
 def commit(there: PretendGitHub, number: int = 1, branch: str = "development") -> list[str]:
-    files = [{f"{branch}-{one}.txt": f"{one}\n"} for one in range(number)]
-    return [there.commit(SHOP, branch, file, f"Commit {one}") for one, file in enumerate(files)]
+    steps = [({f"{branch}-{one}.txt": f"{one}\n"}, f"Commit {one}") for one in range(number)]
+    return there.commits(SHOP, branch, steps)
 
 
 def test_steps_name_their_parents_and_the_head(there: PretendGitHub, here: GitHub) -> None:

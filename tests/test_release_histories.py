@@ -110,8 +110,9 @@ def test_an_update_from_development_is_approved_with_the_change_it_was_carried_o
 
 def test_every_commit_of_a_very_long_branch_is_approved(world: World) -> None:
     begin(world)
-    for number in range(255):
-        world.github.commit(SHOP, "gift-cards", {f"{number}.py": "a\n"}, f"Step {number}", "sam")
+    world.github.commits(
+        SHOP, "gift-cards", [({f"{number}.py": "a\n"}, f"Step {number}") for number in range(255)]
+    )
     number = approve(world, world.open())
     held = holds(world, asked(world).number)
     assert (passed(held), unseen(held)) == ([number], [])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -154,17 +154,32 @@ class Git:
 
         content: the SHA of a whole tree, or the paths that change against the first parent.
         """
-        text = message.encode()
-        lines = [f"commit {ref}", "mark :1", f"author {author.line()}"]
-        lines += [f"committer {(committer or author).line()}", f"data {len(text)}"]
-        out = "\n".join(lines).encode() + b"\n" + text + b"\n"
-        for word, parent in zip(["from", *["merge"] * len(parents)], parents, strict=False):
-            out += f"{word} {parent}\n".encode()
-        out += f'M 040000 {content} ""\n'.encode() if isinstance(content, str) else _edits(content)
-        out = (b"" if parents else f"reset {ref}\n".encode()) + out + b"\nget-mark :1\ndone\n"
-        sha = _git(self.path, "fast-import", "--quiet", "--force", "--done", feed=out).decode().strip()
-        self._remember(ref, sha)
-        return sha
+        return self.write_each(ref, parents, [(content, message)], author, committer)[0]
+
+    def write_each(
+        self,
+        ref: str,
+        parents: tuple[str, ...],
+        steps: Sequence[tuple[str | Mapping[str, Content], str]],
+        author: Signature,
+        committer: Signature | None = None,
+    ) -> list[str]:
+        """Make a commit of each content and message, one on the other; return their SHAs. One process writes them all."""
+        out = b"" if parents else f"reset {ref}\n".encode()
+        signed = [f"author {author.line()}", f"committer {(committer or author).line()}"]
+        for mark, (content, message) in enumerate(steps, 1):
+            text = message.encode()
+            lines = [f"commit {ref}", f"mark :{mark}", *signed, f"data {len(text)}"]
+            out += "\n".join(lines).encode() + b"\n" + text + b"\n"
+            before = parents if mark == 1 else (f":{mark - 1}",)
+            for word, parent in zip(["from", *["merge"] * len(before)], before, strict=False):
+                out += f"{word} {parent}\n".encode()
+            out += f'M 040000 {content} ""\n'.encode() if isinstance(content, str) else _edits(content)
+            out += f"\nget-mark :{mark}\n".encode()
+        out += b"done\n"
+        shas = _git(self.path, "fast-import", "--quiet", "--force", "--done", feed=out).decode().split()
+        self._remember(ref, shas[-1])
+        return shas
 
     def move(self, branch: str, sha: str | None) -> None:
         """Point a branch at a commit, or delete it."""

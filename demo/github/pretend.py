@@ -6,7 +6,7 @@ GitHub would refuse, so do they, by raising `Refusal`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from demo.github import desk, events, marks, merging, payloads, pulls
@@ -132,6 +132,14 @@ class PretendGitHub(Served):
         with self.world.lock:
             who, home = self.world.person(author), self.repo(repo)
             return pulls.commit(self.world, home, branch, changes, message, who, start_from)
+
+    def commits(
+        self, repo: Repo | str, branch: str, steps: Sequence[tuple[dict[str, Any], str]], author: str = "sam"
+    ) -> list[str]:
+        """Commit changes, each with its message, and push them at once; return the SHAs."""
+        with self.world.lock:
+            who, home = self.world.person(author), self.repo(repo)
+            return pulls.commits(self.world, home, branch, steps, who, "development")
 
     def force_push(self, repo: Repo | str | None, branch: str, sha: str | None, by: str = "sam") -> None:
         """Move a branch to any commit; None deletes it."""

@@ -6,6 +6,7 @@ it (`events`). Refuses with GitHub's status codes and words. Never merges: that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from demo.github import events, rules, shapes
@@ -196,12 +197,24 @@ def commit(
     start_from: str,
 ) -> str:
     """Commit onto a branch, made from another when it is new; tell of the push and what follows of it."""
+    return commits(world, repo, branch, [(changes, message)], author, start_from)[0]
+
+
+def commits(
+    world: World,
+    repo: Repo,
+    branch: str,
+    steps: Sequence[tuple[dict[str, Content], str]],
+    author: Person,
+    start_from: str,
+) -> list[str]:
+    """The same with several commits, each with its message, in one push."""
     before = repo.git.branches.get(branch)
     start = before or repo.git.resolve(start_from) or (repo.fork_of and repo.fork_of.git.resolve(start_from))
     parents = (start,) if start else ()
-    after = repo.git.write(f"refs/heads/{branch}", parents, changes, message, world.signature(author))
-    moved(world, repo, branch, before, after, author)
-    return after
+    shas = repo.git.write_each(f"refs/heads/{branch}", parents, steps, world.signature(author))
+    moved(world, repo, branch, before, shas[-1], author)
+    return shas
 
 
 def force(world: World, repo: Repo, branch: str, sha: str | None, who: Person) -> None:
