@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests import databases, once
 from tests.chromium import arguments, find_or_fetch
+from tests.gallery import Gallery
 from tests.outside import Outside
 from tests.world import World
 
@@ -201,6 +202,15 @@ def world_on_both(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyP
     world = World(tmp_path / "git", database_url, monkeypatch)
     yield world
     world.stop()
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    """A gate with every page in every state; a test opens pull requests of its own, and lets no time pass."""
+    with pytest.MonkeyPatch.context() as environment:  # boto3 reads it once: other tests shall not
+        gallery = Gallery(tmp_path_factory.mktemp("gallery"), environment)
+    yield gallery
+    gallery.stop()
 
 
 # --- A browser ----------------------------------------------------------------------------------------------

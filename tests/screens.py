@@ -53,7 +53,7 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with TemporaryDirectory(prefix="qa-gate-") as place, pytest.MonkeyPatch.context() as environment:
-        gallery = Gallery(Path(place), environment)
+        gallery = Gallery(Path(place), environment, weeks=11)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=arguments())
             looks = [(width, scheme) for scheme in SCHEMES for width in SIZES]

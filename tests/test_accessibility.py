@@ -7,7 +7,7 @@ reached and decided with the keyboard alone, without JavaScript too.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,14 +23,6 @@ RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
 }
-
-
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
-    with pytest.MonkeyPatch.context() as environment:
-        gallery = Gallery(tmp_path_factory.mktemp("gallery"), environment)
-        yield gallery
-        gallery.stop()
 
 
 @pytest.fixture(scope="module")
