@@ -12,7 +12,7 @@ from typing import Any
 import hypothesis
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from tests import databases, once
 from tests.chromium import arguments, find_or_fetch
@@ -25,6 +25,10 @@ IN_CI = os.environ.get("CI", "").lower() == "true"
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if IN_CI else "default")
+
+# How long a browser may take over one thing, in ms: on a machine that does much else at once all is slow.
+A_WHILE = 60_000
+expect.set_options(timeout=A_WHILE)
 
 
 once.install()
@@ -243,7 +247,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     def open_one(width: int = 1280, *, javascript: bool = True, **options: Any) -> Page:
         size: ViewportSize = {"width": width, "height": 812 if width < 600 else 900}
         context = browser.new_context(viewport=size, java_script_enabled=javascript, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(A_WHILE)
         contexts.append(context)
         return context.new_page()
 

@@ -314,7 +314,7 @@ class Outside:
         return browser
 
     @staticmethod
-    def comes(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    def comes(condition: Callable[[], bool], seconds: float = 60) -> bool:
         """Tell whether something comes true in true time, while `at_work`."""
         end = monotonic() + seconds
         while not (holds := condition()) and monotonic() < end:

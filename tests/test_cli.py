@@ -91,7 +91,7 @@ class Stage:
         for command in self.commands:
             if command.process.poll() is None:
                 command.process.terminate()
-                command.process.wait(20)
+                command.process.wait(60)
         self.github.stop()
         self.inbox.stop()
 
@@ -107,9 +107,9 @@ def test_serve_does_the_whole_job_and_stops_when_told(stage: Stage) -> None:
     gate = stage.serve()
     wait_until(lambda: stage.get("/readyz") == 200)
     stage.open_pull_request()
-    stage.inbox.wait_for("Lily", timeout=20)
+    stage.inbox.wait_for("Lily", timeout=60)
     gate.process.send_signal(signal.SIGTERM)
-    assert gate.process.wait(20) == 0, gate.said()
+    assert gate.process.wait(60) == 0, gate.said()
     assert stage.get("/healthz") == 0
     assert "acme/shop#1@" in gate.said()
 
@@ -117,7 +117,7 @@ def test_serve_does_the_whole_job_and_stops_when_told(stage: Stage) -> None:
 def test_a_log_line_never_holds_a_link(stage: Stage) -> None:
     gate = stage.serve()
     stage.open_pull_request()
-    mail = stage.inbox.wait_for("Lily", timeout=20)
+    mail = stage.inbox.wait_for("Lily", timeout=60)
     link = next(found["url"] for found in mail.links if "/decide/" in found["url"])
     assert stage.get(link.removeprefix(stage.url)) == 200
     assert stage.get("/decide/nonsense") == 404
@@ -162,15 +162,15 @@ def test_the_worker_can_run_apart(stage: Stage) -> None:
     worker = stage.start("worker")
     wait_until(lambda: stage.get("/readyz") == 200)  # what is there at its first look comes in a list, later
     stage.open_pull_request()
-    stage.inbox.wait_for("Lily", timeout=20)
+    stage.inbox.wait_for("Lily", timeout=60)
     worker.process.terminate()
-    assert worker.process.wait(20) == 0
+    assert worker.process.wait(60) == 0
 
 
 def test_every_wrong_setting_is_named_at_once_and_no_secret_is_shown(stage: Stage) -> None:
     wrong = {"SECRET_KEY": "too short", "MERGE_METHOD": "fling", "QA_REVIEWERS": "", "LISTEN": "nowhere"}
     gate = stage.start("serve", **wrong, AWS_DEFAULT_REGION="")
-    assert gate.process.wait(20) == 2
+    assert gate.process.wait(60) == 2
     assert all(name in gate.said() for name in wrong)
     assert "No AWS region is set" in gate.said()
     assert "too short" not in gate.said()
@@ -190,7 +190,7 @@ def test_what_cannot_be_used_stops_the_start_with_a_sentence(
     stage: Stage, environ: dict[str, str], word: str
 ) -> None:
     gate = stage.start("serve", **environ)
-    assert gate.process.wait(30) == 2
+    assert gate.process.wait(60) == 2
     assert word in gate.said()
     assert "Traceback" not in gate.said()
     assert "nothing" not in gate.said()
@@ -227,7 +227,7 @@ def test_a_process_loads_only_what_it_needs(module: str, spared: set[str]) -> No
 def test_log_lines_can_be_json(stage: Stage) -> None:
     gate = stage.serve(LOG_FORMAT="json")
     stage.open_pull_request()
-    stage.inbox.wait_for("Lily", timeout=20)
+    stage.inbox.wait_for("Lily", timeout=60)
     lines = [json.loads(line) for line in gate.said().splitlines()]
     assert any("acme/shop#1@" in line["message"] for line in lines)
     assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
@@ -236,11 +236,11 @@ def test_log_lines_can_be_json(stage: Stage) -> None:
 def test_another_repository_is_trusted_only_when_the_operator_says_so(stage: Stage) -> None:
     stage.serve()
     stage.open_pull_request()
-    stage.inbox.wait_for("Lily", timeout=20)
+    stage.inbox.wait_for("Lily", timeout=60)
     trust = stage.start("trust", SHOP)
-    assert trust.process.wait(20) == 0
+    assert trust.process.wait(60) == 0
     unknown = stage.start("trust", "acme/other")
-    assert unknown.process.wait(20) == 2
+    assert unknown.process.wait(60) == 2
     assert "acme/other" in unknown.said()
 
 
@@ -248,7 +248,7 @@ def test_sync_looks_at_every_repository_and_says_what_it_found(stage: Stage) -> 
     stage.github.webhook_url = None
     stage.open_pull_request()
     sync = stage.start("sync")
-    assert sync.process.wait(30) == 0, sync.said()
+    assert sync.process.wait(60) == 0, sync.said()
     *found, last = sync.said().splitlines()
     assert "acme/shop#1: asked" in found
     assert last == "Looked at acme/shop; all that was due is done."
@@ -265,7 +265,7 @@ def test_sync_fails_and_says_why_when_it_could_look_at_nothing(
     stage: Stage, environ: dict[str, str], why: str
 ) -> None:
     sync = stage.start("sync", **environ)
-    assert sync.process.wait(30) == 1, sync.said()
+    assert sync.process.wait(60) == 1, sync.said()
     assert why in sync.said()
     assert "is done" not in sync.said()
     assert "Traceback" not in sync.said()
@@ -282,5 +282,5 @@ def test_sync_finds_the_release_that_no_webhook_told(stage: Stage) -> None:
 
 def test_help_names_the_commands(stage: Stage) -> None:
     help_ = stage.start("--help")
-    assert help_.process.wait(20) == 0
+    assert help_.process.wait(60) == 0
     assert all(word in help_.said() for word in ("serve", "worker", "trust"))

@@ -99,7 +99,7 @@ def test_ctrl_c_ends_the_gate_too_and_leaves_nothing(tmp_path: Path, by: signal.
         assert is_served(url)
         assert is_served(gate)
         demo.send_signal(by)
-        out, err = demo.communicate(timeout=30)
+        out, err = demo.communicate(timeout=60)
     assert (demo.returncode, err) == (0, "")
     assert FIRST_ADDRESS.findall(out) == []  # one address, and it was read above
     assert not is_served(url)

@@ -74,7 +74,7 @@ class Caddy:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def caddy(stage: Stage) -> Iterator[Caddy]:
 def test_a_pull_request_becomes_a_mail_and_a_page_through_the_proxy(stage: Stage, caddy: Caddy) -> None:
     stage.serve()
     stage.open_pull_request()
-    mail = stage.inbox.wait_for("Lily", timeout=20)
+    mail = stage.inbox.wait_for("Lily", timeout=60)
     link = next(found["url"] for found in mail.links if "/decide/" in found["url"])
     assert link.startswith(caddy.url)
     assert caddy.ask(link.removeprefix(caddy.url)) == 200

@@ -108,7 +108,7 @@ class Clinic:
 
     def stop(self) -> None:
         self.gate.process.terminate()
-        self.gate.process.wait(20)
+        self.gate.process.wait(60)
         self.github.stop()
         self.inbox.stop()
 
@@ -558,7 +558,7 @@ def test_serve_warns_of_what_is_wrong_at_its_start(clinic: Clinic, put: Set, tmp
         wait_until(lambda: "The App lacks statuses=write" in gate.said())
     finally:
         gate.process.terminate()
-        gate.process.wait(20)
+        gate.process.wait(60)
 
 
 def test_as_a_process_it_ends_with_its_exit_code(clinic: Clinic, put: Set) -> None:

@@ -99,5 +99,5 @@ def test_the_installed_gate_serves_its_pages(installed: Path, tmp_path: Path) ->
         assert stage.get(style) == 200
     finally:
         gate.terminate()
-        gate.wait(timeout=40)
+        gate.wait(timeout=60)
         stage.stop()

@@ -126,7 +126,7 @@ def test_served_on_its_own_listener_and_never_on_the_public_one(stage: Stage) ->
     port = free_port()
     gate = stage.serve(METRICS_LISTEN=f"127.0.0.1:{port}")
     stage.open_pull_request()
-    stage.inbox.wait_for("Lily", timeout=20)
+    stage.inbox.wait_for("Lily", timeout=60)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         said = answer.read().decode()
     names = {family.name for family in text_string_to_metric_families(said)}
@@ -140,12 +140,12 @@ def test_served_on_its_own_listener_and_never_on_the_public_one(stage: Stage) ->
 def test_a_taken_port_stops_the_start_with_a_sentence(stage: Stage) -> None:  # noqa: F811
     port = int(stage.github.url.rpartition(":")[2])
     gate = stage.start("serve", METRICS_LISTEN=f"127.0.0.1:{port}")
-    assert gate.process.wait(20) == 2
+    assert gate.process.wait(60) == 2
     assert f"Nothing can listen at METRICS_LISTEN (127.0.0.1:{port})" in gate.said()
 
 
 def test_with_fewer_log_lines_only_what_is_wrong_is_said(stage: Stage) -> None:  # noqa: F811
     gate = stage.serve(LOG_LEVEL="error")
     stage.open_pull_request()
-    stage.inbox.wait_for("Lily", timeout=20)
+    stage.inbox.wait_for("Lily", timeout=60)
     assert gate.said() == ""

@@ -67,7 +67,7 @@ class Server(Stage):
     def stop(self) -> None:
         for process in self.running:
             process.terminate()
-            process.communicate(timeout=40)
+            process.communicate(timeout=60)
         super().stop()
         self.inbox.stop()
 

@@ -29,7 +29,7 @@ def test_a_process_that_sleeps_in_a_transaction_holds_up_nobody_for_long(postgre
 
     thread = threading.Thread(target=sleep)
     thread.start()
-    is_asleep.wait(10)
+    is_asleep.wait(60)
     began = monotonic()
     waker = threading.Timer(60, may_wake.set)
     waker.start()

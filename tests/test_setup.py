@@ -159,7 +159,7 @@ def install(stage: Stage, process: subprocess.Popen[str], person: Person) -> str
     assert link
     Person().open(link[1], {})
     wait_until(lambda: "GitHub is connected" in person.open(f"{stage.url}/setup"))
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=60)
     return said
 
 
@@ -285,7 +285,7 @@ def test_after_five_wrong_codes_the_page_is_closed_for_the_right_one_too(stage: 
         assert (person.status, f"{left} tr" in person.page) == (403, True)
     person.open(f"{stage.url}/setup", {"code": new_code()})
     assert "This page is closed" in person.page
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=60)
     assert (process.returncode, "Five wrong codes" in said) == (2, True)
     with pytest.raises(urllib.error.URLError):
         person.open(f"{stage.url}/setup", {"code": code})
@@ -401,7 +401,7 @@ def test_beside_a_running_gate_it_refuses(stage: Stage) -> None:
         assert (done, "A gate is running at" in said) == (2, True)
     finally:
         gate.process.terminate()
-        gate.process.wait(20)
+        gate.process.wait(60)
 
 
 def status_of(url: str) -> str:

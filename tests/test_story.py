@@ -40,7 +40,7 @@ def test_a_tap_in_the_mail_and_one_on_the_page_merge_it(world: World, open_page:
     expect(page.get_by_text("gift cards").first).to_be_visible()
     assert world.row().state is State.WAITING
     page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("It’s in", timeout=20_000)
+    expect(page.get_by_role("heading", level=1)).to_have_text("It’s in", timeout=60_000)
     assert world.merges() == 1
 
 
@@ -95,4 +95,4 @@ def test_she_signs_in_from_her_mail_and_decides_from_the_list(world: World, open
     expect(page).to_have_title(re.compile(r"^\(1\) Waiting for you"))
     page.get_by_role("link", name="Add gift cards").first.click()
     page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("It’s in", timeout=20_000)
+    expect(page.get_by_role("heading", level=1)).to_have_text("It’s in", timeout=60_000)

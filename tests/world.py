@@ -260,7 +260,7 @@ class World:
         return self.browser.get(path or self.link()).text
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for something that happens in another thread or process."""
     end = monotonic() + seconds
     while not condition():
