@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from app.cli import cli
 from app.operator.github_side import EVENTS
 from app.operator.setup import manifest, named_by, site_of
 from app.operator.setup_page import Registration, create_page, new_code
@@ -102,9 +104,13 @@ class Stage:
         return process
 
     def run(self, *arguments: str, answers: list[str] | None = None, **environ: str) -> tuple[int, str]:
-        process = self.start(*arguments, answers=answers, **environ)
-        said, _ = process.communicate(timeout=60)
-        return process.returncode, said
+        """Run it to its end, without the second that a process takes to start."""
+        lines = "".join(f"{line}\n" for line in (self.answers if answers is None else answers))
+        others: dict[str, str | None] = dict.fromkeys(os.environ)
+        done = CliRunner().invoke(
+            cli, ["setup", *arguments], input=lines, env={**others, **self.environ, **environ}
+        )
+        return done.exit_code, done.output
 
     def kept(self) -> dict[str, str]:
         return file.read(self.path)
@@ -416,8 +422,9 @@ def test_a_taken_port_is_told(stage: Stage) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", stage.port))
         other.listen(1)
-        done, said = stage.run(answers=[stage.url.replace(str(stage.port), "9"), *stage.answers[1:]])
-    assert (done, f"Nothing can listen at LISTEN (127.0.0.1:{stage.port})" in said) == (2, True)
+        process = stage.start(answers=[stage.url.replace(str(stage.port), "9"), *stage.answers[1:]])
+        said, _ = process.communicate(timeout=60)
+    assert (process.returncode, f"Nothing can listen at LISTEN (127.0.0.1:{stage.port})" in said) == (2, True)
 
 
 # --- With a token --------------------------------------------------------------------------------------------
