@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from app.db.absences import Absences
@@ -116,10 +117,13 @@ class Store:
         """Make the tables where there are none, or bring them up to date. Raises SchemaError, Unavailable."""
         bring_up(self.database)
 
+    def reading(self) -> AbstractContextManager[object]:
+        """Let all that this thread reads meanwhile be read in one transaction; nothing is written in it. Raises Unavailable."""
+        return self.database.read()
+
     def now(self) -> datetime:
         """Return the time that all machines agree on, aware, in UTC."""
-        with self.database.read() as connection:
-            return self.database.now(connection)
+        return self.database.now()
 
     def close(self) -> None:
         """Close every connection."""

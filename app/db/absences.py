@@ -19,6 +19,8 @@ from app.domain.facts import State
 from app.domain.happened import Happened
 from app.domain.policy import Reviewer
 
+_ALL = select(absences)
+
 
 class Absences:
     """Who is away until when; a day in the past says nothing any more."""
@@ -30,7 +32,7 @@ class Absences:
     def all(self) -> dict[str, date]:
         """Return the first day back of everybody who ever said one, by reviewer's id."""
         with self._database.read() as connection:
-            return {row.reviewer: row.until for row in connection.execute(select(absences))}
+            return {row.reviewer: row.until for row in connection.execute(_ALL)}
 
     def begin(self, reviewer: Reviewer, until: date) -> bool:
         """Note that a reviewer is away, `until` being the first day back; tell whether that is new."""

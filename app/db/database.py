@@ -44,6 +44,7 @@ MOST_IDLE = 10_000
 TAKE_YOUR_TIME = "SET LOCAL idle_in_transaction_session_timeout = 0"
 # Any constant numbers: what must not be done twice at once, creating the tables, counting letters and folding.
 SCHEMA_LOCK, LETTERS_LOCK, FOLD_LOCK = 704_117, 704_118, 704_119
+_NOW = select(func.clock_timestamp())
 # What a database says of a statement that it will never take.
 _BUGS = (
     DataError,
@@ -70,6 +71,12 @@ class _Brought:
     is_done: bool = False
 
 
+class _Reading(threading.local):
+    """The transaction in which a thread is reading just now."""
+
+    connection: Connection | None = None
+
+
 class Database:
     """The connection pools and the clock.
 
@@ -80,12 +87,15 @@ class Database:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.clock = clock
         self._raw = threading.local()
+        self._reading = _Reading()
         self._opened: list[Any] = []
         self._brought: deque[_Brought] = deque()
         self._url = url
         self._lock = threading.Lock() if self.is_sqlite else nullcontext()
         self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE") if self.is_sqlite else _postgres_engine(url)
         self._reader = _sqlite_engine(url, "BEGIN") if self.is_sqlite else self._writer
+        # Makes an INSERT that knows ON CONFLICT, which both databases spell alike.
+        self.insert: Callable[[Table], Any] = sqlite.insert if self.is_sqlite else postgresql.insert
 
     @property
     def engines(self) -> tuple[Engine, ...]:
@@ -180,9 +190,16 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Give one transaction that only reads. Raises Unavailable."""
+        """Give one transaction that only reads; what a thread reads inside of it is read in the same. Raises Unavailable."""
+        if self._reading.connection is not None:
+            yield self._reading.connection
+            return
         with _told(), self._reader.begin() as connection:
-            yield connection
+            self._reading.connection = connection
+            try:
+                yield connection
+            finally:
+                self._reading.connection = None
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -193,18 +210,17 @@ class Database:
                 connection.execute(text(TAKE_YOUR_TIME))
             yield connection
 
-    def now(self, connection: Connection) -> datetime:
-        """Return the time that all machines agree on."""
+    def now(self, connection: Connection | None = None) -> datetime:
+        """Return the time that all machines agree on. Raises Unavailable."""
         if self.clock:
             return self.clock()
         if self.is_sqlite:
             return datetime.now(UTC)
-        moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        if connection is None:
+            with self.read() as own:
+                return self.now(own)
+        moment: datetime = connection.execute(_NOW).scalar_one()
         return moment.astimezone(UTC)
-
-    def insert(self, table: Table) -> Any:
-        """Return an INSERT that knows ON CONFLICT, which both databases spell alike."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def close(self) -> None:
         """Close every connection."""
@@ -290,7 +306,9 @@ def _sqlite_engine(
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        connection.execute(text(begin))
+        # By the driver: as a statement of SQLAlchemy's it would cost as much as what it begins.
+        driver: Any = connection.connection.driver_connection
+        driver.execute(begin)
 
     return engine
 

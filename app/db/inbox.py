@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from app.db.arrivals import Folded, Recorded
 from app.db.bell import Bell
@@ -34,6 +34,23 @@ _INSERT = (
     "INSERT INTO inbox (delivery, kind, repository_id, number, sha, fields, received_at) "
     "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (delivery) DO NOTHING"
 )
+
+
+_NEXT = select(inbox).where(inbox.c.folded_at.is_(None)).order_by(inbox.c.id).limit(BATCH)
+_FOLDED = update(inbox).where(inbox.c.id == bindparam("row"))
+_SINCE = (
+    select(inbox.c.fields)
+    .where(
+        inbox.c.review_id == bindparam("review"),
+        inbox.c.revision > bindparam("after"),
+        inbox.c.revision <= bindparam("until"),
+    )
+    .order_by(inbox.c.revision)
+)
+_TOLD = select(func.max(inbox.c.folded_at)).where(
+    inbox.c.repository_id == bindparam("repository_id"), inbox.c.kind == bindparam("kind")
+)
+_TOLD_OF = _TOLD.where(inbox.c.sha == bindparam("sha"))
 
 
 class Fold(Protocol):
@@ -90,8 +107,7 @@ class Inbox:
         """Bring the next few events into the reviews, and return what became of each; empty when there was none."""
         with self._database.write() as connection:
             self._database.lock(connection, FOLD_LOCK)
-            found = select(inbox).where(inbox.c.folded_at.is_(None)).order_by(inbox.c.id).limit(BATCH)
-            rows = connection.execute(found).all()
+            rows = connection.execute(_NEXT).all()
             now = self._database.now(connection) if rows else None
             outcomes = [self._fold_row(connection, row, policy, now) for row in rows if now]
         for row, outcome in zip(rows, outcomes, strict=True):
@@ -102,18 +118,16 @@ class Inbox:
 
     def since(self, review_id: int, after: int, until: int) -> list[PullRequestEvent]:
         """Return the events of a review that made its `rev` larger than `after`, up to `until`, in order."""
-        which = (inbox.c.review_id == review_id, inbox.c.revision > after, inbox.c.revision <= until)
+        which = {"review": review_id, "after": after, "until": until}
         with self._database.read() as connection:
-            found = connection.scalars(select(inbox.c.fields).where(*which).order_by(inbox.c.revision))
+            found = connection.scalars(_SINCE, which)
             return [PullRequestEvent.model_validate_json(fields) for fields in found]
 
     def told_at(self, kind: str, repository_id: int, sha: str | None = None) -> datetime | None:
         """Return when an event of this kind about a repository, or one commit of it, was folded last, if it is kept."""
-        which = [inbox.c.repository_id == repository_id, inbox.c.kind == kind]
-        if sha is not None:
-            which.append(inbox.c.sha == sha)
+        which = {"repository_id": repository_id, "kind": kind, "sha": sha}
         with self._database.read() as connection:
-            found: datetime | None = connection.scalar(select(func.max(inbox.c.folded_at)).where(*which))
+            found: datetime | None = connection.scalar(_TOLD if sha is None else _TOLD_OF, which)
             return found
 
     def forget(self, age: timedelta) -> None:
@@ -135,7 +149,7 @@ class Inbox:
             connection.execute(delete(inbox).where(inbox.c.id == row.id))
             return folded.outcome
         facts = {"folded_at": now, "review_id": folded.review_id, "revision": folded.revision}
-        connection.execute(update(inbox).where(inbox.c.id == row.id).values(facts))
+        connection.execute(_FOLDED, {"row": row.id, **facts})
         return folded.outcome
 
 

@@ -10,14 +10,28 @@ at once. A lease ends by itself, so that a worker may die at any instant.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, String, and_, case, cast, func, literal, or_, select, update
+from sqlalchemy import (
+    Connection,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
+from app.db.columns import UtcTime
 from app.db.database import Database
 from app.db.tables import jobs, reviews, services
 from app.domain.facts import State
@@ -99,10 +113,16 @@ def wake(
     Who holds the lease goes on at once after the step; with `take` they lose it, and `due` counts. `afresh`: earlier
     failures count no more.
     """
-    new = database.insert(jobs).values(kind=kind, about=about, due_at=due)
+    woken = _wake(database.insert, take, afresh)
+    connection.execute(woken, {"kind": kind, "about": about, "due_at": due})
+
+
+@cache
+def _wake(insert: Callable[[Any], Any], take: bool, afresh: bool) -> Any:
+    new = insert(jobs)
     forgotten = {"attempts": 0, "problem": None, "cause": None, "failed_in": None} if afresh else {}
     woken = {**_woken(new, take), **forgotten}
-    connection.execute(new.on_conflict_do_update(index_elements=["kind", "about"], set_=woken))
+    return new.on_conflict_do_update(index_elements=["kind", "about"], set_=woken)
 
 
 def wake_reviews(connection: Connection, database: Database, now: datetime, *which: Any) -> None:
@@ -131,45 +151,77 @@ def claim(
     While a service is out of order, one job that needs it is given every 15 seconds, due or not, to find out whether
     it is back.
     """
-    troubled = select(services).where(_troubled(now)).order_by(services.c.name).with_for_update()
-    states = {row.name: row for row in connection.execute(troubled)}
-    free = [kind for kind in kinds if NEEDS.get(kind) not in states]
-    which = [and_(jobs.c.kind.in_(free), _is_due(now))]
-    for name, state in states.items():
-        if state.failing_since is not None and _is_over(state.probe_at, now) and not _limited(state, now):
-            probing = [kind for kind in kinds if NEEDS.get(kind) == name]
-            which.append(
-                and_(
-                    jobs.c.kind.in_(probing),
-                    or_(_is_due(now), and_(jobs.c.failed_in == name, jobs.c.lease.is_(None))),
-                )
-            )
-    query = select(jobs).where(or_(*which)).order_by(jobs.c.due_at, jobs.c.id)
-    if decided_only:
-        decided = select(cast(reviews.c.id, String)).where(reviews.c.state.in_(DECIDED))
-        query = query.where(jobs.c.about.in_(decided))
-    row = connection.execute(query.limit(1).with_for_update(skip_locked=True)).first()
+    moments = _moments(now)
+    states = {row.name: row for row in connection.execute(_TROUBLED_SERVICES, moments)}
+    query = _earliest(tuple(kinds), decided_only)
+    if states:
+        query = _in_trouble(states, now, kinds, decided_only)
+    row = connection.execute(query, moments).first()
     if row is None:
         return None
     kind = Kind(row.kind)
     found = Claim(kind, row.about, secrets.token_hex(8), row.attempts, row.revision, row.problem)
-    leased = {"lease": found.lease, "due_at": now + LEASE}
-    connection.execute(update(jobs).where(jobs.c.id == row.id).values(leased))
+    connection.execute(_LEASE, {"job": row.id, "lease": found.lease, "due_at": now + LEASE})
     if NEEDS.get(kind) in states:
         put_off = update(services).where(services.c.name == NEEDS[kind])
         connection.execute(put_off.values(probe_at=now + PROBE_EVERY))
     return found
 
 
-def _is_due(now: datetime) -> Any:
-    """Tell whether a job is due; one that is due too far ahead was put there by a clock that was wrong."""
-    ahead = case((jobs.c.lease.is_not(None), now + LEASE + SLACK), else_=now + FURTHEST + SLACK)
-    return or_(jobs.c.due_at <= now, jobs.c.due_at > ahead)
+def _in_trouble(states: dict[str, Any], now: datetime, kinds: Collection[Kind], decided_only: bool) -> Any:
+    free = [kind for kind in kinds if NEEDS.get(kind) not in states]
+    which = [and_(jobs.c.kind.in_(free), _IS_DUE)]
+    for name, state in states.items():
+        if state.failing_since is not None and _is_over(state.probe_at, now) and not _limited(state, now):
+            probing = [kind for kind in kinds if NEEDS.get(kind) == name]
+            which.append(
+                and_(
+                    jobs.c.kind.in_(probing),
+                    or_(_IS_DUE, and_(jobs.c.failed_in == name, jobs.c.lease.is_(None))),
+                )
+            )
+    return _first(or_(*which), decided_only)
 
 
-def _troubled(now: datetime) -> Any:
-    is_limited = and_(services.c.limited_until > now, services.c.limited_until <= now + FURTHEST + SLACK)
-    return or_(services.c.failing_since.is_not(None), is_limited)
+@cache
+def _earliest(kinds: tuple[Kind, ...], decided_only: bool) -> Any:
+    return _first(and_(jobs.c.kind.in_(kinds), _IS_DUE), decided_only)
+
+
+def _first(which: Any, decided_only: bool) -> Any:
+    query = select(jobs).where(which).order_by(jobs.c.due_at, jobs.c.id)
+    if decided_only:
+        decided = select(cast(reviews.c.id, String)).where(reviews.c.state.in_(DECIDED))
+        query = query.where(jobs.c.about.in_(decided))
+    return query.limit(1).with_for_update(skip_locked=True)
+
+
+def _moments(now: datetime) -> dict[str, datetime]:
+    """Return the moments that the statements below are about."""
+    return {"now": now, "leased": now + LEASE + SLACK, "furthest": now + FURTHEST + SLACK}
+
+
+_NOW, _LEASED, _FURTHEST = (bindparam(name, type_=UtcTime) for name in ("now", "leased", "furthest"))
+# What is due too far ahead was put there by a clock that was wrong.
+_IS_DUE = or_(
+    jobs.c.due_at <= _NOW,
+    jobs.c.due_at > case((jobs.c.lease.is_not(None), _LEASED), else_=_FURTHEST),
+)
+_IS_LIMITED = and_(services.c.limited_until > _NOW, services.c.limited_until <= _FURTHEST)
+_TROUBLED = or_(services.c.failing_since.is_not(None), _IS_LIMITED)
+_TROUBLED_SERVICES = select(services).where(_TROUBLED).order_by(services.c.name).with_for_update()
+_LEASE = update(jobs).where(jobs.c.id == bindparam("job"))
+# The job while a claim holds, and what is left of it.
+_HELD = (
+    jobs.c.kind == bindparam("held_kind"),
+    jobs.c.about == bindparam("held_about"),
+    jobs.c.lease == bindparam("held_lease"),
+)
+_RENEWED = update(jobs).where(*_HELD).returning(jobs.c.id)
+_DONE = jobs.delete().where(*_HELD, jobs.c.revision == bindparam("held_revision")).returning(jobs.c.id)
+_LEASED_JOB = select(jobs.c.id).where(
+    jobs.c.kind == bindparam("kind"), jobs.c.about == bindparam("about"), jobs.c.lease.is_not(None)
+)
 
 
 def _limited(state: Any, now: datetime) -> bool:
@@ -181,15 +233,13 @@ def _is_over(moment: datetime | None, now: datetime) -> bool:
     return moment is None or moment <= now or moment > now + FURTHEST
 
 
-def held(claim: Claim) -> tuple[Any, Any, Any]:
-    """Return what must be true of the job while the claim holds."""
-    return (jobs.c.kind == claim.kind, jobs.c.about == claim.about, jobs.c.lease == claim.lease)
+def _held(claim: Claim) -> dict[str, Any]:
+    return {"held_kind": claim.kind, "held_about": claim.about, "held_lease": claim.lease}
 
 
 def renew(connection: Connection, claim: Claim, now: datetime) -> bool:
     """Renew the lease; False when it is gone."""
-    fenced = update(jobs).where(*held(claim)).values(due_at=now + LEASE).returning(jobs.c.id)
-    return connection.execute(fenced).first() is not None
+    return connection.execute(_RENEWED, {**_held(claim), "due_at": now + LEASE}).first() is not None
 
 
 def finish(
@@ -208,8 +258,8 @@ def finish(
     One that was woken meanwhile is due at once.
     """
     if wait is None:
-        done = jobs.delete().where(*held(claim), jobs.c.revision == claim.revision)
-        if connection.execute(done.returning(jobs.c.id)).first() is not None:
+        done = {**_held(claim), "held_revision": claim.revision}
+        if connection.execute(_DONE, done).first() is not None:
             return True
     due = now + min(wait, FURTHEST) if wait is not None else now
     values = {
@@ -220,8 +270,8 @@ def finish(
         "cause": cause,
         "failed_in": failed_in,
     }
-    given = update(jobs).where(*held(claim)).values(values).returning(jobs.c.id)
-    return connection.execute(given).first() is not None
+    given = _RENEWED.values(values)
+    return connection.execute(given, _held(claim)).first() is not None
 
 
 def wake_failed(connection: Connection, now: datetime) -> None:
@@ -233,13 +283,12 @@ def wake_failed(connection: Connection, now: datetime) -> None:
 
 def is_leased(connection: Connection, kind: Kind, about: str) -> bool:
     """Tell whether somebody works on this."""
-    key = (jobs.c.kind == kind, jobs.c.about == about, jobs.c.lease.is_not(None))
-    return connection.execute(select(jobs.c.id).where(*key)).first() is not None
+    return connection.execute(_LEASED_JOB, {"kind": kind, "about": about}).first() is not None
 
 
 def oldest_due(connection: Connection, now: datetime) -> datetime | None:
     """Return since when the most overdue job has been due, of those that no service keeps waiting."""
-    states = connection.execute(select(services.c.name).where(_troubled(now))).scalars().all()
+    states = connection.scalars(select(services.c.name).where(_TROUBLED), _moments(now)).all()
     waiting = [kind for kind, service in NEEDS.items() if service in states]
     first: datetime | None = connection.scalar(
         select(func.min(jobs.c.due_at)).where(jobs.c.kind.not_in(waiting))

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Connection,
     Row,
     String,
+    bindparam,
     cast,
     exists,
     or_,
@@ -60,9 +61,8 @@ class Problems:
 
     def noted(self, what: What) -> set[str]:
         """Return where this was noted and is not over, whether or not it has lasted."""
-        noted = (_is_open(), problems.c.is_noted, problems.c.what == what)
         with self._database.read() as connection:
-            return set(connection.scalars(select(problems.c.place).where(*noted)))
+            return set(connection.scalars(_NOTED, {"what": what}))
 
     def troubles(self, names: Sequence[str]) -> list[Trouble]:
         """Return what is wrong right now, with what was said to whom; `names` are the configured repositories."""
@@ -216,6 +216,7 @@ def _of_jobs(connection: Connection, failed: Sequence[Any]) -> list[Trouble]:
     return troubles
 
 
+_NOTED = select(problems.c.place).where(_is_open(), problems.c.is_noted, problems.c.what == bindparam("what"))
 _FAILING = select(services.c.name).where(services.c.failing_since.is_not(None))
 _FAILED = select(jobs.c.kind, jobs.c.about, jobs.c.cause, jobs.c.problem, jobs.c.failed_in).where(
     jobs.c.cause.is_not(None)

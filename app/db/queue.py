@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, cast, func, insert, select, update
+from sqlalchemy import Connection, String, bindparam, cast, func, insert, select, update
 
 from app.db import jobs as queue
 from app.db.bell import Bell
@@ -24,9 +24,7 @@ from app.db.jobs import Claim, Kind, Service
 from app.db.letters import NewLetter, put_letter, under_the_ceiling
 from app.db.releases import keep_change
 from app.db.rows import (
-    REVIEWS,
     Happening,
-    complete,
     lock_review,
     log_happened,
     new_nonce,
@@ -35,8 +33,8 @@ from app.db.rows import (
     put_decision,
     put_post,
     record_merge,
-    review_from,
     with_covers,
+    written,
 )
 from app.db.services import note_down, note_up
 from app.db.tables import jobs, letters, reviews, rounds, workers
@@ -115,8 +113,9 @@ class Queue:
             owed = [Post(f"decision {decision.number}")] if decision else []
             for post in posts:
                 put_post(connection, self._database, row.id, post)
-            _keep_approval(connection, row, fresh, carried, merged_as)
-            fresh = self._loaded(connection, row, fresh, [*posts, *owed])
+            if _keep_approval(connection, row, fresh, carried, merged_as):
+                fresh = replace(fresh, decision=with_covers(connection, fresh.decision))
+            fresh = replace(fresh, posts={**row.posts, **{post.key: post for post in (*posts, *owed)}})
             if asked:
                 _keep_round(connection, fresh, asked, now)
             change = carried or (asked.change if asked and not asked.release else None)
@@ -239,19 +238,19 @@ class Queue:
         # The job before anything is changed: that locks it, so that no other holder comes between.
         if not queue.renew(connection, claim, now):
             raise Overtaken
-        fence = (reviews.c.id == row.id, reviews.c.state == row.state, reviews.c.round == row.round)
-        change = update(reviews).where(*fence).values({"id": reviews.c.id, **values})
-        if connection.execute(change.returning(reviews.c.id)).first() is None:
+        place = {"fence_id": row.id, "fence_state": row.state, "fence_round": row.round}
+        fresh = connection.execute(_CHANGED, {**place, **values}).first()
+        if fresh is None:
             raise Overtaken
-        fresh = connection.execute(REVIEWS.where(reviews.c.id == row.id)).one()
-        return review_from(fresh)
+        return written(connection, fresh, row)
 
-    def _loaded(self, connection: Connection, row: Review, fresh: Review, posts: Sequence[Post]) -> Review:
-        """Return a review with its posts and what its approval covers, read again only where that may have changed."""
-        if not row.posts:
-            return complete(connection, fresh)
-        told = {**row.posts, **{post.key: post for post in posts}}
-        return replace(fresh, posts=told, decision=with_covers(connection, fresh.decision))
+
+_FENCE = (
+    reviews.c.id == bindparam("fence_id"),
+    reviews.c.state == bindparam("fence_state"),
+    reviews.c.round == bindparam("fence_round"),
+)
+_CHANGED = update(reviews).where(*_FENCE).values(id=reviews.c.id).returning(*reviews.c)
 
 
 def _follows(row: Review, values: dict[str, Any], now: datetime) -> dict[str, Any]:
@@ -266,13 +265,14 @@ def _follows(row: Review, values: dict[str, Any], now: datetime) -> dict[str, An
 
 def _keep_approval(
     connection: Connection, row: Review, fresh: Review, carried: Change | None, merged_as: str | None
-) -> None:
-    """Keep what the approval that stands covers besides, or the merge that it is recorded with."""
+) -> bool:
+    """Keep what the approval that stands covers besides, or the merge that it is recorded with; tell whether either is so."""
     if carried and row.decision and fresh.decision:
         cover = Cover(fresh.base, fresh.head_sha, fresh.merge_base)
         put_cover(connection, row.decision.id, cover, "carried")
     if merged_as and row.decision:
         record_merge(connection, row.decision.id, fresh, merged_as)
+    return row.decision is not None and bool(carried or merged_as)
 
 
 def _keep_round(connection: Connection, row: Review, asked: Snapshot, now: datetime) -> None:

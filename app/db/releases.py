@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, select, update
 
 from app.db.bell import Bell
 from app.db.database import Database
@@ -28,6 +28,17 @@ from app.domain.release import Unseen
 
 # So many names in one question to the database: each has a limit.
 MOST_NAMES = 500
+
+
+_IS_MERGING = (
+    select(reviews.c.id)
+    .where(
+        reviews.c.repository_id == bindparam("repository_id"),
+        reviews.c.base == bindparam("base"),
+        reviews.c.state == State.MERGING,
+    )
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +139,9 @@ class Releases:
 
     def is_merging(self, repository_id: int, branch: str) -> bool:
         """Tell whether a merge of our own into the branch is out whose commit is not known yet."""
-        out = (
-            reviews.c.repository_id == repository_id,
-            reviews.c.base == branch,
-            reviews.c.state == State.MERGING,
-        )
+        into = {"repository_id": repository_id, "base": branch}
         with self._database.read() as connection:
-            return connection.execute(select(reviews.c.id).where(*out).limit(1)).first() is not None
+            return connection.execute(_IS_MERGING, into).first() is not None
 
     def merges(self, repository_id: int, shas: Sequence[str]) -> list[Merge]:
         """Return the pull requests that were merged as one of these commits, each with the commits it was asked about."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from app.db.database import Database
 from app.db.jobs import wake_reviews
@@ -18,6 +18,16 @@ from app.db.tables import repositories, reviews, timers
 from app.db.timers import RELEASE
 from app.domain.facts import State
 from app.domain.rules import is_dead_end
+
+_PINNED = select(repositories.c.name, repositories.c.repository_id)
+_EITHER = select(repositories).where(
+    or_(repositories.c.name == bindparam("name"), repositories.c.repository_id == bindparam("repository_id"))
+)
+_ITS_NAMES = select(repositories.c.name).where(repositories.c.repository_id == bindparam("repository_id"))
+# A timer has the name of the settings, which may be an earlier one.
+_CAME = (
+    select(timers.c.created_at).where(timers.c.name.in_(_ITS_NAMES)).order_by(timers.c.created_at).limit(1)
+)
 
 
 class Repositories:
@@ -29,8 +39,7 @@ class Repositories:
     def ids(self, names: Sequence[str]) -> set[int | None]:
         """Return the ids of the repositories pinned to these names, and None where a name has none yet."""
         with self._database.read() as connection:
-            stored = select(repositories.c.name, repositories.c.repository_id)
-            pinned = {row.name: row.repository_id for row in connection.execute(stored)}
+            pinned = {row.name: row.repository_id for row in connection.execute(_PINNED)}
         return {pinned.get(name.casefold()) for name in names}
 
     def id_of(self, name: str) -> int | None:
@@ -77,10 +86,7 @@ class Repositories:
 
 def came(connection: Connection, repository_id: int) -> datetime | None:
     """Return when a repository was first to be looked at, under whatever name; None where it was not yet."""
-    known = select(repositories.c.name).where(repositories.c.repository_id == repository_id)
-    # A timer has the name of the settings, which may be an earlier one.
-    first = select(timers.c.created_at).where(timers.c.name.in_(known)).order_by(timers.c.created_at)
-    return connection.scalar(first.limit(1))
+    return connection.scalar(_CAME, {"repository_id": repository_id})
 
 
 def pin(connection: Connection, database: Database, name: str, repository_id: int) -> bool:
@@ -89,8 +95,7 @@ def pin(connection: Connection, database: Database, name: str, repository_id: in
     One that was known under another name was renamed: from now on it is called so.
     """
     key = name.casefold()
-    either = or_(repositories.c.name == key, repositories.c.repository_id == repository_id)
-    found = connection.execute(select(repositories).where(either)).all()
+    found = connection.execute(_EITHER, {"name": key, "repository_id": repository_id}).all()
     own = [row for row in found if row.repository_id == repository_id]
     if not own and found:
         connection.execute(update(repositories).where(repositories.c.name == key).values(is_taken=True))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
 
 from app.db.bell import Bell
 from app.db.database import Database
@@ -41,6 +41,14 @@ from app.domain.record import Review
 from app.domain.rules import Verdict, consequences, decide, is_dead_end
 
 NO_BASIS = Basis()
+_TWINS = REVIEWS.where(
+    ~reviews.c.is_from_outside | reviews.c.vouched,
+    reviews.c.repository_id == bindparam("repository_id"),
+    reviews.c.head_sha == bindparam("head_sha"),
+    reviews.c.base == bindparam("base"),
+    reviews.c.number != bindparam("number"),
+).order_by(reviews.c.number)
+_ROUND = select(rounds).where(rounds.c.review_id == bindparam("review"), rounds.c.round == bindparam("round"))
 # What the history calls a choice.
 DECISIONS = {
     Choice.APPROVE: Happened.APPROVED,
@@ -156,8 +164,7 @@ class Reviews:
     def round(self, review_id: int, round_: int) -> Round | None:
         """Return what was asked in one round, or None when it was never asked."""
         with self._database.read() as connection:
-            key = (rounds.c.review_id == review_id, rounds.c.round == round_)
-            row = connection.execute(select(rounds).where(*key)).first()
+            row = connection.execute(_ROUND, {"review": review_id, "round": round_}).first()
             return _round_from(row) if row else None
 
     def round_before(self, review_id: int, round_: int) -> Round | None:
@@ -213,16 +220,9 @@ class Reviews:
 
         Anybody can open one from outside; until somebody vouches for it, it stands in nobody's way.
         """
-        same = [
-            ~reviews.c.is_from_outside | reviews.c.vouched,
-            reviews.c.repository_id == pull.repository_id,
-            reviews.c.head_sha == pull.head_sha,
-            reviews.c.base == pull.base,
-            reviews.c.number != pull.number,
-        ]
+        place = {name: getattr(pull, name) for name in ("repository_id", "head_sha", "base", "number")}
         with self._database.read() as connection:
-            found = connection.execute(REVIEWS.where(*same).order_by(reviews.c.number))
-            return [review_from(row) for row in found]
+            return [review_from(row) for row in connection.execute(_TWINS, place)]
 
     def approved_as(self, pull: PullRequest) -> list[tuple[Review, tuple[str, ...]]]:
         """Return the other approved pull requests that were merged as this one's merge commit, or are just being merged.

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, String, cast, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, String, bindparam, cast, insert, select, update
 
 from app.db.database import Database
 from app.db.tables import covers, decisions, history, jobs, posts, reviews
@@ -37,6 +38,10 @@ REVIEWS = select(reviews, *(decisions.c[name].label(f"decision_{name}") for name
 _JOB = (jobs.c.kind == "review", jobs.c.about == cast(reviews.c.id, String))
 # The same with why the last run of their job failed, as the pages show it.
 WITH_PROBLEM = REVIEWS.add_columns(select(jobs.c.problem).where(*_JOB).scalar_subquery().label("problem"))
+_ONE = WITH_PROBLEM.where(reviews.c.id == bindparam("review"))
+_DECISION_OF = select(decisions).where(decisions.c.id == bindparam("decision"))
+_POSTS = select(posts).where(posts.c.review_id == bindparam("review"))
+_COVERS = select(covers).where(covers.c.decision_id == bindparam("decision")).order_by(covers.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,25 @@ class HistoryRow:
 def review_from(row: Row[Any]) -> Review:
     """Read one row of `REVIEWS`; posts and covers are not in it."""
     values = row._mapping
+    return _review(values, _standing(values) if values["decision_id"] is not None else None)
+
+
+def written(connection: Connection, row: Row[Any], before: Review) -> Review:
+    """Read one row of `reviews` that was just written; the decision is the one from `before` where it still stands."""
+    values, decision = row._mapping, before.decision
+    if values["decision_id"] != (decision.id if decision else None):
+        found = connection.execute(_DECISION_OF, {"decision": values["decision_id"]}).first()
+        decision = with_covers(connection, decision_from(found._mapping) if found else None)
+    return _review(values, decision)
+
+
+def _review(values: RowMapping, decision: Decision | None) -> Review:
     plain: dict[str, Any] = {name: values[name] for name in _FIELDS}
     how = values["merged_how"]
     return Review(
         **plain,
         state=State(values["state"]),
-        decision=_standing(values) if values["decision_id"] is not None else None,
+        decision=decision,
         merged_how=Merged(how) if how else None,
         problem=values.get("problem"),
     )
@@ -91,7 +109,7 @@ def load(connection: Connection, review_id: int, *, lock: bool = False) -> Revie
     """Return a review with its posts and what its approval covers; `lock` it until the transaction ends."""
     if lock:
         lock_review(connection, reviews.c.id == review_id)
-    row = connection.execute(WITH_PROBLEM.where(reviews.c.id == review_id)).first()
+    row = connection.execute(_ONE, {"review": review_id}).first()
     return complete(connection, review_from(row)) if row else None
 
 
@@ -100,12 +118,13 @@ def lock_review(connection: Connection, *which: Any) -> None:
 
     What is joined to a row that is locked and read in one statement may be older than the row itself on PostgreSQL.
     """
-    connection.execute(select(reviews.c.id).where(*which).with_for_update())
+    if connection.dialect.name != "sqlite":  # which lets nobody else write anyway
+        connection.execute(select(reviews.c.id).where(*which).with_for_update())
 
 
 def complete(connection: Connection, review: Review) -> Review:
     """Return a review with its posts and what its approval covers."""
-    found = connection.execute(select(posts).where(posts.c.review_id == review.id))
+    found = connection.execute(_POSTS, {"review": review.id})
     told = {
         row.key: Post(row.key, row.said, row.remote_id, row.tries, row.is_success, row.after) for row in found
     }
@@ -116,18 +135,22 @@ def with_covers(connection: Connection, decision: Decision | None) -> Decision |
     """Return a decision with what it covers."""
     if decision is None:
         return None
-    found = connection.execute(
-        select(covers).where(covers.c.decision_id == decision.id).order_by(covers.c.id)
-    )
+    found = connection.execute(_COVERS, {"decision": decision.id})
     fields = tuple(Cover(row.base, row.head_sha, row.merge_base, row.merged_as) for row in found)
     return replace(decision, covers=fields)
 
 
 def put_post(connection: Connection, database: Database, review_id: int, post: Post) -> None:
     """Write what GitHub was told, or that it is to be told."""
-    values = {name: getattr(post, name) for name in Post.__slots__ if name != "key"}
-    new = database.insert(posts).values(review_id=review_id, key=post.key, **values)
-    connection.execute(new.on_conflict_do_update(index_elements=["review_id", "key"], set_=values))
+    values = {name: getattr(post, name) for name in Post.__slots__}
+    connection.execute(_put_post(database.insert), {"review_id": review_id, **values})
+
+
+@cache
+def _put_post(insert: Callable[[Any], Any]) -> Any:
+    new = insert(posts)
+    told = {name: new.excluded[name] for name in Post.__slots__ if name != "key"}
+    return new.on_conflict_do_update(index_elements=["review_id", "key"], set_=told)
 
 
 def put_decision(connection: Connection, database: Database, row: Review, decision: Decision) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, case, select, update
+from sqlalchemy import Connection, and_, bindparam, case, select, update
 
 from app.db.database import Database
 from app.db.jobs import PROBE_EVERY, Service
@@ -18,6 +18,11 @@ from app.db.tables import jobs, services
 OUTAGE_AFTER = 3
 # What failed in an outage is tried again within this time of its end, not all at once.
 SPREAD = timedelta(minutes=1)
+
+
+_LIMITED = select(services.c.limited_until).where(services.c.name == bindparam("name"))
+_TROUBLED = (services.c.name == bindparam("service"), services.c.failures > 0)
+_FAILING, _UP = select(services.c.failing_since).where(*_TROUBLED), update(services).where(*_TROUBLED)
 
 
 class Services:
@@ -34,9 +39,7 @@ class Services:
     def limited_until(self, name: str) -> datetime | None:
         """Return until when it wants no call, None where it never said so."""
         with self._database.read() as connection:
-            found: datetime | None = connection.scalar(
-                select(services.c.limited_until).where(services.c.name == name)
-            )
+            found: datetime | None = connection.scalar(_LIMITED, {"name": name})
             return found
 
 
@@ -59,12 +62,11 @@ def note_down(
 
 def note_up(connection: Connection, service: Service, now: datetime) -> bool:
     """Note that a service answers; at the end of an outage, wake what failed in it and return True."""
-    troubled = (services.c.name == service, services.c.failures > 0)
-    before = connection.execute(select(services.c.failing_since).where(*troubled)).first()
+    before = connection.execute(_FAILING, {"service": service}).first()
     if before is None:
         return False
     ended = {"failures": 0, "last_job": None, "failing_since": None, "probe_at": None, "answered_at": now}
-    connection.execute(update(services).where(*troubled).values(ended))
+    connection.execute(_UP, {"service": service, **ended})
     if before.failing_since is None:
         return False
     for row in connection.execute(select(jobs.c.id).where(jobs.c.failed_in == service)).all():

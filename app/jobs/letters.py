@@ -62,7 +62,8 @@ def send_letter(gate: Gate, claim: Claim) -> Rest:
     early = letter.at - gate.store.now()
     if early > timedelta(0):
         return Rest(wait=early)
-    words = WRITERS[letter.kind](gate, letter, reviewer)
+    with gate.store.reading():
+        words = WRITERS[letter.kind](gate, letter, reviewer)
     if not isinstance(words, Words):
         return words or Rest()
     try:

@@ -44,6 +44,8 @@ def find_pictures(work: Work) -> bool:
     asked = work.gate.store.reviews.round(row.id, row.round) if row.state is State.WAITING else None
     if asked is None:
         return True
+    if not asked.edited and not pictures.due(row.id, row.round, MOST_TRIES):
+        return True
     due = pictures.due(row.id, row.round, MOST_TRIES, AGAIN)
     if asked.edited:
         description = due.setdefault(f"pulls/{row.number}", [])

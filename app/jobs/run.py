@@ -76,7 +76,9 @@ def advance(gate: Gate, claim: Claim) -> Rest:
     work = Work(gate, claim, row)
     begin(work)
     for _ in range(MOST_ACTIONS):
-        action = next_action(load(work))
+        with gate.store.reading():
+            known = load(work)
+        action = next_action(known)
         if action.do is Do.REST:
             return rest(work, action)
         perform(work, action)
