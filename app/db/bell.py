@@ -1,4 +1,4 @@
-"""The bell that requests ring when they have made work, so that workers in the same process need not wait.
+"""The bell that is rung when there is work, so that workers in the same process need not wait.
 
 Held by the store, waited for by the worker. A worker in another process hears nothing, and looks once a second.
 """
@@ -6,22 +6,25 @@ Held by the store, waited for by the worker. A worker in another process hears n
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 
 
 class Bell:
-    """Every waiting thread hears every ring; `count` says how often it was rung."""
+    """Wakes who waits for what there is to do: a kind of job, or `INBOX`."""
+
+    INBOX = "inbox"
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self.count = 0
+        self._ears: list[tuple[frozenset[str], threading.Event]] = []
 
-    def ring(self) -> None:
-        """Wake everybody who waits."""
-        with self._changed:
-            self.count += 1
-            self._changed.notify_all()
+    def listen(self, kinds: Collection[str]) -> threading.Event:
+        """Return what is set whenever there is work of these kinds."""
+        ear = threading.Event()
+        self._ears.append((frozenset(kinds), ear))
+        return ear
 
-    def wait(self, heard: int, seconds: float) -> None:
-        """Wait until it rings more often than `heard`, or for so many seconds."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.count > heard, seconds)
+    def ring(self, *kinds: str) -> None:
+        """Wake who waits for one of these; everybody where none is named."""
+        for wanted, ear in self._ears:
+            if not kinds or not wanted.isdisjoint(kinds):
+                ear.set()

@@ -15,7 +15,6 @@ from typing import Literal
 from urllib.parse import quote
 
 from github import GithubException
-from github.GithubObject import NotSet
 from github.Repository import Repository
 from pydantic import TypeAdapter
 
@@ -29,7 +28,7 @@ from app.github.checks import CheckRun, Item, Page, RunPage, StatusPage, read_ch
 from app.github.commits import Comparison, Steps, TreeAnswer
 from app.github.connection import Answer, call, etag_of, insist
 from app.github.deployments import DEPLOYMENTS, STATUSES, read_deployments, read_try_url
-from app.github.pulls import ISSUE_EVENTS, PULLS, WRITTEN, Listing, Permission, WholePull, Written
+from app.github.pulls import ISSUE_EVENTS, PULLS, WRITTEN, Done, Listing, Permission, Said, WholePull, Written
 
 # https://docs.github.com/en/rest/commits/commits#compare-two-commits: more comes in further pages
 MOST_COMMITS = 250
@@ -53,9 +52,9 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request
         """
         with self._repository(repository) as found:
-            pull = found.get_pull(number)
-            facts = WholePull.model_validate(pull.raw_data).pull_request()
-            self.note_clock(pull.raw_headers)
+            answer = call(found, "GET", f"/pulls/{number}")
+            facts = WholePull.model_validate(answer.data).pull_request()
+            self.note_clock(answer.headers)
             return facts
 
     def change(self, repository: str, base: str, head_sha: str) -> Change:
@@ -184,13 +183,10 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
         """
         with self._repository(repository) as found:
-            said = found.get_commit(status.sha).create_status(
-                status.state,
-                target_url=NotSet if details is None else details,
-                description=status.description,
-                context=status.context,
-            )
-            insist(said.state == status.state)
+            wish = {"state": status.state, "description": status.description, "context": status.context}
+            wish |= {"target_url": details} if details else {}
+            said = call(found, "POST", f"/statuses/{status.sha}", wanted=(200, 201), body=wish)
+            insist(Said.model_validate(said.data).state == status.state)
 
     def say_review(self, repository: str, number: int, sha: str, choice: Choice, body: str) -> None:
         """Review one commit of a pull request: one POST. Refused 'own' when the gate itself opened it.
@@ -198,10 +194,10 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/pulls/reviews#create-a-review-for-a-pull-request
         """
         with self._repository(repository) as found:
-            # Named, else the newest would be reviewed, whichever that is by now.
-            commit = found.get_commit(sha)
-            said = found.get_pull(number).create_review(commit=commit, body=body, event=EVENTS[choice])
-            insist(isinstance(said.id, int))
+            # Of a named commit, else the newest would be reviewed, whichever that is by now.
+            wish = {"commit_id": sha, "body": body, "event": EVENTS[choice]}
+            said = call(found, "POST", f"/pulls/{number}/reviews", wanted=(200, 201), body=wish)
+            Written.model_validate(said.data)
 
     def say_comment(self, repository: str, number: int, body: str) -> int:
         """Comment on a pull request, and return the comment's id: one POST.
@@ -295,14 +291,12 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/pulls/pulls#merge-a-pull-request
         """
         with self._repository(repository) as found:
-            done = found.get_pull(number).merge(
-                sha=sha,
-                merge_method=method,
-                commit_title=NotSet if title is None else title,
-                commit_message=NotSet if message is None else message,
-            )
-            insist(done.merged is True and bool(done.sha))
-            return done.sha
+            words = {"commit_title": title, "commit_message": message}
+            wish = {"sha": sha, "merge_method": method, **{k: v for k, v in words.items() if v is not None}}
+            done = call(found, "PUT", f"/pulls/{number}/merge", body=wish)
+            merged = Done.model_validate(done.data)
+            insist(merged.merged)
+            return merged.sha
 
     def update_branch(self, repository: str, number: int, expected_head_sha: str) -> None:
         """Merge the base into the head: one PUT. Raises Moved when the head is another, Refused on a conflict.

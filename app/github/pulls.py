@@ -195,6 +195,19 @@ class IssueEvent(Model):
         return (by, self.created_at) if by else None
 
 
+class Said(Model):
+    """https://docs.github.com/en/rest/commits/statuses#create-a-commit-status ."""
+
+    state: Text
+
+
+class Done(Model):
+    """https://docs.github.com/en/rest/pulls/pulls#merge-a-pull-request ."""
+
+    merged: bool
+    sha: Sha
+
+
 class Written(Model):
     """A comment, a review or a comment on a line.
 
