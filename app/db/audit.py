@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, Text, cast, func, or_, select
+from sqlalchemy import Row, Select, Text, and_, cast, func, or_, select
 
 from app.db.database import Database
 from app.db.reviews import DECISIONS
@@ -22,6 +22,8 @@ from app.domain.weeks import Answer
 PAGE = 50
 # So many rows of an export are read at once: no transaction stays open while somebody's browser is slow.
 BATCH = 1_000
+# Ids do not commit in order: so many below the newest that is known are read again.
+OVERLAP = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Audit:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._answers: dict[int, Answer] = {}
 
     def page(self, search: Search) -> Page:
         """Return a page of what was found."""
@@ -97,19 +100,32 @@ class Audit:
             search = replace(search, before=batch[-1].id)
 
     def answers_since(self, moment: datetime) -> list[Answer]:
-        """Return every decision since then, oldest first, with when its round was asked about."""
-        line = (history.c.review_id, history.c.round, history.c.what, history.c.at)
-        same = (rounds.c.review_id == history.c.review_id) & (rounds.c.round == history.c.round)
-        made = select(*line, rounds.c.asked_at).join_from(history, rounds, same)
-        made = made.where(history.c.at >= moment, history.c.what.in_(DECISIONS.values()))
+        """Return every decision since then, oldest first, with when its round was asked about.
+
+        What was read is kept, for nothing of it ever changes, and the moment only moves on.
+        """
+        known = self._answers
+        new = history.c.id > max(known) - OVERLAP if known else history.c.at >= moment
         with self._database.read() as connection:
-            return [Answer(*row) for row in connection.execute(made.order_by(history.c.id))]
+            read = {row.id: Answer(*row[1:]) for row in connection.execute(_ANSWERS.where(new))}
+        self._answers = {id_: one for id_, one in sorted({**known, **read}.items()) if one.at >= moment}
+        return list(self._answers.values())
 
     def _find(self, search: Search, most: int) -> list[Entry]:
         order = history.c.id if search.after is not None else history.c.id.desc()
         query = _matching(search).order_by(order).limit(most)
         with self._database.read() as connection:
             return [_entry_from(row) for row in connection.execute(query)]
+
+
+_ROUND = and_(rounds.c.review_id == history.c.review_id, rounds.c.round == history.c.round)
+_ANSWERS = (
+    select(
+        history.c.id, history.c.review_id, history.c.round, history.c.what, history.c.at, rounds.c.asked_at
+    )
+    .join_from(history, rounds, _ROUND)
+    .where(history.c.what.in_(DECISIONS.values()))
+)
 
 
 def _matching(search: Search) -> Select[Any]:
