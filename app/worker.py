@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from traceback import walk_tb
 
+from app.db.bell import Bell
 from app.db.database import Unavailable
 from app.db.jobs import Claim, Kind, Service
 from app.db.queue import Overtaken
@@ -177,11 +178,11 @@ class Worker:
             thread.join(None if end is None else max(0.0, end - time.monotonic()))
 
     def _run(self, lane: Lane) -> None:
-        made = self._gate.store.work_made
+        made = self._gate.store.work_made.listen((*lane.kinds, *([Bell.INBOX] if lane.folds else [])))
         while not self._stop.is_set():
-            heard = made.count
+            made.clear()
             if not self._try(lane):
-                made.wait(heard, POLL)
+                made.wait(POLL)
 
     def _try(self, lane: Lane) -> bool:
         """Do one step; False when there was none, or the database is away."""

@@ -25,6 +25,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.db import Store, inbox
+from app.db.jobs import Kind
 from app.domain.facts import State
 from app.domain.policy import Policy
 from app.domain.problems import What
@@ -143,13 +144,14 @@ def refusal(answer: TestResponse) -> tuple[int, str]:
 
 @ON_BOTH
 def test_a_real_event_makes_a_row(post: Post, store: Store) -> None:
+    heard = store.work_made.listen([Kind.REVIEW])
     assert outcome(post(real("pull_request.opened"))) == (202, "woken")
     (row,) = store.reviews.pending()
     assert (row.repository_id, row.repository, row.number) == (186853002, "Codertocat/Hello-World", 2)
     assert (row.state, row.rev, row.seen_rev) == (State.TO_ASK, 1, 0)
     assert row.title == "Update the README with new information."
     assert not row.was_read, "a payload never fills in facts"
-    assert store.work_made.count
+    assert heard.is_set()
 
 
 def test_a_form_is_read_like_json(post: Post, store: Store) -> None:
@@ -290,15 +292,15 @@ def looked(post: Post, store: Store) -> None:
     post(real("pull_request.opened"), delivery="d-0")
     with store.database.write() as connection:
         connection.exec_driver_sql(f"UPDATE reviews SET head_sha = '{HEAD}'")
-    store.work_made.count = 0
 
 
 @ON_BOTH
 @pytest.mark.parametrize("event", CHECK_EVENTS)
 @pytest.mark.usefixtures("looked")
 def test_a_check_wakes_the_row_with_that_head(post: Post, store: Store, event: str) -> None:
+    heard = store.work_made.listen([Kind.REVIEW])
     assert outcome(post(checked(event), event=event)) == (202, "woken")
-    assert store.work_made.count
+    assert heard.is_set()
     assert outcome(post(checked(event), event=event)) == (202, "repeated delivery")
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from app.db.arrivals import Folded, Recorded
 from app.db.bell import Bell
 from app.db.database import FOLD_LOCK, Database
+from app.db.jobs import Kind
 from app.db.tables import inbox
 from app.domain.events import EVENT, POLLED, GitHubEvent, PullRequestEvent
 from app.domain.policy import Policy
@@ -86,7 +87,7 @@ class Inbox:
         finally:
             self._coming.popleft()
         if is_new:
-            self._work_made.ring()
+            self._work_made.ring(Bell.INBOX)
         return is_new
 
     def give_way(self, most: float) -> None:
@@ -113,7 +114,7 @@ class Inbox:
         for row, outcome in zip(rows, outcomes, strict=True):
             log.info("%s %s %s", row.delivery, row.kind, outcome.value)
         if Recorded.WOKEN in outcomes:
-            self._work_made.ring()
+            self._work_made.ring(Kind.REVIEW, Kind.RELEASE, Kind.POLL)
         return outcomes
 
     def since(self, review_id: int, after: int, until: int) -> list[PullRequestEvent]:

@@ -212,13 +212,13 @@ _TROUBLED = or_(services.c.failing_since.is_not(None), _IS_LIMITED)
 _TROUBLED_SERVICES = select(services).where(_TROUBLED).order_by(services.c.name).with_for_update()
 _LEASE = update(jobs).where(jobs.c.id == bindparam("job"))
 # The job while a claim holds, and what is left of it.
-_HELD = (
+HELD = (
     jobs.c.kind == bindparam("held_kind"),
     jobs.c.about == bindparam("held_about"),
     jobs.c.lease == bindparam("held_lease"),
 )
-_RENEWED = update(jobs).where(*_HELD).returning(jobs.c.id)
-_DONE = jobs.delete().where(*_HELD, jobs.c.revision == bindparam("held_revision")).returning(jobs.c.id)
+_RENEWED = update(jobs).where(*HELD).returning(jobs.c.id)
+_DONE = jobs.delete().where(*HELD, jobs.c.revision == bindparam("held_revision")).returning(jobs.c.id)
 _LEASED_JOB = select(jobs.c.id).where(
     jobs.c.kind == bindparam("kind"), jobs.c.about == bindparam("about"), jobs.c.lease.is_not(None)
 )
@@ -233,13 +233,14 @@ def _is_over(moment: datetime | None, now: datetime) -> bool:
     return moment is None or moment <= now or moment > now + FURTHEST
 
 
-def _held(claim: Claim) -> dict[str, Any]:
+def held(claim: Claim) -> dict[str, Any]:
+    """Return what `HELD` compares with."""
     return {"held_kind": claim.kind, "held_about": claim.about, "held_lease": claim.lease}
 
 
 def renew(connection: Connection, claim: Claim, now: datetime) -> bool:
     """Renew the lease; False when it is gone."""
-    return connection.execute(_RENEWED, {**_held(claim), "due_at": now + LEASE}).first() is not None
+    return connection.execute(_RENEWED, {**held(claim), "due_at": now + LEASE}).first() is not None
 
 
 def finish(
@@ -258,7 +259,7 @@ def finish(
     One that was woken meanwhile is due at once.
     """
     if wait is None:
-        done = {**_held(claim), "held_revision": claim.revision}
+        done = {**held(claim), "held_revision": claim.revision}
         if connection.execute(_DONE, done).first() is not None:
             return True
     due = now + min(wait, FURTHEST) if wait is not None else now
@@ -271,7 +272,7 @@ def finish(
         "failed_in": failed_in,
     }
     given = _RENEWED.values(values)
-    return connection.execute(given, _held(claim)).first() is not None
+    return connection.execute(given, held(claim)).first() is not None
 
 
 def wake_failed(connection: Connection, now: datetime) -> None:

@@ -15,12 +15,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, bindparam, cast, func, insert, select, update
+from sqlalchemy import Connection, String, and_, bindparam, cast, func, insert, select, update
 
 from app.db import jobs as queue
 from app.db.bell import Bell
 from app.db.database import Database
-from app.db.jobs import Claim, Kind, Service
+from app.db.jobs import LEASE, Claim, Kind, Service
 from app.db.letters import NewLetter, put_letter, under_the_ceiling
 from app.db.releases import keep_change
 from app.db.rows import (
@@ -128,8 +128,21 @@ class Queue:
             note_history(connection, now, fresh, happened or [])
         log_happened(fresh, happened or [])
         if letter or news:
-            self._work_made.ring()
+            self._work_made.ring(Kind.MAIL)
         return fresh
+
+    def held(self, claim: Claim, row: Review) -> Review | None:
+        """Return a review as it is now, in place of a checkpoint that writes nothing; None: the lease has to be renewed.
+
+        Raises Overtaken as a checkpoint does.
+        """
+        with self._database.read() as connection:
+            found: Any = connection.execute(_HELD_ROW, {**queue.held(claim), **_fence(row)}).first()
+            if found is None:
+                raise Overtaken
+            if found.leased_until < self._database.now(connection) + LEASE * 2 / 3:
+                return None
+            return replace(written(connection, found, row), posts=row.posts)
 
     def finish(
         self,
@@ -238,8 +251,7 @@ class Queue:
         # The job before anything is changed: that locks it, so that no other holder comes between.
         if not queue.renew(connection, claim, now):
             raise Overtaken
-        place = {"fence_id": row.id, "fence_state": row.state, "fence_round": row.round}
-        fresh = connection.execute(_CHANGED, {**place, **values}).first()
+        fresh = connection.execute(_CHANGED, {**_fence(row), **values}).first()
         if fresh is None:
             raise Overtaken
         return written(connection, fresh, row)
@@ -250,7 +262,14 @@ _FENCE = (
     reviews.c.state == bindparam("fence_state"),
     reviews.c.round == bindparam("fence_round"),
 )
+_HELD_ROW = (
+    select(*reviews.c, jobs.c.due_at.label("leased_until")).join(jobs, and_(*queue.HELD)).where(*_FENCE)
+)
 _CHANGED = update(reviews).where(*_FENCE).values(id=reviews.c.id).returning(*reviews.c)
+
+
+def _fence(row: Review) -> dict[str, Any]:
+    return {"fence_id": row.id, "fence_state": row.state, "fence_round": row.round}
 
 
 def _follows(row: Review, values: dict[str, Any], now: datetime) -> dict[str, Any]:

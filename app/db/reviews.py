@@ -127,7 +127,7 @@ class Reviews:
                     put_letter(connection, self._database, outcome_letter(row, decision), now)
         if verdict.move:
             log_happened(row, [Happening(DECISIONS[choice], reviewer.name)])
-        self._work_made.ring()
+        self._work_made.ring(Kind.REVIEW)
         return verdict
 
     def get(self, review_id: int) -> Review | None:

@@ -74,9 +74,17 @@ def advance(gate: Gate, claim: Claim) -> Rest:
     if row is None:
         return Rest()
     work = Work(gate, claim, row)
+    try:
+        return _run(work)
+    finally:
+        if work.unwritten:
+            work.keep()
+
+
+def _run(work: Work) -> Rest:
     begin(work)
     for _ in range(MOST_ACTIONS):
-        with gate.store.reading():
+        with work.gate.store.reading():
             known = load(work)
         action = next_action(known)
         if action.do is Do.REST:

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from app.db.queue import Overtaken
 from app.db.rows import Happening
 from app.domain.blocked import Blocked, Why
 from app.domain.decisions import Choice
@@ -105,13 +104,8 @@ def say_status(work: Work, status: Status) -> None:
         if not may_be_gone or before.tries + 1 < MOST_TRIES:
             raise
     log.info("%s#%d: status %s is %s", row.repository, row.number, status.context, status.state)
-    try:
-        work.keep(posts=[replace(before, said=said(status), is_success=is_success, tries=0)])
-    except Overtaken:
-        work.gate.store.queue.admit(
-            row.id, replace(before, said=None, is_success=is_success or before.is_success)
-        )
-        raise
+    may_stand = replace(before, said=None, is_success=is_success or before.is_success)
+    work.keep_later(replace(before, said=said(status), is_success=is_success, tries=0), may_stand)
 
 
 def say_decision(work: Work, post: Post) -> None:
@@ -194,8 +188,10 @@ def _say_once(work: Work, post: Post, mark: str, put: Callable[[str], str | None
         unsaid = put(markers[0])
     if unsaid and post.tries + 1 < MOST_TRIES:
         raise Refused(unsaid, "other")
-    happened = [Happening(Happened.UNSAID, "GitHub", unsaid)] if unsaid else []
-    work.keep(posts=[replace(post, said=DROPPED if unsaid else "said")], happened=happened)
+    if unsaid:
+        told = replace(post, said=DROPPED)
+        return work.keep(posts=[told], happened=[Happening(Happened.UNSAID, "GitHub", unsaid)])
+    return work.keep_later(replace(post, said="said"))
 
 
 def _comment_about(row: Review) -> str | None:
