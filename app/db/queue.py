@@ -110,12 +110,11 @@ class Queue:
                 put_decision(connection, self._database, row, decision)
                 values["decisions"] = decision.number
             fresh = self._fenced(connection, claim, row, values, now)
-            owed = [Post(f"decision {decision.number}")] if decision else []
             for post in posts:
                 put_post(connection, self._database, row.id, post)
-            if _keep_approval(connection, row, fresh, carried, merged_as):
-                fresh = replace(fresh, decision=with_covers(connection, fresh.decision))
-            fresh = replace(fresh, posts={**row.posts, **{post.key: post for post in (*posts, *owed)}})
+            fresh = _keep_approval(connection, row, fresh, carried, merged_as)
+            owed = [Post(f"decision {decision.number}")] if decision else []
+            fresh = replace(fresh, posts=row.posts | {post.key: post for post in (*posts, *owed)})
             if asked:
                 _keep_round(connection, fresh, asked, now)
             change = carried or (asked.change if asked and not asked.release else None)
@@ -284,14 +283,15 @@ def _follows(row: Review, values: dict[str, Any], now: datetime) -> dict[str, An
 
 def _keep_approval(
     connection: Connection, row: Review, fresh: Review, carried: Change | None, merged_as: str | None
-) -> bool:
-    """Keep what the approval that stands covers besides, or the merge that it is recorded with; tell whether either is so."""
+) -> Review:
+    """Keep what the approval that stands covers besides, or the merge that it is recorded with; return the review with it."""
     if carried and row.decision and fresh.decision:
         cover = Cover(fresh.base, fresh.head_sha, fresh.merge_base)
         put_cover(connection, row.decision.id, cover, "carried")
     if merged_as and row.decision:
         record_merge(connection, row.decision.id, fresh, merged_as)
-    return row.decision is not None and bool(carried or merged_as)
+    is_more = row.decision and (carried or merged_as)
+    return replace(fresh, decision=with_covers(connection, fresh.decision)) if is_more else fresh
 
 
 def _keep_round(connection: Connection, row: Review, asked: Snapshot, now: datetime) -> None:
