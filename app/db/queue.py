@@ -114,7 +114,7 @@ class Queue:
                 put_post(connection, self._database, row.id, post)
             fresh = _keep_approval(connection, row, fresh, carried, merged_as)
             owed = [Post(f"decision {decision.number}")] if decision else []
-            fresh = replace(fresh, posts=row.posts | {post.key: post for post in (*posts, *owed)})
+            fresh = replace(fresh, posts={**row.posts, **{post.key: post for post in (*posts, *owed)}})
             if asked:
                 _keep_round(connection, fresh, asked, now)
             change = carried or (asked.change if asked and not asked.release else None)
