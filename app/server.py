@@ -14,6 +14,8 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 
 from flask import Flask
@@ -44,12 +46,8 @@ def serving(parent: int, tell: Connection) -> Flask:
     log.info("qa-gate %s starts.", __version__)
     for warning in settings.warnings:
         log.warning(warning)
-    try:
+    with _telling(parent, tell):
         app = create_app(settings)
-    except Exception as error:
-        if not _told(error, parent, tell):
-            raise
-        raise SystemExit(2) from None
     gate: Gate = app.extensions["qa-gate"]
     if settings.metrics_listen:
         from app.metrics import serve_metrics
@@ -62,25 +60,17 @@ def serving(parent: int, tell: Connection) -> Flask:
     signal.set_wakeup_fd(told.fileno())
 
     def beside() -> None:
-        started = working if _can_mail(gate, parent, tell) else None
-        if started:
-            started.start()
+        started = None
+        with suppress(SystemExit), _telling(parent, tell):
+            gate.mailer.open()  # here, as to load boto3 takes longer than the first answer should
+            if working:
+                working.start()
+            started = working
         threading.Thread(target=_look_around, args=(settings,), name="doctor", daemon=True).start()
         _mind_the_end(parent, started, ending, told)
 
     threading.Thread(target=beside, name="beside").start()
     return app
-
-
-def _can_mail(gate: Gate, parent: int, tell: Connection) -> bool:
-    """Check the AWS settings, beside the server: to load boto3 takes longer than the first answer should."""
-    try:
-        gate.mailer.open()
-    except Exception as error:
-        if not _told(error, parent, tell):
-            raise
-        return False
-    return True
 
 
 def _look_around(settings: Settings) -> None:
@@ -89,14 +79,18 @@ def _look_around(settings: Settings) -> None:
     warn_at_start(settings)
 
 
-def _told(error: Exception, parent: int, tell: Connection) -> bool:
-    """Let the parent stop with the sentences of what stands in the way; False for a bug."""
-    lines = cannot_start(error)
-    if lines is None:
-        return False
-    tell.send(lines)
-    os.kill(parent, signal.SIGTERM)
-    return True
+@contextmanager
+def _telling(parent: int, tell: Connection) -> Iterator[None]:
+    """Let the parent stop with the sentences of what stands in the way; a bug is raised as it is."""
+    try:
+        yield
+    except Exception as error:
+        lines = cannot_start(error)
+        if lines is None:
+            raise
+        tell.send(lines)
+        os.kill(parent, signal.SIGTERM)
+        raise SystemExit(2) from None
 
 
 def _mind_the_end(parent: int, working: Worker | None, ending: socket.socket, _told: socket.socket) -> None:
