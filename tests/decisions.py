@@ -34,6 +34,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "twin": (None, "#7"),
     "outside": tuple(Outside),
     "waits_for_checks": (False, True),
+    "just_checked": (None, (Blocked(Why.CHECKS_TO_END), A_DAY)),
     "checks": (None, "green", "red", "pending", "young", "none"),
     "check_names": (("build",),),
     "away": (None, A_DAY),
@@ -94,6 +95,7 @@ LOOKS: dict[str, str] = {
     "twin": "twin",
     "outside": "from outside",
     "waits_for_checks": "waits for checks",
+    "just_checked": "waits for its checks, which were read just now",
     "checks": "checks",
     "away": "everybody is away",
     "is_release": "a release",
@@ -209,7 +211,7 @@ def said(value: Any) -> str:
             return value.refusal + (" (the gate’s own)" if value.names else "")
         case Blocked():
             return f"{value.why}, {value.tries} in a row"
-        case timedelta():
+        case timedelta() | tuple():
             return "yes"
         case _:
             return str(value)

@@ -284,8 +284,19 @@ def check_event(event: str, **changes: Any) -> bytes:
     """What GitHub sends about a check, in short; a key is a path with two underscores for the dot."""
     data = {
         "status": {"sha": "a" * 40, "context": "ci/test", "state": "success"},
-        "check_run": {"action": "completed", "check_run": {"head_sha": "a" * 40, "name": "test"}},
-        "check_suite": {"action": "completed", "check_suite": {"head_sha": "a" * 40, "pull_requests": []}},
+        "check_run": {
+            "action": "completed",
+            "check_run": {
+                "head_sha": "a" * 40,
+                "name": "test",
+                "status": "completed",
+                "conclusion": "skipped",
+            },
+        },
+        "check_suite": {
+            "action": "completed",
+            "check_suite": {"head_sha": "a" * 40, "pull_requests": [], "conclusion": "failure"},
+        },
     }[event]
     whole: dict[str, Any] = {**copy.deepcopy(data), "repository": {"id": 7, "full_name": "acme/shop"}}
     for path, value in changes.items():
@@ -300,11 +311,25 @@ def check_event(event: str, **changes: Any) -> bytes:
 CHECK_EVENTS = ["status", "check_run", "check_suite"]
 
 
-@pytest.mark.parametrize("event", CHECK_EVENTS)
-def test_a_check_that_has_ended_names_its_commit(event: str) -> None:
-    checked = parse(event, JSON, check_event(event))
-    assert checked == CheckEvent(repository_id=7, repository="acme/shop", sha="a" * 40)
-    assert checked.name == "acme/shop@aaaaaaa"
+@pytest.mark.parametrize(
+    "event, changes, says",
+    [
+        ("status", {}, ("ci/test", "green")),
+        ("status", {"context": " a\u202e\n" + "b" * 200, "state": "error"}, ("a " + "b" * 98, "red")),
+        ("status", {"state": "pending"}, ("ci/test", "pending")),
+        ("check_run", {}, ("test", "green")),
+        ("check_run", {"check_run__conclusion": "one_day"}, ("test", "red")),
+        ("check_run", {"check_run__conclusion": None, "check_run__name": None}, ("(no name)", "")),
+        ("check_suite", {}, ("", "red")),  # of all that one app runs
+    ],
+)
+def test_a_check_that_has_ended_names_its_commit_and_what_it_says(
+    event: str, changes: dict[str, Any], says: tuple[str, str]
+) -> None:
+    checked = parse(event, JSON, check_event(event, **changes))
+    assert isinstance(checked, CheckEvent)
+    assert (checked.repository_id, checked.repository, checked.sha) == (7, "acme/shop", "a" * 40)
+    assert (checked.check, checked.says, checked.name) == (*says, "acme/shop@aaaaaaa")
 
 
 @pytest.mark.parametrize("event", ["check_run", "check_suite"])
@@ -1756,10 +1781,9 @@ def test_what_the_stand_in_tells_of_checks_is_read(pretend: PretendGitHub, ask: 
     told = [one for one in pretend.deliveries if one.event in CHECK_EVENTS]
     said = [parse(one.event, JSON, one.body) for one in told]
     number = pretend.pull(1).repo.id
-    assert said == [
-        None,
-        *[CheckEvent(repository_id=number, repository="acme/shop", sha=sha)] * 3,
-    ]
+    about = {"repository_id": number, "repository": "acme/shop", "sha": sha, "says": "green"}
+    names = ("lint", "", "ci")  # one check, all that its app runs, a status
+    assert said == [None, *(CheckEvent(**about, check=name) for name in names)]
 
 
 def test_threads_do_not_mix_up_their_answers(github: GitHub, ask: Ask) -> None:

@@ -228,10 +228,10 @@ def test_with_wait_for_checks_lily_is_asked_when_they_are_green(make_world: Make
         "pending: QA is asked when its automatic checks are green; running now: build.",
     )
     world.github.set_check(SHOP, head, "build", conclusion="failure")
-    world.settle()
+    world.pass_(seconds=30)
     assert "red now: build" in said(world)
     world.github.set_check(SHOP, head, "build")
-    world.settle()
+    world.pass_(seconds=30)
     assert world.row().state is State.WAITING
 
 
@@ -245,7 +245,7 @@ def test_a_check_that_was_cancelled_and_is_green_now_keeps_nobody_waiting(make_w
     world.pass_(minutes=10)
     assert "running now: build" in said(world)
     world.github.set_check(SHOP, head, "build")
-    world.settle()
+    world.pass_(seconds=30)
     assert world.row().state is State.WAITING
 
 
@@ -258,7 +258,7 @@ def test_checks_that_are_ignored_keep_nobody_waiting(make_world: MakeWorld) -> N
     world.settle()
     assert said(world).endswith("running now: build.")
     world.github.set_check(SHOP, head, "build")
-    world.settle()
+    world.pass_(seconds=30)
     assert world.row().state is State.WAITING
 
 

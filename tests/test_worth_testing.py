@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from app.domain.blocked import Why
 from app.domain.cautions import Caution, Kind, cautions
 from app.domain.change import Checks
-from app.domain.facts import State
+from app.domain.events import CheckEvent
+from app.domain.facts import Snapshot, State
+from app.domain.record import Facts
+from app.domain.since import changes_checks
 from tests.builders import snapshot
 from tests.test_behaviour import MakeWorld
 from tests.test_mail import ask
@@ -24,9 +27,14 @@ def clash(world: World) -> None:
     world.github.commit(SHOP, "development", {"cards.py": "something else\n"}, "Clash", "kim")
 
 
-def kinds(state: str, overlaps: bool | None) -> list[Kind]:
-    facts: dict[str, Any] = {"mergeable_state": state}
-    return [one.kind for one in cautions(snapshot(**facts), overlaps=overlaps)]
+def told(asked: Snapshot, now: Facts) -> list[Caution]:
+    """The cautions but for one that this snapshot always has."""
+    return [one for one in cautions(asked, now=now) if one.kind is not Kind.HIDDEN]
+
+
+def kinds(state: str, now: bool | None, *, had_conflict: bool = False) -> list[Kind]:
+    facts = Facts(conflicts=now, had_conflict=had_conflict)
+    return [one.kind for one in told(snapshot(mergeable_state=state), facts)]
 
 
 @pytest.mark.parametrize(
@@ -37,11 +45,164 @@ def test_a_conflict_is_told_as_github_says_it_last(state: str, now: bool | None,
     assert (Kind.OVERLAPS in kinds(state, now)) == is_told
 
 
-def test_a_red_check_is_told_first_in_the_mail_and_green_or_running_ones_are_not() -> None:
-    red = snapshot()
-    for state, is_told in (("red", True), ("green", False), ("pending", False)):
-        found = cautions(type(red)(red.pull, red.change, Checks(state, ("tests",))))  # type: ignore[arg-type]
-        assert (Kind.FAILING in [one.kind for one in found]) == is_told
+def test_a_conflict_that_is_over_is_told_as_over() -> None:
+    assert kinds("dirty", False) == kinds("clean", False, had_conflict=True) == [Kind.FITS_AGAIN]
+    assert kinds("clean", True, had_conflict=True) == [Kind.OVERLAPS]
+    assert kinds("clean", None, had_conflict=True) == []
+
+
+RED, GREEN, RUNS = Checks("red", ("tests",)), Checks("green", ()), Checks("pending", ("tests",))
+FAILING, PASSING = (Caution(kind, ("tests",)) for kind in (Kind.FAILING, Kind.PASSING_AGAIN))
+
+
+@pytest.mark.parametrize(
+    "then, now, had_red, words",
+    [
+        (RED, None, (), [FAILING]),
+        (GREEN, None, (), []),
+        (RUNS, None, (), []),
+        (None, RED, (), [FAILING]),
+        (GREEN, RED, ("lint",), [FAILING]),
+        (RED, GREEN, (), [PASSING]),
+        (RUNS, GREEN, (), []),
+        (None, GREEN, ("tests",), [PASSING]),
+        (RED, RUNS, (), []),
+    ],
+)
+def test_checks_are_told_as_they_were_read_last_and_what_is_green_again_as_that(
+    then: Checks | None, now: Checks | None, had_red: tuple[str, ...], words: list[Caution]
+) -> None:
+    asked = replace(snapshot(), checks=then)
+    assert told(asked, Facts(checks=now, had_red=had_red)) == words
+
+
+BOTH = Checks("red", ("lint", "tests"))
+
+
+@pytest.mark.parametrize(
+    "known, events, is_read",
+    [
+        (None, ["green lint"], True),
+        (Checks("none", ()), ["green lint"], True),
+        (GREEN, ["green lint", "green", "pending lint"], False),
+        (GREEN, ["green lint", "red tests"], True),
+        (GREEN, ["red"], True),  # all that one app runs
+        (RUNS, ["green lint"], False),  # one that had ended
+        (RUNS, ["green lint", "green tests"], True),
+        (RUNS, ["red lint"], True),
+        (BOTH, ["red tests", "green other", "red"], False),
+        (BOTH, ["green tests"], True),
+        (BOTH, ["red other"], True),
+        (GREEN, ["? lint"], True),  # kept before the gate knew what they say
+        (RED, [], False),
+    ],
+)
+def test_checks_are_read_again_only_where_a_payload_shows_something_new(
+    known: Checks | None, events: list[str], is_read: bool
+) -> None:
+    ended = [
+        CheckEvent(repository_id=1, repository=SHOP, sha="a" * 40, says=says.strip("?"), check=name)  # type: ignore[arg-type]
+        for says, _, name in (event.partition(" ") for event in events)
+    ]
+    assert changes_checks(known, ended) == is_read
+
+
+def reads_of_checks(world: World) -> int:
+    return len([call for call in world.github.calls if "check-runs" in call.path])
+
+
+FAILS = "An automatic test is failing (tests). sam may have to fix it first."
+PASSES = "The automatic test that was failing (tests) passes now."
+
+
+def test_a_check_that_turns_red_while_she_waits_is_said_before_the_buttons_and_so_is_that_it_is_green_again(
+    world_on_both: World,
+) -> None:
+    world = world_on_both
+    world.open()
+    world.settle()
+    sha = world.row().head_sha
+    for conclusion, sentence, tests in (
+        ("failure", FAILS, "Failing: tests"),
+        ("success", PASSES, "All passed"),
+    ):
+        world.pass_(seconds=31)
+        calls = len(world.github.calls)
+        world.github.set_check(None, sha, "tests", conclusion=conclusion)
+        world.settle()
+        page = world.see()
+        assert 0 < page.index(sentence) < page.index('value="approve"')
+        assert tests in page
+        assert "when you were asked" not in page
+        assert tests in world.see(world.details())
+        assert len(world.github.calls) - calls == 2  # statuses and checks; the pull request is as it was
+    assert FAILS not in page
+    assert (len(world.inbox.mails), world.row().round, world.row().state) == (1, 1, State.WAITING)
+    world.browser.post(f"{world.link()}/fresh")
+    world.settle()
+    assert PASSES in world.inbox.mails[-1].text
+    assert "Tests:  ✓ All passed" in world.inbox.mails[-1].text
+
+
+def test_while_she_waits_checks_are_read_at_most_every_thirty_seconds_and_nothing_is_missed(
+    world: World,
+) -> None:
+    world.open()
+    world.settle()
+    sha = world.row().head_sha
+    for second in range(60):
+        world.github.set_check(None, sha, f"part-{second}", conclusion="failure")
+        world.pass_(seconds=1)
+    assert reads_of_checks(world) == 2
+    world.pass_(seconds=30)
+    assert reads_of_checks(world) == 3
+    row = world.row()
+    assert row.facts.checks
+    assert len(row.facts.checks.names) == 60
+
+
+def test_where_they_are_waited_for_checks_are_read_at_most_every_thirty_seconds_too(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(WAIT_FOR_CHECKS="true")
+    sha = world.commit("gift-cards")
+    names = [f"part-{number}" for number in range(20)]
+    for name in names:
+        world.github.set_check(None, sha, name, "in_progress", None)
+    world.github.open_pull_request(SHOP, "gift-cards", title="Add gift cards")
+    world.settle()
+    for name in names:
+        world.github.set_check(None, sha, name)
+        world.pass_(seconds=1)
+    assert (reads_of_checks(world), len(world.inbox.mails)) == (1, 0)
+    world.pass_(seconds=10)
+    assert (reads_of_checks(world), len(world.inbox.mails)) == (2, 1)
+
+
+def test_checks_that_end_as_they_are_known_cost_no_call(world: World) -> None:
+    world.open()
+    world.settle()
+    sha = world.row().head_sha
+    for name in ("build", "lint"):
+        world.github.set_check(None, sha, name, conclusion="success")
+        world.pass_(seconds=40)
+    assert reads_of_checks(world) == 1
+
+
+def test_where_the_checks_may_not_be_read_nothing_is_said_and_nothing_else_is_held_up(world: World) -> None:
+    world.open()
+    world.settle()
+    world.github.rights.difference_update({"statuses", "checks"})
+    world.github.set_check(None, world.row().head_sha, "tests", conclusion="failure")
+    world.pass_(minutes=5)
+    calls = len(world.github.calls)
+    world.pass_(minutes=4)
+    assert len(world.github.calls) - calls <= 2  # looks at the repository
+    assert "failing" not in world.see()
+    world.github.rights.update({"statuses", "checks"})
+    world.decide()
+    world.settle()
+    assert world.row().state is State.MERGED
 
 
 def test_a_conflict_that_is_known_while_she_waits_is_said_before_the_buttons(world: World) -> None:
@@ -72,8 +233,7 @@ def test_a_conflict_that_comes_while_she_waits_is_said_without_any_other_webhook
 
 
 def test_the_words_are_those_of_a_person() -> None:
-    told = (Caution(Kind.OVERLAPS), Caution(Kind.FAILING, ("tests",)))
-    mail = ask(cautions=told)
+    mail = ask(cautions=(Caution(Kind.OVERLAPS), Caution(Kind.FAILING, ("tests",))))
     assert OVERLAPS in mail.text
     assert "An automatic test is failing (tests). sam may have to fix it first." in mail.text
     assert mail.text.index(OVERLAPS) < mail.text.index("Approve:")

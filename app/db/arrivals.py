@@ -105,7 +105,7 @@ class Arrivals:
     def _fold_check(self, connection: Connection, event: CheckEvent, now: datetime) -> Folded:
         """Wake the reviews whose head this is: its checks have changed. A fork's event names no pull request."""
         # While a merge is out, its refusal may be from before the check passed.
-        waits = reviews.c.state.in_((State.TO_ASK, State.TO_MERGE, State.MERGING))
+        waits = reviews.c.state.in_((State.TO_ASK, State.WAITING, State.TO_MERGE, State.MERGING))
         heads = (reviews.c.repository_id == event.repository_id, reviews.c.head_sha == event.sha, waits)
         return self._nudge(connection, now, heads)
 

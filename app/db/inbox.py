@@ -20,7 +20,7 @@ from app.db.bell import Bell
 from app.db.database import FOLD_LOCK, Database
 from app.db.jobs import Kind
 from app.db.tables import inbox
-from app.domain.events import EVENT, POLLED, GitHubEvent, PullRequestEvent
+from app.domain.events import EVENT, POLLED, CheckEvent, GitHubEvent, PullRequestEvent
 from app.domain.policy import Policy
 
 log = logging.getLogger("qa-gate.inbox")
@@ -130,6 +130,15 @@ class Inbox:
         with self._database.read() as connection:
             found: datetime | None = connection.scalar(_TOLD if sha is None else _TOLD_OF, which)
             return found
+
+    def checks_since(self, repository_id: int, sha: str, since: datetime | None) -> list[CheckEvent]:
+        """Return what was told of the checks of a commit, from this time on, as far as it is kept."""
+        which = [inbox.c.repository_id == repository_id, inbox.c.kind == "check", inbox.c.sha == sha]
+        if since is not None:
+            which.append(inbox.c.folded_at >= since)
+        with self._database.read() as connection:
+            found = connection.scalars(select(inbox.c.fields).where(*which).order_by(inbox.c.id))
+            return [CheckEvent.model_validate_json(fields) for fields in found]
 
     def forget(self, age: timedelta) -> None:
         """Forget what was folded so long ago; GitHub can no longer send it again."""

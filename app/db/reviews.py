@@ -33,6 +33,7 @@ from app.db.rows import (
     review_from,
 )
 from app.db.tables import decisions, history, reviews, rounds
+from app.domain.change import Checks
 from app.domain.decisions import Basis, Choice, Decision
 from app.domain.facts import PullRequest, Snapshot, State, words_digest
 from app.domain.happened import Happened
@@ -78,6 +79,13 @@ class Round:
             return self.snapshot
         title, body = self.edited
         return replace(self.snapshot, pull=replace(self.snapshot.pull, title=title, body=body))
+
+    def last_checks(self, row: Review) -> tuple[Checks | None, datetime | None]:
+        """Return what its automatic checks said last, and when, where that was read after the question."""
+        facts = row.facts
+        is_newer = facts.checks_read_at is not None and facts.checks_read_at > self.asked_at
+        is_so = row.round == self.round and facts.checks is not None and is_newer
+        return (facts.checks, facts.checks_read_at) if is_so else (self.snapshot.checks, None)
 
 
 class Reviews:

@@ -86,6 +86,9 @@ def next_duty(known: Known) -> Action:
 def _to_ask(known: Known) -> Action:
     if known.quiet:
         return Action(Do.REST, wait=known.quiet)
+    if known.just_checked:
+        blocked, wait = known.just_checked
+        return Action(Do.REST, blocked=blocked, wait=wait)
     if known.is_release and known.is_merge_out:
         return Action(Do.REST, wait=known.soon)
     if known.read is Read.NOT:

@@ -1,7 +1,8 @@
 """What could fool a reviewer about a change: what cannot be seen in it, and what is unusual about it. Pure.
 
 Mail and pages say it first, in words of templates/cautions.html. A caution judges nobody and blocks nothing: it tells
-where not to trust what is shown. The facts are those of the snapshot that she was asked about.
+where not to trust what is shown. The facts are those of the snapshot that she was asked about, but for what GitHub says
+of the same head since: that counts, and what it says no more is told as over.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from enum import StrEnum
 
 from app.domain.change import ChangedFile
 from app.domain.facts import Snapshot
+from app.domain.record import Facts
 
 WORKFLOWS = ".github/workflows/"
 # GitHub's word for it: https://docs.github.com/en/graphql/reference/enums#mergestatestatus
@@ -29,11 +31,16 @@ _POINTER = re.compile(r"^[+ ]version https://git-lfs\.github\.com/spec/v1", re.M
 _SUBMODULE = re.compile(r"^[+-]Subproject commit [0-9a-f]{7,64}", re.MULTILINE)
 
 
+NOTHING_SINCE = Facts()
+
+
 class Kind(StrEnum):
     """What could fool her; each has its own words, the most important first."""
 
     OVERLAPS = "overlaps"
     FAILING = "failing"
+    FITS_AGAIN = "fits_again"
+    PASSING_AGAIN = "passing_again"
     EDITED = "edited"
     UNKNOWN = "unknown"
     UNDOES = "undoes"
@@ -54,19 +61,23 @@ class Caution:
     names: tuple[str, ...] = ()
 
 
-def cautions(snapshot: Snapshot, *, is_edited: bool = False, overlaps: bool | None = None) -> list[Caution]:
+def cautions(snapshot: Snapshot, *, is_edited: bool = False, now: Facts = NOTHING_SINCE) -> list[Caution]:
     """Return what could fool a reviewer, or make her test in vain, the most important first.
 
-    `is_edited`: its title or text was edited after the question. `overlaps`: GitHub says by now that it conflicts with its
-    base, or that it does not; None: what it said then holds.
+    `is_edited`: its title or text was edited after the question. `now` are the facts as GitHub gave them last.
     """
     about = {
         kind: tuple(file.path for file in snapshot.change.files if kind in _kinds(file)) for kind in Kind
     }
-    checks = snapshot.checks
+    had_conflict, checks = snapshot.pull.mergeable_state == CONFLICT, now.checks or snapshot.checks
+    overlaps = had_conflict if now.conflicts is None else now.conflicts
     about[Kind.FAILING] = checks.names if checks and checks.state == "red" else ()
+    if checks and checks.state == "green":
+        then = snapshot.checks
+        about[Kind.PASSING_AGAIN] = now.had_red or (then.names if then and then.state == "red" else ())
     is_so = {
-        Kind.OVERLAPS: snapshot.pull.mergeable_state == CONFLICT if overlaps is None else overlaps,
+        Kind.OVERLAPS: overlaps,
+        Kind.FITS_AGAIN: now.conflicts is False and (had_conflict or now.had_conflict),
         Kind.EDITED: is_edited,
         Kind.UNKNOWN: not snapshot.change.is_known,
         Kind.UNDOES: not snapshot.change.is_unique,

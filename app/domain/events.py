@@ -63,9 +63,11 @@ class _CommitEvent(_Event):
 
 
 class CheckEvent(_CommitEvent):
-    """An automatic check of a commit has ended."""
+    """An automatic check of a commit has ended, or a status was set: its name and what it says, "" where that is not told."""
 
     kind: Literal["check"] = "check"
+    check: str = ""
+    says: Literal["", "green", "pending", "red"] = ""
 
 
 class DeploymentEvent(_CommitEvent):

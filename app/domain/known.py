@@ -116,7 +116,7 @@ class Known:
 
     `is_news`: something happened that only a read of the pull request can tell; `is_gated` is None where only a read
     tells whether the repository is in the settings. `owed` is what GitHub was not told yet, in order, without what it
-    refused in this run. `blocked` is what was noted last, `is_noted` in this run. `quiet` is how long a change is to be left
+    refused in this run. `just_checked`: it waits for its checks, which were read so lately that they are not read again for so long. `blocked` is what was noted last, `is_noted` in this run. `quiet` is how long a change is to be left
     alone, `away` how long nobody is there to be asked, `check_names` the red or else the running ones. `is_conflicting` is
     GitHub's word of the last read. `is_carried`: the approval was given to an earlier head.
     `may_update` is None while nobody looked whether the approval could be carried over.
@@ -137,6 +137,7 @@ class Known:
     outside: Outside = Outside.NO
     waits_for_checks: bool = False
     checks: str | None = None
+    just_checked: tuple[Blocked, timedelta] | None = None
     check_names: tuple[str, ...] = ()
     away: timedelta | None = None
     back: str = ""

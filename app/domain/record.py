@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.blocked import Blocked
+from app.domain.change import Checks
 from app.domain.decisions import Choice, Decision, Merged
 from app.domain.facts import State
 
@@ -53,7 +54,9 @@ class Facts:
     Old documents stay readable: what is not known here is ignored, and every field has a default.
     `words` is the digest of title and text. `updated_at` is GitHub's. `try_url` is where the head was deployed to, as
     read at `try_read_at`. `conflicts`: GitHub says that it can't be merged as it is; None while GitHub hasn't said.
-    `unsure_since` is when it was first read while GitHub was still finding that out.
+    `unsure_since` is when it was first read while GitHub was still finding that out; `had_conflict`: it conflicted for a
+    while since somebody was asked. `checks` is what the automatic checks said of the head, as read at `checks_read_at`,
+    None where they were not; `had_red` are those that were red last since somebody was asked.
     """
 
     base_sha: str = ""
@@ -69,6 +72,10 @@ class Facts:
     try_read_at: datetime | None = None
     conflicts: bool | None = None
     unsure_since: datetime | None = None
+    had_conflict: bool = False
+    checks: Checks | None = None
+    checks_read_at: datetime | None = None
+    had_red: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

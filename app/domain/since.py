@@ -1,7 +1,7 @@
-"""What the events since the last read of a pull request tell besides what a read shows. Pure.
+"""What the events since the last read tell: what no read shows any more, and whether reading again can show anything new. Pure.
 
 A read shows how things are; only the events tell what was in between: it was closed for a while, or somebody asked
-for a review.
+for a review. A payload that shows just what is known costs no call.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from app.domain.events import PullRequestEvent
+from app.domain.change import Checks
+from app.domain.events import CheckEvent, PullRequestEvent
 from app.domain.facts import Since, State
 from app.domain.record import Review
 from app.domain.rules import tells_nothing_new
@@ -44,3 +45,18 @@ def asks_again(row: Review, event: PullRequestEvent, ahead: timedelta = timedelt
     if not event.requests or row.decision is None or row.state is not State.REJECTED:
         return False
     return max(at for _, at in event.requests) + SLACK >= row.decision.at + ahead
+
+
+def changes_checks(known: Checks | None, events: Sequence[CheckEvent]) -> bool:
+    """Tell whether what all checks say together may be another than what was read last.
+
+    Of what is red already, another red says nothing new; of what still ran, only the last one to pass does.
+    """
+    if known is None or known.state == "none" or any(not event.says for event in events):
+        return bool(events)
+    red = {event.check for event in events if event.says == "red"}
+    green = {event.check for event in events if event.says == "green"}
+    names = set(known.names)
+    if known.state == "red":
+        return bool(red - names - {""} or names & green)
+    return bool(red) or (known.state == "pending" and names <= green)

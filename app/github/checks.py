@@ -8,7 +8,7 @@ state still runs, an unknown conclusion is red.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -20,7 +20,8 @@ Item = TypeVar("Item")
 OWN_PREFIX = "qa-gate/"
 LONGEST_NAME = 100
 
-_STATES = {"success": "green", "failure": "red", "error": "red"}
+Word = Literal["green", "pending", "red"]
+_STATES: dict[str, Word] = {"success": "green", "failure": "red", "error": "red"}
 # https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/collaborating-on-repositories-with-code-quality-features/about-status-checks#check-statuses-and-conclusions
 _GREEN = frozenset({"success", "neutral", "skipped"})
 
@@ -39,8 +40,8 @@ class CommitStatus(Model):
     state: Text
 
     @property
-    def word(self) -> str:
-        """Return what it says: green, red or pending."""
+    def word(self) -> Word:
+        """Return what it says."""
         return _STATES.get(self.state, "pending")
 
 
@@ -54,21 +55,27 @@ class _App(Model):
     id: Id
 
 
-class CheckRun(Model):
-    """https://docs.github.com/en/rest/checks/runs#list-check-runs-for-a-git-reference ."""
+class Conclusion(Model):
+    """How a check run, or all of one app's, ended."""
 
-    id: Id
     name: Words = ""
-    status: Text
+    status: Text = "completed"
     conclusion: Line | None = None
-    app: _App | None = None
 
     @property
-    def word(self) -> str:
-        """Return what it says: green, red or pending."""
+    def word(self) -> Word:
+        """Return what it says."""
         if self.status != "completed" or not self.conclusion:
             return "pending"
         return "green" if self.conclusion in _GREEN else "red"
+
+
+class CheckRun(Conclusion):
+    """https://docs.github.com/en/rest/checks/runs#list-check-runs-for-a-git-reference ."""
+
+    id: Id
+    status: Text
+    app: _App | None = None
 
 
 class RunPage(Page[CheckRun]):
@@ -90,10 +97,15 @@ def read_checks(
         (name, word) for name, word in said if not is_own(name) and one_line(name).casefold() not in skipped
     ]
     for word in ("red", "pending"):
-        names = {one_line(name)[:LONGEST_NAME] or "(no name)" for name, is_word in others if is_word == word}
+        names = {shown(name) for name, is_word in others if is_word == word}
         if names:
             return Checks("red" if word == "red" else "pending", tuple(sorted(names)))
     return Checks("green" if others else "none", ())
+
+
+def shown(name: str) -> str:
+    """Return the name of a check as people are told it."""
+    return one_line(name)[:LONGEST_NAME] or "(no name)"
 
 
 def is_own(name: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs
 
 from pydantic import AwareDatetime, Field, ValidationError
@@ -25,7 +25,7 @@ from app.domain.events import (
 )
 from app.domain.facts import Seen, words_digest
 from app.domain.people import Person
-from app.github.checks import is_own
+from app.github.checks import CommitStatus, Conclusion, Word, is_own, shown
 from app.github.models import Id, Model, Number, Sha, Text, Words, fault_of
 
 # Of a deployment that can be tried one day.
@@ -33,9 +33,6 @@ _RUNNING = ("queued", "pending", "in_progress", "waiting")
 _HEADS = "refs/heads/"
 # What is done to a text that may be an answer.
 _WRITTEN = ("created", "submitted", "edited")
-
-
-Commit = TypeVar("Commit", CheckEvent, DeploymentEvent)
 
 
 class BadPayload(Exception):
@@ -131,7 +128,7 @@ class _PullRequestPayload(Model):
         return ((Person(by.id, by.login, by.type == "Bot"), at),)
 
 
-class _Suite(Model):
+class _Ended(Conclusion):
     head_sha: Sha
 
 
@@ -140,26 +137,30 @@ class _CheckPayload(Model):
 
     action: str
     repository: _Repository
-    check_suite: _Suite | None = None
-    check_run: _Suite | None = None
+    check_suite: _Ended | None = None
+    check_run: _Ended | None = None
 
     def event(self) -> CheckEvent | None:
         about = self.check_suite or self.check_run
         if self.action != "completed" or about is None:
             return None
-        return _about_commit(CheckEvent, self.repository, about.head_sha)
+        name = "" if self.check_suite else shown(about.name)
+        return _check(self.repository, about.head_sha, name, about.word if about.conclusion else "")
 
 
-class _StatusPayload(Model):
+class _StatusPayload(CommitStatus):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#status ."""
 
     repository: _Repository
     sha: Sha
-    context: str
 
     def event(self) -> CheckEvent | None:
         # The gate's own statuses say nothing new to it.
-        return None if is_own(self.context) else _about_commit(CheckEvent, self.repository, self.sha)
+        return (
+            None
+            if is_own(self.context)
+            else _check(self.repository, self.sha, shown(self.context), self.word)
+        )
 
 
 class _State(Model):
@@ -180,7 +181,8 @@ class _DeploymentPayload(Model):
     def event(self) -> DeploymentEvent | None:
         if self.deployment_status.state in _RUNNING:
             return None
-        return _about_commit(DeploymentEvent, self.repository, self.deployment.sha)
+        about = self.repository
+        return DeploymentEvent(repository_id=about.id, repository=about.full_name, sha=self.deployment.sha)
 
 
 class _Issue(Model):
@@ -302,8 +304,8 @@ def _why(event: str, error: ValidationError) -> str:
     return f"The payload is not one of a {event.replace('_', ' ')}: {fault_of(error)}."
 
 
-def _about_commit(kind: type[Commit], about: _Repository, sha: str) -> Commit:
-    return kind(repository_id=about.id, repository=about.full_name, sha=sha)
+def _check(about: _Repository, sha: str, name: str, says: Word | Literal[""]) -> CheckEvent:
+    return CheckEvent(repository_id=about.id, repository=about.full_name, sha=sha, check=name, says=says)
 
 
 def _comment(about: _Repository, number: int) -> CommentEvent:

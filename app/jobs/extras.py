@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from app.domain.facts import State
-from app.domain.known import Action
+from app.domain.known import A_MOMENT, Action, Do
 from app.domain.record import Review
+from app.domain.since import changes_checks
 from app.github.answers import GitHubError, Refused
 from app.jobs.gate import Gate, Work
 from app.jobs.pictures import find_pictures, read_pictures
@@ -40,21 +41,46 @@ def read_extras(work: Work, action: Action) -> None:
 
 
 def _find_more(work: Work) -> None:
-    """Read what came of a change after it was asked about: where it was deployed to, pictures that were not there yet."""
-    is_found = True
+    """Read what came of a change after it was asked about: what checks say now, where it was deployed to, pictures that were not there yet."""
+    is_found, work.wait = True, _read_newer_checks(work)
     if _is_deployed_since(work):
         work.extras = _deployed(work)
         work.keep(**work.extras)
         is_found = bool(work.extras)
     work.has_pictures = True
     is_found = find_pictures(work) and is_found
-    work.wait = None if is_found else ASK_AGAIN
+    work.wait = work.wait if is_found else min(work.wait or ASK_AGAIN, ASK_AGAIN)
+
+
+def _read_newer_checks(work: Work) -> timedelta | None:
+    """Read the checks of what somebody was asked about where they may say something else by now; return when to do it else."""
+    inbox, row, now = work.gate.store.inbox, work.row, work.gate.store.now()
+    known, read_at = row.facts.checks, row.facts.checks_read_at
+    told = inbox.checks_since(row.repository_id, row.head_sha, read_at) if row.state is State.WAITING else []
+    if not changes_checks(known, told):
+        return None
+    if wait := checks_wait(row, now):
+        return wait
+    try:
+        read_checks(work, Action(Do.READ_CHECKS))
+    except Refused:  # a right is missing: nothing is said of it
+        work.keep(facts=replace(row.facts, checks_read_at=now))
+    except GitHubError:
+        return ASK_AGAIN
+    return None
 
 
 def are_extras_due(work: Work) -> bool:
     """Tell whether more may have come of a change after it was asked about, once a run."""
     is_waiting = work.row.state is State.WAITING and not work.has_pictures
     return is_waiting or _is_deployed_since(work)
+
+
+def checks_wait(row: Review, now: datetime) -> timedelta | None:
+    """Return for how long the checks are not read again: twice a minute is enough, however many there are."""
+    read_at = row.facts.checks_read_at
+    left = read_at + A_MOMENT - now if read_at else timedelta(0)
+    return left if left > timedelta(0) else None
 
 
 def _is_deployed_since(work: Work) -> bool:

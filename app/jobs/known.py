@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from app.domain.blocked import Why
 from app.domain.cautions import CONFLICT
 from app.domain.facts import State
 from app.domain.known import Known, Outside
@@ -18,12 +19,13 @@ from app.domain.wanted import context_of
 from app.jobs.accounting import again, merge_is_out
 from app.jobs.asking import place_of
 from app.jobs.away import first_back, first_there, lacks_reviewer, who_is_away
-from app.jobs.extras import are_extras_due
+from app.jobs.extras import are_extras_due, checks_wait
 from app.jobs.gate import Gate, Work
 from app.jobs.saying import owed, twins_of
 
 # A commit without any check after this time has none.
 NO_CHECKS_AFTER = timedelta(minutes=2)
+_CHECKS_FIRST = (Why.CHECKS_TO_BEGIN, Why.CHECKS_TO_END, Why.CHECKS_TO_PASS)
 
 
 def load(work: Work) -> Known:
@@ -54,11 +56,13 @@ def _to_ask(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
     quiet = ask_at(row, policy) - now
     twin = next((one for one in twins if one.open), None)
     is_release = policy.is_release(row)
+    wait = checks_wait(row, now) if work.checks is None else None
     return {
         "quiet": quiet if quiet > timedelta(0) else None,
         "twin": f"#{twin.number}" if twin else None,
         "outside": _outside(work, row),
         "waits_for_checks": policy.wait_for_checks,
+        "just_checked": (row.blocked, wait) if wait and _waits_for_checks(row) else None,
         "is_conflicting": row.facts.conflicts is True and not policy.ask_despite_conflict,
         "is_merge_out": is_release and merge_is_out(place_of(work)),
         "is_compared": None if work.change is None else work.change.is_known,
@@ -105,6 +109,10 @@ def _merged(work: Work, row: Review, _twins: Sequence[Review]) -> dict[str, Any]
         "is_merge_out": not is_kept and merge_is_out(place_of(work)),
         "has_release": _has_release(work),
     }
+
+
+def _waits_for_checks(row: Review) -> bool:
+    return row.blocked is not None and row.blocked.why in _CHECKS_FIRST
 
 
 def _outside(work: Work, row: Review) -> Outside:

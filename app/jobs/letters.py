@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,8 +99,7 @@ def _unanswered(gate: Gate, letter: Letter, error: MailUnanswered) -> Rest:
 
 def cautions_of(asked: Round, row: Review, *, is_new: bool = False) -> list[Caution]:
     """Return what could fool a reviewer about a round; `is_new`: this very letter is the question."""
-    is_edited, overlaps = asked.is_edited and not is_new, row.facts.conflicts
-    return cautions(asked.snapshot, is_edited=is_edited, overlaps=overlaps)
+    return cautions(asked.snapshot, is_edited=asked.is_edited and not is_new, now=row.facts)
 
 
 def _sign_in(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words:
@@ -121,7 +120,7 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Words | None:
     approve, reject = _both_links(gate, row, reviewer, now)
     request = Request(
         reviewer=reviewer,
-        snapshot=asked.now,
+        snapshot=replace(asked.now, checks=asked.last_checks(row)[0]),
         round=row.round,
         place=gate.policy.place(row),
         asked_at=asked.asked_at,

@@ -71,11 +71,13 @@ def take_in(work: Work, facts: PullRequest) -> None:
     move = follow(row, facts, work.gate.policy, same is not None, since)
     changes: dict[str, Any] = {name: getattr(facts, name) for name in _COPIED}
     told: dict[str, Any] = {name: getattr(facts, name) for name in _FACTS}
-    if facts.head_sha != row.head_sha:
-        told["try_url"] = None
+    is_same_head = facts.head_sha == row.head_sha
+    if not is_same_head:
+        told |= {"try_url": None, "checks": None, "checks_read_at": None, "had_red": ()}
     # GitHub works it out after it was first asked: until then it is as it was of the same head.
-    before = row.facts.conflicts if facts.head_sha == row.head_sha else None
+    before = row.facts.conflicts if is_same_head else None
     told["conflicts"] = before if facts.mergeable is None else facts.mergeable_state == CONFLICT
+    told["had_conflict"] = row.state is State.WAITING and (row.facts.had_conflict or before is True)
     is_unsure = facts.open and facts.mergeable is None
     told["unsure_since"] = (row.facts.unsure_since or work.gate.store.now()) if is_unsure else None
     changes["facts"] = replace(row.facts, **told)
@@ -189,9 +191,16 @@ def read_vouchers(work: Work, _action: Action) -> None:
 
 def read_checks(work: Work, _action: Action) -> None:
     """Read what the automatic checks of the head say."""
-    gate, row = work.gate, work.row
-    work.checks = gate.github.checks(row.repository, row.head_sha, gate.policy.ignore_checks)
-    work.keep()
+    gate, row, at = (
+        work.gate,
+        work.row,
+        work.gate.store.now(),
+    )  # what is told while they are read makes another read
+    checks = work.checks = gate.github.checks(row.repository, row.head_sha, gate.policy.ignore_checks)
+    had_red = (
+        () if row.state is not State.WAITING else checks.names if checks.state == "red" else row.facts.had_red
+    )
+    work.keep(facts=replace(row.facts, checks=checks, checks_read_at=at, had_red=had_red))
 
 
 def _happened(row: Review, facts: PullRequest, move: Move | None, what: Happened | None) -> list[Happening]:
