@@ -150,10 +150,9 @@ def test_one_that_takes_too_long_is_given_up() -> None:
     assert bad.value.why == "slow"
 
 
-def test_a_decoder_that_falls_takes_nothing_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_decoder_that_falls_takes_nothing_with_it(tmp_path: Path) -> None:
     falling = tmp_path / "child.py"
     falling.write_text("import os; os.abort()")
-    monkeypatch.setattr(pictures, "_CHILD", falling)
-    with pytest.raises(BadPicture) as bad:
-        anew(picture())
+    with TemporaryFile() as file, pytest.raises(BadPicture) as bad:
+        made_anew(file, program=falling)
     assert bad.value.why == "broken"

@@ -47,15 +47,15 @@ class BadPicture(Exception):
         self.why = why
 
 
-def made_anew(file: IO[bytes], seconds: float = SECONDS) -> Picture:
-    """Return the picture of a file on disk, within so many seconds. Raises BadPicture."""
+def made_anew(file: IO[bytes], seconds: float = SECONDS, program: Path = _CHILD) -> Picture:
+    """Return the picture of a file on disk, as the program makes it within so many seconds. Raises BadPicture."""
     end = monotonic() + seconds
     if not _turn.acquire(timeout=seconds):
         raise BadPicture("slow")
     try:
         file.seek(0)
         done = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, "-I", str(_CHILD), str(MOST_SIDE)],
+            [sys.executable, "-I", str(program), str(MOST_SIDE)],
             stdin=file,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
