@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
+from werkzeug.datastructures import FileStorage
 
 from app.domain.decisions import Choice
 from app.domain.policy import Reviewer
@@ -19,6 +21,7 @@ from app.domain.problems import Problem, Trouble, What
 from app.jobs.digests import set_digest
 from app.links import DecideLink, SignInLink, decide_link
 from app.mail.problem import Restored, compose_problem, compose_restored, tell
+from tests.pictures import photo
 from tests.world import SHOP, World
 
 IPHONE = (
@@ -131,6 +134,7 @@ class Gallery:
         world = self.world
         world.look()  # so that what is merged from here on did not come before the gate
         self._live_through(weeks)
+        self._went_live()
         self._asked("tea-bags", "Sell tea in bags, too")
         world.clock.pass_(hours=51)
         self._question()
@@ -145,6 +149,10 @@ class Gallery:
             "asked again": self.link(asked),
             "release": self.link(release),
             "cautions": self._cautions(),
+            "pictures": self._pictures(),
+            "details, pictures": self._with_her_pictures(),
+            "a question with pictures": self._question_with_pictures(),
+            **self._worth_testing(),
             "question sent": self._question_sent(),
             "withdrawn": self._withdrawn(),
             "details, ticks": self._ticked(),
@@ -239,6 +247,97 @@ class Gallery:
         self.world.browser.post(f"{self.link(number).partition('?')[0]}/fresh")
         self.world.settle()
         return self._mail("New link")
+
+    def _went_live(self) -> None:
+        """Let two changes go out to customers, one of them with a message."""
+        world = self.world
+        for branch, title, note in (
+            ("green-tea", "Green tea from Uji", "Tried all three sizes. Lovely."),
+            ("tea-cups", "Larger pictures of cups", ""),
+        ):
+            world.decide(note=note, path=self.link(self._asked(branch, title)))
+            world.settle()
+        world.pass_(seconds=31)
+        world.pass_(minutes=10)
+        number = next(row.number for row in world.all_rows() if row.title.startswith("Release"))
+        self.pages["went live"] = self.link(number)
+        world.decide(path=self.link(number))
+        world.settle()
+        self.mails["mail-went-live"] = self._mail("Release into")
+
+    def _pictures(self) -> str:
+        """A change whose description shows pictures: beside each other in a table, a tall one, and one from elsewhere."""
+        attach = self.world.github.attach
+        before, after, tall = (
+            attach(photo(900, 600)),
+            attach(photo(900, 620, "PNG")),
+            attach(photo(500, 1400)),
+        )
+        body = (
+            f"| Before | After |\n|---|---|\n| ![The old cart]({before}) | ![The new cart]({after}) |\n\n"
+            f"On a phone:\n\n![The cart on a phone]({tall})\n\n![Elsewhere](https://example.com/x.png)\n"
+        )
+        return self.link(self._asked("cart-pictures", "A new look for the cart", body))
+
+    def _with_pictures(self, number: int, choice: str, note: str) -> None:
+        files = [
+            FileStorage(BytesIO(photo(*size)), "a.jpg", "pictures") for size in ((900, 700), (600, 1300))
+        ]
+        form = {"choice": choice, "note": note, "seen": "0", "pictures": files}
+        self.world.browser.post(self.link(number), data=form, content_type="multipart/form-data")
+        self.world.settle()
+
+    def _with_her_pictures(self) -> str:
+        self.world.github.repo().private = True  # else Details keeps her message to itself
+        number = self._asked("small-screens", "Fit small screens", BODY)
+        self._with_pictures(number, "reject", "The button is cut off, see the pictures.")
+        self.pages["rejected with pictures"] = self.link(number)
+        self.world.github.repo().private = False
+        return self.world.details(number)
+
+    def _question_with_pictures(self) -> str:
+        number = self._asked("round-corners", "Round corners")
+        self._with_pictures(number, "question", "Is it meant to look like this?")
+        return self.link(number)
+
+    def _worth_testing(self) -> dict[str, str]:
+        """What came in the way of a question while she was asked: an overlap, a red check, both, one that is over."""
+        world, found = self.world, dict[str, str]()
+        names = {"overlap": "sale", "red check": "tax", "green again": "coupons", "overlap and red": "wishes"}
+        asked = {name: self._asked(branch, f"Show {branch}", BODY) for name, branch in names.items()}
+        for name, number in asked.items():
+            head = world.github.pull(number)
+            if "overlap" in name:
+                world.github.commit(SHOP, "development", {f"{head.head}.py": "clash\n"}, "Clash", "kim")
+            if name != "overlap":
+                for check in ("checkout (mobile)", "unit tests"):
+                    world.github.set_check(None, head.head_sha, check, conclusion="failure")
+                world.settle()
+            found[name] = self.link(number)
+        world.pass_(seconds=40)
+        world.pass_(seconds=40)
+        for check in ("checkout (mobile)", "unit tests"):
+            world.github.set_check(None, world.github.pull(asked["green again"]).head_sha, check)
+        world.settle()
+        return found | {"details, red check": world.details(asked["red check"])} | self._held_back()
+
+    def _held_back(self) -> dict[str, str]:
+        """A new version of which GitHub knows that it overlaps: nobody is asked about it."""
+        world = self.world
+        number = self._asked("gift-wrap", "Gift wrap for all")
+        old = self.link(number)
+        world.github.commit(SHOP, "development", {"wrap.py": "clash\n"}, "Clash", "kim")
+        world.github.commit(SHOP, "gift-wrap", {"wrap.py": "another\n"}, "Another paper", "sam")
+        world.settle()
+        for _ in range(3):
+            world.pass_(minutes=6)
+            world.github.edit(number, title=f"Gift wrap for all{'' if _ else ' of us'}")
+            world.settle()
+        return {
+            "held back": self.link(number),
+            "held back, the old link": old,
+            "details, held back": world.details(number),
+        }
 
     def _cautions(self) -> str:
         files = {".github/workflows/ci.yml": "on: push\n", "logo.png": b"\x00\x01\x02" * 99}
