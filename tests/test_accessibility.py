@@ -15,8 +15,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from app.domain.decisions import Choice
 from app.domain.facts import State
 from tests.gallery import Gallery
+from tests.pictures import picture
 
 OpenPage = Callable[..., Page]
 RULES = {
@@ -48,6 +50,7 @@ class Visit:
     headings: int
     wider: list[str]
     faults: list[str]
+    printed: list[str]
 
 
 # No style depends on both: colours follow the scheme, and the layout the width.
@@ -92,11 +95,40 @@ def look_at(page: Page, name: str) -> Visit:
         page.evaluate("(size) => { document.documentElement.style.fontSize = size }", f"{letters}%")
         if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
             wider.append(f"{name}, {width} with letters of {letters} %")
-    return Visit(page.title(), page.get_by_role("heading", level=1).count(), wider, found)
+    printed = [f"{name}, printed: {fault}" for fault in faults_in_print(page)]
+    return Visit(page.title(), page.get_by_role("heading", level=1).count(), wider, found, printed)
+
+
+ON_PAPER = """() => {
+  const all = (what) => [...document.querySelectorAll(what)].filter((one) => one.checkVisibility());
+  const dark = (one) => getComputedStyle(one).color.match(/\\d+/g).slice(0, 3).every((part) => part < 128);
+  const small = all("main img").filter((one) => one.getBoundingClientRect().width < 60);
+  return [
+    ...(getComputedStyle(document.body).backgroundColor === "rgb(255, 255, 255)" ? [] : ["not on white"]),
+    ...all("button, .btn, input[type=file]").map((one) => `a button: ${one.innerText}`),
+    ...all("main h1, main h2, main p, main li, main dd").filter((one) => !dark(one)).map((one) => `pale: ${one.innerText}`),
+    ...small.map((one) => `a picture that nobody sees: ${one.alt}`),
+    ...(document.documentElement.scrollWidth > window.innerWidth ? ["wider than the paper"] : []),
+  ];
+}"""
+
+
+def faults_in_print(page: Page) -> list[str]:
+    """What is wrong with a page on paper, printed from a screen that is dark."""
+    page.evaluate("document.documentElement.style.fontSize = ''")
+    page.set_viewport_size({"width": 794, "height": 1123})  # A4 at 96 dots an inch
+    page.emulate_media(media="print", color_scheme="dark")
+    found: list[str] = page.evaluate(ON_PAPER)
+    page.emulate_media(media="screen")
+    return found
 
 
 def test_axe_finds_nothing_on_any_page(visits: dict[str, Visit]) -> None:
     assert [fault for visit in visits.values() for fault in visit.faults] == []
+
+
+def test_every_page_can_be_printed(visits: dict[str, Visit]) -> None:
+    assert [fault for visit in visits.values() for fault in visit.printed] == []
 
 
 @pytest.mark.parametrize("width, scheme", [(375, "light"), (1280, "dark")])
@@ -121,6 +153,18 @@ def test_axe_finds_nothing_in_what_comes_of_a_click(
     look("no day", "Please choose the day")
     number = world.open(f"clicks-{width}", title="Clicks")
     world.settle()
+    page.goto(f"{world.url}{gallery.link(number, Choice.REJECT)}")
+    page.get_by_role("textbox").fill("It is cut off.")
+    page.get_by_label("Add pictures").set_input_files(
+        [
+            {"name": "cart.png", "mimeType": "image/png", "buffer": picture(300, 600)},
+            {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"},
+        ]
+    )
+    page.get_by_role("button", name="Reject").click()
+    look("pictures added", "“notes.txt” isn’t a picture we can read")
+    expect(page.get_by_label("Picture 1")).to_be_checked()
+    expect(page.locator("label img")).to_be_visible()
     link = f"{world.url}{gallery.link(number)}"
     page.goto(link)
     page.get_by_text("Add a message to Sam Meyer").click()

@@ -18,6 +18,7 @@ from app.db import pictures as kept
 from app.domain.facts import State
 from app.pictures import Picture
 from tests.pictures import HTML, SVG, bomb, photo, picture, with_location
+from tests.test_accessibility import tab_to
 from tests.test_phone import Thumb
 from tests.world import World
 
@@ -299,19 +300,25 @@ def test_a_pasted_screenshot_goes_along(world: World, asked: int, open_page: Ope
     expect(page.get_by_role("img", name="Your picture 1")).to_be_visible()
 
 
-def test_without_javascript_a_picture_goes_along_and_a_bad_one_is_told(
+def test_by_keyboard_and_without_javascript_a_picture_goes_along_and_a_bad_one_is_told(
     world: World, asked: int, open_page: OpenPage, file: Path, tmp_path: Path
 ) -> None:
     bad = tmp_path / "notes.txt"
     bad.write_text("no picture")
     page = open_page(width=375, javascript=False)
     page.goto(world.url + world.link("reject"))
-    page.get_by_label("Message to sam").fill(NOTE)
-    page.get_by_label("Add pictures").set_input_files([file, bad])
-    page.get_by_role("button", name="Reject").click()
+    page.keyboard.type(NOTE)  # the message has the focus
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Add pictures")).to_be_focused()
+    with page.expect_file_chooser() as choosing:
+        page.keyboard.press("Space")
+    choosing.value.set_files([file, bad])
+    tab_to(page, "Reject")
+    page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("“notes.txt” isn’t a picture we can read")
     expect(page.get_by_label("Message to sam")).to_have_value(NOTE)
     expect(page.get_by_label("Picture 1")).to_be_checked()
-    page.get_by_role("button", name="Reject").click()
+    tab_to(page, "Reject")
+    page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sent back to sam")
     expect(page.get_by_role("img", name="Your picture 1")).to_be_visible()

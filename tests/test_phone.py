@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import CDPSession, Page, expect
 
 from app.domain.facts import State
+from tests.pictures import photo
 from tests.test_deciding import HOW, WORKFLOW
 from tests.test_pages import Desk, served, small_desk  # noqa: F401 - fixtures
 from tests.world import World
@@ -18,6 +19,9 @@ OpenPage = Callable[..., Page]
 LINE = {"offline": False, "latency": 400, "downloadThroughput": 400_000 / 8, "uploadThroughput": 400_000 / 8}
 SLOWER = 6
 MOST_SECONDS, MOST_BYTES = 1.4, 25_000
+PAINTED = """() => new Promise((done) => new PerformanceObserver((list) => {
+  for (const one of list.getEntriesByName("first-contentful-paint")) done(one.startTime);
+}).observe({ type: "paint", buffered: true }))"""
 
 
 class Thumb:
@@ -87,27 +91,43 @@ def slowed(page: Page) -> tuple[CDPSession, list[float]]:
     return session, sizes
 
 
+def first_paint(page: Page, link: str, until: str = "networkidle") -> tuple[float, int]:
+    """The seconds to the first paint on a slow phone and line, and the bytes that came by then: the best of a few tries."""
+    page.goto(link)  # the gate compiles its templates once
+    _session, sizes = slowed(page)
+    tried = list[tuple[float, int]]()
+    while (
+        len(tried) < 6 and min(tried, default=(9.0, 0))[0] > MOST_SECONDS
+    ):  # others may be at work here, too
+        sizes.clear()
+        page.goto(link, wait_until=until)  # type: ignore[arg-type]
+        tried.append((page.evaluate(PAINTED) / 1000, sum(sizes)))
+    return min(tried)
+
+
 def test_the_decision_is_painted_soon_and_small_on_a_bad_line(
     served: tuple[Desk, str],  # noqa: F811
     open_page: OpenPage,
 ) -> None:
     desk, url = served
     link = url + desk.link(desk.ask(body=HOW, files=(WORKFLOW,)))
+    painted, loaded = first_paint(open_page(width=375), link)
+    assert 0 < loaded <= MOST_BYTES
+    assert 0.4 < painted <= MOST_SECONDS  # it takes the line's delay at least, so the line is slow
+
+
+def test_a_large_picture_does_not_hold_up_the_first_paint(world: World, open_page: OpenPage) -> None:
+    world.open(body=f"{HOW}\n\n![The cart]({world.github.attach(photo(1800, 1200))})\n")
+    world.settle()
     page = open_page(width=375)
-    page.goto(link)  # the gate compiles its templates once
-    _session, sizes = slowed(page)
-    painted, loaded = list[float](), list[float]()
-    while (
-        len(painted) < 6 and min(painted, default=9) > MOST_SECONDS
-    ):  # others may be at work on this machine, too
-        sizes.clear()
-        page.goto(link, wait_until="networkidle")
-        loaded.append(sum(sizes))
-        painted.append(
-            page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000
-        )
-    assert 0 < min(loaded) <= MOST_BYTES
-    assert 0.4 < min(painted) <= MOST_SECONDS  # it takes the line's delay at least, so the line is slow
+    painted, loaded = first_paint(page, world.url + world.link(), "domcontentloaded")
+    cart = page.get_by_role("img", name="The cart")
+    assert 0 < loaded <= MOST_BYTES
+    assert painted <= MOST_SECONDS
+    assert cart.evaluate("(one) => [one.complete, one.loading]") == [False, "lazy"]
+    box = cart.bounding_box()
+    assert box
+    assert box["height"] > 150  # its room is kept, so that nothing jumps when it comes
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
