@@ -70,7 +70,9 @@ class Stage:
 
     def serve(self, **environ: str) -> Command:
         command = self.start("serve", **environ)
-        wait_until(lambda: self.get("/healthz") == 200)
+        # What is there at a worker's first look comes in a list, ten minutes later.
+        page = "/healthz" if environ.get("WORKER") == "none" else "/readyz"
+        wait_until(lambda: self.get(page) == 200)
         return command
 
     def get(self, path: str) -> int:

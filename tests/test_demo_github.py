@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from github import Auth, Github, GithubException
 
 from demo.github import PretendGitHub, Refusal, Repo
+from demo.serving import end, serve
 
 PAYLOADS = Path(__file__).parent / "payloads"
 DESCRIPTION = json.loads((PAYLOADS / "github-openapi.json").read_text())
@@ -1230,7 +1231,7 @@ class Listener:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        self.thread = serve(self.server)
         self.url = f"http://127.0.0.1:{self.server.server_port}/webhook"
 
     def events(self) -> list[str]:
@@ -1245,8 +1246,7 @@ def listener(github: PretendGitHub, repo: Repo) -> Iterator[Listener]:
     made = Listener()
     github.webhook_url = made.url
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    end(made.server, made.thread)
 
 
 def test_webhook_is_signed_and_named(github: PretendGitHub, listener: Listener) -> None:

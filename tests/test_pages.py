@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import re
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -44,6 +43,7 @@ from app.jobs.gate import Gate
 from app.links import Links, SignInLink, decide_link
 from app.text.words import NOT_NOW
 from app.web.decide import LONGEST_NOTE
+from demo.serving import end, serve
 from tests.builders import HEAD, LILY, NOON, Clock, columns, snapshot, told
 from tests.world import World, compiled_once
 
@@ -1037,12 +1037,9 @@ def test_readyz_sees_that_the_database_is_away(small_desk: Desk) -> None:
 def served(small_desk: Desk) -> Iterator[tuple[Desk, str]]:
     """The pages on a port of this machine."""
     server = make_server("127.0.0.1", 0, small_desk.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
+    thread = serve(server)
     yield small_desk, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    end(server, thread)
 
 
 def test_the_page_says_merged_by_itself(served: tuple[Desk, str], page: Page) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from app.domain.decisions import Merged
 from app.domain.record import Review
 from app.domain.rules import Event
 from app.text.words import diff_blocks
+from demo.serving import end, serve
 from tests.builders import CARDS, LILY
 from tests.test_pages import MAX, Desk, said
 from tests.world import wait_until
@@ -264,12 +264,9 @@ def test_the_list_leads_to_each(desk: Desk) -> None:
 @pytest.fixture
 def url(desk: Desk) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, desk.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
+    thread = serve(server)
     yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    end(server, thread)
 
 
 def signed_in(desk: Desk, url: str, page: Page) -> Page:

@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import json
 import re
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
@@ -35,6 +34,7 @@ from app.wiring import create_app, create_gate
 from app.worker import work_once
 from demo.github import PretendGitHub
 from demo.inbox import PretendInbox
+from demo.serving import end, serve
 from demo.world import free_port
 from tests.builders import Clock
 from tests.databases import fill
@@ -132,14 +132,11 @@ class World:
         self.browser = Client(app)
         port = int(self.url.rpartition(":")[2])
         self._server = make_server("127.0.0.1", port, app, threaded=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+        self._thread = serve(self._server)
 
     def stop_gate(self) -> None:
         """Stop the gate; what is in its database stays."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        end(self._server, self._thread)
         self.store.close()
 
     def stop(self) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import socket
 import sys
-import threading
 from typing import Any
 
 from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from demo.serving import end, serve
 
 
 class _Handler(WSGIRequestHandler):
@@ -52,16 +53,11 @@ class Server:
     def __init__(self, app: Flask, port: int) -> None:
         self._server = _Server(port, app)
         self.port: int = self._server.server_port
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="github", daemon=True
-        )
-        self._thread.start()
+        self._thread = serve(self._server, "github")
 
     def refuse(self) -> None:
         """Take no new connection from now on; answers under way still go out."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        end(self._server, self._thread)
 
     def stop(self) -> None:
         """Stop serving, and hang up on everybody."""

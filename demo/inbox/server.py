@@ -24,6 +24,7 @@ from demo.faults import Fault, lift_all, refusing
 from demo.inbox.account import Account
 from demo.inbox.mail import Mail
 from demo.inbox.ses import SEND_EMAIL, Refusal, checked_request
+from demo.serving import end, serve
 
 
 @dataclass(eq=False, kw_only=True)
@@ -60,8 +61,7 @@ class PretendInbox:
     def start(self, port: int = 0) -> PretendInbox:
         """Serve on 127.0.0.1 in threads of this process; port 0 takes a free one."""
         self._server = _Server(("127.0.0.1", port), self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
+        self._thread = serve(self._server)
         return self
 
     def refuse(self) -> Callable[[], object]:
@@ -74,9 +74,7 @@ class PretendInbox:
         """Stop serving; what came stays in `mails`."""
         lift_all(self._ordered)
         if self._server and self._thread:
-            self._server.shutdown()
-            self._thread.join()
-            self._server.server_close()
+            end(self._server, self._thread)
 
     @property
     def url(self) -> str:
