@@ -205,11 +205,12 @@ def memory(pid: int) -> Memory:
     resident, shared, found = 0, 0, [pid]
     while found:
         one = found.pop()
-        told = Path(f"/proc/{one}/smaps_rollup").read_text()
-        resident += _kilobytes("Rss", told)
-        shared += _kilobytes("Pss", told)
-        for task in Path(f"/proc/{one}/task").iterdir():
-            found += map(int, (task / "children").read_text().split())
+        with suppress(OSError):  # it has ended by now
+            told = Path(f"/proc/{one}/smaps_rollup").read_text()
+            resident += _kilobytes("Rss", told)
+            shared += _kilobytes("Pss", told)
+            for task in Path(f"/proc/{one}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
     return Memory(resident * 1024, shared * 1024)
 
 

@@ -86,7 +86,7 @@ def times(folder: Path) -> Times:
     folder.mkdir()
     taken: list[tuple[float, ...]] = []
     for gate in range(GATES):
-        with running(folder / str(gate)) as (port, github, inbox, calls):
+        with running(folder / str(gate)) as (port, github, inbox, calls, _):
             lives = [_live(port, github, inbox, calls, number) for number in range(LIVES)]
             taken += lives[WARM:]
     return Times(*(median(column) for column in zip(*taken, strict=True)))
@@ -95,12 +95,12 @@ def times(folder: Path) -> Times:
 def _live(
     port: int, github: PretendGitHub, inbox: PretendInbox, calls: Calls, number: int
 ) -> tuple[float, ...]:
-    return (*_to_mail(port, github, inbox, calls, number), *_to_merge(port, inbox, calls))
+    return (*to_mail(port, github, inbox, calls, number), *_to_merge(port, inbox, calls))
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[tuple[int, PretendGitHub, PretendInbox, Calls]]:
-    """Run a gate between the stand-ins; webhooks are sent by whoever measures."""
+def running(folder: Path) -> Iterator[tuple[int, PretendGitHub, PretendInbox, Calls, int]]:
+    """Run a gate between the stand-ins; webhooks are sent by whoever measures. The last is the number of its process."""
     folder.mkdir()
     port, inbox = free_port(), PretendInbox()
     github = PretendGitHub(folder / "git", token=TOKEN, webhook_secret=SECRET)
@@ -118,21 +118,23 @@ def running(folder: Path) -> Iterator[tuple[int, PretendGitHub, PretendInbox, Ca
         "QUIET_MINUTES": "0",
     }
     try:
-        with process([sys.executable, "-m", "app", "serve"], port, environ):
+        with process([sys.executable, "-m", "app", "serve"], port, environ) as started:
             calls.first("GET .*/pulls", 0.0)  # the look at the start
-            yield port, github, inbox, calls
+            yield port, github, inbox, calls, started.pid
     finally:
         github.stop()
         inbox.stop()
 
 
-def _to_mail(
-    port: int, github: PretendGitHub, inbox: PretendInbox, calls: Calls, number: int
+def to_mail(
+    port: int, github: PretendGitHub, inbox: PretendInbox, calls: Calls, number: int, body: str = ""
 ) -> tuple[float, float]:
     """Open a pull request; return the seconds from its webhook to the mail: the gate's own, and all."""
     author = AUTHORS[number % len(AUTHORS)]
     github.commit(SHOP, f"branch-{number}", {f"file-{number}.py": f"{number}\n"}, "Add gift cards", author)
-    github.open_pull_request(SHOP, f"branch-{number}", title=f"Add gift cards {number}", author=author)
+    github.open_pull_request(
+        SHOP, f"branch-{number}", title=f"Add gift cards {number}", body=body, author=author
+    )
     delivery, mails = github.deliveries[-1], len(inbox.mails)
     calls.rest()
     headers = {
@@ -143,7 +145,7 @@ def _to_mail(
         + hmac.new(SECRET.encode(), delivery.body, hashlib.sha256).hexdigest(),
     }
     began = time()
-    assert _post(port, "/webhook", delivery.body, headers) == 202
+    assert post(port, "/webhook", delivery.body, headers) == 202
     mail = _wait(lambda: inbox.mails[mails] if len(inbox.mails) > mails else None)
     end = mail.received_at.timestamp()
     return end - began - calls.within(began, end), end - began
@@ -155,12 +157,12 @@ def _to_merge(port: int, inbox: PretendInbox, calls: Calls) -> tuple[float, floa
     calls.rest()
     form = urlencode({"choice": "approve", "note": ""}).encode()
     began = time()
-    assert _post(port, link, form, {"Content-Type": "application/x-www-form-urlencoded"}) == 303
+    assert post(port, link, form, {"Content-Type": "application/x-www-form-urlencoded"}) == 303
     end = calls.first("^PUT .*/merge$", began)
     return end - began - calls.within(began, end), end - began
 
 
-def _post(port: int, path: str, body: bytes, headers: dict[str, str]) -> int:
+def post(port: int, path: str, body: bytes, headers: dict[str, str]) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request("POST", path, body, headers)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 from benchmarks import life, release, unchanged_look, unchanged_release, unchanged_webhook
 from benchmarks.intake import memory
 from benchmarks.pages import PENDING, page_costs
+from benchmarks.pictures import most_during
 from benchmarks.times import Calls
 from tests.world import wait_until
 
@@ -68,3 +70,11 @@ def test_memory_is_that_of_a_process_and_of_what_it_started() -> None:
         found = memory(started.pid)
         assert 45e6 < found.shared < found.resident < 120e6
         started.communicate(b"\n")
+
+
+def test_the_most_memory_during_something_is_also_that_of_what_has_ended_by_then() -> None:
+    holds = "held = bytes(range(256)) * 4 * 50_000; import time; time.sleep(0.3)"
+    before = memory(os.getpid())
+    most = most_during(os.getpid(), lambda: subprocess.run([sys.executable, "-c", holds], check=True))
+    assert most.shared - before.shared > 45e6
+    assert memory(os.getpid()).shared < most.shared - 40e6
