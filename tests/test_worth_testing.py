@@ -257,6 +257,12 @@ def test_a_change_that_is_known_to_conflict_is_held_back_until_it_is_resolved(wo
     assert (row.state, len(world.inbox.mails)) == (State.TO_ASK, 0)
     assert row.blocked
     assert row.blocked.why is Why.CONFLICT
+    world.github.commit(
+        SHOP, "development", {"gift-cards.py": None, "cards.py": None}, "Undo the clash", "kim"
+    )
+    for _ in range(3):
+        world.pass_(minutes=10)
+    assert (world.row().state, len(world.inbox.mails)) == (State.WAITING, 1)
 
 
 def test_with_ask_despite_conflict_it_is_asked_about_and_told(make_world: MakeWorld) -> None:
