@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from flask import Flask, request
@@ -29,6 +30,10 @@ SESSION_DAYS = 30
 class _Sessions(SecureCookieSessionInterface):
     # Flask signs with SHA-1 unless told otherwise.
     digest_method = staticmethod(hashlib.sha256)
+
+    def __init__(self) -> None:
+        # Made once, and not for each request: the keys are those of the settings.
+        self.get_signing_serializer = cache(super().get_signing_serializer)  # type: ignore[method-assign]
 
 
 class _Flask(Flask):

@@ -86,9 +86,8 @@ class Database:
     def __init__(self, url: str, clock: Callable[[], datetime] | None = None) -> None:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.clock = clock
-        self._raw = threading.local()
+        self._raw: Any = None
         self._reading = _Reading()
-        self._opened: list[Any] = []
         self._brought: deque[_Brought] = deque()
         self._url = url
         self._lock = threading.Lock() if self.is_sqlite else nullcontext()
@@ -155,11 +154,13 @@ class Database:
         """Execute these in one transaction; where one of them is at fault, each in one of its own."""
         try:
             driver = self._driver()
-            driver.execute("BEGIN IMMEDIATE")
             try:
+                if len(brought) > 1:  # one alone is a transaction by itself
+                    driver.execute("BEGIN IMMEDIATE")
                 for one in brought:
                     one.changed = int(driver.execute(one.statement, one.values).rowcount)
-                driver.execute("COMMIT")
+                if len(brought) > 1:
+                    driver.execute("COMMIT")
             finally:
                 if driver.in_transaction:
                     driver.execute("ROLLBACK")
@@ -174,14 +175,13 @@ class Database:
             one.is_done = True
 
     def _driver(self) -> Any:
-        """Return this thread's own connection, which is as durable as the others."""
-        if getattr(self._raw, "connection", None) is None:
+        """Return the connection of whoever holds the writer's lock, which is as durable as the others."""
+        if self._raw is None:
             path = make_url(self._url).database or ""
-            self._raw.connection = connect(path, isolation_level=None, check_same_thread=False)
+            self._raw = connect(path, isolation_level=None, check_same_thread=False)
             for pragma in (f"busy_timeout={BUSY_TIMEOUT}", "synchronous=FULL"):
-                self._raw.connection.execute(f"PRAGMA {pragma}")
-            self._opened.append(self._raw.connection)
-        return self._raw.connection
+                self._raw.execute(f"PRAGMA {pragma}")
+        return self._raw
 
     def lock(self, connection: Connection, number: int) -> None:
         """Let this transaction go on only when no other holds the lock; SQLite writes one by one anyway."""
@@ -226,9 +226,10 @@ class Database:
         """Close every connection."""
         for engine in self.engines:
             engine.dispose()
-        while self._opened:
-            self._opened.pop().close()
-        self._raw = threading.local()
+        with self._lock:
+            if self._raw is not None:
+                self._raw.close()
+            self._raw = None
 
 
 @contextmanager

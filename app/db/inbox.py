@@ -31,6 +31,7 @@ CROWD = 0.05
 # So many rows in one transaction: while it lasts, SQLite lets nobody else write.
 BATCH = 10
 
+_COLUMNS = ("delivery", "kind", "repository_id", "number", "sha", "fields", "received_at")
 _INSERT = (
     "INSERT INTO inbox (delivery, kind, repository_id, number, sha, fields, received_at) "
     "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (delivery) DO NOTHING"
@@ -86,8 +87,7 @@ class Inbox:
             is_new = self._keep(_values(delivery, event))
         finally:
             self._coming.popleft()
-        if is_new:
-            self._work_made.ring(Bell.INBOX)
+        self._work_made.ring(Bell.INBOX)
         return is_new
 
     def give_way(self, most: float) -> None:
@@ -96,13 +96,13 @@ class Inbox:
         while monotonic() < min(self._crowded_until, end):
             sleep(CROWD / 5)
 
-    def _keep(self, values: dict[str, Any]) -> bool:
+    def _keep(self, values: tuple[Any, ...]) -> bool:
         if self._database.is_sqlite and self._database.clock is None:
             moment = datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-            return self._database.execute_raw(_INSERT, (*values.values(), moment)) == 1
+            return self._database.execute_raw(_INSERT, (*values, moment)) == 1
         with self._database.write() as connection:
-            values["received_at"] = self._database.now(connection)
-            return connection.execute(self._insert, values).first() is not None
+            row = zip(_COLUMNS, (*values, self._database.now(connection)), strict=True)
+            return connection.execute(self._insert, dict(row)).first() is not None
 
     def fold(self, policy: Policy) -> list[Recorded]:
         """Bring the next few events into the reviews, and return what became of each; empty when there was none."""
@@ -163,12 +163,6 @@ class Inbox:
         return folded.outcome
 
 
-def _values(delivery: str, event: GitHubEvent) -> dict[str, Any]:
-    return {
-        "delivery": delivery,
-        "kind": event.kind,
-        "repository_id": event.repository_id,
-        "number": getattr(event, "number", None),
-        "sha": getattr(event, "sha", None),
-        "fields": event.model_dump_json(),
-    }
+def _values(delivery: str, event: GitHubEvent) -> tuple[Any, ...]:
+    place = (event.repository_id, getattr(event, "number", None), getattr(event, "sha", None))
+    return (delivery, event.kind, *place, event.model_dump_json())

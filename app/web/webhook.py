@@ -96,10 +96,22 @@ def _verified_body(asked: Request, secrets: tuple[str, ...], unproven: Unproven)
     if signature is None:
         raise _Bad(401, "There is no signature: set the webhook's secret at GitHub to GITHUB_WEBHOOK_SECRET.")
     length = asked.content_length if asked.headers.get("Content-Length") else None
+    if length is None or length > SMALL:
+        return _large_body(asked, secrets, unproven, signature, length)
+    try:
+        body = asked.get_data(cache=False)
+    except ClientDisconnected:
+        raise _Bad(400, "The body ended early.") from None
+    if not any(verify(one, body, signature) for one in secrets):
+        raise _Bad(401, NOT_SIGNED)
+    return body
+
+
+def _large_body(
+    asked: Request, secrets: tuple[str, ...], unproven: Unproven, signature: str, length: int | None
+) -> bytes:
     if length is not None and length > LARGEST:
         raise _Bad(413, TOO_LARGE)
-    if length is not None and length <= SMALL:
-        return _small_body(asked, secrets, signature)
     # Of a body whose length is not said, one byte more shows that it is too large.
     most = LARGEST + 1 if length is None else max(length, 1)
     asked.max_content_length = LARGEST + 1
@@ -117,16 +129,6 @@ def _verified_body(asked: Request, secrets: tuple[str, ...], unproven: Unproven)
     except ClientDisconnected:
         raise _Bad(400, "The body ended early.") from None
     if body is None:
-        raise _Bad(401, NOT_SIGNED)
-    return body
-
-
-def _small_body(asked: Request, secrets: tuple[str, ...], signature: str) -> bytes:
-    try:
-        body = asked.get_data(cache=False)
-    except ClientDisconnected:
-        raise _Bad(400, "The body ended early.") from None
-    if not any(verify(one, body, signature) for one in secrets):
         raise _Bad(401, NOT_SIGNED)
     return body
 
