@@ -76,7 +76,9 @@ def cannot_start(error: Exception) -> list[str] | None:
     from app.mail.send import MailError
 
     if isinstance(error, SettingsError):
-        return ["qa-gate cannot start. Fix these settings:", *error.problems, *_aws_problems()]
+        from app.mail.ses import aws_problems
+
+        return ["qa-gate cannot start. Fix these settings:", *error.problems, *aws_problems()]
     if isinstance(error, Unavailable):
         why = "The database of DATABASE_URL cannot be opened; is it there, and writable?"
         return ["qa-gate cannot start:", why]
@@ -187,14 +189,3 @@ def _require_free(name: str, host: str, port: int) -> None:
         else:
             return
         time.sleep(0.1)
-
-
-def _aws_problems() -> list[str]:
-    """Return what is wrong with the AWS settings, which boto3 reads by itself; makes no call."""
-    from app.mail.send import Mailer, MailError
-
-    try:
-        Mailer("gate@example.com").open()
-    except MailError as error:
-        return [error.reason]
-    return []

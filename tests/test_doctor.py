@@ -151,6 +151,7 @@ def test_where_all_is_well_every_check_is_green_and_nothing_is_changed(clinic: C
         *("settings", "listener", "public address", "database", "worker", "oldest job", "problems"),
         *("GitHub identity", "clock", "webhook", "rights on acme/shop", "merge method of acme/shop"),
         *("lock of acme/shop development", "lock of acme/shop master", "repository acme/shop"),
+        "rulesets of acme/shop",
         *("SES identity", "SES account", "SES quota", "click tracking", "suppression list"),
     }
 
@@ -191,6 +192,13 @@ def test_bad_settings_are_each_a_failure(clinic: Clinic) -> None:
 def test_without_an_operator_it_warns(clinic: Clinic) -> None:
     found = clinic.doctor(OPERATOR="")
     assert (found.bad, found.code) == ({"settings": "warning"}, 1)
+    assert "Set OPERATOR=You <you@example.com>" in found.one("settings")[1]
+
+
+def test_without_a_region_the_bad_settings_are_not_all(clinic: Clinic) -> None:
+    found = clinic.doctor(LINK_DAYS="soon", AWS_DEFAULT_REGION="")
+    assert [says.split()[0] for _, says in found.of("settings")] == ["LINK_DAYS", "No"]
+    assert "AWS_DEFAULT_REGION" in found.of("settings")[1][1]
 
 
 def test_a_gate_that_does_not_run_is_a_failure(clinic: Clinic) -> None:
@@ -323,7 +331,16 @@ def test_an_archived_repository_is_a_failure(clinic: Clinic, put: Set) -> None:
 
 def test_a_branch_that_is_not_there_is_a_failure(clinic: Clinic) -> None:
     found = clinic.github_checks(DEVELOPMENT_BRANCH="develop")
-    assert "There is no branch develop" in found.one("lock of acme/shop develop")[1]
+    verdict, says = found.one("lock of acme/shop develop")
+    assert (verdict, "has no branch develop: make it, or set DEVELOPMENT_BRANCH=" in says) == (
+        "failure",
+        True,
+    )
+
+
+def test_a_ruleset_of_ours_for_a_branch_that_is_no_longer_gated_is_a_warning(clinic: Clinic) -> None:
+    verdict, says = clinic.github_checks(RELEASE_BRANCH="").one("rulesets of acme/shop")
+    assert (verdict, 'The ruleset "qa-gate: master" is still there' in says) == ("warning", True)
 
 
 def test_a_webhook_that_goes_elsewhere_is_a_failure(clinic: Clinic, put: Set) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import file
 from demo.inbox import PretendInbox
 from demo.story.browser import Browser
 from tests.test_protect import MINE
@@ -34,12 +35,13 @@ class Server(Stage):
         super().__init__(folder)
         self.inbox = PretendInbox().start()
         self.done: list[str] = []
+        # "AWS_* keys go into data/settings.env" (README, without Docker).
+        keys = {name: value for name, value in aws(self.inbox).items() if name != "AWS_DEFAULT_REGION"}
+        file.write(self.path, keys)
         programs = Path(sys.executable).parent
         self.environ |= {
-            **{name: value for name, value in aws(self.inbox).items() if name != "AWS_DEFAULT_REGION"},
             "PATH": f"{programs}:{os.environ['PATH']}",
             "DATABASE_URL": f"sqlite:///{folder / 'data' / 'qa-gate.db'}",
-            "OPERATOR": "Olga <olga@example.com>",
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -87,6 +89,7 @@ def test_a_newcomer_gets_from_nothing_to_a_locked_branch_and_the_first_merge(ser
     setup.stdin.flush()
     install(server, setup, register(server, setup))
     assert setup.returncode == 0
+    assert server.kept()["OPERATOR"] == "Olga <olga@example.com>"
 
     server.type("qa-gate serve")
     wait_until(lambda: status_of(f"{server.url}/readyz") == "200", 90)

@@ -78,12 +78,16 @@ class Stage:
             "LISTEN": f"127.0.0.1:{self.port}",
             "SETTINGS_FILE": str(self.path),
             "GITHUB_API_URL": self.github.url,
+            "AWS_EC2_METADATA_DISABLED": "true",
         }
         self.running: list[subprocess.Popen[str]] = []
 
     @property
     def answers(self) -> list[str]:
-        return [self.url, SHOP, "Lily <lily@example.com>", "QA gate <gate@example.com>", "eu-central-1"]
+        lily, gate, olga = (
+            f"{name} <{name.split()[-1].lower()}@example.com>" for name in ("Lily", "QA gate", "Olga")
+        )
+        return [self.url, SHOP, lily, gate, "eu-central-1", olga]
 
     def start(
         self, *arguments: str, answers: list[str] | None = None, **environ: str
@@ -242,6 +246,7 @@ def test_a_setup_that_was_interrupted_after_registering_goes_on_with_the_same_ap
     done, said = stage.run(answers=[])
     assert (done, stage.github.world.app_id) == (1, number)
     assert "Install the App on acme/shop" in said
+    assert said.endswith("Then run qa-gate setup again.\n")
 
 
 def test_the_environment_goes_before_what_is_asked_and_is_not_written_down(stage: Stage) -> None:
@@ -262,6 +267,8 @@ def test_a_wrong_answer_is_asked_again_with_the_reason(stage: Stage) -> None:
         *stage.answers[2:4],
         "Frankfurt",
         "eu-central-1",
+        "Olga",
+        "Olga <olga@example.com>",
     ]
     process = stage.start(answers=answers)
     said = said_with_code(process)
@@ -270,6 +277,7 @@ def test_a_wrong_answer_is_asked_again_with_the_reason(stage: Stage) -> None:
         "GITHUB_REPOSITORIES must hold owner/name",
         "QA_REVIEWERS must look like",
         "AWS_DEFAULT_REGION must be a region",
+        "OPERATOR must look like",
     ):
         assert problem in said
     kept = stage.kept()
@@ -278,6 +286,37 @@ def test_a_wrong_answer_is_asked_again_with_the_reason(stage: Stage) -> None:
         SHOP,
         "eu-central-1",
     ]
+
+
+def test_who_runs_the_gate_may_be_left_out_and_is_not_asked_again(stage: Stage) -> None:
+    done, said = stage.run("--token", answers=[*stage.answers[:5], "", TOKEN])
+    assert (done, Settings.load(stage.kept() | {"GITHUB_API_URL": stage.github.url}).operator) == (0, None), (
+        said
+    )
+    assert "mailed when something is wrong" in said
+    assert "mailed when something is wrong" not in stage.run("--token", answers=[])[1]
+
+
+def test_branches_that_are_not_there_are_told_with_what_to_set(stage: Stage) -> None:
+    stage.github.repo().default_branch = "main"
+    environ = {"DEVELOPMENT_BRANCH": "trunk", "RELEASE_BRANCH": "live"}
+    done, said = stage.run("--token", answers=[*stage.answers, TOKEN], **environ)
+    assert done == 1
+    assert "! acme/shop has no branch trunk: make it, or set DEVELOPMENT_BRANCH=main, in .env" in said
+    assert (
+        "! acme/shop has no branch live: make it, or set RELEASE_BRANCH to its name, or RELEASE_BRANCH="
+        in said
+    )
+    assert said.endswith("Then run qa-gate setup again.\n")
+    assert "Next: start the gate" in stage.run("--token", answers=[])[1]
+
+
+def test_missing_keys_of_amazon_are_a_warning_that_says_where_to_put_them(stage: Stage) -> None:
+    done, said = stage.run("--token", answers=[*stage.answers, TOKEN])
+    assert (done, "! AWS credentials are missing" in said, "data/settings.env" in said) == (0, True, True)
+    with stage.path.open("a") as file:
+        file.write("AWS_ACCESS_KEY_ID=testing\nAWS_SECRET_ACCESS_KEY=testing\n")
+    assert "AWS credentials" not in stage.run("--token", answers=[])[1]
 
 
 # --- The page ------------------------------------------------------------------------------------------------

@@ -124,10 +124,11 @@ class Refused(GitHubError):
 
 
 class Unauthorized(Refused):
-    """GitHub does not know the token or the App, whatever it is asked."""
+    """GitHub does not know the token or the App, whatever it is asked; `words` are GitHub's, in quotation marks."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, words: str = "") -> None:
         super().__init__(reason, "rights")
+        self.words = words
 
 
 class TryAgain(GitHubError):
@@ -204,7 +205,7 @@ def _by_status(error: GithubException, now: datetime) -> GitHubError:
         return Limited(_wait(headers, now) or SLOW_DOWN)
     match status:
         case 401:
-            return Unauthorized(_say("GitHub does not accept the gate's token or app key", words))
+            return Unauthorized(_say("GitHub does not accept the gate's token or app key", words), words)
         case 403 if "archived" in words:
             return Refused(_say("GitHub does not let the gate do this", words), "archived")
         case 403:
@@ -234,7 +235,8 @@ def _by_words(status: int, words: str) -> GitHubError:
 
 
 def _say(sentence: str, words: str) -> str:
-    return f"{sentence}: {words}" if words else f"{sentence}."
+    stop = "" if words.endswith(('."', '!"', '?"', '…"')) else "."
+    return f"{sentence}: {words}{stop}" if words else f"{sentence}."
 
 
 def _needs(headers: Mapping[str, Any]) -> str:

@@ -109,6 +109,19 @@ def session() -> boto3.Session:
     return boto3.Session(botocore_session=core)
 
 
+def aws_problems() -> list[str]:
+    """Return what of the AWS settings is missing, a sentence each; asks nobody but the machine for its role."""
+    try:
+        Ses()
+        if session().get_credentials() is None:
+            raise NoCredentialsError
+    except MailError as error:
+        return [error.reason]
+    except BotoCoreError as error:
+        return [explain(error).reason]
+    return []
+
+
 @cache
 def _descriptions() -> Any:
     return botocore.session.get_session().get_component("data_loader")
@@ -123,7 +136,8 @@ def explain(error: Exception) -> MailError:
             return MailRefused(NO_REGION)
         case NoCredentialsError() | PartialCredentialsError():
             return MailRefused(
-                "AWS credentials are missing. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role."
+                "AWS credentials are missing. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (in .env with Docker, "
+                "data/settings.env without), or give the machine a role."
             )
         case CredentialRetrievalError() | MetadataRetrievalError():
             return MailLater("AWS credentials could not be fetched just now.")

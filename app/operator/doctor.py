@@ -24,11 +24,12 @@ from app.github.answers import GitHubError, TryAgain
 from app.github.api import NoPlan
 from app.mail.problem import compose_trial, tell
 from app.mail.send import Mailer, MailError, MailLater
-from app.mail.ses import Account, NotAllowed
+from app.mail.ses import Account, NotAllowed, aws_problems
 from app.operator.github_side import Check, Found, GitHubSide
 from app.operator.protect import ADVISES
 from app.operator.running import near, ping
 from app.settings import Settings, SettingsError
+from app.settings.file import WHERE
 
 VERDICTS = ("ok", "warning", "failure")  # the exit code is the place of the worst
 WORKER_SILENT = timedelta(seconds=60)  # it gives a sign of life every 15
@@ -55,7 +56,7 @@ def doctor(as_json: bool, mail: bool) -> None:
         settings = Settings.load()
         results = list(make(all_checks(settings, mail)))
     except SettingsError as error:
-        results = [Result("settings", "failure", problem) for problem in error.problems]
+        results = [Result("settings", "failure", one) for one in (*error.problems, *aws_problems())]
     if as_json:
         click.echo(json.dumps({"checks": [asdict(one) for one in results]}, indent=2))
     else:
@@ -122,7 +123,8 @@ def all_checks(settings: Settings, mail: bool = False) -> Iterator[Check]:
 def _settings(settings: Settings) -> Found:
     yield from (("warning", one) for one in settings.warnings)
     if not settings.operator:
-        yield "warning", "OPERATOR is not set: nobody is mailed when something lasting is wrong."
+        to_do = f"Set OPERATOR=You <you@example.com> in {WHERE}, then restart."
+        yield "warning", f"Nobody is mailed when something lasting is wrong. {to_do}"
 
 
 def _answers(settings: Settings, url: str, hint: str) -> Found:

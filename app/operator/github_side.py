@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from typing import Any
+from urllib.parse import quote
 
 from app.github.answers import Refused
 from app.github.api import Api
-from app.operator.protect import read_branch
+from app.operator.protect import left_over, read_branch, to_set
 from app.settings import Settings
 
 # https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
@@ -111,6 +112,13 @@ class GitHubSide:
             yield f"merge method of {name}", f"{method} is allowed.", partial(self._methods, name)
             for branch in self._settings.branches:
                 yield f"lock of {name} {branch}", "", partial(self._lock, name, branch)
+            yield f"rulesets of {name}", "None is left over.", partial(self._left_over, name)
+
+    def absent_branches(self, name: str) -> Iterator[str]:
+        """Yield what to set for each gated branch that isn't there."""
+        for branch in self._settings.branches:
+            if self._api(name).get(f"/repos/{name}/branches/{quote(branch)}") is None:
+                yield to_set(self._settings, branch, self._repository(name))
 
     def _api(self, repository: str) -> Api:
         return self._app.installed(self._installation(repository)["id"]) if self._app else self._own
@@ -194,7 +202,7 @@ class GitHubSide:
         app_id = self._settings.github_app_id
         found = read_branch(self._api(name), name, branch, admin=False)
         if not found.exists:
-            yield "failure", f"There is no branch {branch}: make it, or set its name in the settings."
+            yield "failure", to_set(self._settings, branch, self._repository(name))
             return
         wrong = list(found.blocking(app_id))
         if missing := found.missing(app_id):
@@ -203,6 +211,10 @@ class GitHubSide:
         yield from (("warning", one) for one in found.warnings())
         if not wrong:
             yield "ok", "Locked."
+
+    def _left_over(self, name: str) -> Found:
+        for line in left_over(self._api(name), self._repository(name), self._settings.branches):
+            yield "warning", line
 
 
 def _delivered(code: int | None, well: str) -> tuple[str, str]:

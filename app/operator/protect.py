@@ -15,17 +15,20 @@ from urllib.parse import quote
 
 import click
 
-from app.github.answers import GitHubError
+from app.github.answers import GitHubError, Refused, Unauthorized
 from app.github.api import Api, NoPlan
 from app.operator import stop
 from app.settings import Settings, operators_token
+from app.settings.file import WHERE
 
 Json = dict[str, Any]
+Call = tuple[str, str, Json]
 ADVISES = (
     "This plan has no rulesets and no branch protection for this repository, so the gate only advises: "
     "whoever may push can merge without QA. A paid plan or a public repository lifts that."
 )
 CHECKS = "required_status_checks"
+_OURS = "qa-gate: "  # so begin the names of our rulesets
 # The least that a rule asks: a pull request, by whatever method. Of several such rules the strictest counts.
 _PULL_REQUEST = {
     "dismiss_stale_reviews_on_push": False,
@@ -69,47 +72,97 @@ def protect(repository: str, yes: bool) -> None:
         stop("Set GH_TOKEN to a token of yours that may administer the repository. It isn't kept.")
     if repository.casefold() not in {name.casefold() for name in settings.github_repositories}:
         stop(f"{repository} isn't in GITHUB_REPOSITORIES, so the gate would never set its status there.")
-    api = Api.with_token(settings.github_api_url, token)
+    api, locked = Api.with_token(settings.github_api_url, token), list[str]()
     try:
-        is_done = [_protect(api, repository, name, settings.github_app_id, yes) for name in settings.branches]
+        plans = list(_plan(api, repository, settings))
+        for branch, change in plans:
+            if yes and change:
+                api.call(*change)
+                locked.append(branch.name)
     except NoPlan:
         click.echo(ADVISES)
         sys.exit(1)
     except GitHubError as error:
-        click.echo(f"{error.reason} Nothing more was changed.", err=True)
+        kept = f"Only {', '.join(locked)} was locked." if locked else "Nothing was changed."
+        click.echo(f"{_why(error, repository)} {kept}", err=True)
         sys.exit(1)
-    if all(is_done):
-        click.echo("Nothing to do.")
+    absent = [branch.name for branch, _ in plans if not branch.exists]
+    if not yes and any(change for _, change in plans):
+        click.echo("Nothing has been changed. To do this, run it again with --yes.")
+    elif absent:
+        click.echo(f"Not locked: {', '.join(absent)}. Once that's put right, run it again.")
     else:
-        click.echo("Done." if yes else "Nothing has been changed. To do this, run it again with --yes.")
+        click.echo("Done." if locked else "Nothing to do.")
+    sys.exit(1 if absent else 0)
 
 
-def _protect(api: Api, repository: str, name: str, app_id: int | None, yes: bool) -> bool:
-    """Show what a branch lacks, and add it if told so; tell whether it was locked already. Raises GitHubError."""
-    branch = read_branch(api, repository, name, admin=True)
-    rulesets = _rulesets(api, repository, branch) if branch.has_rulesets else []
-    own = next((one for one in rulesets if one["name"] == branch.ruleset), None)
-    to_add = branch.missing(app_id)
-    click.echo(f"{repository}, branch {name}:")
-    if not to_add and own and any(not _fits(check, app_id) for check in _checks(own["rules"], branch)):
-        to_add = [_status_rule(branch, app_id)]
-    for rule in to_add:
-        click.echo(f"  + {rule.brings}")
-    if not to_add:
-        click.echo("  locked already")
-    about = api.call("GET", f"/repos/{repository}").data
-    for line in (*branch.blocking(app_id), *branch.warnings(), *_warnings(about, branch, rulesets, app_id)):
-        click.echo(f"  ! {line}")
-    if to_add and yes:
-        at = f"/repos/{repository}"
+def _why(error: GitHubError, repository: str) -> str:
+    """Say what is wrong with the operator's own token, which no sentence of the gate's is about."""
+    if isinstance(error, Unauthorized):
+        return f"GitHub doesn't accept GH_TOKEN{f': {error.words}' if error.words else ''}."
+    kind = error.kind if isinstance(error, Refused) else ""
+    if kind == "missing":
+        return f"GH_TOKEN finds no {repository}: is the name right, and may the token use it?"
+    if kind == "rights":
+        return f"GH_TOKEN needs Administration: read and write on {repository}."
+    return error.reason
+
+
+def _plan(api: Api, repository: str, settings: Settings) -> Iterator[tuple[Branch, Call | None]]:
+    """Show of each gated branch what it lacks; yield it with the call that adds it, if any. Raises GitHubError."""
+    at, app_id = f"/repos/{repository}", settings.github_app_id
+    about = api.call("GET", at).data
+    for name in settings.branches:
+        branch = read_branch(api, repository, name, admin=True)
+        click.echo(f"{repository}, branch {name}:")
+        if not branch.exists:
+            click.echo(f"  ! {to_set(settings, name, about)}")
+            yield branch, None
+            continue
+        rulesets = _rulesets(api, repository, branch) if branch.has_rulesets else []
+        own = next((one for one in rulesets if one["name"] == branch.ruleset), None)
+        to_add = branch.missing(app_id)
+        if not to_add and own and any(not _fits(check, app_id) for check in _checks(own["rules"], branch)):
+            to_add = [_status_rule(branch, app_id)]
+        for rule in to_add:
+            click.echo(f"  + {rule.brings}")
+        if not to_add:
+            click.echo("  locked already")
+        wrong = (*branch.blocking(app_id), *branch.warnings(), *_warnings(about, branch, rulesets, app_id))
+        for line in wrong:
+            click.echo(f"  ! {line}")
         if not branch.has_rulesets:
             body = protection(branch.protection, branch.context, app_id)
-            api.call("PUT", f"{at}/branches/{quote(name)}/protection", body)
-        elif own:
-            api.call("PUT", f"{at}/rulesets/{own['id']}", _ruleset(own, branch, app_id))
+            call = ("PUT", f"{at}/branches/{quote(name)}/protection", body)
         else:
-            api.call("POST", f"{at}/rulesets", _ruleset({}, branch, app_id))
-    return not to_add
+            method, place = ("PUT", f"/{own['id']}") if own else ("POST", "")
+            call = (method, f"{at}/rulesets{place}", _ruleset(own or {}, branch, app_id))
+        yield branch, call if to_add else None
+    for line in left_over(api, about, settings.branches):
+        click.echo(f"! {line}")
+
+
+def to_set(settings: Settings, branch: str, about: Json) -> str:
+    """Say what to set where a gated branch isn't at GitHub; `about` is the repository."""
+    default, none = about.get("default_branch"), "RELEASE_BRANCH= for no release gate"
+    if branch == settings.release_branch:
+        to = f"RELEASE_BRANCH to its name, or {none}"
+    elif default == settings.release_branch:
+        to = f"DEVELOPMENT_BRANCH={default} and {none}"
+    else:
+        to = "DEVELOPMENT_BRANCH to its name" if default == branch else f"DEVELOPMENT_BRANCH={default}"
+    return f"{about.get('full_name')} has no branch {branch}: make it, or set {to}, in {WHERE}."
+
+
+def left_over(api: Api, about: Json, branches: tuple[str, ...]) -> Iterator[str]:
+    """Yield which rulesets of ours are there still, though their branch isn't gated any more."""
+    path = f"/repos/{about['full_name']}/rulesets?includes_parents=false"
+    listed = api.all(f"{path}&targets=branch") if api.get(f"{path}&per_page=1") is not None else []
+    for name in (str(one["name"]) for one in listed):
+        branch = name.removeprefix(_OURS)
+        if branch != name and branch not in branches:
+            why = f"{branch} isn't gated any more, and nothing can be merged there"
+            yield f'The ruleset "{name}" is still there: {why}. Delete it at {about["html_url"]}/settings/rules.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +181,7 @@ class Branch:
 
     @property
     def ruleset(self) -> str:
-        return f"qa-gate: {self.name}"
+        return _OURS + self.name
 
     def missing(self, app_id: int | None) -> list[Rule]:
         """Return the rules that are missing; without an App, anybody's status of the name will do."""
@@ -233,8 +286,6 @@ def _rulesets(api: Api, repository: str, branch: Branch) -> list[Json]:
 
 
 def _warnings(about: Json, branch: Branch, rulesets: list[Json], app_id: int | None) -> Iterator[str]:
-    if not branch.exists:
-        yield f"There is no branch {branch.name} yet."
     if app_id is None:
         yield "The gate acts with a token: whoever may push can set its status by hand. A GitHub App prevents that."
     if about.get("delete_branch_on_merge"):

@@ -12,7 +12,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +20,7 @@ import click
 
 from app.github.answers import GitHubError, Refused, TryAgain
 from app.github.api import Api
+from app.mail.ses import aws_problems
 from app.operator import github_side, stop
 from app.operator.running import is_gate
 from app.operator.setup_page import Registration, create_page, served
@@ -34,6 +35,7 @@ _QUESTIONS = {
     "QA_REVIEWERS": "Who approves, such as Lily <lily@example.com>",
     "MAIL_FROM": "The sender of the emails, such as QA gate <gate@example.com>",
     "AWS_DEFAULT_REGION": "The AWS region that sends them, such as eu-central-1",
+    "OPERATOR": "Who is mailed when something is wrong, such as You <you@example.com>; empty for nobody",
 }
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 
@@ -48,7 +50,7 @@ def setup(token: bool) -> None:
         stop(str(error))
     try:
         for name, question in _QUESTIONS.items():
-            if not file.has(name):
+            if not (file.has(name) or name in file.kept):
                 file.put(**_answer(file, name, question))
         if not file.has("SECRET_KEY"):
             file.put(SECRET_KEY=secrets.token_urlsafe(48))
@@ -59,11 +61,10 @@ def setup(token: bool) -> None:
         stop(f"The settings could not be written: {error.strerror}. Set SETTINGS_FILE to a path that can be.")
     repository = Settings.load(file.environ).github_repositories[0]
     click.echo(f"Everything is in {file.path}; what the environment sets goes before it.")
-    for line in to_do:
+    for line in (*to_do, *aws_problems()):
         click.echo(f"! {line}")
-    click.echo(
-        f"Next: start the gate, lock the branches with qa-gate protect {repository}, see qa-gate doctor."
-    )
+    lock = f"start the gate, lock the branches with qa-gate protect {repository}, see qa-gate doctor."
+    click.echo("Then run qa-gate setup again." if to_do else f"Next: {lock}")
     sys.exit(1 if to_do else 0)
 
 
@@ -85,7 +86,8 @@ def _answer(file: SettingsFile, name: str, question: str) -> dict[str, str]:
                     raise click.UsageError(problem) from None
         return found
 
-    found: dict[str, str] = click.prompt(question, value_proc=read)
+    default = "" if name == "OPERATOR" else None  # what may be empty
+    found: dict[str, str] = click.prompt(question, default, show_default=False, value_proc=read)
     return found
 
 
@@ -127,9 +129,15 @@ def _connect_app(file: SettingsFile) -> list[str]:
         to_do.append(f"Give the App {lacking} at {page}, and accept it where it's installed.")
     if unheard := github_side.unheard_events(about):
         to_do.append(f"Let the App hear {unheard} at {page}.")
-    if missing := [name for name in settings.github_repositories if not github_side.is_installed(app, name)]:
+    here = [name for name in settings.github_repositories if github_side.is_installed(app, name)]
+    if missing := [name for name in settings.github_repositories if name not in here]:
         to_do.append(f"Install the App on {', '.join(missing)}: {about['html_url']}/installations/new")
-    return to_do
+    return to_do + _absent_branches(settings, here)
+
+
+def _absent_branches(settings: Settings, repositories: Iterable[str]) -> list[str]:
+    github = github_side.GitHubSide(settings, {})
+    return [line for name in repositories for line in github.absent_branches(name)]
 
 
 def _register(file: SettingsFile) -> None:
@@ -276,4 +284,4 @@ def _connect_token(file: SettingsFile) -> list[str]:
         click.echo(f"{name}: the webhook is {'right' if found else 'made'}.")
         if len(found) > 1:
             to_do.append(f"{name} has {len(found)} webhooks to {webhook['url']}: delete all but one.")
-    return to_do
+    return to_do + _absent_branches(settings, settings.github_repositories)

@@ -35,6 +35,8 @@ Worker = Literal["embedded", "none"]
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
+NOTHING_YET = "Nothing is set up yet: run qa-gate setup. It asks for what it can't know and makes the rest."
+
 
 class SettingsError(Exception):
     """The gate cannot start as configured; `problems` says why, a sentence each, never with a value."""
@@ -213,6 +215,9 @@ class Settings(BaseModel):
         """
         environ, strange = _everything() if environ is None else (environ, {})
         given, problems = _read(environ)
+        # With Docker, PUBLIC_URL is there before all else, for Caddy.
+        needed = {name for name, field in cls.model_fields.items() if field.is_required()} - {"public_url"}
+        first = (NOTHING_YET,) if needed.isdisjoint(given | problems) else ()
         problems = _login_problems(given.keys() | problems.keys()) | problems
         strange |= _misspelt(environ)
         settings = None
@@ -224,7 +229,7 @@ class Settings(BaseModel):
         if settings is None or problems or strange:
             # Raised outside of `except`: pydantic's own error is not to be chained to it.
             found_in_order = [problems[name] for name in cls.model_fields if name in problems]
-            raise SettingsError((*found_in_order, *strange.values()))
+            raise SettingsError((*first, *found_in_order, *strange.values()))
         return settings
 
 

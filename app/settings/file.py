@@ -15,6 +15,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 DEFAULT = "data/settings.env"
+WHERE = f".env with Docker, {DEFAULT} without"  # what an operator sets by hand
 # boto3 reads these by itself, and from the environment only.
 AWS = "AWS_"
 
@@ -29,7 +30,7 @@ class SettingsFile:
         self._own = dict(os.environ)
         self.path = Path(self._own.get("SETTINGS_FILE") or DEFAULT).absolute()
         self.kept = read(self.path)
-        os.environ.update({name: value for name, value in self.environ.items() if name.startswith(AWS)})
+        self._tell_boto3()
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -51,6 +52,10 @@ class SettingsFile:
         kept = {name: value for name, value in self.kept.items() if name not in gone}
         self.kept = kept | {name: value for name, value in values.items() if not self.is_fixed(name)}
         write(self.path, self.kept)
+        self._tell_boto3()
+
+    def _tell_boto3(self) -> None:
+        os.environ.update({name: value for name, value in self.environ.items() if name.startswith(AWS)})
 
 
 def read(path: Path) -> dict[str, str]:
