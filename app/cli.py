@@ -125,7 +125,7 @@ def worker() -> None:
 def sync() -> None:
     """Look at every repository now, and do all that is due; say what was found, and what could not be done."""
     from app.domain.problems import What
-    from app.jobs.looking import set_looks
+    from app.jobs.poll import set_looks
     from app.jobs.problems import said_of, set_watch
     from app.wiring import create_gate
     from app.worker import work_once
@@ -158,7 +158,7 @@ def sync() -> None:
 @click.argument("repository")
 def trust(repository: str) -> None:
     """Accept that another repository has this name now (after a deletion or transfer): OWNER/NAME."""
-    from app.jobs.looking import set_looks
+    from app.jobs.poll import set_looks
     from app.wiring import create_gate
 
     gate = create_gate(Settings.load())

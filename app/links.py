@@ -26,8 +26,8 @@ from itsdangerous import (
 )
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from app.domain.decisions import Choice
-from app.domain.record import Review
+from app.domain.approval import Choice
+from app.domain.review import Review
 
 LONGEST = 512
 # So many hexadecimal digits of its signature make a marker that nobody guesses.

@@ -24,10 +24,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from app import __version__
-from app.db import Store
 from app.db.database import Unavailable
-from app.db.figures import figures
+from app.db.inspection import figures
 from app.db.jobs import Service
+from app.db.store import Store
 from app.jobs.gate import Gate
 
 # In seconds; GitHub waits for ten.

@@ -15,7 +15,7 @@ from flask import Flask, request
 from flask.sessions import SecureCookieSessionInterface
 
 from app import web, wording
-from app.db import Store
+from app.db.store import Store
 from app.domain.policy import Policy, Reviewer
 from app.github.client import GitHub
 from app.jobs.gate import Gate
@@ -23,6 +23,7 @@ from app.links import Links
 from app.mail.send import Mailer
 from app.settings import Settings
 from app.web import webhook
+from app.web.pictures import FormRequest
 
 SESSION_DAYS = 30
 
@@ -37,7 +38,7 @@ class _Sessions(SecureCookieSessionInterface):
 
 
 class _Flask(Flask):
-    request_class = web.FormRequest
+    request_class = FormRequest
 
     def log_exception(self, exc_info: Any) -> None:
         """Log that a request failed; Flask's own line would show the path, which may be the authority to decide."""

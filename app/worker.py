@@ -18,17 +18,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from traceback import walk_tb
 
-from app.db.bell import Bell
 from app.db.database import Unavailable
-from app.db.jobs import Claim, Kind, Service
+from app.db.jobs import Bell, Claim, Kind, Service
 from app.db.queue import Overtaken
 from app.domain.problems import Cause
-from app.jobs import step
 from app.jobs.away import hand_over_unheld
 from app.jobs.digests import set_digest
 from app.jobs.gate import Gate, Rest
-from app.jobs.looking import set_looks
+from app.jobs.poll import set_looks
 from app.jobs.problems import set_watch
+from app.jobs.steps import step
 
 log = logging.getLogger("qa-gate.worker")
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import update
 
-from app.db.release_tables import compared
+from app.db.releases import compared
 from app.db.tables import decisions, reviews
-from app.domain.decisions import Basis, Choice, Merged
+from app.domain.approval import Basis, Choice, Merged
 from app.domain.facts import State
 from demo.github.state import Repo
 from tests.builders import LILY, NOON

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from app.db import Store
 from app.db.letters import NewLetter
+from app.db.store import Store
 from app.db.tables import history, reviews, rounds
 from app.domain.facts import State
 from app.links import SignInLink

@@ -6,13 +6,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.domain.change import Change, ChangedFile, Commit
-from app.domain.decisions import Choice, Cover, Decision
+from app.domain.approval import Choice, Cover, Decision
 from app.domain.events import PullRequestEvent
-from app.domain.facts import PullRequest, Seen, Snapshot, State, words_digest
+from app.domain.facts import (
+    Change,
+    ChangedFile,
+    Commit,
+    PullRequest,
+    Release,
+    Seen,
+    Snapshot,
+    State,
+    words_digest,
+)
 from app.domain.policy import Policy, Reviewer
-from app.domain.record import Facts, Post, Review
-from app.domain.release import Release
+from app.domain.review import Facts, Post, Review
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LILY = Reviewer("Lily", "lily@example.com")

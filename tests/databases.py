@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import create_engine, update
 from sqlalchemy.engine import make_url
 
-from app.db import Store
 from app.db.rows import new_nonce
+from app.db.store import Store
 from app.db.tables import epochs
 from tests.builders import Clock
 

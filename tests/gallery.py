@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from werkzeug.datastructures import FileStorage
 
-from app.domain.decisions import Choice
+from app.domain.approval import Choice
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, What
 from app.jobs.digests import set_digest

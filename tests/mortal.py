@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 from werkzeug.test import Client
 
-from app.db import Store
+from app.db.store import Store
 from app.settings import Settings
 from app.wiring import create_app, create_gate
 from app.worker import work_once

@@ -24,9 +24,9 @@ from urllib.parse import urlsplit
 import pytest
 from werkzeug.test import Client
 
-from app.db import Store
 from app.db.backup import back_up, restore
 from app.db.epoch import begin_epoch
+from app.db.store import Store
 from app.operator.backups import readers
 from app.wiring import create_gate
 from app.worker import Worker, wake_up, work_once

@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from app.domain.decisions import Choice
+from app.domain.approval import Choice
 from app.domain.facts import State
 from tests.gallery import Gallery
 from tests.pictures import picture

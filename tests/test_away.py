@@ -17,7 +17,7 @@ from werkzeug.test import Client
 from app.db.jobs import Kind
 from app.db.tables import absences, history
 from app.domain.facts import State
-from app.domain.record import Review
+from app.domain.review import Review
 from app.jobs.away import hand_over_unheld
 from app.settings import Settings
 from app.wiring import create_app, create_gate

@@ -33,13 +33,13 @@ from sqlalchemy import (
     text,
 )
 
-from app.db import Store
 from app.db import backup as backups
 from app.db.backup import back_up, restore
 from app.db.backup_file import BackupError
 from app.db.columns import metadata
 from app.db.database import Unavailable
 from app.db.schema import SchemaError, revisions, version_of, versions
+from app.db.store import Store
 from app.db.tables import jobs, timers
 from app.domain.facts import State
 from app.links import decide_link

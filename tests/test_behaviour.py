@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.domain.decisions import Choice
+from app.domain.approval import Choice
 from app.domain.facts import State
 from app.links import decide_link
 from tests.builders import NOT_YET

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from app.domain.cautions import Kind, cautions
-from app.domain.change import Change, ChangedFile, Commit
-from app.domain.facts import Snapshot, words_digest
+from app.domain.facts import Change, ChangedFile, Commit, Snapshot, words_digest
 from tests.builders import BASE, HEAD, pull
 from tests.world import SHOP, World
 

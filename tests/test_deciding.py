@@ -12,10 +12,8 @@ from markupsafe import Markup
 from playwright.sync_api import Page, expect
 
 from app.db.rows import Happening
-from app.domain.change import ChangedFile, Commit
-from app.domain.decisions import Choice
-from app.domain.facts import State
-from app.domain.release import Passed, Release, Unseen
+from app.domain.approval import Choice
+from app.domain.facts import ChangedFile, Commit, Passed, Release, State, Unseen
 from app.domain.rules import Event
 from app.mail.compose import comment
 from app.text.how_to_test import steps_of
@@ -146,7 +144,7 @@ def test_details_shows_developers_what_was_tried_and_on_what(small_desk: Desk) -
 
 
 def test_what_was_ticked_acts_on_nothing_in_the_comment() -> None:
-    from app.domain.decisions import Basis
+    from app.domain.approval import Basis
 
     basis = Basis(works=("@everyone closes #12 <!-- x -->",), unticked=("[a](https://evil.example)",))
     body = comment(Choice.REJECT, "Lily", "No", "<!-- mark -->", "abc1234", basis=basis)

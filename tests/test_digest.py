@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
 from app.db.jobs import Kind
-from app.domain.days import day_begins, digest_on, next_digest
+from app.domain.calendar import day_begins, digest_on, next_digest
 from app.domain.facts import State
 from app.jobs.digests import send_digests, set_digest
 from app.links import decide_link

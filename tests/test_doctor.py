@@ -18,8 +18,8 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import cli
-from app.db import Store
 from app.db.inspection import Inspected
+from app.db.store import Store
 from app.domain.problems import Problem, What
 from app.operator.doctor import exit_code, make, ses_checks, work_checks
 from app.operator.github_side import GitHubSide

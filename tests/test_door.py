@@ -19,7 +19,7 @@ from time import monotonic
 import pytest
 from jinja2 import DictLoader
 
-from app.db import Store
+from app.db.store import Store
 from app.settings import Settings
 from app.wiring import create_app
 from tests.test_cli import Command, Stage

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from app.domain.description import by_people
 from app.domain.facts import words_digest
-from app.domain.written import by_people
 from tests.hostile import shapes
 from tests.seconds import soon
 from tests.world import World

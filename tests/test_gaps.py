@@ -10,11 +10,9 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import event
 
-from app.domain.approval import MergeCommit, how_merged
-from app.domain.contents import Merge, account
-from app.domain.decisions import Cover, Merged
-from app.domain.facts import State
-from app.domain.release import Step
+from app.domain.approval import Cover, MergeCommit, Merged, how_merged
+from app.domain.facts import State, Step
+from app.domain.release import Merge, account
 from tests.builders import BASE, HEAD, decision, row
 from tests.outside import GATE, MakeOutside, Outside, given
 from tests.world import SHOP

@@ -31,12 +31,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.db import Store
-from app.domain.change import Change, Checks
-from app.domain.decisions import Choice
+from app.db.store import Store
+from app.domain.approval import Choice
 from app.domain.events import CheckEvent, CommentEvent, GitHubEvent, PullRequestEvent
-from app.domain.facts import PullRequest, Seen, Status, words_digest
-from app.domain.people import Person
+from app.domain.facts import Change, Checks, Person, PullRequest, Seen, Status, words_digest
 from app.github.answers import Moved, Refused, TryAgain, meaning_of, quote
 from app.github.checks import CheckRun, CommitStatus, read_checks
 from app.github.client import GitHub

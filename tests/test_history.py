@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from app.db.audit import BATCH, PAGE, Search
+from app.db.history import BATCH, PAGE, Search
 from app.db.tables import history
 from app.text.words import csv_line
 from tests.test_pages import MAX, Desk, said

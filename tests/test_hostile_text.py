@@ -12,11 +12,9 @@ from typing import Any
 
 import pytest
 
+from app.domain.approval import Choice
 from app.domain.blocked import Blocked, Why
-from app.domain.change import Change, ChangedFile, Checks, Commit
-from app.domain.decisions import Choice
-from app.domain.facts import Snapshot
-from app.domain.release import Release
+from app.domain.facts import Change, ChangedFile, Checks, Commit, Release, Snapshot
 from app.github.commits import LONGEST_PATCH, MOST_PATCHES
 from app.mail.compose import comment, held, question
 from app.mail.release import with_part, without_part

@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.facts import State
 from app.domain.problems import What
-from app.jobs.looking import set_looks
+from app.jobs.poll import set_looks
 from demo.github.state import Repo
 from tests.test_life import approved, asked
 from tests.test_pages import said

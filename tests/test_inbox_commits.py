@@ -11,8 +11,8 @@ from time import monotonic, sleep
 
 import pytest
 
-from app.db import Store
 from app.db.database import Database, Unavailable
+from app.db.store import Store
 from app.domain.events import PushEvent
 
 PUT = "INSERT INTO kept (name) VALUES (?) ON CONFLICT DO NOTHING"

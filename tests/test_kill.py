@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from app.db import Store
 from app.db.jobs import LEASE
+from app.db.store import Store
 from app.domain.facts import State
 from demo.github import PretendGitHub
 from demo.inbox import PretendInbox

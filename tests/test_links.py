@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import Signer, TimestampSigner, URLSafeSerializer, URLSafeTimedSerializer
 
-from app.domain.decisions import Choice
+from app.domain.approval import Choice
 from app.domain.policy import Reviewer
 from app.links import LONGEST, BadLink, DecideLink, ExpiredLink, Links, SignInLink
 

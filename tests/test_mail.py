@@ -16,12 +16,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from app.domain.approval import Choice
 from app.domain.blocked import Blocked, Why
-from app.domain.change import Change, ChangedFile, Commit
-from app.domain.decisions import Choice
-from app.domain.facts import Snapshot, State
+from app.domain.facts import Change, ChangedFile, Commit, Release, Snapshot, State, Unseen
 from app.domain.policy import Reviewer
-from app.domain.release import Release, Unseen
 from app.mail.compose import Mail, comment, compose_request, compose_sign_in, held
 from app.mail.news import About, DigestItem, compose_bypass, compose_digest
 from app.mail.request import Line, Request

@@ -18,10 +18,8 @@ import pytest
 
 from app.domain.blocked import Blocked, Why
 from app.domain.cautions import cautions
-from app.domain.change import Change, ChangedFile, Checks, Commit
-from app.domain.facts import Snapshot, State
+from app.domain.facts import Change, ChangedFile, Checks, Commit, Passed, Release, Snapshot, State, Unseen
 from app.domain.problems import Problem, Trouble, What
-from app.domain.release import Passed, Release, Unseen
 from app.mail.compose import LARGEST_HTML, Mail, compose_sign_in
 from app.mail.news import About, Held, compose_live, compose_outcome
 from app.mail.problem import (

@@ -11,10 +11,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from app.domain.blocked import Blocked, Why
-from app.domain.facts import State
+from app.domain.facts import Passed, Release, State, Unseen
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, What
-from app.domain.release import Passed, Release, Unseen
 from app.jobs.letters import WRITERS
 from app.mail.compose import Mail, compose_sign_in
 from app.mail.news import About, Held, compose_live, compose_outcome

@@ -25,19 +25,18 @@ from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
 
 from app import __version__, web
-from app.db import Store
 from app.db.columns import metadata
 from app.db.database import Unavailable
 from app.db.jobs import Kind
 from app.db.letters import NewLetter
 from app.db.rows import Happening
+from app.db.store import Store
+from app.domain.approval import Choice, Merged
 from app.domain.blocked import Blocked, Why
-from app.domain.decisions import Choice, Merged
 from app.domain.events import PullRequestEvent
-from app.domain.facts import Seen, State
+from app.domain.facts import Passed, Release, Seen, State, Unseen
 from app.domain.policy import Policy, Reviewer
-from app.domain.record import Post, Review
-from app.domain.release import Passed, Release, Unseen
+from app.domain.review import Post, Review
 from app.domain.rules import Event, Move, Signpost, next_move
 from app.jobs.gate import Gate
 from app.links import Links, SignInLink, decide_link

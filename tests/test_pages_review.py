@@ -11,10 +11,10 @@ from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
 from app.db.rows import Happening
+from app.domain.approval import Merged
 from app.domain.blocked import Blocked, Why
-from app.domain.change import ChangedFile
-from app.domain.decisions import Merged
-from app.domain.record import Review
+from app.domain.facts import ChangedFile
+from app.domain.review import Review
 from app.domain.rules import Event
 from app.text.words import diff_blocks
 from demo.serving import end, serve

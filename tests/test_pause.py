@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from time import monotonic
 
-from app.db import Store
 from app.db.database import FOLD_LOCK, Unavailable
+from app.db.store import Store
 from app.domain.policy import Policy
 from tests.builders import LILY
 

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from app.db.rows import Happening
 from app.db.tables import rounds
-from app.domain.release import Passed, Release, Unseen
+from app.domain.facts import Passed, Release, Unseen
 from app.domain.rules import Event
 from tests.builders import LILY, NOON
 from tests.test_pages import MAX, Desk, said

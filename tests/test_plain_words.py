@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from app.db.audit import Search
+from app.db.history import Search
 from app.db.rows import Happening
 from app.domain.blocked import Blocked, Why
-from app.domain.change import ChangedFile
-from app.domain.release import Release, Unseen
+from app.domain.facts import ChangedFile, Release, Unseen
 from app.domain.rules import Event
-from app.jobs.extras import where_to_try
+from app.jobs.ask import where_to_try
 from app.mail.templates import why_for_developer
 from app.text.words import NOT_NOW
 from app.web.decide import LONGEST_NOTE

@@ -37,8 +37,8 @@ from sqlalchemy import event
 
 from app.db.rows import HistoryRow
 from app.domain.facts import State
-from app.domain.record import Review
-from app.domain.wanted import context_of
+from app.domain.review import Review
+from app.domain.statuses import context_of
 from app.links import DecideLink, ExpiredLink
 from app.worker import work_once
 from demo.github.rules import base_tip

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.db import Store
+from app.db.store import Store
 from app.domain.facts import State
 from app.domain.rules import Signpost, may_ask
 from app.worker import work_once

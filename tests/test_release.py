@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from app.db import Store
-from app.domain.facts import State
-from app.domain.release import Release, Step
+from app.db.store import Store
+from app.domain.facts import Release, State, Step
 from app.github.commits import Steps
 from app.jobs.accounting import MOST_ASKED, Place, account_of
-from app.jobs.releasing import NO_BRANCH
+from app.jobs.release import NO_BRANCH
 from demo.github.state import Pull
 from tests.builders import NOT_YET, POLICY
 from tests.test_behaviour import MakeWorld

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from app.domain.facts import Snapshot
-from app.domain.release import Passed, Release, Unseen
+from app.domain.facts import Passed, Release, Snapshot, Unseen
 from app.mail.release import has_part, is_release_title, release_title, with_part, without_part
 from app.text.clean import disarmed, plain
 from tests.builders import NOON, snapshot

@@ -9,13 +9,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from app.domain.approval import cover_of
-from app.domain.decisions import Choice, Merged
+from app.domain.approval import Choice, Merged, cover_of
 from app.domain.events import PullRequestEvent
-from app.domain.facts import Seen, Since, Snapshot, State, Status
-from app.domain.people import Person
+from app.domain.facts import Person, Seen, Since, Snapshot, State, Status
 from app.domain.policy import Reviewer
-from app.domain.record import Post
+from app.domain.review import Post
 from app.domain.rules import (
     TABLE,
     Event,
@@ -27,10 +25,10 @@ from app.domain.rules import (
     event_of,
     follow,
     next_move,
+    since,
     tells_nothing_new,
 )
-from app.domain.since import since
-from app.domain.wanted import said, statuses_to_say, unsaid_words
+from app.domain.statuses import said, statuses_to_say, unsaid_words
 from tests.builders import (
     HEAD,
     LILY,

@@ -16,9 +16,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from app.db import Store
 from app.db.columns import metadata
 from app.db.schema import MIGRATIONS, SchemaError, bring_up, migrate, revisions, version_of, versions
+from app.db.store import Store
 from tests.builders import NOON, Clock
 from tests.mortal import processes
 from tests.test_cli import Stage
@@ -123,7 +123,7 @@ def test_the_migrations_stand_by_themselves() -> None:
 def test_a_start_that_has_nothing_to_migrate_does_not_load_alembic(tmp_path: Path) -> None:
     sqlite_url = f"sqlite:///{tmp_path}/gate.db"
     starts = (
-        f"import sys; from app.db import Store; Store({sqlite_url!r}).create(); "
+        f"import sys; from app.db.store import Store; Store({sqlite_url!r}).create(); "
         "Store({0!r}).create(); sys.exit('alembic' in sys.modules)".format(sqlite_url)
     )
     assert subprocess.run([sys.executable, "-c", starts], check=False).returncode == 0

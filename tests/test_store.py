@@ -15,22 +15,22 @@ from pydantic import TypeAdapter
 from sqlalchemy import JSON, event, literal, text, update
 from sqlalchemy.exc import DBAPIError
 
-from app.db import Store
-from app.db.arrivals import Recorded
 from app.db.database import Unavailable
+from app.db.fold import Recorded
 from app.db.jobs import LEASE, Claim, Kind, Service
 from app.db.jobs import wake as make_due
 from app.db.letters import NewLetter
 from app.db.queue import Overtaken
 from app.db.rows import Happening
 from app.db.services import note_up
+from app.db.store import Store
 from app.db.tables import jobs, reviews, rounds
-from app.domain.decisions import Choice
+from app.domain.approval import Choice
 from app.domain.events import PullRequestEvent
 from app.domain.facts import Seen, Snapshot, State
 from app.domain.policy import Policy
 from app.domain.problems import What
-from app.domain.record import Facts, Post, Review
+from app.domain.review import Facts, Post, Review
 from app.domain.rules import Event, Signpost, next_move
 from tests.builders import HEAD, LILY, NOON, OLD_HEAD, WORDS, Clock, columns, snapshot, told
 from tests.world import wait_until

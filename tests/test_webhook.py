@@ -24,8 +24,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.db import Store, inbox
+from app.db import inbox
 from app.db.jobs import Kind
+from app.db.store import Store
 from app.domain.facts import State
 from app.domain.policy import Policy
 from app.domain.problems import What

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.domain.weeks import Answer, by_week, first_week, median_wait
+from app.domain.calendar import Answer, by_week, first_week, median_wait
 from app.text.words import day_heading, size_in_short, span, span_words
 
 BERLIN = ZoneInfo("Europe/Berlin")

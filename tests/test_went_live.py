@@ -8,8 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.domain.facts import State
-from app.domain.release import Passed, Release
+from app.domain.facts import Passed, Release, State
 from app.mail.news import About, compose_live, live_text, what_went_live
 from tests.builders import LILY, NOON, row
 from tests.test_release import asked, begin, later, merge, push

@@ -8,11 +8,10 @@ import pytest
 
 from app.domain.blocked import Why
 from app.domain.cautions import Caution, Kind, cautions
-from app.domain.change import Checks
 from app.domain.events import CheckEvent
-from app.domain.facts import Snapshot, State
-from app.domain.record import Facts
-from app.domain.since import changes_checks
+from app.domain.facts import Checks, Snapshot, State
+from app.domain.review import Facts
+from app.domain.rules import changes_checks
 from tests.builders import snapshot
 from tests.test_behaviour import MakeWorld
 from tests.test_mail import ask

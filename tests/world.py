@@ -22,12 +22,12 @@ from sqlalchemy import event, select
 from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
 
-from app.db import Store
 from app.db.jobs import Kind
 from app.db.rows import REVIEWS, complete, review_from
+from app.db.store import Store
 from app.db.tables import jobs, reviews
-from app.domain.record import Review
-from app.jobs.looking import set_looks
+from app.domain.review import Review
+from app.jobs.poll import set_looks
 from app.mail.templates import why_for_developer
 from app.settings import Settings
 from app.wiring import create_app, create_gate

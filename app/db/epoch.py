@@ -19,10 +19,9 @@ from app.db.letters import NewLetter, put_letter
 from app.db.rows import REVIEWS, Happening, complete, new_nonce, note_history, put_post, review_from
 from app.db.tables import epochs, jobs, letters, problems, reviews, rounds, services, timers, workers
 from app.domain.facts import State
-from app.domain.happened import Happened
-from app.domain.record import Post, Review
+from app.domain.review import Happened, Post, Review
 from app.domain.rules import is_dead_end
-from app.domain.wanted import head_key
+from app.domain.statuses import head_key
 
 RESTORED = "restored"  # the kind of letter that tells of it
 # What the history says of a question that is asked again: the end of a sentence.

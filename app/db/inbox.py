@@ -15,10 +15,9 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from app.db.arrivals import Folded, Recorded
-from app.db.bell import Bell
 from app.db.database import FOLD_LOCK, Database
-from app.db.jobs import Kind
+from app.db.fold import Folded, Recorded
+from app.db.jobs import Bell, Kind
 from app.db.tables import inbox
 from app.domain.events import EVENT, POLLED, CheckEvent, GitHubEvent, PullRequestEvent
 from app.domain.policy import Policy

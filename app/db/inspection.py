@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, func, inspect, select
 from sqlalchemy.engine import make_url
 
-from app.db import Store
 from app.db.columns import metadata
+from app.db.database import Database
+from app.db.jobs import Kind
 from app.db.schema import revisions, version_of
+from app.db.store import Store
+from app.db.tables import jobs, problems, reviews
+from app.domain.facts import State
 from app.domain.problems import Problem, Trouble
 
 
@@ -79,3 +83,43 @@ def _missing(connection: Connection) -> tuple[str, ...]:
             columns = {column["name"] for column in there.get_columns(name)}
             found += [f"{name}.{column.name}" for column in table.columns if column.name not in columns]
     return tuple(sorted(found))
+
+
+# --- What can be counted of the store at a moment.
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The counts, and since when; `due` are the jobs by kind with the earliest of each."""
+
+    now: datetime
+    reviews: dict[State, int]
+    waiting_since: datetime | None
+    due: dict[Kind, tuple[int, datetime]]
+    unsent: int
+    problems: dict[str, int]
+
+
+def figures(database: Database) -> Figures:
+    """Count. Raises Unavailable."""
+    with database.read() as connection:
+        now = database.now(connection)
+        states = connection.execute(select(reviews.c.state, func.count()).group_by(reviews.c.state))
+        waiting = select(func.min(reviews.c.asked_at)).where(reviews.c.state == State.WAITING)
+        due = select(jobs.c.kind, func.count(), func.min(jobs.c.due_at)).where(jobs.c.due_at <= now)
+        unsent = select(func.count()).where(jobs.c.kind == Kind.MAIL)
+        lasting = (problems.c.begun_at.is_not(None), problems.c.ended_at.is_(None))
+        whats = (
+            select(problems.c.what, func.count().label("number")).where(*lasting).group_by(problems.c.what)
+        )
+        return Figures(
+            now,
+            dict.fromkeys(State, 0) | {State(state): number for state, number in states},
+            connection.scalar(waiting),
+            {
+                Kind(kind): (number, first)
+                for kind, number, first in connection.execute(due.group_by(jobs.c.kind))
+            },
+            connection.scalar(unsent) or 0,
+            {row.what: row.number for row in connection.execute(whats)},
+        )

@@ -10,6 +10,7 @@ at once. A lease ends by itself, so that a worker may die at any instant.
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,6 +37,33 @@ from app.db.database import Database
 from app.db.tables import jobs, reviews, services
 from app.domain.facts import State
 from app.domain.problems import Cause
+
+# --- The bell that is rung when there is work, so that workers in the same process need not wait.
+
+
+class Bell:
+    """Wakes who waits for what there is to do: a kind of job, or `INBOX`."""
+
+    INBOX = "inbox"
+
+    def __init__(self) -> None:
+        self._ears: list[tuple[frozenset[str], threading.Event]] = []
+
+    def listen(self, kinds: Collection[str]) -> threading.Event:
+        """Return what is set whenever there is work of these kinds."""
+        ear = threading.Event()
+        self._ears.append((frozenset(kinds), ear))
+        return ear
+
+    def ring(self, *kinds: str) -> None:
+        """Wake who waits for one of these; everybody where none is named."""
+        for wanted, ear in self._ears:
+            if not kinds or not wanted.isdisjoint(kinds):
+                ear.set()
+
+
+# --- The jobs.
+
 
 # Longer than any step between two checkpoints takes; after it another worker takes over.
 LEASE = timedelta(seconds=120)

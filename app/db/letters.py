@@ -17,9 +17,9 @@ from app.db.database import LETTERS_LOCK, Database
 from app.db.jobs import FURTHEST, Kind, wake
 from app.db.rows import REVIEWS, new_nonce, review_from
 from app.db.tables import jobs, letters, reviews, rounds
-from app.domain.decisions import Decision
+from app.domain.approval import Decision
 from app.domain.facts import State
-from app.domain.record import Review
+from app.domain.review import Review
 
 # How many letters that somebody asked for one address may get, by kind: (in this time, at most so many).
 ALLOWANCES: dict[str, tuple[tuple[timedelta, int], ...]] = {

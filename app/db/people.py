@@ -5,13 +5,17 @@ Called by `jobs`. It remembers what GitHub said; who belongs is decided there.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from app.db.database import Database
-from app.db.tables import people, requesters
-from app.domain.people import Person
+from app.db.jobs import Bell, wake_reviews
+from app.db.rows import Happening, note_event
+from app.db.tables import absences, people, requesters, reviews
+from app.domain.facts import Person, State
+from app.domain.policy import Reviewer
+from app.domain.review import Happened
 
 # So long what GitHub said of somebody is believed.
 BELIEVED = timedelta(days=1)
@@ -48,3 +52,53 @@ class People:
         asked = select(requesters).where(requesters.c.review_id == review_id).order_by(requesters.c.id)
         with self._database.read() as connection:
             return [Person(row.id, row.login) for row in connection.execute(asked)]
+
+
+# --- Absences: which reviewer is away, and on which day they are back.
+
+
+_ALL = select(absences)
+
+
+class Absences:
+    """Who is away until when; a day in the past says nothing any more."""
+
+    def __init__(self, database: Database, work_made: Bell) -> None:
+        self._database = database
+        self._work_made = work_made
+
+    def all(self) -> dict[str, date]:
+        """Return the first day back of everybody who ever said one, by reviewer's id."""
+        with self._database.read() as connection:
+            return {row.reviewer: row.until for row in connection.execute(_ALL)}
+
+    def begin(self, reviewer: Reviewer, until: date) -> bool:
+        """Note that a reviewer is away, `until` being the first day back; tell whether that is new."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            mine = absences.c.reviewer == reviewer.id
+            if connection.scalar(select(absences.c.until).where(mine)) == until:
+                return False
+            values = {"until": until, "set_at": now}
+            away = self._database.insert(absences).values(reviewer=reviewer.id, **values)
+            connection.execute(away.on_conflict_do_update(index_elements=["reviewer"], set_=values))
+            note_event(connection, now, Happening(Happened.AWAY, reviewer.name, f"until {until.isoformat()}"))
+            self._wake(connection, now)
+        self._work_made.ring()
+        return True
+
+    def end(self, reviewer: Reviewer) -> None:
+        """Note that a reviewer is back."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            gone = absences.delete().where(absences.c.reviewer == reviewer.id).returning(absences.c.until)
+            if connection.scalar(gone) is None:
+                return
+            note_event(connection, now, Happening(Happened.BACK, reviewer.name))
+            self._wake(connection, now)
+        self._work_made.ring()
+
+    def _wake(self, connection: Connection, now: datetime) -> None:
+        """Wake all that waits: while everybody is away, what is another's waits for this one, too."""
+        concerned = reviews.c.state.in_((State.WAITING, State.TO_ASK))
+        wake_reviews(connection, self._database, now, concerned)

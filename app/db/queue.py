@@ -18,9 +18,8 @@ from typing import Any
 from sqlalchemy import Connection, String, and_, bindparam, cast, func, insert, select, update
 
 from app.db import jobs as queue
-from app.db.bell import Bell
 from app.db.database import Database
-from app.db.jobs import LEASE, Claim, Kind, Service
+from app.db.jobs import LEASE, Bell, Claim, Kind, Service
 from app.db.letters import NewLetter, put_letter, under_the_ceiling
 from app.db.releases import keep_change
 from app.db.rows import (
@@ -39,11 +38,10 @@ from app.db.rows import (
 from app.db.services import note_down, note_up
 from app.db.tables import jobs, letters, reviews, rounds, workers
 from app.db.talk import note_heard
-from app.domain.change import Change
-from app.domain.decisions import Cover, Decision
-from app.domain.facts import Remark, Snapshot
+from app.domain.approval import Cover, Decision
+from app.domain.facts import Change, Remark, Snapshot
 from app.domain.problems import Cause
-from app.domain.record import Post, Review
+from app.domain.review import Post, Review
 from app.domain.rules import Move, consequences
 
 log = logging.getLogger("qa-gate.review")

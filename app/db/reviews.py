@@ -13,11 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
 
-from app.db.bell import Bell
 from app.db.database import Database
-from app.db.jobs import Kind, wake, wake_reviews
+from app.db.jobs import Bell, Kind, wake, wake_reviews
 from app.db.letters import outcome_letter, put_letter
-from app.db.release_tables import compared
+from app.db.releases import compared
 from app.db.rows import (
     REVIEWS,
     WITH_PROBLEM,
@@ -33,12 +32,10 @@ from app.db.rows import (
     review_from,
 )
 from app.db.tables import decisions, history, reviews, rounds
-from app.domain.change import Checks
-from app.domain.decisions import Basis, Choice, Decision
-from app.domain.facts import PullRequest, Snapshot, State, words_digest
-from app.domain.happened import Happened
+from app.domain.approval import Basis, Choice, Decision
+from app.domain.facts import Checks, PullRequest, Snapshot, State, words_digest
 from app.domain.policy import Reviewer
-from app.domain.record import Review
+from app.domain.review import Happened, Review
 from app.domain.rules import Verdict, consequences, decide, is_dead_end
 
 NO_BASIS = Basis()

@@ -20,10 +20,10 @@ from sqlalchemy import (
 )
 
 from app.db.columns import Document, Id, UtcTime, metadata, where
+from app.domain.approval import Basis
 from app.domain.blocked import Blocked
-from app.domain.decisions import Basis
 from app.domain.facts import Snapshot
-from app.domain.record import Facts
+from app.domain.review import Facts
 
 # What there is to do, and for whom it failed last: see `jobs`. A row is gone when it is done.
 jobs = Table(

@@ -11,17 +11,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from app.db.bell import Bell
 from app.db.database import Database
-from app.db.jobs import wake_reviews
+from app.db.jobs import Bell, wake_reviews
 from app.db.pictures import send_with
 from app.db.reviews import DECISIONS
 from app.db.rows import Happening, HistoryRow, history_from, load, note_history, put_post
 from app.db.tables import heard, history, reviews
 from app.domain.facts import Remark
-from app.domain.happened import Happened
 from app.domain.policy import Reviewer
-from app.domain.record import Post
+from app.domain.review import Happened, Post
 from app.domain.rules import Signpost, may_ask
 
 QUESTION, ANSWER = Happened.QUESTION, Happened.ANSWERED

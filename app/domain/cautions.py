@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.domain.change import ChangedFile
-from app.domain.facts import Snapshot
-from app.domain.record import Facts
+from app.domain.facts import ChangedFile, Snapshot
+from app.domain.review import Facts
 
 WORKFLOWS = ".github/workflows/"
 # GitHub's word for it: https://docs.github.com/en/graphql/reference/enums#mergestatestatus

@@ -11,8 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from app.domain.facts import Seen
-from app.domain.people import Person
+from app.domain.facts import Person, Seen
 
 # The action of what a poll found.
 POLLED = "polled"

@@ -12,10 +12,175 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from app.domain.change import Change, Checks
-from app.domain.people import Person
-from app.domain.release import Release
-from app.domain.written import by_people
+from app.domain.description import by_people
+
+# --- People at GitHub, and which of them belong to a repository.
+
+
+# Who belongs to a repository's people, by what they may do in it.
+# https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
+INSIDERS = frozenset({"admin", "maintain", "write"})
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody at GitHub: the id is theirs for good, the login may be another's tomorrow."""
+
+    id: int
+    login: str
+    is_bot: bool = False
+
+
+# --- What a change consists of: its commits and files, as one comparison shows them, and what its checks say.
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """One file of a change; status is GitHub's word (added, removed, modified, renamed, ...).
+
+    `patch` is its unified diff, None where GitHub shows none: not text, too large, or nothing but its name or mode
+    changed; "" for an empty file. `is_cut`: the end of the patch was left out here.
+    """
+
+    path: str
+    status: str
+    additions: int
+    deletions: int
+    previous_path: str | None = None
+    patch: str | None = None
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit of a change; `message` is its first line, `name` who git says wrote it, "" where it does not."""
+
+    sha: str
+    message: str
+    author: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One comparison of a base branch, where it stood just then (`base_sha`), with a head.
+
+    `files` are at most 300, `commits` at most 250, `more` the other SHAs; `merges` of all are merges. `is_unique`: there
+    is no other best common ancestor than `merge_base`; else what the head undoes of the others is not in `files`.
+    """
+
+    merge_base: str
+    commits: tuple[Commit, ...]
+    files: tuple[ChangedFile, ...]
+    base_sha: str = ""
+    is_unique: bool = True
+    more: tuple[str, ...] = ()
+    merges: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether GitHub could compare them at all."""
+        return bool(self.merge_base)
+
+    @property
+    def shas(self) -> tuple[str, ...]:
+        """Return all its commits."""
+        return (*(commit.sha for commit in self.commits), *self.more)
+
+
+UNKNOWN_CHANGE = Change("", (), ())
+
+
+Tree = frozenset[tuple[str, str, str]]  # every file of a commit as (path, mode, blob)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What the automatic checks of a commit say together; `names` are those that make it red or pending."""
+
+    state: Literal["none", "pending", "green", "red"]
+    names: tuple[str, ...]
+
+
+# --- What a release holds: the pull requests that a reviewer approved, and what reached the branch past the reviewers.
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One commit of a comparison; `message` is its first line, the first of `parents` where it was put."""
+
+    sha: str
+    parents: tuple[str, ...]
+    message: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A pull request that was merged with a reviewer's approval: whose, when, and with which message.
+
+    `is_unchecked`: GitHub doesn't show whether just what was approved was merged.
+    """
+
+    number: int
+    title: str
+    author: str
+    reviewer: str
+    at: datetime
+    note: str
+    is_unchecked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What no reviewer approved: a commit, or all those that one pull request brought.
+
+    `pull` is that pull request, `commits` are the SHAs where they are several, and `sha` is the last. No pull request:
+    pushed directly, or, unless it `was_asked`, nobody looked. `is_beside`: the pull request was approved, but this
+    is not among what was approved there.
+    """
+
+    sha: str
+    title: str
+    author: str
+    pull: int | None
+    was_asked: bool = True
+    commits: tuple[str, ...] = ()
+    is_beside: bool = False
+
+    @property
+    def shas(self) -> tuple[str, ...]:
+        """Return all its commits."""
+        return self.commits or (self.sha,)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Everything in a release, in the order in which it came.
+
+    `earlier` counts the commits that were ahead already when the gate came; `is_rewritten`: the branch's history was
+    changed afterwards; `gone` was approved and merged, and is not in the branch any more.
+    """
+
+    passed: tuple[Passed, ...]
+    unseen: tuple[Unseen, ...]
+    earlier: int = 0
+    is_rewritten: bool = False
+    gone: tuple[Passed, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Return how many changes it holds."""
+        return len(self.passed) + len(self.unseen) + self.earlier
+
+    def since(self, before: Release) -> Release:
+        """Return only what an earlier version of it did not hold."""
+        passed = tuple(item for item in self.passed if item not in before.passed)
+        known = {sha for item in before.unseen for sha in item.shas}
+        return Release(passed, tuple(item for item in self.unseen if not known.issuperset(item.shas)))
+
+
+# --- What is known of a pull request.
 
 
 class State(StrEnum):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.domain.facts import PullRequest
-from app.domain.record import Review
+from app.domain.review import Review
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from github.Repository import Repository
 
 from app.domain.approval import MergeCommit
-from app.domain.release import Step
+from app.domain.facts import Step
 from app.github.commits import BranchAnswer, Comparison, RepositoryAnswer, SignedCommit, Steps, StepsAnswer
 from app.github.connection import Answer, call, etag_of, insist
 from app.github.pictures import Pictures

@@ -12,7 +12,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field
 
-from app.domain.change import Checks
+from app.domain.facts import Checks
 from app.github.models import Count, Id, Line, Model, Text, Words, one_line
 
 Item = TypeVar("Item")

@@ -18,10 +18,8 @@ from github import GithubException
 from github.Repository import Repository
 from pydantic import TypeAdapter
 
-from app.domain.change import Change, Checks, Tree
-from app.domain.decisions import Choice
-from app.domain.facts import PullRequest, Remark, Status
-from app.domain.people import Person
+from app.domain.approval import Choice
+from app.domain.facts import Change, Checks, Person, PullRequest, Remark, Status, Tree
 from app.github.answers import Refused, meaning_of
 from app.github.branches import Branches, nothing
 from app.github.checks import CheckRun, Item, Page, RunPage, StatusPage, read_checks

@@ -12,8 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.domain.approval import MergeCommit
-from app.domain.change import Change, ChangedFile, Commit, Tree
-from app.domain.release import Step
+from app.domain.facts import Change, ChangedFile, Commit, Step, Tree
 from app.github.models import Count, Id, Line, Model, Sha, Text, Words, WordsOrNone
 
 # What is kept of one file's patch, and of all of a change together, in characters.

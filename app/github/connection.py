@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import github
 from github.Repository import Repository
 
-from app.domain.people import Person
+from app.domain.facts import Person
 from app.github.answers import (
     LONGEST_WAIT,
     GitHubError,

@@ -12,8 +12,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from app.domain.facts import PullRequest, Remark, Seen, words_digest
-from app.domain.people import Person
+from app.domain.facts import Person, PullRequest, Remark, Seen, words_digest
 from app.github.commits import RepositoryAnswer
 from app.github.models import Count, Id, Line, Model, Moment, Number, Sha, Text, WebAddress, Words
 

@@ -23,8 +23,7 @@ from app.domain.events import (
     PullRequestEvent,
     PushEvent,
 )
-from app.domain.facts import Seen, words_digest
-from app.domain.people import Person
+from app.domain.facts import Person, Seen, words_digest
 from app.github.checks import CommitStatus, Conclusion, Word, is_own, shown
 from app.github.models import Id, Model, Number, Sha, Text, Words, fault_of
 

@@ -1,6 +1,6 @@
 """What a release holds, and with whose approval: every commit of the comparison, told apart by set difference.
 
-`app.domain.contents` decides; here it is fetched what that needs. A forced push is noticed where the branch does not
+`app.domain.release` decides; here it is fetched what that needs. A forced push is noticed where the branch does not
 hold any more where it stood at the last look.
 """
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app.db.releases import Known, Push
-from app.domain.contents import Account, Merge, Origin, account, is_approved_merge, lacks_commits
-from app.domain.record import Review
-from app.domain.release import Release
+from app.domain.facts import Release
+from app.domain.release import Account, Merge, Origin, account, is_approved_merge, lacks_commits
+from app.domain.review import Review
 from app.github.answers import GitHubError, Limited, Refused
 from app.github.commits import Steps
 from app.jobs.gate import SOON, Gate

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from app.db.rows import HistoryRow
-from app.domain.happened import Happened
-from app.domain.record import Review
+from app.domain.review import Happened, Review
 from app.jobs.gate import Gate
 
 

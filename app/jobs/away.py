@@ -12,12 +12,11 @@ from datetime import date, datetime
 
 from app.db.letters import NewLetter
 from app.db.rows import Happening
-from app.domain.days import day_begins
-from app.domain.happened import Happened
+from app.domain.calendar import day_begins
 from app.domain.known import Action
 from app.domain.policy import Reviewer
 from app.domain.problems import What
-from app.domain.record import Review
+from app.domain.review import Happened, Review
 from app.jobs.gate import Gate, Work
 
 log = logging.getLogger("qa-gate.away")

@@ -12,7 +12,7 @@ from datetime import datetime
 from app.db.jobs import Claim
 from app.db.letters import LIST, NewLetter
 from app.db.timers import Timer
-from app.domain.days import day_begins, digest_on, next_digest
+from app.domain.calendar import day_begins, digest_on, next_digest
 from app.jobs.away import who_is_away
 from app.jobs.gate import Gate, Rest
 

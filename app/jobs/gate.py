@@ -11,27 +11,41 @@ from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.db import Store
 from app.db.jobs import Claim, Service
 from app.db.queue import Overtaken
+from app.db.store import Store
 from app.domain.blocked import Blocked
-from app.domain.change import Change, Checks
-from app.domain.facts import PullRequest, Since, Snapshot
+from app.domain.facts import INSIDERS, Change, Checks, Person, PullRequest, Since, Snapshot
 from app.domain.known import Base, Read, Told
-from app.domain.people import Person
 from app.domain.policy import Policy, Reviewer
 from app.domain.problems import Cause
-from app.domain.record import Post, Review
-from app.domain.since import since
+from app.domain.review import Post, Review
+from app.domain.rules import since
 from app.github.answers import GitHubError, NoAnswer, Refused, Unauthorized
 from app.github.client import GitHub
-from app.jobs.people import belongs
 from app.links import Links
 from app.mail.send import Mailer
+
+# --- Who belongs here: asked of GitHub once a person and day, and only where something depends on it.
+
+
+def belongs(github: GitHub, store: Store, repository: str, repository_id: int, person: Person | None) -> bool:
+    """Tell whether somebody may write to the repository; no program does, nor who is gone. Raises GitHubError."""
+    if person is None or person.is_bot:
+        return False
+    permission = store.people.permission(repository_id, person)
+    if permission is None:
+        permission = github.permission(repository, person)
+        store.people.note(repository_id, person, permission)
+    return permission in INSIDERS
+
 
 # GitHub reads may lag behind its own answers for a moment.
 SOON = timedelta(seconds=2)
 FOREIGN = "Another repository now has the name {}."
+
+
+# --- What every job works with.
 
 
 @dataclass(frozen=True, slots=True)

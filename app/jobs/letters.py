@@ -16,21 +16,18 @@ from app.db.epoch import RESTORED
 from app.db.jobs import Claim, Service
 from app.db.letters import A_DAY, LIST, MOST_UNKNOWN, Letter, outcome_letter
 from app.db.reviews import Round
+from app.domain.approval import Choice, Decision
 from app.domain.cautions import Caution, cautions
-from app.domain.change import Commit
-from app.domain.decisions import Choice, Decision
-from app.domain.facts import Snapshot, State
-from app.domain.happened import Happened
+from app.domain.facts import Commit, Snapshot, State
 from app.domain.policy import Reviewer
 from app.domain.problems import Cause, What
-from app.domain.record import Review
+from app.domain.review import Happened, Review
 from app.jobs.again import asked_again
-from app.jobs.extras import where_to_try
+from app.jobs.ask import where_to_try
 from app.jobs.gate import Gate, Rest
-from app.jobs.live import live_mail
-from app.jobs.lost import restored_mail
+from app.jobs.news import live_mail, restored_mail
 from app.jobs.problems import problem_mail
-from app.jobs.watching import mail_about_push
+from app.jobs.release import mail_about_push
 from app.links import SignInLink, decide_link
 from app.mail.compose import Mail, compose_request, compose_sign_in
 from app.mail.news import About, DigestItem, Held, compose_bypass, compose_digest, compose_outcome

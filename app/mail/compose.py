@@ -15,12 +15,11 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.domain.approval import Basis, Choice
 from app.domain.blocked import Blocked
-from app.domain.change import Checks, Commit
-from app.domain.decisions import Basis, Choice
-from app.domain.facts import PullRequest
+from app.domain.facts import Checks, Commit, PullRequest
 from app.domain.policy import Reviewer
-from app.domain.record import Review
+from app.domain.review import Review
 from app.links import SIGN_IN_LASTS
 from app.mail.release import release_values
 from app.mail.request import Line, Request, opening_of, sender_of

@@ -13,9 +13,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.domain.blocked import Blocked
+from app.domain.facts import Release
 from app.domain.policy import Reviewer
-from app.domain.record import Review
-from app.domain.release import Release
+from app.domain.review import Review
 from app.mail.compose import (
     LONGEST_TITLE,
     UNTITLED,

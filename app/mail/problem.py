@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.domain.facts import Unseen
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble
-from app.domain.release import Unseen
 from app.mail.compose import UNTITLED, Mail, mail_of, waiting_since
 from app.mail.request import NOT_APPROVED, Chip
 from app.mail.templates import render, say

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from app.domain.release import Passed, Release, Unseen
+from app.domain.facts import Passed, Release, Unseen
 from app.mail.templates import render, say
 from app.text.clean import person, plain
 from app.text.words import count

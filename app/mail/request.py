@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.cautions import Caution
-from app.domain.change import Commit
-from app.domain.facts import Snapshot
+from app.domain.facts import Commit, Release, Snapshot
 from app.domain.policy import Reviewer
-from app.domain.release import Release
 from app.mail.templates import say
 from app.text.clean import person, plain
 from app.text.markdown import rendered

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
 
     from app.mail.ses import Account, Ses
 
+# --- One letter.
+
+
 # No out-of-office note comes back, and no assistant answers.
 # https://www.rfc-editor.org/rfc/rfc3834#section-5
 _MACHINE = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}

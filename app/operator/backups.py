@@ -13,7 +13,6 @@ from pathlib import Path
 
 import click
 
-from app.db import Store
 from app.db.backup import Done, back_up
 from app.db.backup import restore as fill
 from app.db.backup_file import BackupError
@@ -21,6 +20,7 @@ from app.db.database import Database, Unavailable
 from app.db.epoch import begin_epoch
 from app.db.inspection import is_there
 from app.db.schema import SchemaError
+from app.db.store import Store
 from app.domain.policy import Reviewer
 from app.operator import stop
 from app.operator.running import where_it_answers

@@ -122,6 +122,9 @@ def _line_starts(html: str) -> list[int]:
     return starts
 
 
+# --- The part of a description that says how to try it.
+
+
 # What people do to a change, and what they call it.
 _DOING = r"(?:re)?test(?:s|ed|ing|ers?|able)?|try(?:ing)?|tried|qa(?:ing|ed)?|uat|tophat(?:ted|ting)?|demo|verif(?:y|ied|ying|ication)|validat(?:e|ed|ing|ion)|(?:sanity|smoke|manual) checks?"
 _VERB = r"(?:re)?test(?:s|ed|ing)?|try|tried|qa(?:ed)?|verify|verified|validated?|check(?:ed)?|review(?:ed)?|tophat(?:ted)?|demo"

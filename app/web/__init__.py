@@ -12,18 +12,15 @@ from typing import cast
 from flask import Blueprint, Flask
 
 from app.jobs.gate import Gate
-from app.web import assets, away, decide, frame, health, history, pending, pictures, review, sign_in
+from app.web import decide, frame, health, history, pending, pictures, review, sign_in
 from app.web.guard import Guard
-from app.web.uploads import FormRequest
-
-__all__ = ["FormRequest", "blueprint"]
 
 _LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
 
 _ROUTES = (
     ("GET", "/", "pending", pending.show),
-    ("POST", "/away", "go_away", away.begin),
-    ("POST", "/back", "come_back", away.end),
+    ("POST", "/away", "go_away", pending.begin_absence),
+    ("POST", "/back", "come_back", pending.end_absence),
     ("GET", "/decide/<token>", "question", decide.show),
     ("POST", "/decide/<token>", "decide", decide.decide),
     ("GET", "/decide/<token>/went-live.txt", "went_live", decide.went_live),
@@ -49,7 +46,7 @@ def blueprint(gate: Gate) -> Blueprint:
     pages = Blueprint("pages", __name__)
     for method, rule, name, view in _ROUTES:
         pages.add_url_rule(rule, name, partial(view, gate), methods=[method])
-    assets.serve(pages)
+    frame.serve(pages)
     frame.dress(pages)
     pages.record_once(lambda state: _guard(cast(Flask, state.app), gate))
     return pages

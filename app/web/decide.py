@@ -16,14 +16,14 @@ from werkzeug.wrappers import Response as Redirect
 
 from app.db.reviews import DECISIONS, Round
 from app.db.rows import HistoryRow
-from app.domain.decisions import Basis, Choice, Decision
+from app.domain.approval import Basis, Choice, Decision
 from app.domain.facts import State
 from app.domain.policy import Reviewer
-from app.domain.record import Review
+from app.domain.review import Review
 from app.domain.rules import Signpost
-from app.domain.wanted import stale_successes
+from app.domain.statuses import stale_successes
 from app.jobs.again import asked_again
-from app.jobs.extras import where_to_try
+from app.jobs.ask import where_to_try
 from app.jobs.gate import Gate
 from app.jobs.letters import cautions_of, what_is_new
 from app.jobs.requests import request_fresh_link
@@ -32,10 +32,9 @@ from app.mail.news import Item, live_text, what_went_live
 from app.text.clean import clean, person, shortened
 from app.text.how_to_test import parted, steps_of
 from app.text.words import device_words
-from app.web import frame, uploads
-from app.web.pending import decide_url
+from app.web import frame, pictures
+from app.web.pending import decide_url, ways_on
 from app.web.pictures import hers, shown_in
-from app.web.signposts import ways_on
 
 LONGEST_NOTE = 4000
 QUESTION = "question"  # what the form calls a question, which decides nothing
@@ -74,7 +73,7 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
     choice, note = _form()
     if case.is_expired:
         return _answer(gate, case, note=note)
-    taken = uploads.take(gate, case.row, case.reviewer) if _dead_end(case) is None else uploads.Taken()
+    taken = pictures.take(gate, case.row, case.reviewer) if _dead_end(case) is None else pictures.Taken()
     if taken.wrong:
         return _answer(gate, case, 422, "bad_picture", note, taken)
     if len(note) > LONGEST_NOTE:
@@ -97,7 +96,7 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
     return _answer(gate, case, status, verdict.signpost, note, taken)
 
 
-def ask(gate: Gate, case: Case, words: str, taken: uploads.Taken) -> Response | Redirect:
+def ask(gate: Gate, case: Case, words: str, taken: pictures.Taken) -> Response | Redirect:
     """Keep a question that decides nothing, then lead back to the page."""
     refused = gate.store.talk.ask(case.row.id, case.round, words, case.reviewer, taken.nonces)
     if refused is None:
@@ -208,7 +207,7 @@ def _answer(
     status: int = 200,
     why: str | None = None,
     note: str = "",
-    taken: uploads.Taken | None = None,
+    taken: pictures.Taken | None = None,
 ) -> Response:
     """Show how things stand for this link; `why`, `note` and `taken` are of a click that changed nothing."""
     kind = _dead_end(case)
@@ -230,7 +229,7 @@ def _answer(
         "is_late": bool(history) and case.now - history[-1].at >= SHORT,
         "history": history,
         "shown": shown_in(gate, row),
-        "taken": taken or uploads.Taken(),
+        "taken": taken or pictures.Taken(),
         "hers": hers(gate, row),
         "why": why,
         "note": note,

@@ -7,22 +7,28 @@ Used by every module of this package. A page of an error never needs the databas
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import logging
+import mimetypes
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template, request, session
+from flask import Blueprint, Response, abort, make_response, render_template, request, session, url_for
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from app.db.audit import Entry
+from app import wording
 from app.db.database import Unavailable
+from app.db.history import Entry
 from app.db.letters import A_DAY
 from app.db.rows import HistoryRow
 from app.domain.policy import Reviewer
-from app.domain.record import Review
+from app.domain.review import Review
 from app.jobs.gate import Gate
 from app.mail.templates import why_for_developer, why_for_reviewer
 from app.text.clean import clean, person, plain, unusual
@@ -40,7 +46,62 @@ from app.text.words import (
     size_words,
     when,
 )
-from app.web import uploads
+from app.web import pictures
+
+# --- Styles, script and icon: read once, kept small, and named by their contents, so that a browser asks for each once.
+
+
+ENDPOINT = "pages.asset"
+# https://www.rfc-editor.org/rfc/rfc8246
+_FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asset:
+    """One file as it is sent; `digest` are hex digits of its contents."""
+
+    type: str
+    digest: str
+    plain: bytes
+    packed: bytes
+
+
+def serve(pages: Blueprint) -> None:
+    """Add the files to the blueprint, and `static(name)`, the address of one, to its templates."""
+    files = {path.name: _read(path) for path in sorted((wording.templates() / "static").iterdir())}
+
+    def asset(digest: str, name: str) -> Response:
+        file = files.get(name)
+        if file is None:
+            abort(404)
+        # A page from before an update still gets a style, but nobody keeps it under the old name.
+        return _answer(file, _FOR_GOOD if digest == file.digest else "no-cache")
+
+    pages.add_url_rule("/assets/<digest>/<name>", "asset", asset)
+    pages.add_app_template_global(
+        lambda name: url_for(ENDPOINT, digest=files[name].digest, name=name), "static"
+    )
+
+
+def _read(path: Path) -> _Asset:
+    plain = path.read_bytes()
+    kind = mimetypes.types_map.get(path.suffix, "application/octet-stream")
+    digest = hashlib.sha256(plain).hexdigest()[:12]
+    return _Asset(kind, digest, plain, gzip.compress(plain, mtime=0))
+
+
+def _answer(file: _Asset, kept: str) -> Response:
+    is_packed = request.accept_encodings.quality("gzip") > 0
+    response = Response(file.packed if is_packed else file.plain, content_type=f"{file.type}; charset=utf-8")
+    response.headers["Vary"] = "Accept-Encoding"
+    if is_packed:
+        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Cache-Control"] = kept
+    return response
+
+
+# --- What all pages share.
+
 
 log = logging.getLogger("qa-gate.pages")
 
@@ -162,7 +223,7 @@ def is_from_elsewhere() -> bool:
 
 def _refuse_foreign_forms() -> Response | None:
     has_files = request.endpoint == "pages.decide" and request.mimetype == "multipart/form-data"
-    request.max_content_length = uploads.LARGEST_FORM if has_files else LARGEST_FORM
+    request.max_content_length = pictures.LARGEST_FORM if has_files else LARGEST_FORM
     if request.method == "POST" and is_from_elsewhere():
         log.warning("%s %s refused: elsewhere", request.method, request.endpoint)
         return signpost("elsewhere", 403)

@@ -14,9 +14,8 @@ from zoneinfo import ZoneInfo
 from flask import Response, make_response, request
 from werkzeug.wrappers import Response as Redirect
 
-from app.db.audit import Entry, Search
-from app.domain.days import day_begins
-from app.domain.weeks import Week, by_week, first_week, median_wait
+from app.db.history import Entry, Search
+from app.domain.calendar import Week, by_week, day_begins, first_week, median_wait
 from app.jobs.gate import Gate
 from app.text.clean import plain
 from app.text.words import BOM, csv_line, day_of_month, span, span_words

@@ -6,23 +6,135 @@ nothing to anybody who is not named in QA_REVIEWERS at this very moment.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask import Response
+from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as Redirect
 
-from app.domain.facts import State
+from app.db.reviews import DECISIONS
+from app.db.rows import Asked, HistoryRow
+from app.db.talk import open_talk
+from app.domain.facts import Commit, State
 from app.domain.policy import Reviewer
 from app.domain.problems import effects_on
-from app.domain.record import Review
-from app.jobs.away import first_there, nobody_is_there, who_is_away
+from app.domain.review import Review
+from app.jobs.again import why_again
+from app.jobs.away import come_back, first_there, go_away, nobody_is_there, who_is_away
 from app.jobs.gate import Gate
+from app.jobs.letters import new_commits
 from app.links import decide_link
 from app.text.words import day
 from app.web import frame
-from app.web.cards import Card, card
-from app.web.sign_in import way_in
+from app.web.sign_in import check_form, way_in
+
+# --- The cards of a list: what each change's chips say, from what was asked and what happened since.
+
+
+# What waits for so long is marked.
+LATE = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One change in a list.
+
+    `asked` is what its round asked about, None before a question. `again` is "version" where the code is newer than
+    what a reviewer last saw, "same" where it is not, "" for a first question. `author` and `answered_by`, who answered
+    the open question last, are called by their names where those are known. `days` are those it has waited, None where that is not worth a mark.
+    """
+
+    row: Review
+    asked: Asked | None
+    author: str
+    again: str = ""
+    answered_by: str | None = None
+    days: int | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether nothing else is to be said of it."""
+        return not (self.again or self.answered_by or self.days)
+
+
+def card(row: Review, asked: Sequence[Asked], history: Sequence[HistoryRow], now: datetime) -> Card:
+    """Return the card of a change that waits; `asked` are all its rounds and `history` its lines, oldest first."""
+    current = next((one for one in asked if one.round == row.round), None)
+    answers = [line.who for line in open_talk(history)[1:]]
+    waited = now - row.asked_at if row.asked_at else timedelta(0)
+    return Card(
+        row,
+        current,
+        person(row.author, row, asked),
+        _again(row, asked, history),
+        person(answers[-1], row, asked) if answers else None,
+        waited.days if waited >= LATE else None,
+    )
+
+
+def person(login: str, row: Review, asked: Sequence[Asked]) -> str:
+    """Return what a developer is called: by name where that is known, else by login."""
+    return people(row, asked).get(login, login)
+
+
+def people(row: Review, asked: Sequence[Asked]) -> dict[str, str]:
+    """Return the developers' names by login, as `Snapshot.names` does."""
+    last = asked[-1] if asked else None
+    return last.names if last and not (row.is_from_outside or last.author_is_bot) else {}
+
+
+def _again(row: Review, asked: Sequence[Asked], history: Sequence[HistoryRow]) -> str:
+    decided = {line.round for line in history if line.what in DECISIONS.values()}
+    known = [one for one in asked if one.round < row.round and (one.was_mailed or one.round in decided)]
+    if not known:
+        return ""
+    last = known[-1]
+    is_new = why_again(row, last.round, (last.base, last.head_sha), history).is_new_code
+    return "version" if is_new else "same"
+
+
+# --- `POST /away` and `POST /back`: a reviewer says until when others are asked, or that they are here again.
+
+
+NO_DAY = "Please choose the day you’re back. Nothing has changed."
+WRONG_DAY = "Please choose a day from tomorrow on, at most a year from now. Nothing has changed."
+
+
+def begin_absence(gate: Gate) -> Response | Redirect:
+    """Answer `POST /away` with `until`, the first day back as YYYY-MM-DD."""
+    check_form()
+    reviewer, until = frame.signed_in(gate), _day(request.form.get("until", ""))
+    if reviewer:
+        if until is None:
+            return show(gate, 422, NO_DAY)
+        first, last = days_back(gate.store.now().astimezone(gate.timezone).date())
+        if not first <= until <= last:
+            return show(gate, 422, WRONG_DAY)
+        go_away(gate, reviewer, until)
+    return redirect(url_for("pages.pending"), 303)
+
+
+def end_absence(gate: Gate) -> Redirect:
+    """Answer `POST /back`."""
+    check_form()
+    reviewer = frame.signed_in(gate)
+    if reviewer:
+        come_back(gate, reviewer)
+    return redirect(url_for("pages.pending"), 303)
+
+
+def _day(given: str) -> date | None:
+    """Return the day that a browser's date field sends, or None where it is none."""
+    try:
+        return date.fromisoformat(given.strip())
+    except ValueError:
+        return None
+
+
+# --- The page of what waits.
+
 
 WAITING = (State.WAITING,)
 APPROVED = (State.TO_MERGE, State.MERGING)
@@ -96,3 +208,28 @@ def _cards(gate: Gate, rows: list[Review], now: datetime) -> list[Card]:
 def _in(cards: list[Card], states: tuple[State, ...]) -> list[Card]:
     """Return the cards in these states, in the order of the states, else as they come: the longest waiting first."""
     return [one for state in states for one in cards if one.row.state is state]
+
+
+# --- Where an old link leads now: straight to the question for who is signed in, else to the email that has it.
+
+
+def ways_on(gate: Gate, row: Review, round_: int, now: datetime) -> dict[str, Any]:
+    """Return what a signpost about this link offers.
+
+    `open_url` is where the reviewer who is signed in can go on, None where nobody is or nothing is to be seen;
+    `author` is who wrote it, by name; `was_mailed` tells whether an email about the current round went out; `news` are the commits since the link's.
+    """
+    account = frame.signed_in(gate)
+    asked = gate.store.lists.asked([row])[row.id]
+    return {
+        "open_url": decide_url(gate, row, account, now) if account else None,
+        "author": person(row.author, row, asked),
+        "was_mailed": any(one.was_mailed for one in asked if one.round == row.round),
+        "news": _news(gate, row, round_),
+    }
+
+
+def _news(gate: Gate, row: Review, round_: int) -> tuple[Commit, ...]:
+    reviews = gate.store.reviews
+    then, asked = reviews.round(row.id, round_), reviews.round(row.id, row.round)
+    return new_commits(then.snapshot, asked.snapshot) if then and asked and then.round < asked.round else ()

@@ -6,12 +6,130 @@ elsewhere.
 
 from __future__ import annotations
 
-from flask import Response, abort, url_for
+from contextlib import closing
+from dataclasses import dataclass, field
+from tempfile import TemporaryFile
+from typing import IO, Any
 
+from flask import Request, Response, abort, request, url_for
+
+from app.db.database import Unavailable
 from app.db.pictures import Kept
-from app.domain.record import Review
+from app.domain.policy import Reviewer
+from app.domain.review import Review
 from app.jobs.gate import Gate
+from app.pictures import LARGEST_FILE, BadPicture, made_anew
+from app.text.clean import plain
 from app.text.plain_text import Shown
+
+# --- Pictures that a reviewer sends with a message: taken in while the form is read, made anew, and kept as drafts.
+
+
+MOST = 4
+# Of a whole form: the rest of what is too large is read, so that nothing that was typed with it is lost.
+LARGEST_FORM = 256_000_000
+LONGEST_NAME = 40
+
+
+class Upload:
+    """One file of a form as it comes in; `why` says why it was dropped."""
+
+    def __init__(self, why: str | None) -> None:
+        self.why = why
+        self.size = 0
+        self.file: IO[bytes] | None = None
+
+    def write(self, data: bytes) -> int:
+        """Take the next piece."""
+        self.size += len(data)
+        if self.size > LARGEST_FILE and self.why is None:
+            self._drop("large")
+        if self.why is None:
+            try:
+                # Unbuffered: nothing is left to be written when it is closed.
+                self.file = self.file or TemporaryFile(buffering=0)  # noqa: SIM115 - `close` ends it
+                is_full = self.file.write(data) < len(data)
+            except OSError:
+                is_full = True
+            if is_full:
+                self._drop("no_room")
+        return len(data)
+
+    def seek(self, _place: int, _whence: int = 0) -> int:
+        """Do nothing: whoever takes the file goes to its beginning."""
+        return 0
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self.file:
+            self.file.close()
+
+    def _drop(self, why: str) -> None:
+        self.why = why
+        self.close()
+        self.file = None
+
+
+class FormRequest(Request):
+    """A request whose files are taken in as uploads."""
+
+    def _get_file_stream(self, *_about: Any, **_more: Any) -> IO[bytes]:
+        """Return what a file of the form is written to; https://werkzeug.palletsprojects.com/wrappers calls it."""
+        uploads: list[Upload] = self.environ.setdefault("qa-gate.uploads", [])
+        uploads.append(Upload("many" if len(uploads) >= MOST else None))
+        return uploads[-1]  # type: ignore[return-value]
+
+
+@dataclass(slots=True)
+class Taken:
+    """The pictures that go along with a message, and the name and fault of each file that does not."""
+
+    kept: list[Kept] = field(default_factory=list)
+    wrong: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def nonces(self) -> list[str]:
+        """Return what names them."""
+        return [one.nonce for one in self.kept]
+
+
+def take(gate: Gate, row: Review, reviewer: Reviewer) -> Taken:
+    """Take in the files of the form, beside those that came with it before and are still wanted."""
+    before = gate.store.pictures.drafts(row.id, row.round, reviewer.id, request.form.getlist("kept"))
+    taken = Taken(before[:MOST])
+    for file in request.files.getlist("pictures"):
+        upload = file.stream
+        if not isinstance(upload, Upload):
+            continue
+        with closing(upload):
+            if not file.filename and not upload.size:
+                continue  # a browser sends an empty one where none was chosen
+            why = upload.why or _taken(gate, row, reviewer, upload, taken)
+        if why:
+            taken.wrong.append((plain(file.filename or "", LONGEST_NAME), why))
+    return taken
+
+
+def _taken(gate: Gate, row: Review, reviewer: Reviewer, upload: Upload, taken: Taken) -> str | None:
+    """Keep one file as a draft, or return what is wrong with it."""
+    if len(taken.kept) >= MOST:
+        return "many"
+    if upload.file is None:
+        return "unknown"
+    try:
+        kept = gate.store.pictures.add(row.id, row.round, reviewer.id, made_anew(upload.file))
+    except BadPicture as bad:
+        return bad.why
+    except Unavailable:
+        return "no_room"
+    if kept is None:
+        return "full"
+    taken.kept.append(kept)
+    return None
+
+
+# --- Pictures on pages.
+
 
 # It never changes, and is forgotten one day: long enough for whoever looks at a change.
 _CACHED = "private, max-age=86400"

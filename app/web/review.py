@@ -16,17 +16,16 @@ from werkzeug.wrappers import Response as Redirect
 from app.db.reviews import DECISIONS
 from app.db.rows import HistoryRow
 from app.db.talk import open_talk
-from app.domain.record import Review
+from app.domain.review import Review
 from app.jobs.again import asked_again
-from app.jobs.extras import where_to_try
+from app.jobs.ask import where_to_try
 from app.jobs.gate import Gate
 from app.jobs.letters import cautions_of
 from app.links import BadLink
 from app.text.words import count
 from app.web import frame
-from app.web.cards import people
 from app.web.decide import merged_by
-from app.web.pending import decide_url
+from app.web.pending import decide_url, people
 from app.web.pictures import hers, shown_in
 from app.web.sign_in import way_in
 

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from flask import Blueprint, Request, Response, jsonify, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from app.db import Store
 from app.db.database import Unavailable
+from app.db.store import Store
 from app.domain.policy import Policy
 from app.github.webhooks import BadPayload, parse, verify
 

@@ -27,12 +27,10 @@ from app.domain.events import (
     PullRequestEvent,
     PushEvent,
 )
-from app.domain.facts import State
-from app.domain.people import Person
+from app.domain.facts import Person, State
 from app.domain.policy import Policy
-from app.domain.record import Review
-from app.domain.rules import tells_nothing_new
-from app.domain.since import asks_again, interrupts
+from app.domain.review import Review
+from app.domain.rules import asks_again, interrupts, tells_nothing_new
 
 # The clocks of GitHub and of the gate may differ by so much.
 SLACK = timedelta(seconds=2)

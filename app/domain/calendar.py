@@ -1,15 +1,45 @@
-"""Twelve weeks in numbers: how many rounds were approved, how many sent back, and how long they had waited. Pure.
+"""Local days, working days and weeks: when a day begins, when the daily digest is due, and twelve weeks in numbers. Pure.
 
-`web` shows them at the top of the history. Weeks begin on Mondays by the reader's calendar; the last one is the
-week of today, so that what was decided a minute ago is in it.
+The answers are moments: how long a day is (23, 24 or 25 hours) is the zone's business. Weeks begin on Mondays by the
+reader's calendar; the last one is the current one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from statistics import median
+
+A_DAY = timedelta(days=1)
+SATURDAY = 5
+
+
+def day_begins(day: date, timezone: tzinfo) -> datetime:
+    """Return the moment when a local day begins."""
+    return datetime.combine(day, time.min, timezone).astimezone(UTC)
+
+
+def digest_on(day: date, at: time, timezone: tzinfo) -> datetime | None:
+    """Return the moment of the digest on a local day, or None where that is no working day."""
+    moment = datetime.combine(day, at, timezone).astimezone(UTC)
+    # A zone that moved over the date line has no such day at all.
+    is_there = moment.astimezone(timezone).date() == day
+    return moment if is_there and day.weekday() < SATURDAY else None
+
+
+def next_digest(now: datetime, at: time, timezone: tzinfo) -> datetime:
+    """Return the first moment after `now` at which a digest is due."""
+    day = now.astimezone(timezone).date()
+    while True:
+        moment = digest_on(day, at, timezone)
+        if moment and moment > now:
+            return moment
+        day += A_DAY
+
+
+# --- Twelve weeks in numbers: how many rounds were approved, how many sent back, and how long they had waited.
+
 
 WEEKS = 12
 A_WEEK = timedelta(days=7)

@@ -1,21 +1,47 @@
-"""When a release went live: one mail to who approved it, with what it held.
-
-`reading` and `merging` queue it in the transaction in which the release is merged; `letters` composes it.
-"""
+"""The mails of a release that went live and of a restored backup: who gets one, and what it says."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from app.db.jobs import LEASE
 from app.db.letters import Letter, NewLetter
 from app.domain.facts import State
 from app.domain.policy import Reviewer
-from app.domain.record import Review
+from app.domain.review import Review
 from app.jobs.gate import Gate, Rest
 from app.links import decide_link
 from app.mail.compose import Mail
 from app.mail.news import About, compose_live
+from app.mail.problem import Restored, compose_restored
 from app.text.words import when as when_text
+
+# --- What was lost when a backup was restored: whether a merge fell into those hours, and the mail that tells of it.
+
+
+def was_merged_in_lost_hours(gate: Gate, merged_at: datetime | None) -> bool:
+    """Tell whether it was merged when a restored backup knows nothing of: whether that was approved can't be said.
+
+    A merge that was out when the backup was made may be a little older. `merged_at` is by GitHub's clock.
+    """
+    epoch = gate.store.epochs.current
+    if epoch.lost_since is None or merged_at is None:
+        return False
+    return epoch.lost_since - LEASE <= merged_at - gate.github.ahead <= epoch.began_at
+
+
+def restored_mail(gate: Gate, reader: Reviewer) -> Mail | None:
+    """Compose the news that a backup was restored, in the words of who decides, or runs the gate, or both."""
+    epoch = gate.store.epochs.current
+    if epoch.lost_since is None:
+        return None
+    decides, operates = gate.policy.reviewer(reader.id) is not None, gate.operator(reader.id) is not None
+    restored = Restored(epoch.lost_since, epoch.began_at, decides, operates)
+    return compose_restored(reader, restored, gate.public_url, gate.store.now(), gate.timezone)
+
+
+# --- What went live.
+
 
 # What it held may be known only after its merge.
 SOON, PATIENCE = timedelta(minutes=1), timedelta(days=1)

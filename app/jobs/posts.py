@@ -10,18 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from app.db.rows import Happening
+from app.domain.approval import Choice
 from app.domain.blocked import Blocked, Why
-from app.domain.decisions import Choice
 from app.domain.facts import State, Status
-from app.domain.happened import Happened
 from app.domain.known import Action, Owed, Read
-from app.domain.record import DROPPED, OVERTAKEN, Post, Review
-from app.domain.wanted import mark_of, place_of, said, statuses_to_say, unsaid_words
+from app.domain.review import DROPPED, OVERTAKEN, Happened, Post, Review
+from app.domain.statuses import mark_of, place_of, said, statuses_to_say, unsaid_words
 from app.github.answers import Refused
 from app.github.client import GitHub
 from app.jobs.gate import Work
 from app.jobs.pictures import pictures_link
-from app.jobs.talking import MOST_TRIES, say_question
+from app.jobs.questions import MOST_TRIES, say_question
 from app.mail.compose import comment as comment_body
 from app.mail.compose import held as held_body
 from app.mail.templates import why_for_developer

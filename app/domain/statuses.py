@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 
-from app.domain.decisions import Choice
+from app.domain.approval import Choice
 from app.domain.facts import State, Status
 from app.domain.policy import Policy
-from app.domain.record import Post, Review
+from app.domain.review import Post, Review
 
 # What is said in words, each once.
 _WORDS = ("decision", "question")

@@ -11,18 +11,17 @@ from datetime import timedelta
 
 from app.db.letters import outcome_letter
 from app.db.rows import Happening
+from app.domain.approval import Choice, Decision, Merged
 from app.domain.blocked import Blocked, Why
-from app.domain.decisions import Choice, Decision, Merged
 from app.domain.facts import State
-from app.domain.happened import Happened
 from app.domain.known import Action, Base, Read, Refusal, Told
-from app.domain.record import Post
+from app.domain.review import Happened, Post
 from app.domain.rules import Event, next_move
-from app.domain.wanted import head_key
+from app.domain.statuses import head_key
 from app.github.answers import GitHubError, Limited, Moved, PutOff, Refused
 from app.jobs.gate import Work
-from app.jobs.live import live_letters
-from app.jobs.sameness import is_base_rewritten, may_carry
+from app.jobs.news import live_letters
+from app.jobs.read import is_base_rewritten, may_carry
 from app.mail.templates import why_for_developer
 
 # What is over within this time is not worth a mail.
@@ -137,7 +136,7 @@ def read_carried(work: Work, _action: Action) -> None:
 
 
 def update(work: Work, _action: Action) -> None:
-    """Bring a branch up to date with its base where GitHub asks for that; the approval is carried over (`sameness`)."""
+    """Bring a branch up to date with its base where GitHub asks for that; the approval is carried over (`read.may_carry`)."""
     row = work.row
     try:
         work.gate.github.update_branch(row.repository, row.number, row.head_sha)

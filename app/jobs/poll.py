@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from app.db.jobs import Claim
 from app.db.timers import RELEASE, Timer
 from app.domain.events import POLLED, PullRequestEvent
-from app.domain.people import Person
+from app.domain.facts import Person
 from app.github.answers import Refused
 from app.github.pulls import Listing, Pull
 from app.jobs.gate import FOREIGN, Gate, Rest

@@ -11,19 +11,15 @@ from typing import Any
 
 from app.db.letters import NewLetter
 from app.db.rows import Happening
-from app.domain.approval import cover_of, how_merged
+from app.domain.approval import Merged, cover_of, how_merged
 from app.domain.cautions import CONFLICT
-from app.domain.decisions import Merged
-from app.domain.facts import PullRequest, State, words_digest
-from app.domain.happened import Happened
+from app.domain.facts import Change, PullRequest, Since, Snapshot, State, Tree, words_digest
 from app.domain.known import Action, Refusal
-from app.domain.record import Review
-from app.domain.rules import Event, Move, follow, next_move
-from app.github.answers import PutOff, Refused
+from app.domain.review import Happened, Review
+from app.domain.rules import Event, Move, delta, follow, may_be_carried, next_move
+from app.github.answers import GitHubError, Limited, PutOff, Refused
 from app.jobs.gate import SOON, Work
-from app.jobs.live import live_letters
-from app.jobs.lost import was_merged_in_lost_hours
-from app.jobs.sameness import same_change
+from app.jobs.news import live_letters, was_merged_in_lost_hours
 from app.mail.release import is_release_title, without_part
 
 # Of what is read simply copied: into the row, and into its document of facts.
@@ -219,3 +215,85 @@ def _happened(row: Review, facts: PullRequest, move: Move | None, what: Happened
     if moved:
         why = f"{why} ({row.head_sha[:7]} to {facts.head_sha[:7]})"
     return [Happening(what or Happened(move.to.value), by, why)]
+
+
+# --- Whether a new head is the same change on a newer base, and an old one still meets its base where it did.
+
+
+def same_change(work: Work, facts: PullRequest, since: Since) -> Change | None:
+    """Return the comparison of a new head that holds just what the reviewer was asked about in this round, else None.
+
+    One read of the comparison, and only if that agrees, at most four of trees. What GitHub cuts short, or does not
+    give when asked twice, counts as different.
+    """
+    row, gate = work.row, work.gate
+    asked = gate.store.reviews.round(row.id, row.round)
+    if asked is None or not asked.snapshot.change.is_known:
+        return None
+    if not may_be_carried(row, facts, gate.policy, since):
+        return None
+    for _ in range(2):
+        try:
+            now = gate.github.change(facts.repository, facts.base, facts.head_sha)
+            work.keep()
+            is_like = now.is_unique and _outline(asked.snapshot.change) == _outline(now)
+            return now if is_like and _same_trees(work, asked.snapshot, now, facts) else None
+        except Limited:
+            raise
+        except GitHubError:
+            continue
+    return None
+
+
+def is_base_rewritten(work: Work, facts: PullRequest) -> bool:
+    """Tell whether the head meets its base elsewhere than when it was asked about, and not just further on.
+
+    Then history was dropped from the base, and a merge would bring back what the reviewer was not shown. Further on is
+    fine: less of what she saw is still to come. One GET, and another where the place is not the same.
+    """
+    known = work.row.merge_base
+    if known is None:
+        return False
+    now = work.gate.github.merge_base(facts.repository, facts.base, facts.head_sha)
+    work.keep()
+    if now == known:
+        return False
+    before = work.gate.github.merge_base(facts.repository, known, now)
+    work.keep()
+    return before != known
+
+
+def may_carry(work: Work) -> bool:
+    """Tell whether an approval could be carried over to this head brought up to date: all of its trees can be read.
+
+    At most two reads of trees. A release is never carried over, nor what could not be compared when it was asked about.
+    """
+    row, gate = work.row, work.gate
+    asked = gate.store.reviews.round(row.id, row.round)
+    if asked is None or not asked.snapshot.change.is_known or gate.policy.is_release(row):
+        return False
+    for sha in (asked.snapshot.change.merge_base, row.head_sha):
+        tree = gate.github.tree(row.repository, sha)
+        work.keep()
+        if tree is None:
+            return False
+    return asked.snapshot.change.is_unique
+
+
+def _same_trees(work: Work, asked: Snapshot, now: Change, facts: PullRequest) -> bool:
+    before = (asked.change.merge_base, asked.pull.head_sha)
+    after = (now.merge_base, facts.head_sha)
+    trees: dict[str, Tree] = {}
+    for sha in {*before, *after}:
+        tree = work.gate.github.tree(work.row.repository, sha)
+        work.keep()
+        if tree is None:
+            return False
+        trees[sha] = tree
+    return delta(trees[before[0]], trees[before[1]]) == delta(trees[after[0]], trees[after[1]])
+
+
+def _outline(change: Change) -> set[tuple[str, str, int, int, str | None]]:
+    return {
+        (file.path, file.status, file.additions, file.deletions, file.previous_path) for file in change.files
+    }

@@ -9,11 +9,48 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
+from app.domain.approval import Choice, Decision, Merged
 from app.domain.blocked import Blocked
-from app.domain.change import Checks
-from app.domain.decisions import Choice, Decision, Merged
-from app.domain.facts import State
+from app.domain.facts import Checks, State
+
+# --- What the history says of a pull request: one word a line, for people to read.
+
+
+class Happened(StrEnum):
+    """What happened: what people did, what the gate did, what GitHub said, what is in the way."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    TAKEN_BACK = "taken_back"
+    QUESTION = "question"
+    ANSWERED = "answered"
+    AWAY = "away"
+    BACK = "back"
+    ASKED = "asked"
+    HANDED_OVER = "handed_over"
+    UPDATED = "updated"
+    LET_GO = "let_go"
+    NEW_CODE = "round"
+    SAME_CODE = "again"
+    SAME_CHANGE = "same_change"
+    EDITED = "edited"
+    READY = "to_ask"
+    WAITING = "waiting"
+    GOING_IN_AGAIN = "to_merge"
+    DRAFT = "draft"
+    CLOSED = "closed"
+    UNGATED = "ungated"
+    MERGED = "merged"
+    BYPASSED = "bypassed"
+    LOST = "lost"
+    HELD = "held"
+    UNREADY = "unready"
+    UNSAID = "unsaid"
+
+
+# --- The row.
 
 
 @dataclass(frozen=True, slots=True)

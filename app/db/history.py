@@ -17,7 +17,7 @@ from app.db.database import Database
 from app.db.reviews import DECISIONS
 from app.db.rows import HistoryRow, history_from
 from app.db.tables import history, reviews, rounds
-from app.domain.weeks import Answer
+from app.domain.calendar import Answer
 
 PAGE = 50
 # So many rows of an export are read at once: no transaction stays open while somebody's browser is slow.

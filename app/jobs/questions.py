@@ -13,12 +13,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from app.db.rows import Happening
-from app.domain.facts import Remark
-from app.domain.happened import Happened
+from app.domain.facts import Person, Remark
 from app.domain.known import Action
-from app.domain.people import Person
 from app.domain.policy import Reviewer
-from app.domain.record import DROPPED
+from app.domain.review import DROPPED, Happened
 from app.github.answers import Refused
 from app.jobs.away import who_is_away
 from app.jobs.gate import Work

@@ -1,0 +1,81 @@
+"""The store: tables, queue, letters and history, on SQLite or PostgreSQL.
+
+`Store` is what the rest of the gate holds: `.inbox`, `.arrivals`, `.repositories`, `.reviews`, `.talk`, `.people`,
+`.pictures`, `.letters`, `.releases`, `.timers`, `.absences`, `.queue`, `.services`, `.problems`, `.audit`, `.lists`,
+`.epochs`. It keeps what was acknowledged and decides nothing; the rules are in `domain`.
+
+    Unavailable  the database is away, locked or its disk full: nothing was kept
+    Overtaken    the row moved on while somebody worked on it
+    SchemaError  the database's schema is not one that this version can work with
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from app.db.database import Database
+from app.db.epoch import Epochs
+from app.db.fold import Arrivals
+from app.db.history import Audit
+from app.db.inbox import Inbox
+from app.db.jobs import Bell
+from app.db.letters import Letters
+from app.db.people import Absences, People
+from app.db.pictures import Pictures
+from app.db.problems import Problems
+from app.db.queue import Queue
+from app.db.releases import Releases
+from app.db.repositories import Repositories
+from app.db.reviews import Reviews
+from app.db.rows import Lists
+from app.db.schema import bring_up
+from app.db.services import Services
+from app.db.talk import Talk
+from app.db.timers import Timers
+
+
+class Store:
+    """All that is remembered.
+
+    `url` is a SQLAlchemy URL; `clock` replaces the clock. `work_made` is rung by every request that makes work,
+    so that a worker in the same process need not wait for its next poll.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], datetime] | None = None) -> None:
+        self.database = Database(url, clock)
+        self.work_made = Bell()
+        self.arrivals = Arrivals(self.database)
+        self.inbox = Inbox(self.database, self.work_made, self.arrivals.fold)
+        self.repositories = Repositories(self.database)
+        self.reviews = Reviews(self.database, self.work_made)
+        self.talk = Talk(self.database, self.work_made)
+        self.people = People(self.database)
+        self.pictures = Pictures(self.database)
+        self.letters = Letters(self.database)
+        self.releases = Releases(self.database, self.work_made)
+        self.timers = Timers(self.database)
+        self.absences = Absences(self.database, self.work_made)
+        self.queue = Queue(self.database, self.work_made)
+        self.services = Services(self.database)
+        self.problems = Problems(self.database)
+        self.audit = Audit(self.database)
+        self.epochs = Epochs(self.database)
+        self.lists = Lists(self.database)
+
+    def create(self) -> None:
+        """Make the tables where there are none, or bring them up to date. Raises SchemaError, Unavailable."""
+        bring_up(self.database)
+
+    def reading(self) -> AbstractContextManager[object]:
+        """Let all that this thread reads meanwhile be read in one transaction; nothing is written in it. Raises Unavailable."""
+        return self.database.read()
+
+    def now(self) -> datetime:
+        """Return the time that all machines agree on, aware, in UTC."""
+        return self.database.now()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()
