@@ -31,6 +31,7 @@ MOST_SECONDS = 60  # until a change has healed
 RETRY_AFTER = 120  # seconds, said by the service with each refusal
 # What may have gone out without an answer is sent three times in all.
 MOST_MAILS = 3
+ANSWER = "Lily approved this"  # besides it, a developer is told what is in the way
 GIVEN_UP = timedelta(hours=3)
 
 
@@ -205,7 +206,7 @@ class Life:
         seconds = (self.world.clock.now - self.ends).total_seconds() if is_done and self.ends else None
         self.until(lambda: self.is_over)
         self.outside.pass_(minutes=15, step=60)  # what comes twice would come by now
-        told = len(self.outside.pull(1).reviews) + self.outside.comments()
+        told = self.outside.said(ANSWER)
         seconds = None if seconds is None else max(0.0, seconds)
         return Cell(self.world.merges(), len(self.outside.mails), told, seconds)
 
@@ -240,7 +241,7 @@ class Life:
         return any(map(decide_links, self.outside.mails)) and self.outside.status() == "pending"
 
     def is_merged(self) -> bool:
-        told = len(self.outside.pull(1).reviews) + self.outside.comments()
+        told = self.outside.said(ANSWER)
         knows = self.world.row().state is State.MERGED
         return self.outside.is_merged() and knows and told > 0 and self.outside.status() == "success"
 

@@ -1277,6 +1277,19 @@ def test_only_merged_true_is_a_merge(pretend: PretendGitHub, github: GitHub, ask
         github.merge("acme/shop", number, sha, "merge")
 
 
+def test_the_proxy_that_the_environment_names_is_used_and_read_once(
+    pretend: PretendGitHub, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, _ = ask()
+    for name in ("NO_PROXY", "no_proxy", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", pretend.url)
+    github = GitHub("http://github.test", token=TOKEN, timeout=5)  # no such host: only the proxy can answer
+    assert github.pull_request("acme/shop", number).number == number
+    monkeypatch.delenv("HTTP_PROXY")
+    assert github.pull_request("acme/shop", number).number == number
+
+
 def test_reading_survives_a_rename_and_says_the_new_name(
     pretend: PretendGitHub, github: GitHub, ask: Ask
 ) -> None:

@@ -143,6 +143,8 @@ class Pictures:
 
     def drafts(self, review_id: int, round_: int, reviewer: str, nonces: Sequence[str]) -> list[Kept]:
         """Return those of these that are this reviewer's drafts, in order."""
+        if not nonces:
+            return []
         mine = (pictures.c.said == "draft", pictures.c.reviewer == reviewer, pictures.c.nonce.in_(nonces))
         return self._found(_of(review_id, round_), *mine)
 

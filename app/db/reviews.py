@@ -46,6 +46,8 @@ _TWINS = REVIEWS.where(
     reviews.c.base == bindparam("base"),
     reviews.c.number != bindparam("number"),
 ).order_by(reviews.c.number)
+_ASKED = select(rounds.c.review_id).where(rounds.c.nonce == bindparam("nonce"))
+_OF_ROUND = WITH_PROBLEM.where(or_(reviews.c.round_nonce == bindparam("nonce"), reviews.c.id.in_(_ASKED)))
 _ROUND = select(rounds).where(rounds.c.review_id == bindparam("review"), rounds.c.round == bindparam("round"))
 # What the history calls a choice.
 DECISIONS = {
@@ -151,11 +153,9 @@ class Reviews:
 
         Round 0 of the pull request where nobody knows the nonce: it can decide nothing there. None: that is unknown, too.
         """
-        asked = select(rounds.c.review_id).where(rounds.c.nonce == nonce)
-        mine = or_(reviews.c.round_nonce == nonce, reviews.c.id.in_(asked))
         place = and_(reviews.c.repository_id == repository_id, reviews.c.number == number)
         with self._database.read() as connection:
-            row = connection.execute(WITH_PROBLEM.where(mine)).first()
+            row = connection.execute(_OF_ROUND, {"nonce": nonce}).first()
             if row is None:
                 row = connection.execute(WITH_PROBLEM.where(place)).first()
                 return (complete(connection, review_from(row)), 0) if row else None

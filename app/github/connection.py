@@ -197,6 +197,7 @@ class Connection:
     def _client(self, installation: int | None) -> github.Github:
         if installation not in self._clients.known:
             client = github.Github(auth=self._auth(installation), **self._options)
+            _read_environment(client, self._api_url)
             if self.told:
                 _tell_calls(client, self.told)
             self._clients.known[installation] = client
@@ -228,6 +229,17 @@ class Connection:
         self._installations.pop(repository.casefold(), None)
         while self._clients.known:
             self._clients.known.popitem()[1].close()
+
+
+def _read_environment(client: github.Github, url: str) -> None:
+    """Let a client read which proxy and certificates the environment names once, and not before each of its calls.
+
+    That takes as long as all the rest of requests. PyGithub shows nobody its session, and to give it another one ends
+    that connections stay open.
+    """
+    way = getattr(client.requester, "_Requester__createConnection")()  # noqa: B009 - it is not mypy's to know
+    found = way.session.merge_environment_settings(url, {}, None, None, None)
+    way.session.proxies, way.verify, way.session.trust_env = found["proxies"], found["verify"], False
 
 
 def _tell_calls(client: github.Github, told: Told) -> None:

@@ -88,7 +88,7 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
     verdict = gate.store.reviews.decide(case.row.id, case.round, choice, note, case.reviewer, seen, basis)
     if not verdict.move:
         gate.store.pictures.send(taken.nonces, "draft")
-    case = _case(gate, token)
+        case = _case(gate, token)
     if verdict.move or _is_so_already(case, choice, note, verdict.signpost):
         done = WITHDRAWN if verdict.move and choice is Choice.TAKE_BACK else None
         return redirect(url_for("pages.question", token=token, done=done), 303)
