@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from app.domain.rules import changes_checks
 from tests.builders import snapshot
 from tests.test_behaviour import MakeWorld
 from tests.test_mail import ask
+from tests.test_names import sign_in
 from tests.world import SHOP, World
 
 OVERLAPS = "This overlaps with another change. sam will have to rework it, and you’ll be asked again."
@@ -215,6 +217,21 @@ def test_a_conflict_that_is_known_while_she_waits_is_said_before_the_buttons(wor
     page = world.see()
     assert OVERLAPS in page
     assert page.index(OVERLAPS) < page.index('value="approve"')
+
+
+def test_her_list_marks_what_overlaps_and_what_fails(world: World) -> None:
+    for branch in ("gift-cards", "fine", "red"):
+        world.open(branch, title=branch)
+    clash(world)
+    world.settle()
+    world.github.set_check(None, world.github.pull(3).head_sha, "tests", conclusion="failure")
+    for _ in range(4):
+        world.pass_(seconds=30)
+    sign_in(world)
+    listed = re.findall(r'<li class="card">.*?</li>', world.see("/"), re.DOTALL)
+
+    found = [(("Overlap" in one), ("Tests failing" in one)) for one in listed if "Release" not in one]
+    assert found == [(True, False), (False, False), (False, True)]
 
 
 def test_a_conflict_that_comes_while_she_waits_is_said_without_any_other_webhook(world: World) -> None:
