@@ -67,7 +67,7 @@ def serve(host: str, port: int, log_format: str, log_level: str) -> None:
         workers_kill_timeout=int(GRACE) + 5,
         websockets=False,
         log_dictconfig=log_config(log_format, log_level),
-        log_level=LogLevels(log_level),
+        log_level=LogLevels.error,  # its own lines: else each start begins with advice to have fewer threads
     )
     try:
         server.serve(target_loader=partial(_application, os.getpid(), tell), wrap_loader=False)

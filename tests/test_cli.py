@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -114,6 +115,9 @@ def test_serve_does_the_whole_job_and_stops_when_told(stage: Stage) -> None:
     assert gate.process.wait(60) == 0, gate.said()
     assert stage.get("/healthz") == 0
     assert "acme/shop#1@" in gate.said()
+    lines = gate.said().splitlines()
+    assert re.fullmatch(r"[-0-9:, ]+ INFO qa-gate qa-gate [0-9.]+ starts\.", lines[0])
+    assert not any("_granian" in line for line in lines)
 
 
 def test_a_log_line_never_holds_a_link(stage: Stage) -> None:

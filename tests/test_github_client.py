@@ -1360,6 +1360,21 @@ def test_a_missing_pull_request_is_refused(github: GitHub) -> None:
     assert refused.value.kind == "missing"
 
 
+def test_a_branch_that_is_not_there_is_named_where_github_only_says_404(
+    github: GitHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Refused) as refused:
+        github.branch_head("acme/shop", "trunk")
+    assert refused.value.kind == "missing"
+    with pytest.raises(Refused):
+        github.steps("acme/shop", "live", "trunk")
+    with pytest.raises(Refused):
+        github.steps("acme/shop", "0" * 40, "trunk")
+    said = [record.getMessage().partition(", or the gate")[0] for record in caplog.records]
+    one, both = "acme/shop: It has no branch trunk", "acme/shop: It has no branch live or no branch trunk"
+    assert said == [one, both, one]
+
+
 def test_a_wrong_token_is_refused_and_never_shown(
     pretend: PretendGitHub, caplog: pytest.LogCaptureFixture
 ) -> None:

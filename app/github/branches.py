@@ -51,7 +51,8 @@ class Branches(Pictures):
         changed since, the steps say so and are empty. `on_page` is called before each further page.
         https://docs.github.com/en/rest/commits/commits#compare-two-commits
         """
-        with self._repository(repository) as found:
+        branches = [one for one in (base, head) if not IS_SHA.fullmatch(one)]
+        with self._repository(repository, *branches) as found:
             first = _page_of_steps(found, f"/compare/{quote(base)}...{quote(head)}", 1, etag)
             if first.status == 304:
                 return Steps(is_unchanged=True, etag=etag)
@@ -106,7 +107,7 @@ class Branches(Pictures):
 
         https://docs.github.com/en/rest/branches/branches#get-a-branch
         """
-        with self._repository(repository) as found:
+        with self._repository(repository, branch) as found:
             return _branch(found, branch).commit.sha
 
     def identity(self, repository: str) -> tuple[int, str]:

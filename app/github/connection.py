@@ -145,8 +145,11 @@ class Connection:
             return f"{app.get_app().slug}[bot]"
 
     @contextmanager
-    def _repository(self, repository: str) -> Iterator[Repository]:
-        """Give the repository, unread, and map what fails of GitHub while it is used; a bug of ours stays what it is."""
+    def _repository(self, repository: str, *branches: str) -> Iterator[Repository]:
+        """Give the repository, unread, and map what fails of GitHub while it is used; a bug of ours stays what it is.
+
+        `branches` are those without which GitHub answers that there is nothing.
+        """
         installation = None
         try:
             installation = self._installation(repository)
@@ -159,6 +162,9 @@ class Connection:
             if not is_githubs(error):
                 raise
             told = meaning_of(error, self._clock())
+            if branches and isinstance(told, Refused) and told.kind == "missing":
+                which = " or no branch ".join(branches)
+                told = Refused(f"It has no branch {which}, or the gate has no access to it.", "missing")
             log.warning("%s: %s (%s)", repository, told.reason, type(error).__name__)
             self._clients.has_answered |= not isinstance(told, NoAnswer)
             if isinstance(told, Limited) and told.after:
