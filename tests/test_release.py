@@ -557,6 +557,16 @@ def test_what_was_there_before_the_gate_is_counted_and_blames_nobody(world: Worl
     assert (unseen(held), held.earlier) == ([("New", None)], 3)
 
 
+def test_a_pull_request_from_before_the_gate_counts_once_with_all_its_commits(world: World) -> None:
+    world.github.commit(SHOP, "gift-cards", {"a.py": "a\n"}, "Add gift cards", "sam")
+    world.github.commit(SHOP, "gift-cards", {"b.py": "b\n"}, "Test gift cards", "sam")
+    world.github.merge_as("kim", world.github.open_pull_request(SHOP, "gift-cards"))
+    begin(world)
+    pull = asked(world)
+    assert (pull.title, holds(world, pull.number).earlier) == ("Release of 1 change", 1)
+    assert "\nIt holds 1 change from before QA gate was set up." in f"\n{pull.body}"
+
+
 def test_a_rewritten_history_is_accounted_from_where_it_parted_and_said(world: World) -> None:
     begin(world)
     merge(world)

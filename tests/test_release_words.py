@@ -163,6 +163,8 @@ def test_a_letter_says_first_what_came_without_a_yes() -> None:
 
 
 def test_a_release_of_only_old_changes_also_holds_nothing_else() -> None:
+    assert "It holds 2 changes from before" in body_of(Release((), (), 2))
+    assert "It also holds 2 changes from before" in body_of(Release((passed(),), (), 2))
     mail = ask(snapshot(release=Release((), (), 2)))
     for words in (mail.text, mail.html):
         assert "2 changes from before QA gate was set up." in words

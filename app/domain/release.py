@@ -43,7 +43,7 @@ class Origin:
 class Account:
     """A release, sorted: `approved` merges, the pull requests of ours that brought what was not approved, and the `rest`.
 
-    `rest` is what only GitHub can tell the origin of; `earlier` is what was ahead on day one.
+    `rest` is what only GitHub can tell the origin of; `earlier` counts the changes that were ahead on day one.
     """
 
     steps: Mapping[str, Step]
@@ -117,8 +117,23 @@ def account(
         sorted(approved, key=lambda merge: place.get(merge.review.merge_commit or "", 0)),
         {sha: around[sha] for sha in past if sha in around},
         [sha for sha in past if sha not in around],
-        len(left) - len(past),
+        _changes_of([by_sha[sha] for sha in left if sha in day_one]),
     )
+
+
+def _changes_of(steps: Sequence[Step]) -> int:
+    """Count commits as a person does: a merge with all that it brought is one change.
+
+    So those count that first parents lead to; this counts only, and says nothing of what was approved.
+    """
+    by_sha, parents = {step.sha: step for step in steps}, {sha for step in steps for sha in step.parents}
+    found = set[str]()
+    for head in by_sha.keys() - parents:
+        sha = head
+        while sha in by_sha and sha not in found:
+            found.add(sha)
+            sha = next(iter(by_sha[sha].parents), "")
+    return len(found)
 
 
 def is_approved_merge(review: Review, branch: str) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
@@ -13,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from app.github.answers import Refused
-from app.github.api import Api
+from app.github.api import Api, NoPlan
 from app.operator.protect import left_over, read_branch, to_set
 from app.settings import Settings
 
@@ -213,8 +214,9 @@ class GitHubSide:
             yield "ok", "Locked."
 
     def _left_over(self, name: str) -> Found:
-        for line in left_over(self._api(name), self._repository(name), self._settings.branches):
-            yield "warning", line
+        with suppress(NoPlan):  # said of the locks
+            for line in left_over(self._api(name), self._repository(name), self._settings.branches):
+                yield "warning", line
 
 
 def _delivered(code: int | None, well: str) -> tuple[str, str]:
