@@ -158,7 +158,7 @@ class Unseen:
 class Release:
     """Everything in a release, in the order in which it came.
 
-    `earlier` counts the commits that were ahead already when the gate came; `is_rewritten`: the branch's history was
+    `earlier` counts the changes that were ahead already when the gate came; `is_rewritten`: the branch's history was
     changed afterwards; `gone` was approved and merged, and is not in the branch any more.
     """
 
