@@ -77,7 +77,7 @@ def backoff(attempts: int, chance: float, *, refused: bool = False) -> timedelta
 
 def work_once(gate: Gate, lane: Lane = EVERYTHING) -> bool:
     """Fold what came in, or run the step of one due job; False when there is neither. Raises Unavailable."""
-    gate.store.arrivals.ahead = gate.github.ahead
+    gate.store.fold.ahead = gate.github.ahead
     if lane.folds and gate.store.inbox.fold(gate.policy):
         return True
     if not lane.kinds:

@@ -270,7 +270,7 @@ def test_the_table_has_no_end_and_is_read_batch_by_batch(desk: Desk) -> None:
     desk.new()
     note(desk, 2 * BATCH + 1)
     assert [row[-1] for row in table(desk)[1:]] == [f"word {number}" for number in range(2 * BATCH, -1, -1)]
-    assert len(list(desk.store.audit.all(Search(until=desk.clock() - timedelta(days=1))))) == 0
+    assert len(list(desk.store.history.all(Search(until=desk.clock() - timedelta(days=1))))) == 0
 
 
 @pytest.mark.parametrize(

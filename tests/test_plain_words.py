@@ -262,7 +262,7 @@ def test_the_developers_branch_is_found(desk: Desk) -> None:
     words = desk.see("/history?text=opening-H")
     assert "13:00 Hours :&nbsp;Lily was asked" in words
     assert "Cards" not in words
-    assert {entry.number for entry in desk.store.audit.page(Search(text="GIFT-cards")).entries} == {1}
+    assert {entry.number for entry in desk.store.history.page(Search(text="GIFT-cards")).entries} == {1}
 
 
 def test_a_commit_is_named_by_its_title_only(desk: Desk) -> None:

@@ -55,8 +55,8 @@ class Folded:
     revision: int | None = None
 
 
-class Arrivals:
-    """The doors through which word of GitHub comes in."""
+class Fold:
+    """What one event does, by its kind."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -72,7 +72,7 @@ class Page:
     older: int | None
 
 
-class Audit:
+class History:
     """The history of all reviews."""
 
     def __init__(self, database: Database) -> None:

@@ -11,12 +11,12 @@ import logging
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from app.db.database import FOLD_LOCK, Database
-from app.db.fold import Folded, Recorded
+from app.db.fold import Fold, Folded, Recorded
 from app.db.jobs import Bell, Kind
 from app.db.tables import inbox
 from app.domain.events import EVENT, POLLED, CheckEvent, GitHubEvent, PullRequestEvent
@@ -52,14 +52,6 @@ _TOLD = select(func.max(inbox.c.folded_at)).where(
     inbox.c.repository_id == bindparam("repository_id"), inbox.c.kind == bindparam("kind")
 )
 _TOLD_OF = _TOLD.where(inbox.c.sha == bindparam("sha"))
-
-
-class Fold(Protocol):
-    """Brings one event into the reviews, inside a transaction."""
-
-    def __call__(
-        self, connection: Connection, event: GitHubEvent, policy: Policy, now: datetime
-    ) -> Folded: ...
 
 
 class Inbox:
@@ -148,7 +140,7 @@ class Inbox:
     def _fold_row(self, connection: Connection, row: Any, policy: Policy, now: datetime) -> Recorded:
         try:
             with connection.begin_nested():
-                folded = self._fold(connection, EVENT.validate_json(row.fields), policy, now)
+                folded = self._fold.fold(connection, EVENT.validate_json(row.fields), policy, now)
         except (ValueError, LookupError, TypeError):
             # A bug of ours must not hold up what comes after; the next poll finds what this one told.
             log.exception("%s %s cannot be folded", row.delivery, row.kind)

@@ -1,7 +1,7 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
-`Store` is what the rest of the gate holds: `.inbox`, `.arrivals`, `.repositories`, `.reviews`, `.talk`, `.people`,
-`.pictures`, `.letters`, `.releases`, `.timers`, `.absences`, `.queue`, `.services`, `.problems`, `.audit`, `.lists`,
+`Store` is what the rest of the gate holds: `.inbox`, `.fold`, `.repositories`, `.reviews`, `.talk`, `.people`,
+`.pictures`, `.letters`, `.releases`, `.timers`, `.absences`, `.queue`, `.services`, `.problems`, `.history`, `.lists`,
 `.epochs`. It keeps what was acknowledged and decides nothing; the rules are in `domain`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
@@ -17,8 +17,8 @@ from datetime import datetime
 
 from app.db.database import Database
 from app.db.epoch import Epochs
-from app.db.fold import Arrivals
-from app.db.history import Audit
+from app.db.fold import Fold
+from app.db.history import History
 from app.db.inbox import Inbox
 from app.db.jobs import Bell
 from app.db.letters import Letters
@@ -46,8 +46,8 @@ class Store:
     def __init__(self, url: str, clock: Callable[[], datetime] | None = None) -> None:
         self.database = Database(url, clock)
         self.work_made = Bell()
-        self.arrivals = Arrivals(self.database)
-        self.inbox = Inbox(self.database, self.work_made, self.arrivals.fold)
+        self.fold = Fold(self.database)
+        self.inbox = Inbox(self.database, self.work_made, self.fold)
         self.repositories = Repositories(self.database)
         self.reviews = Reviews(self.database, self.work_made)
         self.talk = Talk(self.database, self.work_made)
@@ -60,7 +60,7 @@ class Store:
         self.queue = Queue(self.database, self.work_made)
         self.services = Services(self.database)
         self.problems = Problems(self.database)
-        self.audit = Audit(self.database)
+        self.history = History(self.database)
         self.epochs = Epochs(self.database)
         self.lists = Lists(self.database)
 

@@ -120,7 +120,7 @@ def _put(gate: Gate, claim: Claim, timer: Timer, pull: Pull) -> bool:
 def _requests(gate: Gate, claim: Claim, pull: Pull) -> tuple[tuple[Person, datetime], ...]:
     """Return who asked for a review, where that would change something: a call more, for a webhook may be lost."""
     about, is_gated = (pull.repository_id, pull.number), gate.policy.gates(pull.seen.base)
-    asks = gate.store.arrivals.waits_for_a_request(*about, is_gated=is_gated, is_from_fork=pull.is_from_fork)
+    asks = gate.store.fold.waits_for_a_request(*about, is_gated=is_gated, is_from_fork=pull.is_from_fork)
     requests: tuple[tuple[Person, datetime], ...] = ()
     if pull.seen.open and asks:
         with suppress(Refused):  # a right is missing: all else that was listed still counts

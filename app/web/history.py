@@ -42,7 +42,7 @@ def show(gate: Gate) -> Response | Redirect:
     if request.args.get("format") == "csv" and not wrong:
         return _csv(gate, search)
     now, policy = gate.store.now(), gate.policy
-    page = None if wrong else gate.store.audit.page(search)
+    page = None if wrong else gate.store.history.page(search)
     facts: dict[str, Any] = {
         "reviewer": reviewer,
         "asked": asked,
@@ -69,7 +69,7 @@ def _answered(entries: list[Entry]) -> set[int]:
 def _twelve_weeks(gate: Gate, now: datetime) -> list[Week] | None:
     """Return what was decided in each of the last twelve weeks; None where nothing was."""
     first = first_week(now.astimezone(gate.timezone).date())
-    answers = gate.store.audit.answers_since(day_begins(first, gate.timezone))
+    answers = gate.store.history.answers_since(day_begins(first, gate.timezone))
     weeks = by_week(answers, first, gate.timezone)
     return weeks if any(week.count for week in weeks) else None
 
@@ -124,7 +124,7 @@ def _csv(gate: Gate, search: Search) -> Response:
 
 def _lines(gate: Gate, search: Search) -> Iterator[str]:
     yield BOM + csv_line([f"when ({gate.timezone.key})", *HEADINGS])
-    for entry in gate.store.audit.all(search):
+    for entry in gate.store.history.all(search):
         yield csv_line(_cells(entry, gate.timezone))
 
 
