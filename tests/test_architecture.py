@@ -7,7 +7,9 @@ The same functions run on app/ and on a small planted tree, which proves that ea
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PURE = frozenset({"domain", "text"})  # they only calculate: time is told to them
 CLOCKS = frozenset({"now", "utcnow", "today"})
+MOST_MODULES, MOST_CODE = 125, 15_000
 VAGUE = frozenset({"util", "utils", "manager", "managers", "handler", "handlers"})
 
 
@@ -106,12 +109,43 @@ def no_module_passes_300_lines(modules: list[Module]) -> Iterator[str]:
             yield module.breach(1, f"{lines} lines that are not blank, at most 300 are allowed")
 
 
+def code_lines(source: str, tree: ast.Module) -> int:
+    """Count the lines that are neither blank nor comment nor docstring; imports count."""
+    quiet = {
+        tokenize.COMMENT,
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENDMARKER,
+    }
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in quiet:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(tree):
+        explained = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if explained and ast.get_docstring(node) is not None:
+            lines -= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    return len(lines)
+
+
+def the_whole_grows_no_more(modules: list[Module]) -> Iterator[str]:
+    """Bounds that only ever go down: what is added is taken away elsewhere."""
+    code = sum(code_lines(module.source, module.tree) for module in modules)
+    if len(modules) > MOST_MODULES:
+        yield f"app: {len(modules)} modules, at most {MOST_MODULES} are allowed"
+    if code > MOST_CODE:
+        yield f"app: {code} lines of code, at most {MOST_CODE} are allowed"
+
+
 LAWS: tuple[Law, ...] = (
     who_only_calculates_asks_no_clock,
     names_say_what_a_thing_is,
     no_function_passes_60_lines,
     most_functions_are_short,
     no_module_passes_300_lines,
+    the_whole_grows_no_more,
 )
 
 
@@ -180,8 +214,32 @@ def test_long_functions_are_found_when_they_are_many(tmp_path: Path, size: int) 
     assert len(list(most_functions_are_short(plant(tmp_path, {"db.py": source})))) == 1
 
 
+def test_too_much_of_everything_is_found(tmp_path: Path) -> None:
+    many = {f"db/m{number}.py": "x = 1\n" * 120 for number in range(MOST_MODULES + 1)}
+    modules, code = the_whole_grows_no_more(plant(tmp_path, many))
+    assert modules == f"app: {MOST_MODULES + 1} modules, at most {MOST_MODULES} are allowed"
+    assert code.startswith(f"app: {120 * (MOST_MODULES + 1)} lines of code, ")
+
+
+def test_blanks_comments_and_docstrings_are_no_code() -> None:
+    source = '''"""Doc."""
+
+import os  # counts
+
+# a comment
+def f(a, b="""two
+lines"""):
+    """Of
+    two lines."""
+    return (
+        a
+    )
+'''
+    assert code_lines(source, ast.parse(source)) == 6
+
+
 def test_every_law_has_a_planted_breach() -> None:
-    assert {law for law, *_ in BREACHES} | {most_functions_are_short} == set(LAWS)
+    assert {law for law, *_ in BREACHES} | {most_functions_are_short, the_whole_grows_no_more} == set(LAWS)
 
 
 def test_an_honest_tree_breaks_no_law(tmp_path: Path) -> None:
