@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.facts import State
 from tests.test_life import asked, what
-from tests.test_pages import said
+from tests.test_web import said
 from tests.world import SHOP, World
 
 Happen = Callable[[World, int], None]

@@ -15,7 +15,7 @@ from sqlalchemy import insert
 from app.db.history import BATCH, PAGE, Search
 from app.db.tables import history
 from app.text.words import csv_line
-from tests.test_pages import MAX, Desk, said
+from tests.test_web import MAX, Desk, said
 
 
 @pytest.fixture

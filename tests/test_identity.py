@@ -12,7 +12,7 @@ from app.domain.problems import What
 from app.jobs.poll import set_looks
 from demo.github.state import Repo
 from tests.test_life import approved, asked
-from tests.test_pages import said
+from tests.test_web import said
 from tests.world import SHOP, World
 
 MakeWorld = Callable[..., World]

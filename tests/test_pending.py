@@ -15,7 +15,7 @@ from app.db.tables import rounds
 from app.domain.facts import Passed, Release, Unseen
 from app.domain.rules import Event
 from tests.builders import LILY, NOON
-from tests.test_pages import MAX, Desk, said
+from tests.test_web import MAX, Desk, said
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from playwright.sync_api import CDPSession, Page, expect
 
 from app.domain.facts import State
 from tests.pictures import photo
-from tests.test_deciding import HOW, WORKFLOW
-from tests.test_pages import Desk, served, small_desk  # noqa: F401 - fixtures
+from tests.test_decide import HOW, WORKFLOW
+from tests.test_web import Desk, served, small_desk  # noqa: F401 - fixtures
 from tests.world import World
 
 OpenPage = Callable[..., Page]

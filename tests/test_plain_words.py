@@ -19,7 +19,7 @@ from app.mail.templates import why_for_developer
 from app.text.words import NOT_NOW
 from app.web.decide import LONGEST_NOTE
 from tests.builders import LILY, NOT_YET, row
-from tests.test_pages import MAX, Desk, said
+from tests.test_web import MAX, Desk, said
 
 HIDDEN = "\u202e\u200b\x07\ufe01"
 

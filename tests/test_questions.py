@@ -12,7 +12,7 @@ from app.domain.facts import State
 from app.domain.rules import Signpost, may_ask
 from app.worker import work_once
 from tests.builders import LILY, row
-from tests.test_store import wake
+from tests.test_db import wake
 from tests.world import World
 
 QUESTION = "Should a card for 0 euros be possible?"

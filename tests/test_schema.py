@@ -22,8 +22,8 @@ from app.db.store import Store
 from tests.builders import NOON, Clock
 from tests.mortal import processes
 from tests.test_cli import Stage
-from tests.test_store import ask
-from tests.test_store import store as a_store  # noqa: F401
+from tests.test_db import ask
+from tests.test_db import store as a_store  # noqa: F401
 
 ANEW = "write a migration: make migration NAME=… (before the first release: make migration FIRST=1)"
 

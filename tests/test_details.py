@@ -10,7 +10,7 @@ import pytest
 from app.domain.blocked import Blocked, Why
 from app.domain.rules import Event
 from app.links import Links
-from tests.test_pages import Desk, said
+from tests.test_web import Desk, said
 from tests.world import SHOP, World
 
 

@@ -19,7 +19,7 @@ from app.mail.compose import comment
 from app.text.how_to_test import steps_of
 from app.text.words import device_words
 from tests.builders import HEAD, LILY, NOON, snapshot
-from tests.test_pages import MAX, Desk, said, served, small_desk  # noqa: F401 - fixtures
+from tests.test_web import MAX, Desk, said, served, small_desk  # noqa: F401 - fixtures
 from tests.world import World
 
 IPHONE = (
