@@ -183,7 +183,8 @@ def test_every_state_is_said_and_only_an_open_one_leads_on(
 def test_one_that_was_never_asked_about_is_shown_with_what_is_known(desk: Desk) -> None:
     words = see(desk, desk.new())
     assert "Add gift cards" in words
-    assert "QA will be asked once it hasn’t changed for a while." in words
+    assert "You’ll be asked once it hasn’t changed for a while." in words
+    assert "You’ll be asked once it hasn’t changed for a while." in desk.see("/")
 
 
 def test_earlier_versions_are_named_with_their_answers(desk: Desk) -> None:

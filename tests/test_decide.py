@@ -73,6 +73,29 @@ def test_the_buttons_are_on_the_first_screen_of_a_phone(
     assert top["y"] <= 560
 
 
+@pytest.mark.parametrize("width", [375, 1280])
+def test_the_buttons_end_where_the_field_ends_and_the_page_ends_below_its_last_card(
+    served: tuple[Desk, str],  # noqa: F811
+    open_page: Callable[..., Page],
+    width: int,
+) -> None:
+    desk, url = served
+    row = desk.ask()
+    page = open_page(width=width)
+    page.goto(url + desk.link(row, Choice.REJECT))
+    ends = [
+        box["x"] + box["width"]
+        for one in (page.get_by_label("Message to sam"), page.get_by_role("button", name="Reject"))
+        if (box := one.bounding_box())
+    ]
+    assert abs(ends[0] - ends[1]) < 1.5, ends
+    details = desk.gate.links.details_url(row.nonce).removeprefix("http://localhost")
+    for path in (desk.link(row), details):
+        page.goto(url + path)
+        below = "document.documentElement.scrollHeight - document.querySelector('main').lastElementChild.getBoundingClientRect().bottom"
+        assert page.evaluate(below) - page.evaluate("window.scrollY") >= 24
+
+
 def test_the_longest_title_and_three_warnings_leave_the_buttons_near(
     served: tuple[Desk, str],  # noqa: F811
     open_page: Callable[..., Page],
@@ -92,6 +115,8 @@ def test_the_buttons_keep_their_places_and_only_the_emphasis_moves(small_desk: D
     row = small_desk.ask()
     pages = {choice: small_desk.client.get(small_desk.link(row, choice)).text for choice in Choice}
     pages_of = [pages[Choice.APPROVE], pages[Choice.REJECT]]
+    icons = {re.search(r'value="reject"><svg.*?</svg>', text, re.DOTALL) for text in pages_of}
+    assert len({found[0] for found in icons if found}) == 1
     pages_of.append(small_desk.post(small_desk.link(row), "question").text)
     for page, strong in zip(pages_of, ("approve", "reject", "question"), strict=True):
         buttons = re.findall(r'<button class="([^"]+)" type="submit" name="choice" value="(\w+)"', page)

@@ -50,37 +50,43 @@ def release(**facts: Any) -> dict[str, Any]:
 
 def test_a_first_question_is_new_and_says_whose_it_is_and_how_large(desk: Desk) -> None:
     desk.ask(title="Cards", additions=900, changed_files=14)
-    assert cards(desk) == {"Cards": "New sam · large, 14 files"}
+    assert cards(desk) == {"Cards": "New sam · large, 14 files · just now"}
+
+
+def test_each_says_how_long_it_has_been_waiting_as_the_longest_comes_first(desk: Desk) -> None:
+    desk.ask(1, title="Cards")
+    desk.clock.pass_(hours=3)
+    assert cards(desk) == {"Cards": "New sam · small, 1 file · 3 hours ago"}
 
 
 def test_a_newer_version_than_she_was_asked_about_is_marked(desk: Desk) -> None:
     desk.post(desk.link(desk.ask(title="Cards")), "reject", "Too slow")
     desk.follow(12, Event.NEW_HEAD)
     desk.ask_again(title="Cards")
-    assert cards(desk) == {"Cards": "New version sam · small, 1 file"}
+    assert cards(desk) == {"Cards": "New version sam · small, 1 file · just now"}
 
 
 def test_the_same_code_asked_again_is_not_called_a_new_version(desk: Desk) -> None:
     desk.post(desk.link(desk.ask(title="Cards")), "reject", "Too slow")
     desk.follow(12, Event.READY, happened=[Happening("again", "sam", "the developer asks again")])
     desk.ask_again(title="Cards")
-    assert cards(desk) == {"Cards": "Asked again sam · small, 1 file"}
+    assert cards(desk) == {"Cards": "Asked again sam · small, 1 file · just now"}
 
 
 def test_a_version_that_nobody_was_mailed_about_makes_the_next_one_no_news(desk: Desk) -> None:
     desk.ask(title="Cards")
     desk.follow(12, Event.NEW_HEAD)
     desk.ask_again(title="Cards")
-    assert cards(desk) == {"Cards": "New sam · small, 1 file"}
+    assert cards(desk) == {"Cards": "New sam · small, 1 file · just now"}
 
 
 def test_who_answered_her_question_is_named_until_she_decides(desk: Desk) -> None:
     desk.ask(title="Cards")
     answer(desk, 12, "No.")
-    assert cards(desk) == {"Cards": "sam answered sam · small, 1 file"}
+    assert cards(desk) == {"Cards": "sam answered sam · small, 1 file · just now"}
     row = desk.row(12)
     assert desk.store.talk.ask(row.id, row.round, "Is it green?", LILY) is None
-    assert cards(desk) == {"Cards": "New sam · small, 1 file"}
+    assert cards(desk) == {"Cards": "New sam · small, 1 file · just now"}
 
 
 def test_what_waits_for_two_days_is_marked_with_its_days(desk: Desk) -> None:
@@ -160,13 +166,15 @@ def test_people_are_called_by_their_names_and_developers_read_logins_beside_them
     row = desk.ask(title="Cards")
     answer(desk, 12, "No.")
     name_the_author(desk, "Sam\u202e Lee")
-    assert cards(desk) == {"Cards": "Sam Lee answered Sam Lee · small, 1 file"}
+    assert cards(desk) == {"Cards": "Sam Lee answered Sam Lee · small, 1 file · just now"}
     details = desk.gate.links.details_url(row.nonce).removeprefix("http://localhost")
     words = desk.see(details)
     assert "Author Sam Lee (sam)" in words
     assert "Sam Lee (sam) answered" in words
     assert "(sam)" not in desk.see(f"/reviews/{row.id}")
     assert "Sam Lee answered" in desk.see(f"/reviews/{row.id}")
+    name_the_author(desk, "sam")
+    assert "(sam)" not in desk.see(details)
 
 
 def test_nobody_from_outside_and_no_program_is_called_by_a_name_they_chose(desk: Desk) -> None:
@@ -174,4 +182,6 @@ def test_nobody_from_outside_and_no_program_is_called_by_a_name_they_chose(desk:
     desk.change(1, None, is_from_outside=True)
     desk.ask(2, title="Program", author="sam", author_is_bot=True)
     name_the_author(desk, "Lily")
-    assert [text.removeprefix("New ") for text in cards(desk).values()] == ["sam · small, 1 file"] * 2
+    assert [text.removeprefix("New ") for text in cards(desk).values()] == [
+        "sam · small, 1 file · just now"
+    ] * 2

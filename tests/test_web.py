@@ -959,10 +959,10 @@ def test_the_list_says_in_plain_words_what_a_lasting_problem_means_for_her(desk:
     desk.ask()
     desk.told(told(Seen("f" * 40, "development", True, False, False, "x", "0" * 16), 1, repository_id=8))
     desk.sign_in()
-    healthy = desk.see("/")
-    for _ in range(3):
+    before, _, after = desk.see("/").partition("2 minutes ago")
+    for minutes in (2, 7, 12):
         desk.store.problems.look(["acme/shop"], [], [])
-        assert desk.see("/") == healthy
+        assert desk.see("/") == f"{before}{minutes} minutes ago{after}"
         desk.clock.pass_(minutes=5)
     desk.store.problems.look(["acme/shop"], [], [])
     page = desk.see("/")

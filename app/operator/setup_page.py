@@ -125,14 +125,14 @@ def create_page(about: Registration) -> Flask:
             return page("stray", 403)
         return redirect(f"{about.public_url}/setup", 303)
 
-    @app.get("/setup/style.css")
-    def style() -> Response:
-        return send_from_directory(wording.templates() / "static", "style.css")
+    @app.get("/setup/<any('style.css', 'favicon.svg'):name>")
+    def look(name: str) -> Response:
+        return send_from_directory(wording.templates() / "static", name)
 
     @app.after_request
     def guard(answer: Response) -> Response:
         site = "/".join(about.form_url.split("/")[:3])
-        policy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action"
+        policy = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action"
         answer.headers["Content-Security-Policy"] = f"{policy} 'self' {site};"
         answer.headers["Referrer-Policy"] = "strict-origin"  # GitHub wants to know whose form it is
         answer.headers["Cache-Control"] = "no-store"
