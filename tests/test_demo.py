@@ -399,7 +399,7 @@ OPENED = Facts(
         (None, "Open a pull request", "Press the button"),
         (OPENED, "Read Lily’s email", "comes in a moment"),
         (replace(OPENED, mails=1, status="pending"), "Read Lily’s email", "Lily has a new email"),
-        (replace(OPENED, mails=1, is_read=True), "Approve it", "Press a button in the email"),
+        (replace(OPENED, mails=1, is_read=True), "Approve it", "Scroll down in the email and press"),
         (replace(OPENED, mails=1, is_read=True, status="failure"), "Approve it", "Push a commit"),
         (replace(OPENED, mails=1, is_read=True, clashes=True), "Approve it", "Resolve it as sam would"),
         (replace(OPENED, mails=1, status="success"), "See it merged", "It’s going in"),
@@ -435,7 +435,15 @@ def test_a_person_plays_it_with_the_mouse(world: World, page: Page) -> None:
     expect(pull).to_contain_text("Waiting for Lily")
     page.get_by_role("button", name="Unread").first.click()
     expect(page.get_by_text("Approve it, now")).to_be_attached()
-    expect(page.get_by_text("Press a button in the email")).to_be_visible()
+    expect(page.get_by_text("Scroll down in the email")).to_be_visible()
+    page.set_viewport_size({"width": 375, "height": 812})
+    tops = [
+        box["y"]
+        for name in ("Try it", "Code")
+        if (box := pull.get_by_role("link", name=name, exact=True).bounding_box())
+    ]
+    assert len(tops) == 2
+    assert tops[0] == tops[1]
     letter = page.frame_locator("#letter")
     with page.context.expect_page() as opened:
         letter.get_by_role("link", name="Approve").first.click()

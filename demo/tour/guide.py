@@ -80,5 +80,6 @@ def _hint_while_open(facts: Facts) -> str:
     if not facts.is_read:
         return "Lily has a new email. Open it in her inbox."
     return (
-        "Press a button in the email: it opens the gate's page in a new tab. Come back once you've decided."
+        "Scroll down in the email and press Approve or Reject: it opens the gate's page in a new tab. "
+        "Come back once you've decided."
     )

@@ -132,11 +132,10 @@
       type: "button", title: why, "data-do": action, onclick: (event) => press(event.target, pull.number, action),
     }, words);
     const away = { target: "_blank", rel: "noreferrer", class: "link" };
-    const links = [
+    const links = make("span", { class: "links" },
       make("a", { ...away, href: `/preview/${pull.number}/` }, "Try it"),
-      make("a", { ...away, href: `/acme/shop/pull/${pull.number}` }, "Code"),
-    ];
-    if (pull.state !== "open" || pull.is_release) return make("div", { class: "row" }, ...links);
+      make("a", { ...away, href: `/acme/shop/pull/${pull.number}` }, "Code"));
+    if (pull.state !== "open" || pull.is_release) return make("div", { class: "row" }, links);
     return make("div", { class: "row" },
       act("push", "Push a commit", "One more commit on this branch"),
       pull.clashes ? act("resolve", "Resolve the conflict", "Merge development into this branch") : null,
@@ -146,7 +145,7 @@
         : act("fail", "Fail its tests", "Let the automatic tests fail"),
       pull.can_answer ? act("answer", "Answer Lily", "Comment on this pull request") : null,
       act("merge", "Try to merge without Lily", "Press GitHub’s own merge button"),
-      ...links);
+      links);
   }
 
   async function press(button, number, action) {
