@@ -36,9 +36,6 @@ POLL = 1.0  # seconds; a request in the same process wakes the worker sooner
 PATIENCE = 0.5  # seconds that a step waits for a crowd of webhooks to be let in
 BEAT = 15.0  # seconds between two signs of life
 AN_HOUR = 3600.0  # seconds between two log lines about a trouble that lasts
-# Only deliveries from the past 3 days can be sent again:
-# https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks
-REDELIVERED = timedelta(days=7)
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(minutes=1)
 # What was refused is tried soon, for a single odd answer proves nothing; then it waits for somebody to act.
 QUICK_TRIES = 3
@@ -221,7 +218,7 @@ class Worker:
                     wake_up(self._gate)
                 is_new = False
                 self._gate.store.queue.beat(self._name)
-                self._gate.store.inbox.forget(REDELIVERED)
+                self._gate.store.inbox.forget()
                 self._gate.store.pictures.forget()
             except Unavailable as error:
                 self._tell_away(error)

@@ -14,7 +14,7 @@ from typing import Any
 from app.domain.action import next_duty
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State
-from app.domain.known import Action, Base, Do, Outside, Owed, Read, Refusal, Told
+from app.domain.known import Action, Base, Do, MergeRefusal, Outside, Owed, Read, Refusal
 
 PAGE = Path(__file__).parent.parent / "docs" / "decisions.md"
 
@@ -54,8 +54,8 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "is_conflicting": (False, True),
     "told": (
         None,
-        *(Told(refusal) for refusal in Refusal),
-        Told(Refusal.CHECK_MISSING, names=("qa-gate/development",)),
+        *(MergeRefusal(refusal) for refusal in Refusal),
+        MergeRefusal(Refusal.CHECK_MISSING, names=("qa-gate/development",)),
     ),
     "own_status": ("qa-gate/development",),
     "is_carried": (False, True),
@@ -207,7 +207,7 @@ def said(value: Any) -> str:
             return "none"
         case True | False:
             return "yes" if value else "no"
-        case Told():
+        case MergeRefusal():
             return value.refusal + (" (the gate’s own)" if value.names else "")
         case Blocked():
             return f"{value.why}, {value.tries} in a row"

@@ -12,7 +12,7 @@ import pytest
 from app.domain.action import next_action
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State
-from app.domain.known import Action, Base, Do, Known, Outside, Owed, Read, Refusal, Told
+from app.domain.known import Action, Base, Do, Known, MergeRefusal, Outside, Owed, Read, Refusal
 from tests.decisions import A_DAY, COMMENT, DECISION, LOCK, PAGE, QUESTION, page
 
 STATUS = Owed("status", "wording")
@@ -63,7 +63,7 @@ def perform(known: Known, action: Action, goes_well: bool) -> Known:
             return replace(known, state=State.MERGED, owed=(STATUS,))
         case Do.MERGE:
             return replace(
-                known, state=State.MERGING, read=Read.NOT, base=Base.UNREAD, told=Told(Refusal.BUSY)
+                known, state=State.MERGING, read=Read.NOT, base=Base.UNREAD, told=MergeRefusal(Refusal.BUSY)
             )
         case Do.UPDATE:
             return replace(known, is_updated=True, is_noted=True, blocked=Blocked(Why.UPDATING))
@@ -130,7 +130,11 @@ OF_STATE: dict[State, dict[str, tuple[Any, ...]]] = {
         "keeps_branch": (None, True, False),
         "base": tuple(Base),
         "is_conflicting": TWO,
-        "told": (None, *(Told(refusal) for refusal in Refusal), Told(Refusal.CHECK_MISSING, names=("gate",))),
+        "told": (
+            None,
+            *(MergeRefusal(refusal) for refusal in Refusal),
+            MergeRefusal(Refusal.CHECK_MISSING, names=("gate",)),
+        ),
         "is_carried": TWO,
     },
     State.MERGED: {"is_kept": TWO, "is_merge_out": TWO},
@@ -183,7 +187,7 @@ def test_an_approved_change_about_which_nothing_else_is_known_is_merged() -> Non
         {"base": Base.UNKNOWN},
         {"base": Base.REWRITTEN},
         {"is_conflicting": True},
-        {"told": Told(Refusal.REFUSED)},
+        {"told": MergeRefusal(Refusal.REFUSED)},
         {"status_refused": Blocked(Why.RIGHTS)},
         {"is_stopped": True},
     ],
@@ -225,14 +229,14 @@ def test_what_is_over_is_no_longer_noted_for_a_change_that_nobody_was_asked_abou
 
 
 def test_our_own_status_is_said_once_more_before_it_is_believed_not_to_count() -> None:
-    told = Told(Refusal.CHECK_MISSING, names=("gate",))
+    told = MergeRefusal(Refusal.CHECK_MISSING, names=("gate",))
     assert next_action(replace(MERGEABLE, told=told)).do is Do.SAY_AGAIN
     known = replace(MERGEABLE, told=told, blocked=Blocked(Why.STATUS_UNSEEN), is_noted=True)
     assert next_action(known).blocked == Blocked(Why.STATUS_UNSEEN)
 
 
 def test_a_branch_is_brought_up_to_date_three_times_and_then_it_is_the_developers_turn() -> None:
-    told = replace(MERGEABLE, told=Told(Refusal.BEHIND), may_update=True)
+    told = replace(MERGEABLE, told=MergeRefusal(Refusal.BEHIND), may_update=True)
     assert next_action(told).do is Do.UPDATE
     tired = replace(told, blocked=Blocked(Why.UPDATING, tries=3), is_noted=True)
     assert next_action(tired).blocked == Blocked(Why.BEHIND)

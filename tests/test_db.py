@@ -236,10 +236,10 @@ def test_a_force_push_back_while_a_worker_reads_is_not_lost(store: Store) -> Non
 def test_old_delivery_ids_are_forgotten(store: Store, clock: Clock) -> None:
     ask(store)
     clock.pass_(days=6)
-    store.inbox.forget(timedelta(days=7))
+    store.inbox.forget()
     assert wake(store) is None
     clock.pass_(days=2)
-    store.inbox.forget(timedelta(days=7))
+    store.inbox.forget()
     assert wake(store) is Recorded.NOTHING_NEW
 
 

@@ -17,8 +17,8 @@ from app.domain.blocked import Blocked, Why
 from app.domain.facts import Change, ChangedFile, Checks, Commit, Release, Snapshot
 from app.github.commits import LONGEST_PATCH, MOST_PATCHES
 from app.mail.compose import comment, held, question
+from app.mail.question import Line
 from app.mail.release import with_part, without_part
-from app.mail.request import Line
 from app.text.clean import disarmed, person, plain, quote, unusual
 from app.text.how_to_test import is_about_testing, parted, says_how
 from app.text.markdown import rendered

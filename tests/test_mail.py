@@ -22,7 +22,7 @@ from app.domain.facts import Change, ChangedFile, Commit, Release, Snapshot, Sta
 from app.domain.policy import Reviewer
 from app.mail.compose import Mail, comment, compose_request, compose_sign_in, held
 from app.mail.news import About, DigestItem, compose_bypass, compose_digest
-from app.mail.request import Line, Request
+from app.mail.question import Line, Request
 from app.mail.send import Mailer, MailLater, MailRefused
 from demo.inbox import PretendInbox
 from tests.builders import BASE, HEAD, LILY, NOON, OLD_HEAD, row, snapshot

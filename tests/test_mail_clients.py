@@ -31,7 +31,7 @@ from app.mail.problem import (
     compose_trial,
     tell,
 )
-from app.mail.request import Line
+from app.mail.question import Line
 from tests.builders import BASE, HEAD, LILY, NOON, pull, row, snapshot
 from tests.test_mail import APPROVE, BERLIN, COMPARE, PENDING, ask, bypass, commits, digest, item
 

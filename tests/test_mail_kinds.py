@@ -18,7 +18,7 @@ from app.jobs.letters import WRITERS
 from app.mail.compose import Mail, compose_sign_in
 from app.mail.news import About, Held, compose_live, compose_outcome
 from app.mail.problem import Pushed, Restored, compose_problem, compose_push, compose_restored, tell
-from app.mail.request import Line
+from app.mail.question import Line
 from demo.inbox import Mail as Arrived
 from tests.builders import HEAD, LILY, NOON, row, snapshot
 from tests.test_mail import APPROVE, PENDING, ask, bypass, commits, digest, item, words

@@ -12,8 +12,8 @@ import pytest
 from app.db.store import Store
 from app.domain.facts import Release, State, Step
 from app.github.commits import Steps
-from app.jobs.accounting import MOST_ASKED, Place, account_of
 from app.jobs.release import NO_BRANCH
+from app.jobs.release_contents import MOST_ASKED, Place, account_of
 from demo.github.state import Pull
 from tests.builders import NOT_YET, POLICY
 from tests.test_behaviour import MakeWorld

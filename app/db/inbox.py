@@ -27,6 +27,10 @@ log = logging.getLogger("qa-gate.inbox")
 # Webhooks that overlap are a crowd, for so many seconds after the last.
 CROWD = 0.05
 
+# How long rows are kept. Only deliveries from the past 3 days can be sent again:
+# https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks
+KEPT_FOR = timedelta(days=7)
+
 # So many rows in one transaction: while it lasts, SQLite lets nobody else write.
 BATCH = 10
 
@@ -131,10 +135,10 @@ class Inbox:
             found = connection.scalars(select(inbox.c.fields).where(*which).order_by(inbox.c.id))
             return [CheckEvent.model_validate_json(fields) for fields in found]
 
-    def forget(self, age: timedelta) -> None:
-        """Forget what was folded so long ago; GitHub can no longer send it again."""
+    def forget(self) -> None:
+        """Forget what was folded longer ago than rows are kept."""
         with self._database.write() as connection:
-            oldest = self._database.now(connection) - age
+            oldest = self._database.now(connection) - KEPT_FOR
             connection.execute(delete(inbox).where(inbox.c.folded_at < oldest))
 
     def _fold_row(self, connection: Connection, row: Any, policy: Policy, now: datetime) -> Recorded:

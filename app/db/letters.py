@@ -245,7 +245,7 @@ def goes_alone(authors: Sequence[str], author: str) -> bool:
     return len(authors) < MOST_QUESTIONS and authors.count(author) < MOST_OF_ONE_AUTHOR
 
 
-def under_the_ceiling(
+def listed_if_too_many(
     connection: Connection, database: Database, letter: NewLetter, row: Review, now: datetime
 ) -> NewLetter:
     """Return the letter about this review, for the next list where its reader had their share of questions.

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, String, and_, bindparam, cast, func, insert, 
 from app.db import jobs as queue
 from app.db.database import Database
 from app.db.jobs import LEASE, Bell, Claim, Kind, Service
-from app.db.letters import NewLetter, put_letter, under_the_ceiling
+from app.db.letters import NewLetter, listed_if_too_many, put_letter
 from app.db.releases import keep_change
 from app.db.rows import (
     Happening,
@@ -102,7 +102,7 @@ class Queue:
             values = {**changes, **(consequences(row, move, now) if move else {})}
             values |= _follows(row, values, now) | ({"asked_at": now} if letter else {})
             for wanted in (letter, *news) if letter else news:
-                told = wanted if at_once else under_the_ceiling(connection, self._database, wanted, row, now)
+                told = wanted if at_once else listed_if_too_many(connection, self._database, wanted, row, now)
                 put_letter(connection, self._database, told, now)
             if decision:
                 put_decision(connection, self._database, row, decision)

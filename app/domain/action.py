@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State
-from app.domain.known import A_MOMENT, Action, Base, Do, Known, Outside, Owed, Read, Refusal, Told
+from app.domain.known import A_MOMENT, Action, Base, Do, Known, MergeRefusal, Outside, Owed, Read, Refusal
 
 # Should no webhook say that it is over, a change that nobody is asked about yet is looked at again after this time.
 LOOK_AGAIN = timedelta(minutes=10)
@@ -170,7 +170,7 @@ def _to_merge(known: Known) -> Action:
             return Action(Do.MERGE)
 
 
-def _refused(known: Known, told: Told) -> Action:
+def _refused(known: Known, told: MergeRefusal) -> Action:
     """Return what follows GitHub's refusal of a merge, after GitHub was read and it is open still."""
     if told.refusal is Refusal.BEHIND:
         return _behind(known)
@@ -196,7 +196,7 @@ def _behind(known: Known) -> Action:
     return Action(Do.UPDATE if known.may_update else Do.READ_CARRIED)
 
 
-def _checks(known: Known, told: Told) -> Action:
+def _checks(known: Known, told: MergeRefusal) -> Action:
     """Say which check is meant: the one that GitHub named, else what the checks themselves say."""
     if known.own_status in told.names:
         return _said_again(known, Why.STATUS_UNSEEN, told)
@@ -213,7 +213,7 @@ def _checks(known: Known, told: Told) -> Action:
             return _blocked(Why.CHECK_MISSING)
 
 
-def _said_again(known: Known, why: Why, told: Told) -> Action:
+def _said_again(known: Known, why: Why, told: MergeRefusal) -> Action:
     blocked = Blocked(why, said=told.said)
     if known.is_noted or (known.blocked is not None and known.blocked.why is why):
         return Action(Do.REST, blocked=blocked)

@@ -50,7 +50,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class Handling:
     """How a reason is handled: after so many tries in a row it is shown, told and mailed.
 
     `is_passing`: it ends by itself, so nobody is mailed. `for_developer`: a comment asks a developer to act.
@@ -63,24 +63,24 @@ class Manner:
     longest: timedelta = A_WHILE
 
 
-_AT_ONCE = Manner(patience=1, for_developer=True)
-_NOT_YET = Manner(patience=1, is_passing=True)
+_AT_ONCE = Handling(patience=1, for_developer=True)
+_NOT_YET = Handling(patience=1, is_passing=True)
 # Only a setting or a right ends these.
-_SETTING = Manner(longest=AN_HOUR)
+_SETTING = Handling(longest=AN_HOUR)
 
-MANNERS: dict[Why, Manner] = {
+HANDLING: dict[Why, Handling] = {
     **dict.fromkeys(
         (Why.SAME_COMMITS, Why.OUTSIDE, Why.OUTSIDE_UNKNOWN, Why.CHECKS_TO_PASS, Why.CHECKS_TO_END), _NOT_YET
     ),
     **dict.fromkeys((Why.CHECKS_TO_BEGIN, Why.AWAY), _NOT_YET),
     **dict.fromkeys((Why.CONFLICT, Why.BEHIND, Why.CHECKS_RED, Why.BRANCH_LOST, Why.REJECTED_TWIN), _AT_ONCE),
-    **dict.fromkeys((Why.REVIEW_REQUIRED, Why.QUEUE_REQUIRED, Why.REFUSED), Manner(for_developer=True)),
+    **dict.fromkeys((Why.REVIEW_REQUIRED, Why.QUEUE_REQUIRED, Why.REFUSED), Handling(for_developer=True)),
     # A check may need a minute to begin.
-    Why.CHECK_MISSING: Manner(patience=6, for_developer=True),
-    Why.UPDATING: Manner(patience=1_000, is_passing=True),
-    **dict.fromkeys((Why.MOVED, Why.BUSY, Why.STATUS_UNSEEN, Why.UNCOMPARED), Manner()),
+    Why.CHECK_MISSING: Handling(patience=6, for_developer=True),
+    Why.UPDATING: Handling(patience=1_000, is_passing=True),
+    **dict.fromkeys((Why.MOVED, Why.BUSY, Why.STATUS_UNSEEN, Why.UNCOMPARED), Handling()),
     **dict.fromkeys((Why.RIGHTS, Why.ARCHIVED, Why.GONE), _SETTING),
-    **dict.fromkeys((Why.METHOD_OFF, Why.STATUS_REFUSED), Manner(for_developer=True, longest=AN_HOUR)),
+    **dict.fromkeys((Why.METHOD_OFF, Why.STATUS_REFUSED), Handling(for_developer=True, longest=AN_HOUR)),
     Why.CHECKS_RUNNING: _NOT_YET,
 }
 
@@ -98,19 +98,19 @@ class Blocked:
     tries: int = 1
 
     @property
-    def manner(self) -> Manner:
+    def handling(self) -> Handling:
         """Return how it is handled."""
-        return MANNERS[self.why]
+        return HANDLING[self.why]
 
     @property
     def is_told(self) -> bool:
         """Tell whether it came often enough to be shown; what passes in seconds worries nobody."""
-        return self.tries >= self.manner.patience
+        return self.tries >= self.handling.patience
 
     @property
     def wait(self) -> timedelta:
         """Return how soon to try again, should nothing happen before."""
-        wait: timedelta = min(self.manner.longest, FIRST_WAIT * 2 ** min(self.tries - 1, 20))
+        wait: timedelta = min(self.handling.longest, FIRST_WAIT * 2 ** min(self.tries - 1, 20))
         return wait
 
     @property

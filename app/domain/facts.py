@@ -1,6 +1,6 @@
 """The nouns of the gate: pull request, review, round, decision, status.
 
-Plain frozen data. `PullRequest` is what one read of GitHub says; `Review` is our row about it.
+Plain frozen data. `PullRequest` is what one read of GitHub says; `review.Review` is our row about it.
 Times are aware and in UTC; a SHA is 40 hexadecimal digits. Nothing here decides anything.
 """
 

@@ -1,6 +1,6 @@
 """What is known of one pull request when it is decided what to do next, and what can be done. Plain frozen data.
 
-Loaded by `jobs.known`, decided by `action`.
+Loaded by `jobs.run.load`, decided by `action`.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class MergeRefusal:
     """GitHub's answer to a merge of this run: what it means, its words, the checks that it named."""
 
     refusal: Refusal
@@ -156,7 +156,7 @@ class Known:
     keeps_branch: bool | None = True
     base: Base = Base.UNREAD
     is_conflicting: bool = False
-    told: Told | None = None
+    told: MergeRefusal | None = None
     own_status: str = ""
     is_carried: bool = False
     may_update: bool | None = None

@@ -1,6 +1,6 @@
-"""Who may decide, and about what: the settings that the rules depend on.
+"""Who may decide, about what, and how it is merged: the settings that the rules depend on.
 
-Made once from the settings by `create_app`; read by the rules, the workflow and the pages. Frozen, and it knows
+Made once from the settings by `create_app`; read by `domain`, `jobs` and `web`. Frozen, and it knows
 nothing of how any pull request stands.
 """
 

@@ -1,4 +1,4 @@
-"""Our row about one pull request, as the rules, the workflow and the pages see it.
+"""Our row about one pull request, as `domain`, `jobs` and `web` see it.
 
 Plain frozen data: the facts of the last read, whose turn it is, what was decided, and what GitHub was told. Read it after
 `facts`. It decides nothing.
@@ -194,7 +194,7 @@ class Review:
     @property
     def is_stuck(self) -> bool:
         """Tell whether what is in the way does not end by itself."""
-        return self.held is not None and not self.held.manner.is_passing
+        return self.held is not None and not self.held.handling.is_passing
 
     @property
     def is_developer_told(self) -> bool:

@@ -1,6 +1,6 @@
 """GitHub's REST API by path, for the operator's commands: JSON in, JSON out.
 
-`operator` calls it. It never sleeps, sends nothing twice, and raises nothing but this room's errors; an answer that is
+`operator` calls it. It never sleeps, sends nothing twice, and raises nothing but this package's errors; an answer that is
 wanted although it is no success (404: there is none) is given back.
 
     NoPlan    the account's plan has no rules for branches in private repositories

@@ -1,6 +1,6 @@
 """The calls about branches: what one has that another has not, and the pull request that brings it over.
 
-`client` builds on it, in the same manner: each method makes as many calls as its first line says, sends none of
+`client` builds on it, in the same way: each method makes as many calls as its first line says, sends none of
 them twice, and raises one of `answers`' errors.
 """
 

@@ -2,7 +2,7 @@
 
 `client` adds the calls. It never sleeps and sends nothing twice, and nothing at all while GitHub asks to slow down; a
 client is used by one thread only. What PyGithub and requests raise may hold a token or an address, so it never leaves
-this room.
+this package.
 """
 
 from __future__ import annotations

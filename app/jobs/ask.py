@@ -20,12 +20,12 @@ from app.domain.policy import Reviewer
 from app.domain.review import Happened, Review
 from app.domain.rules import Event, changes_checks, next_move
 from app.github.answers import GitHubError, Limited, Refused
-from app.jobs.accounting import Place, account_of
 from app.jobs.away import first_there, who_is_away
 from app.jobs.gate import Gate, Work
 from app.jobs.pictures import find_pictures, read_pictures
 from app.jobs.poll import SLACK
 from app.jobs.read import read_checks
+from app.jobs.release_contents import Place, account_of
 from app.mail.release import is_release_title, release_title, without_part
 
 # --- What a reviewer is told besides the change: what the automatic checks say, and where the change can be tried.

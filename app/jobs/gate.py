@@ -16,7 +16,7 @@ from app.db.queue import Overtaken
 from app.db.store import Store
 from app.domain.blocked import Blocked
 from app.domain.facts import INSIDERS, Change, Checks, Person, PullRequest, Since, Snapshot
-from app.domain.known import Base, Read, Told
+from app.domain.known import Base, MergeRefusal, Read
 from app.domain.policy import Policy, Reviewer
 from app.domain.problems import Cause
 from app.domain.review import Post, Review
@@ -144,7 +144,7 @@ class Work:
         self.is_held_early = False
         self.base = Base.UNREAD
         self.keeps_branch: bool | None = None
-        self.told: Told | None = None
+        self.told: MergeRefusal | None = None
         self.may_update: bool | None = None
         self.is_updated = False
         self.is_noted = False

@@ -22,16 +22,16 @@ from app.domain.facts import Commit, Snapshot, State
 from app.domain.policy import Reviewer
 from app.domain.problems import Cause, What
 from app.domain.review import Happened, Review
-from app.jobs.again import asked_again
 from app.jobs.ask import where_to_try
 from app.jobs.gate import Gate, Rest
 from app.jobs.news import live_mail, restored_mail
 from app.jobs.problems import problem_mail
 from app.jobs.release import mail_about_push
+from app.jobs.why_again import asked_again
 from app.links import SignInLink, decide_link
 from app.mail.compose import Mail, compose_request, compose_sign_in
 from app.mail.news import About, DigestItem, Held, compose_bypass, compose_digest, compose_outcome
-from app.mail.request import Line, Request
+from app.mail.question import Line, Request
 from app.mail.send import MailUnanswered
 from app.text.plain_text import Shown
 

@@ -14,7 +14,7 @@ from app.db.rows import Happening
 from app.domain.approval import Choice, Decision, Merged
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State
-from app.domain.known import Action, Base, Read, Refusal, Told
+from app.domain.known import Action, Base, MergeRefusal, Read, Refusal
 from app.domain.review import Happened, Post
 from app.domain.rules import Event, next_move
 from app.domain.statuses import head_key
@@ -94,7 +94,7 @@ def merge(work: Work, _action: Action) -> None:
         return
     method, onto = work.gate.policy.method_for(facts), None
     if method == "rebase" and facts.commits > 1:
-        # It lands several commits, and GitHub names only the last: where they begin must be known (`accounting`).
+        # It lands several commits, and GitHub names only the last: where they begin must be known (`release_contents`).
         onto = work.gate.github.branch_head(facts.repository, facts.base)
     sent = next_move(State.TO_MERGE, Event.MERGE_SENT)
     work.keep(move=sent, merge_sent=work.row.head_sha, merged_onto=onto)
@@ -104,11 +104,11 @@ def merge(work: Work, _action: Action) -> None:
     except Limited:
         raise
     except Moved:
-        work.told = Told(Refusal.MOVED)
+        work.told = MergeRefusal(Refusal.MOVED)
     except PutOff as later:
-        work.told = Told(Refusal.BUSY, later.reason)
+        work.told = MergeRefusal(Refusal.BUSY, later.reason)
     except Refused as refusal:
-        work.told = Told(ANSWERS.get(refusal.kind, Refusal.REFUSED), refusal.reason, refusal.names)
+        work.told = MergeRefusal(ANSWERS.get(refusal.kind, Refusal.REFUSED), refusal.reason, refusal.names)
     except GitHubError as unknown:
         work.failure = unknown  # merged or not: it is read, and if not, sent again in another run
     else:
@@ -141,7 +141,7 @@ def update(work: Work, _action: Action) -> None:
     try:
         work.gate.github.update_branch(row.repository, row.number, row.head_sha)
     except Moved:
-        work.told = Told(Refusal.MOVED)
+        work.told = MergeRefusal(Refusal.MOVED)
         return
     except Refused:
         work.may_update = False
@@ -181,7 +181,7 @@ def note(work: Work, action: Action) -> None:
     who = "GitHub" if row.state is State.TO_MERGE else "qa-gate"
     news = (
         [outcome_letter(row, row.decision, TELL_AFTER)]
-        if row.decision and not blocked.manner.is_passing
+        if row.decision and not blocked.handling.is_passing
         else []
     )
     why = why_for_developer(blocked, row.base)

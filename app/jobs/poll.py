@@ -32,7 +32,7 @@ def set_looks(gate: Gate) -> None:
     for repository in gate.policy.repositories:
         gate.store.timers.set(repository)
         set_release(gate, repository)
-    sort_out(gate)
+    wake_left_and_returned(gate)
 
 
 def set_release(gate: Gate, repository: str) -> None:
@@ -46,13 +46,13 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         return Rest()
     began = gate.store.now()
     if gate.store.repositories.id_of(timer.name) is None:
-        meet(gate, timer.name)
+        check_repository(gate, timer.name)
     try:
         listing = _listing(gate, claim, timer)
     except Refused as refusal:
         if refusal.kind != "renamed":
             raise
-        meet(gate, timer.name)
+        check_repository(gate, timer.name)
         listing = _listing(gate, claim, timer)
     found = [pull for pull in listing.pulls if _put(gate, claim, timer, pull)]
     # One that is closed while a first list of several pages is read can hide another: read again till nothing is new.
@@ -66,7 +66,7 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     return Rest(wait=gate.policy.look)
 
 
-def meet(gate: Gate, name: str) -> None:
+def check_repository(gate: Gate, name: str) -> None:
     """Ask GitHub which repository has a name of the settings, and what it is called today. Raises Refused.
 
     What is open in repositories that are none of ours is let go then, and what is in one that came back is read.
@@ -76,10 +76,10 @@ def meet(gate: Gate, name: str) -> None:
     is_known = number == repositories.id_of(name) or repositories.pin(name, number)
     if not (is_known and repositories.pin(today, number)):
         raise Refused(FOREIGN.format(name), "missing")
-    sort_out(gate)
+    wake_left_and_returned(gate)
 
 
-def sort_out(gate: Gate) -> None:
+def wake_left_and_returned(gate: Gate) -> None:
     """Wake what is to be let go, for its repository is in the settings no more, and what is back in them."""
     policy = gate.policy
     gate.store.repositories.wake_strangers(

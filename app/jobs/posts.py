@@ -205,7 +205,7 @@ def _owes_comment(row: Review) -> bool:
     post = row.posts.get("blocked")
     if _comment_about(row) in (None, post.said if post else None):
         return False
-    return post is not None or (row.held is not None and row.held.manner.for_developer)
+    return post is not None or (row.held is not None and row.held.handling.for_developer)
 
 
 def say_blocked(work: Work) -> None:
@@ -219,7 +219,7 @@ def say_blocked(work: Work) -> None:
         work.keep()
         if comment is not None:
             github.edit_comment(row.repository, comment, body)
-        elif held and held.manner.for_developer:
+        elif held and held.handling.for_developer:
             comment = github.say_comment(row.repository, row.number, body)
     except Refused:
         pass  # the status says it, too; nothing waits for a comment

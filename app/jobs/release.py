@@ -20,12 +20,14 @@ from app.domain.review import Review
 from app.github.answers import Refused
 from app.github.commits import Steps
 from app.github.pulls import Pull
-from app.jobs.accounting import (
+from app.jobs.gate import FOREIGN, SOON, Gate, Rest
+from app.jobs.poll import check_repository
+from app.jobs.release_contents import (
     Place,
     account_of,
-    again,
     approved,
     dropped_by,
+    look_again_after,
     merge_is_out,
     new_merges,
     note_head,
@@ -34,8 +36,6 @@ from app.jobs.accounting import (
     sort,
     with_missing,
 )
-from app.jobs.gate import FOREIGN, SOON, Gate, Rest
-from app.jobs.poll import meet
 from app.mail.compose import Mail
 from app.mail.problem import Pushed, compose_push
 from app.mail.release import has_part, is_release_title, release_title, with_part
@@ -129,7 +129,7 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         gate, gate.store.repositories.today(names[0]), number, lambda: gate.store.queue.renew(claim)
     )
     if merge_is_out(place):
-        return Rest(wait=again(gate))
+        return Rest(wait=look_again_after(gate))
     if not gate.policy.release_branch:
         return _watched(place, names[0], timer)
     began, merged = gate.store.now(), new_merges(place)
@@ -146,7 +146,7 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         note_head(place, ahead, merged, began)
         release = account_of(place, ahead)
         if release is None or not _make_so(place, ahead, release):
-            return Rest(wait=again(gate))
+            return Rest(wait=look_again_after(gate))
         gate.store.timers.note(timer.id, None, ahead.etag)
     return Rest(wait=gate.policy.look)
 
@@ -160,7 +160,7 @@ def _is_still(place: Place, name: str) -> bool:
     if number != place.repository_id:
         raise Refused(FOREIGN.format(place.repository), "missing")
     if today.casefold() != place.repository.casefold():
-        meet(place.gate, name)
+        check_repository(place.gate, name)
         return False
     return True
 
@@ -186,7 +186,7 @@ def _watched(place: Place, name: str, timer: Timer) -> Rest:
         return Rest(wait=SOON)
     try:
         if not tell(place, since, merged, began):
-            return Rest(wait=again(place.gate))
+            return Rest(wait=look_again_after(place.gate))
     except Refused as refusal:
         if refusal.kind != "missing":
             raise
@@ -204,7 +204,7 @@ def _watched(place: Place, name: str, timer: Timer) -> Rest:
 def _id_of(gate: Gate, repository: str) -> int:
     """Return the id of the repository that has this name. Raises Refused when it is another one's by now."""
     if gate.store.repositories.id_of(repository) is None:
-        meet(gate, repository)
+        check_repository(gate, repository)
     known = gate.store.repositories.id_of(repository)
     if known is None:
         raise Refused(FOREIGN.format(repository), "missing")

@@ -1,6 +1,6 @@
 """One pull request, one loop: load what is known, let the rules say what is next, do it, until there is nothing to do.
 
-The rules are in `review.action`; what each action does is one function of `ACTIONS`. Every outside call is followed by a
+The rules are in `domain.action`; what each action does is one function of `ACTIONS`. Every outside call is followed by a
 checkpoint, so that a run can be cut anywhere and made again: what was done is read from the row, or from GitHub, never
 guessed.
 """
@@ -24,7 +24,6 @@ from app.domain.review import Happened, Review
 from app.domain.rules import Event, ask_at, next_move
 from app.domain.statuses import context_of
 from app.github.answers import GitHubError, Limited, Refused
-from app.jobs.accounting import again, merge_is_out
 from app.jobs.ask import (
     are_extras_due,
     ask,
@@ -51,6 +50,7 @@ from app.jobs.merge import (
 from app.jobs.posts import owed, say, say_status, statuses_owed, twins_of
 from app.jobs.questions import hear
 from app.jobs.read import read, read_checks, read_facts, read_vouchers
+from app.jobs.release_contents import look_again_after, merge_is_out
 
 # --- What is known of one pull request, loaded afresh before each action: the row, the settings, the calendar, this run's reads.
 
@@ -77,7 +77,7 @@ def load(work: Work) -> Known:
         checks=_checks(work),
         check_names=work.checks.names if work.checks else (),
         is_stopped=work.failure is not None,
-        soon=again(work.gate),
+        soon=look_again_after(work.gate),
         are_extras_due=are_extras_due(work),
         **(more(work, row, twins) if more else {}),
     )

@@ -21,8 +21,8 @@ from app.domain.facts import Checks, Commit, PullRequest
 from app.domain.policy import Reviewer
 from app.domain.review import Review
 from app.links import SIGN_IN_LASTS
+from app.mail.question import Line, Request, opening_of, sender_of
 from app.mail.release import release_values
-from app.mail.request import Line, Request, opening_of, sender_of
 from app.mail.templates import next_step, render, say, why_for_developer
 from app.text.clean import person, plain, shortened, unusual
 from app.text.gfm import host_of

@@ -26,7 +26,7 @@ from app.mail.compose import (
     tidy,
     waiting_since,
 )
-from app.mail.request import HELD, NEW, NEW_VERSION, NOT_APPROVED, RELEASE, Chip, Opening, answered_by
+from app.mail.question import HELD, NEW, NEW_VERSION, NOT_APPROVED, RELEASE, Chip, Opening, answered_by
 from app.mail.templates import render, say, why_for_reviewer
 from app.text.clean import person, plain
 from app.text.words import NOT_NOW, count, day_of_month, size_words

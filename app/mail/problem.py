@@ -15,7 +15,7 @@ from app.domain.facts import Unseen
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble
 from app.mail.compose import UNTITLED, Mail, mail_of, waiting_since
-from app.mail.request import NOT_APPROVED, Chip
+from app.mail.question import NOT_APPROVED, Chip
 from app.mail.templates import render, say
 from app.text.clean import person, plain, shortened
 from app.text.words import span_words

@@ -1,6 +1,6 @@
 """Typed settings, read once from the environment (NAME, or the file that NAME_FILE names).
 
-Called by `create_app` and the commands; rooms get what they need as arguments, never this object.
+Called by `create_app` and the commands; packages get what they need as arguments, never this object.
 Must never print a value, and never guess: a missing secret stops the start with how to make one.
 
     SettingsError    .problems: one plain sentence for each bad or missing setting, all at once

@@ -1,6 +1,6 @@
 """Take out of a stranger's text what no reader can see: control, bidirectional, zero-width characters.
 
-Called by every function of this room that takes such text. It must never change what can be seen, but for
+Called by every function of this package that takes such text. It must never change what can be seen, but for
 two things: letters are composed (NFC), and joined emoji fall apart, as their joiner has no width.
 """
 

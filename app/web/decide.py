@@ -22,11 +22,11 @@ from app.domain.policy import Reviewer
 from app.domain.review import Review
 from app.domain.rules import Signpost
 from app.domain.statuses import stale_successes
-from app.jobs.again import asked_again
 from app.jobs.ask import where_to_try
+from app.jobs.fresh_links import request_fresh_link
 from app.jobs.gate import Gate
 from app.jobs.letters import cautions_of, what_is_new
-from app.jobs.requests import request_fresh_link
+from app.jobs.why_again import asked_again
 from app.links import BadLink, DecideLink, ExpiredLink
 from app.mail.news import Item, live_text, what_went_live
 from app.text.clean import clean, person, shortened

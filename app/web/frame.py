@@ -130,7 +130,7 @@ class DeadEnd(Exception):
         self.status = status
 
 
-def dress(pages: Blueprint) -> None:
+def register(pages: Blueprint) -> None:
     """Give templates their filters, every error kind words, and refuse other sites' forms."""
     pages.before_request(_refuse_foreign_forms)
     pages.add_app_template_filter(plain, "line")
@@ -236,7 +236,7 @@ def _dead_end(end: DeadEnd) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response | HTTPException:
-    """Answer 404, 405, 413 and the like; other rooms' own answers stay as they are."""
+    """Answer 404, 405, 413 and the like; answers that others made stay as they are."""
     if request.blueprint not in (None, "pages"):
         return error
     status = error.code or 500

@@ -17,10 +17,10 @@ from app.db.reviews import DECISIONS
 from app.db.rows import HistoryRow
 from app.db.talk import open_talk
 from app.domain.review import Review
-from app.jobs.again import asked_again
 from app.jobs.ask import where_to_try
 from app.jobs.gate import Gate
 from app.jobs.letters import cautions_of
+from app.jobs.why_again import asked_again
 from app.links import BadLink
 from app.text.words import count
 from app.web import frame

@@ -46,7 +46,7 @@ def merge_is_out(place: Place) -> bool:
     return place.gate.store.releases.is_merging(place.repository_id, place.branch)
 
 
-def again(gate: Gate) -> timedelta:
+def look_again_after(gate: Gate) -> timedelta:
     """Return when to look again where a merge of ours is out, or a branch moved while the gate looked."""
     return max(SOON, gate.policy.settling)
 
