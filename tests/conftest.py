@@ -63,12 +63,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Let the collector of memory look through what stays only once: it took a twelfth of all the time."""
     gc.freeze()
-    gc.callbacks.append(_keep)
-
-
-def _keep(phase: str, told: dict[str, int]) -> None:
-    if phase == "stop" and told["generation"] == 2:
-        gc.freeze()
 
 
 # --- Databases ----------------------------------------------------------------------------------------------

@@ -214,6 +214,11 @@ class Outside:
         own = [one.state for one in said if one.context == context]
         return own[-1] if own else ""
 
+    def comments(self, number: int = 1) -> int:
+        """How many comments the gate wrote under a pull request."""
+        bot = self.github.front.user
+        return sum(one.number == number and one.user is bot for one in self.github.repo().comments.values())
+
     def said(self, words: str, number: int = 1) -> int:
         """How many reviews and comments under a pull request hold these words."""
         comments = (one for one in self.github.repo().comments.values() if one.number == number)

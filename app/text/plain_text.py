@@ -95,6 +95,7 @@ class PlainText:
 # --- The pictures in a stranger's text: which there are, and how one that is kept here is shown.
 
 
+TALLEST = 544  # CSS pixels that a picture takes at most, so that a tall one does not fill the page
 MOVES = "A moving picture. This is how it begins."
 
 
@@ -121,7 +122,8 @@ def pictures_in(source: str) -> tuple[str, ...]:
 def image(one: Shown, alt: str, *, in_link: bool) -> str:
     """Return the HTML of a picture, which leads to all of it unless it stands in a link; loaded when it comes into view."""
     name, url = escape(alt or "Picture"), escape(one.url)
-    shape = f'width="{one.width}" height="{one.height}"'
+    smaller = min(1.0, TALLEST / one.height)
+    shape = f'width="{round(one.width * smaller)}" height="{round(one.height * smaller)}"'
     written = f'<img src="{url}" {shape} alt="{name}" loading="lazy" decoding="async">'
     written = written if in_link else f'<a href="{url}">{written}</a>'
     return f"{written}<small>{MOVES}</small>" if one.moves else written
