@@ -264,6 +264,7 @@ def test_from_the_mail_to_rejected_with_a_picture_it_is_four_taps_and_typing(
     thumb = Thumb(open_page(width=375))
     thumb.page.set_content(world.inbox.mails[-1].html.replace('target="_blank"', ""))
     thumb.tap("link", "Reject")
+    expect(thumb.page.get_by_role("textbox")).to_be_focused()
     thumb.page.keyboard.type(NOTE)
     with thumb.page.expect_file_chooser() as choosing:
         thumb.page.get_by_label("Add pictures").click()
@@ -306,6 +307,7 @@ def test_on_a_phone_hostile_files_are_told_and_the_honest_one_goes_without_its_p
         (tmp_path / name).write_bytes(content)
     page = open_page(width=375, javascript=javascript)
     page.goto(world.url + world.link("reject"))
+    expect(page.get_by_role("textbox")).to_be_focused()
     page.keyboard.type(NOTE)
     page.get_by_label("Add pictures").set_input_files([tmp_path / name for name in files])
     page.get_by_role("button", name="Reject").click()
@@ -334,7 +336,8 @@ def test_by_keyboard_and_without_javascript_a_picture_goes_along_and_a_bad_one_i
     bad.write_text("no picture")
     page = open_page(width=375, javascript=False)
     page.goto(world.url + world.link("reject"))
-    page.keyboard.type(NOTE)  # the message has the focus
+    expect(page.get_by_role("textbox")).to_be_focused()
+    page.keyboard.type(NOTE)
     page.keyboard.press("Tab")
     expect(page.get_by_label("Add pictures")).to_be_focused()
     with page.expect_file_chooser() as choosing:

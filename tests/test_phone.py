@@ -93,7 +93,7 @@ def slowed(page: Page) -> tuple[CDPSession, list[float]]:
 
 def first_paint(page: Page, link: str, until: str = "networkidle") -> tuple[float, int]:
     """The seconds to the first paint on a slow phone and line, and the bytes that came by then: the best of a few tries."""
-    page.goto(link)  # the gate compiles its templates once
+    page.goto(link, wait_until="networkidle")  # the gate compiles its templates once
     _session, sizes = slowed(page)
     tried = list[tuple[float, int]]()
     while (
