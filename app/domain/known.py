@@ -116,8 +116,9 @@ class Known:
 
     `is_news`: something happened that only a read of the pull request can tell; `is_gated` is None where only a read
     tells whether the repository is in the settings. `owed` is what GitHub was not told yet, in order, without what it
-    refused in this run. `just_checked`: it waits for its checks, which were read so lately that they are not read again for so long. `blocked` is what was noted last, `is_noted` in this run. `quiet` is how long a change is to be left
-    alone, `away` how long nobody is there to be asked, `check_names` the red or else the running ones. `is_conflicting` is
+    refused in this run. `just_checked`: it waits for its checks, with what that blocks, and for how long they are not read
+    again, since that was done just now. `blocked` is what was noted last, `is_noted` in this run. `quiet` is how long a
+    change is to be left alone, `away` how long nobody is there to be asked, `check_names` the red or else the running ones. `is_conflicting` is
     GitHub's word of the last read. `is_carried`: the approval was given to an earlier head.
     `may_update` is None while nobody looked whether the approval could be carried over.
     `status_refused` is what follows where GitHub took no status in this run; `is_stopped`: a read that the duty needs failed

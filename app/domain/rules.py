@@ -306,7 +306,7 @@ def consequences(row: Review, move: Move, now: datetime) -> dict[str, object]:
 
 
 # GitHub's times have whole seconds.
-SLACK = timedelta(seconds=2)
+WHOLE_SECONDS = timedelta(seconds=2)
 
 
 def since(row: Review, events: Sequence[PullRequestEvent], ahead: timedelta) -> Since:
@@ -334,7 +334,7 @@ def asks_again(row: Review, event: PullRequestEvent, ahead: timedelta = timedelt
     """
     if not event.requests or row.decision is None or row.state is not State.REJECTED:
         return False
-    return max(at for _, at in event.requests) + SLACK >= row.decision.at + ahead
+    return max(at for _, at in event.requests) + WHOLE_SECONDS >= row.decision.at + ahead
 
 
 def changes_checks(known: Checks | None, events: Sequence[CheckEvent]) -> bool:

@@ -154,12 +154,9 @@ class _StatusPayload(CommitStatus):
     sha: Sha
 
     def event(self) -> CheckEvent | None:
-        # The gate's own statuses say nothing new to it.
-        return (
-            None
-            if is_own(self.context)
-            else _check(self.repository, self.sha, shown(self.context), self.word)
-        )
+        if is_own(self.context):
+            return None  # the gate's own says nothing new to it
+        return _check(self.repository, self.sha, shown(self.context), self.word)
 
 
 class _State(Model):

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from app.db.fold import SLACK
 from app.db.letters import NewLetter
 from app.db.rows import Happening
 from app.domain.facts import UNKNOWN_CHANGE, PullRequest, Snapshot, State
@@ -23,7 +24,6 @@ from app.github.answers import GitHubError, Limited, Refused
 from app.jobs.away import first_there, who_is_away
 from app.jobs.gate import Gate, Work
 from app.jobs.pictures import find_pictures, read_pictures
-from app.jobs.poll import SLACK
 from app.jobs.read import read_checks
 from app.jobs.release_contents import Place, account_of
 from app.mail.release import is_release_title, release_title, without_part

@@ -21,7 +21,6 @@ from app.jobs.gate import FOREIGN, Gate, Rest
 
 # A repository without any pull request tells no time of GitHub's; its clock and ours may differ.
 MARGIN = timedelta(minutes=5)
-SLACK = timedelta(seconds=2)
 ONE_PAGE = 100  # GitHub's largest
 
 log = logging.getLogger("qa-gate.look")

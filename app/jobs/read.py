@@ -187,15 +187,12 @@ def read_vouchers(work: Work, _action: Action) -> None:
 
 def read_checks(work: Work, _action: Action) -> None:
     """Read what the automatic checks of the head say."""
-    gate, row, at = (
-        work.gate,
-        work.row,
-        work.gate.store.now(),
-    )  # what is told while they are read makes another read
+    gate, row = work.gate, work.row
+    at = gate.store.now()  # what is told while they are read makes another read
     checks = work.checks = gate.github.checks(row.repository, row.head_sha, gate.policy.ignore_checks)
-    had_red = (
-        () if row.state is not State.WAITING else checks.names if checks.state == "red" else row.facts.had_red
-    )
+    had_red: tuple[str, ...] = ()
+    if row.state is State.WAITING:
+        had_red = checks.names if checks.state == "red" else row.facts.had_red
     work.keep(facts=replace(row.facts, checks=checks, checks_read_at=at, had_red=had_red))
 
 
