@@ -21,7 +21,6 @@ from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
 from werkzeug.test import Client
 
 from app.db.backup import back_up, restore
@@ -42,11 +41,6 @@ GATE = "qa-gate/development"
 
 class Broken(Exception):
     """The test itself went wrong before it came to its point."""
-
-
-def falls(reason: str) -> pytest.MarkDecorator:
-    """Mark a test that fails today for this reason only; the first to make it pass takes the mark off."""
-    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
 
 
 def given(holds: object, what: str) -> None:

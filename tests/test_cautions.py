@@ -13,8 +13,6 @@ from app.domain.facts import Change, ChangedFile, Commit, Snapshot, words_digest
 from tests.builders import BASE, HEAD, pull
 from tests.world import SHOP, World
 
-EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
-
 
 def file(
     path: str = "shop/cards.py", status: str = "modified", patch: str | None = "@@", **more: Any
