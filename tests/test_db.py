@@ -114,7 +114,7 @@ def test_a_save_and_an_event_about_the_same_review_never_wait_for_each_other(
             connection.execute(update(reviews).where(reviews.c.id == row.id).values(rev=reviews.c.rev + 1))
             saving = pool.submit(store.queue.checkpoint, claim, row, title="Another title")
             wait_until(lambda: is_waiting(store))
-            make_due(connection, store.database, Kind.REVIEW, str(row.id), clock())
+            make_due(connection, Kind.REVIEW, str(row.id), clock())
         assert saving.result().title == "Another title"
     store.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from time import monotonic
 
-from app.db.database import FOLD_LOCK, Unavailable
+from app.db.database import FOLD_LOCK, Unavailable, lock
 from app.db.store import Store
 from app.domain.policy import Policy
 from tests.builders import LILY
@@ -21,7 +21,7 @@ def test_a_process_that_sleeps_in_a_transaction_holds_up_nobody_for_long(postgre
     def sleep() -> None:
         try:
             with sleeping.database.write() as connection:
-                sleeping.database.lock(connection, FOLD_LOCK)
+                lock(connection, FOLD_LOCK)
                 is_asleep.set()
                 may_wake.wait(90)
         except Unavailable:

@@ -80,7 +80,7 @@ def test_what_nobody_expected_is_logged_shown_and_tried_again(
     world.settle()
     with world.store.database.write() as connection:
         connection.execute(text("UPDATE reviews SET state = 'on holiday', rev = rev + 1"))
-        wake(connection, world.store.database, Kind.REVIEW, "1", world.clock())
+        wake(connection, Kind.REVIEW, "1", world.clock())
     with caplog.at_level(logging.ERROR):
         assert work_once(world.gate)
     assert "ValueError" in caplog.text

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -49,6 +50,8 @@ class Document(TypeDecorator[Any]):
         return None if value is None else self._adapter.validate_python(value)
 
 
+# An INSERT that knows ON CONFLICT. SQLite spells it as PostgreSQL does, and SQLAlchemy compiles this one for both.
+insert = postgresql.insert
 # A row's number. SQLite numbers rows only by INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
 

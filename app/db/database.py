@@ -25,11 +25,9 @@ from sqlite3 import IntegrityError as DriverIntegrityError
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.sql.schema import Table
 
 log = logging.getLogger("qa-gate.store")
 
@@ -93,8 +91,6 @@ class Database:
         self._lock = threading.Lock() if self.is_sqlite else nullcontext()
         self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE") if self.is_sqlite else _postgres_engine(url)
         self._reader = _sqlite_engine(url, "BEGIN") if self.is_sqlite else self._writer
-        # Makes an INSERT that knows ON CONFLICT, which both databases spell alike.
-        self.insert: Callable[[Table], Any] = sqlite.insert if self.is_sqlite else postgresql.insert
 
     @property
     def engines(self) -> tuple[Engine, ...]:
@@ -110,7 +106,7 @@ class Database:
         if not self.is_sqlite:
             with self.write() as connection:
                 connection.execute(text(TAKE_YOUR_TIME))
-                self.lock(connection, SCHEMA_LOCK)
+                lock(connection, SCHEMA_LOCK)
                 yield connection
             return
         engine = _sqlite_engine(self._url, "BEGIN IMMEDIATE", busy_timeout=A_MIGRATION, foreign_keys="OFF")
@@ -183,11 +179,6 @@ class Database:
                 self._raw.execute(f"PRAGMA {pragma}")
         return self._raw
 
-    def lock(self, connection: Connection, number: int) -> None:
-        """Let this transaction go on only when no other holds the lock; SQLite writes one by one anyway."""
-        if not self.is_sqlite:
-            connection.execute(select(func.pg_advisory_xact_lock(number)))
-
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give one transaction that only reads; what a thread reads inside of it is read in the same. Raises Unavailable."""
@@ -230,6 +221,12 @@ class Database:
             if self._raw is not None:
                 self._raw.close()
             self._raw = None
+
+
+def lock(connection: Connection, number: int) -> None:
+    """Let this transaction go on only when no other holds the lock; SQLite writes one by one anyway."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 @contextmanager

@@ -68,15 +68,13 @@ def begin_epoch(
     rows = connection.execute(REVIEWS.where(or_(living, asked))).all()
     found = [complete(connection, review_from(row)) for row in rows]
     for row in found:
-        _begin_again(connection, database, row, now)
-    wake_reviews(connection, database, now, living)
+        _begin_again(connection, row, now)
+    wake_reviews(connection, now, living)
     for row in found:
         if row.reviewer and (row.state is State.WAITING or _is_void(row)):
-            put_letter(connection, database, _listed(row, now), now)
+            put_letter(connection, _listed(row, now), now)
     for reader in readers:
-        put_letter(
-            connection, database, NewLetter(f"{RESTORED} {now.isoformat()} {reader}", RESTORED, reader), now
-        )
+        put_letter(connection, NewLetter(f"{RESTORED} {now.isoformat()} {reader}", RESTORED, reader), now)
 
 
 def _let_go(connection: Connection, now: datetime) -> None:
@@ -99,7 +97,7 @@ def _let_go(connection: Connection, now: datetime) -> None:
     connection.execute(delete(workers))
 
 
-def _begin_again(connection: Connection, database: Database, row: Review, now: datetime) -> None:
+def _begin_again(connection: Connection, row: Review, now: datetime) -> None:
     """Let a review be read, asked about where it must be, and said anew."""
     is_void = _is_void(row)
     changes = _again(row, now) if is_void else {}
@@ -111,7 +109,7 @@ def _begin_again(connection: Connection, database: Database, row: Review, now: d
     values = {"decisions": decisions, "rev": row.rev + 1, **changes}  # so that it is read
     connection.execute(update(reviews).where(reviews.c.id == row.id).values(values))
     for post in _unsaid(row):
-        put_post(connection, database, row.id, post)
+        put_post(connection, row.id, post)
     if is_void:
         fresh = replace(row, round=row.round + 1)
         note_history(connection, now, fresh, [Happening(Happened.SAME_CODE, "qa-gate", WHY_AGAIN)])

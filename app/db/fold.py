@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, or_, select, update
 
+from app.db.columns import insert
 from app.db.database import Database
 from app.db.jobs import Kind, is_leased, wake, wake_reviews
 from app.db.repositories import pin
@@ -96,7 +97,7 @@ class Fold:
         is_gated = any(policy.gates(base) for base in (event.seen.base, event.base_before or ""))
         if found is None and (not is_gated or _is_history(connection, event)):
             return Folded(Recorded.UNKNOWN)
-        if not pin(connection, self._database, event.repository, event.repository_id):
+        if not pin(connection, event.repository, event.repository_id):
             return Folded(Recorded.FOREIGN)
         return self._wake(connection, found, event, now)
 
@@ -121,12 +122,12 @@ class Fold:
         """Let the repository's release, or its branch, be looked at in a while: it has moved."""
         if not policy.gates(event.branch):
             return Folded(Recorded.UNKNOWN)
-        if not pin(connection, self._database, event.repository, event.repository_id):
+        if not pin(connection, event.repository, event.repository_id):
             return Folded(Recorded.FOREIGN)
         # The settings may have an earlier name of it; a timer for what they do not name does nothing.
         known = select(repositories.c.name).where(repositories.c.repository_id == event.repository_id)
         for name in connection.scalars(known).all():
-            put_timer(connection, self._database, f"{RELEASE} {name}", now, policy.settling)
+            put_timer(connection, f"{RELEASE} {name}", now, policy.settling)
         self._look_at_waiting(connection, event, now + policy.settling)
         return Folded(Recorded.WOKEN)
 
@@ -139,13 +140,13 @@ class Fold:
         )
         read = update(reviews).where(*waits).values(rev=reviews.c.rev + 1).returning(reviews.c.id)
         for review_id in sorted(connection.scalars(read).all()):
-            wake(connection, self._database, Kind.REVIEW, str(review_id), due)
+            wake(connection, Kind.REVIEW, str(review_id), due)
 
     def _nudge(self, connection: Connection, now: datetime, which: tuple[Any, ...]) -> Folded:
         """Wake these reviews to look at something else than the pull request, which is as it was."""
         if connection.execute(select(reviews.c.id).where(*which).limit(1)).first() is None:
             return Folded(Recorded.UNKNOWN)
-        wake_reviews(connection, self._database, now, *which)
+        wake_reviews(connection, now, *which)
         return Folded(Recorded.WOKEN)
 
     def _wake(self, connection: Connection, found: Any, event: PullRequestEvent, now: datetime) -> Folded:
@@ -156,7 +157,7 @@ class Fold:
         review_id, revision = self._upsert(connection, event, now)
         for person in vouchers:
             asking = {"review_id": review_id, "id": person.id, "login": person.login}
-            connection.execute(self._database.insert(requesters).values(asking).on_conflict_do_nothing())
+            connection.execute(insert(requesters).values(asking).on_conflict_do_nothing())
         return Folded(Recorded.WOKEN, review_id, revision)
 
     def _is_news(
@@ -179,7 +180,7 @@ class Fold:
 
     def _upsert(self, connection: Connection, event: PullRequestEvent, now: datetime) -> tuple[int, int]:
         """Insert or wake, and return id and `rev`; update-then-insert would lose racing first events on PostgreSQL."""
-        new = self._database.insert(reviews).values(
+        new = insert(reviews).values(
             repository_id=event.repository_id,
             repository=event.repository,
             number=event.number,
@@ -194,7 +195,7 @@ class Fold:
         told = {"rev": reviews.c.rev + 1, "repository": event.repository}
         put = new.on_conflict_do_update(index_elements=["repository_id", "number"], set_=told)
         row = connection.execute(put.returning(reviews.c.id, reviews.c.rev)).one()
-        wake(connection, self._database, Kind.REVIEW, str(row.id), now)
+        wake(connection, Kind.REVIEW, str(row.id), now)
         return row.id, row.rev
 
 

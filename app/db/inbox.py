@@ -15,7 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from app.db.database import FOLD_LOCK, Database
+from app.db.columns import insert
+from app.db.database import FOLD_LOCK, Database, lock
 from app.db.fold import Fold, Folded, Recorded
 from app.db.jobs import Bell, Kind
 from app.db.tables import inbox
@@ -67,7 +68,7 @@ class Inbox:
         self._fold = fold
         self._coming: deque[str] = deque()
         self._crowded_until = 0.0
-        put = database.insert(inbox).on_conflict_do_nothing(index_elements=["delivery"])
+        put = insert(inbox).on_conflict_do_nothing(index_elements=["delivery"])
         self._insert = put.returning(inbox.c.id)
 
     def put(self, delivery: str, event: GitHubEvent) -> bool:
@@ -102,7 +103,7 @@ class Inbox:
     def fold(self, policy: Policy) -> list[Recorded]:
         """Bring the next few events into the reviews, and return what became of each; empty when there was none."""
         with self._database.write() as connection:
-            self._database.lock(connection, FOLD_LOCK)
+            lock(connection, FOLD_LOCK)
             rows = connection.execute(_NEXT).all()
             now = self._database.now(connection) if rows else None
             outcomes = [self._fold_row(connection, row, policy, now) for row in rows if now]

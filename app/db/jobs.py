@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -32,8 +32,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.db.columns import UtcTime
-from app.db.database import Database
+from app.db.columns import UtcTime, insert
 from app.db.tables import jobs, reviews, services
 from app.domain.facts import State
 from app.domain.problems import Cause
@@ -128,7 +127,6 @@ class Claim:
 
 def wake(
     connection: Connection,
-    database: Database,
     kind: Kind,
     about: str,
     due: datetime,
@@ -141,22 +139,21 @@ def wake(
     Who holds the lease goes on at once after the step; with `take` they lose it, and `due` counts. `afresh`: earlier
     failures count no more.
     """
-    woken = _wake(database.insert, take, afresh)
-    connection.execute(woken, {"kind": kind, "about": about, "due_at": due})
+    connection.execute(_wake(take, afresh), {"kind": kind, "about": about, "due_at": due})
 
 
 @cache
-def _wake(insert: Callable[[Any], Any], take: bool, afresh: bool) -> Any:
+def _wake(take: bool, afresh: bool) -> Any:
     new = insert(jobs)
     forgotten = {"attempts": 0, "problem": None, "cause": None, "failed_in": None} if afresh else {}
     woken = {**_woken(new, take), **forgotten}
     return new.on_conflict_do_update(index_elements=["kind", "about"], set_=woken)
 
 
-def wake_reviews(connection: Connection, database: Database, now: datetime, *which: Any) -> None:
+def wake_reviews(connection: Connection, now: datetime, *which: Any) -> None:
     """Make the jobs of these reviews due now."""
     found = select(literal(Kind.REVIEW.value), cast(reviews.c.id, String), literal(now, jobs.c.due_at.type))
-    new = database.insert(jobs).from_select(["kind", "about", "due_at"], found.where(*which))
+    new = insert(jobs).from_select(["kind", "about", "due_at"], found.where(*which))
     connection.execute(new.on_conflict_do_update(index_elements=["kind", "about"], set_=_woken(new)))
 
 

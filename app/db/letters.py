@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, String, and_, cast, func, or_, select, update
 
-from app.db.database import LETTERS_LOCK, Database
+from app.db.columns import insert
+from app.db.database import LETTERS_LOCK, Database, lock
 from app.db.jobs import FURTHEST, Kind, wake
 from app.db.rows import REVIEWS, new_nonce, review_from
 from app.db.tables import jobs, letters, reviews, rounds
@@ -108,10 +109,10 @@ class Letters:
         All is done, and undone, for an unknown address too, so that the time it takes tells nobody who is a reviewer.
         """
         with self._database.write() as connection:
-            self._database.lock(connection, LETTERS_LOCK)  # else many at once would each count none
+            lock(connection, LETTERS_LOCK)  # else many at once would each count none
             now = self._database.now(connection)
             spare = [_count(connection, letter, now - span) < most for span, most in ALLOWANCES[letter.kind]]
-            put_letter(connection, self._database, letter, now)
+            put_letter(connection, letter, now)
             if not (is_known and all(spare)):
                 gone = letters.delete().where(letters.c.key == letter.key).returning(letters.c.id)
                 about = str(connection.execute(gone).scalar_one())
@@ -131,7 +132,7 @@ class Letters:
             _note_mailed(connection, letter, listed)
             if letter.kind == LIST and connection.execute(_to_be_told(letter.reviewer).limit(1)).first():
                 # It came while this one was on its way.
-                put_letter(connection, self._database, list_letter(connection, letter.reviewer), now)
+                put_letter(connection, list_letter(connection, letter.reviewer), now)
 
     def to_be_told(self, reviewer: str) -> list[tuple[int, Review]]:
         """Return which letters this reader's next list tells, each with its review, the longest waiting first.
@@ -147,7 +148,7 @@ class Letters:
         with self._database.write() as connection:
             now = self._database.now(connection)
             for letter in letters_:
-                put_letter(connection, self._database, letter, now)
+                put_letter(connection, letter, now)
 
     def has_list(self, reviewer: str, since: datetime) -> bool:
         """Tell whether this reader got a list since then besides the daily ones, or is about to get one."""
@@ -177,7 +178,7 @@ class Letters:
                 connection.execute(told)
                 if connection.execute(_to_be_told(letter.reviewer).limit(1)).first():
                     now = self._database.now(connection)
-                    put_letter(connection, self._database, list_letter(connection, letter.reviewer), now)
+                    put_letter(connection, list_letter(connection, letter.reviewer), now)
             return int(letter.unknowns)
 
     def use(self, nonce: str) -> bool:
@@ -194,7 +195,7 @@ def _count(connection: Connection, letter: NewLetter, since: datetime) -> int:
     return connection.execute(select(func.count()).where(*same, letters.c.created_at > since)).scalar_one()
 
 
-def put_letter(connection: Connection, database: Database, letter: NewLetter, now: datetime) -> None:
+def put_letter(connection: Connection, letter: NewLetter, now: datetime) -> None:
     """Queue a letter inside the transaction that makes it necessary.
 
     The same key again is the same letter: it goes out at the earlier time, and never twice. One that is listed goes out
@@ -216,17 +217,17 @@ def put_letter(connection: Connection, database: Database, letter: NewLetter, no
         "created_at": now,
         "at": at,
     }
-    new = database.insert(letters).values(values).on_conflict_do_nothing(index_elements=["key"])
+    new = insert(letters).values(values).on_conflict_do_nothing(index_elements=["key"])
     added = connection.scalar(new.returning(letters.c.id))
     if letter.is_listed or (added is None and _waits_for_a_list(connection, letter.key)):
-        put_letter(connection, database, list_letter(connection, letter.reviewer), now)
+        put_letter(connection, list_letter(connection, letter.reviewer), now)
         return
     if added is None:
         # Not one that is just being sent, nor one that is over.
         is_later = (letters.c.key == letter.key, letters.c.at > at, _queued(jobs.c.lease.is_(None)))
         added = connection.scalar(update(letters).where(*is_later).values(at=at).returning(letters.c.id))
     if added is not None:
-        wake(connection, database, Kind.MAIL, str(added), min(at, now + FURTHEST))
+        wake(connection, Kind.MAIL, str(added), min(at, now + FURTHEST))
 
 
 def _waits_for_a_list(connection: Connection, key: str) -> bool:
@@ -245,16 +246,14 @@ def goes_alone(authors: Sequence[str], author: str) -> bool:
     return len(authors) < MOST_QUESTIONS and authors.count(author) < MOST_OF_ONE_AUTHOR
 
 
-def listed_if_too_many(
-    connection: Connection, database: Database, letter: NewLetter, row: Review, now: datetime
-) -> NewLetter:
+def listed_if_too_many(connection: Connection, letter: NewLetter, row: Review, now: datetime) -> NewLetter:
     """Return the letter about this review, for the next list where its reader had their share of questions.
 
     An answer is then listed for who holds the review.
     """
     if letter.kind not in QUESTIONS or letter.is_listed:
         return letter
-    database.lock(connection, LETTERS_LOCK)  # else many at once would each count none
+    lock(connection, LETTERS_LOCK)  # else many at once would each count none
     if connection.execute(select(letters.c.id).where(letters.c.key == letter.key)).first():
         return letter
     if goes_alone(_asked_about(connection, letter.reviewer, now - AN_HOUR), row.author):

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, select
 
+from app.db.columns import insert
 from app.db.database import Database
 from app.db.jobs import Bell, wake_reviews
 from app.db.rows import Happening, note_event
@@ -44,7 +45,7 @@ class People:
             key = {"repository_id": repository_id, "id": person.id}
             read_at = self._database.now(connection)
             said = {"login": person.login, "permission": permission, "read_at": read_at}
-            noted = self._database.insert(people).values(**key, **said)
+            noted = insert(people).values(**key, **said)
             connection.execute(noted.on_conflict_do_update(index_elements=list(key), set_=said))
 
     def requesters(self, review_id: int) -> list[Person]:
@@ -80,7 +81,7 @@ class Absences:
             if connection.scalar(select(absences.c.until).where(mine)) == until:
                 return False
             values = {"until": until, "set_at": now}
-            away = self._database.insert(absences).values(reviewer=reviewer.id, **values)
+            away = insert(absences).values(reviewer=reviewer.id, **values)
             connection.execute(away.on_conflict_do_update(index_elements=["reviewer"], set_=values))
             note_event(connection, now, Happening(Happened.AWAY, reviewer.name, f"until {until.isoformat()}"))
             self._wake(connection, now)
@@ -101,4 +102,4 @@ class Absences:
     def _wake(self, connection: Connection, now: datetime) -> None:
         """Wake all that waits: while everybody is away, what is another's waits for this one, too."""
         concerned = reviews.c.state.in_((State.WAITING, State.TO_ASK))
-        wake_reviews(connection, self._database, now, concerned)
+        wake_reviews(connection, now, concerned)

@@ -31,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.db.columns import Id, UtcTime, metadata
+from app.db.columns import Id, UtcTime, insert, metadata
 from app.db.database import Database
 from app.db.rows import new_nonce
 from app.db.tables import history, reviews
@@ -124,9 +124,7 @@ class Pictures:
                 picture, may_come = None, False
             key = {"review_id": review_id, "round": round_, "source": source}
             values = {**_values(picture), "may_come": may_come, "at": self._database.now(connection)}
-            put = self._database.insert(pictures).values(
-                **key, **values, path=path, nonce=new_nonce(), tries=1
-            )
+            put = insert(pictures).values(**key, **values, path=path, nonce=new_nonce(), tries=1)
             again = {**values, "tries": pictures.c.tries + 1}
             connection.execute(put.on_conflict_do_update(index_elements=list(key), set_=again))
 

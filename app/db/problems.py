@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from app.db.columns import insert
 from app.db.database import Database
 from app.db.jobs import Kind, Service
 from app.db.letters import NewLetter, put_letter
@@ -124,9 +125,7 @@ class Problems:
     def _put(
         self, connection: Connection, what: What, place: str, now: datetime, *, is_noted: bool = False
     ) -> None:
-        new = self._database.insert(problems).values(
-            what=what, place=place, since=now, seen_at=now, is_noted=is_noted
-        )
+        new = insert(problems).values(what=what, place=place, since=now, seen_at=now, is_noted=is_noted)
         connection.execute(new.on_conflict_do_nothing())
         if is_noted:
             this = (_is_open(), problems.c.what == what, problems.c.place == place)
@@ -154,7 +153,7 @@ class Problems:
     ) -> None:
         for reader in readers:
             letter = NewLetter(f"{kind} {one.id} {reader}", kind, reader, problem_id=one.id)
-            put_letter(connection, self._database, letter, now)
+            put_letter(connection, letter, now)
 
 
 def _read(connection: Connection, *which: Any) -> list[Problem]:

@@ -15,9 +15,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, and_, bindparam, cast, func, insert, select, update
+from sqlalchemy import Connection, String, and_, bindparam, cast, func, select, update
 
 from app.db import jobs as queue
+from app.db.columns import insert
 from app.db.database import Database
 from app.db.jobs import LEASE, Bell, Claim, Kind, Service
 from app.db.letters import NewLetter, listed_if_too_many, put_letter
@@ -102,14 +103,14 @@ class Queue:
             values = {**changes, **(consequences(row, move, now) if move else {})}
             values |= _follows(row, values, now) | ({"asked_at": now} if letter else {})
             for wanted in (letter, *news) if letter else news:
-                told = wanted if at_once else listed_if_too_many(connection, self._database, wanted, row, now)
-                put_letter(connection, self._database, told, now)
+                told = wanted if at_once else listed_if_too_many(connection, wanted, row, now)
+                put_letter(connection, told, now)
             if decision:
-                put_decision(connection, self._database, row, decision)
+                put_decision(connection, row, decision)
                 values["decisions"] = decision.number
             fresh = self._fenced(connection, claim, row, values, now)
             for post in posts:
-                put_post(connection, self._database, row.id, post)
+                put_post(connection, row.id, post)
             fresh = _keep_approval(connection, row, fresh, carried, merged_as)
             owed = [Post(f"decision {decision.number}")] if decision else []
             fresh = replace(fresh, posts={**row.posts, **{post.key: post for post in (*posts, *owed)}})
@@ -117,11 +118,11 @@ class Queue:
                 _keep_round(connection, fresh, asked, now)
             change = carried or (asked.change if asked and not asked.release else None)
             if change:
-                keep_change(connection, self._database, fresh, change)
+                keep_change(connection, fresh, change)
             if edited:
                 _keep_words(connection, fresh, edited)
             for remark in heard:
-                note_heard(connection, self._database, fresh.id, remark)
+                note_heard(connection, fresh.id, remark)
             note_history(connection, now, fresh, happened or [])
         log_happened(fresh, happened or [])
         if letter or news:
@@ -162,7 +163,7 @@ class Queue:
             about = f"{claim.kind} {claim.about}"
             for service in sorted({*answered, *((failed_in,) if failed_in else ())}):
                 if service == failed_in:
-                    note_down(connection, self._database, service, about, now)
+                    note_down(connection, service, about, now)
                 elif note_up(connection, service, now):
                     log.warning("%s answers again; what failed meanwhile is tried again.", service.label)
             facts = {"attempts": attempts, "problem": problem, "cause": cause, "failed_in": failed_in}
@@ -184,7 +185,7 @@ class Queue:
         with self._database.write() as connection:
             now = self._database.now(connection)
             queue.wake_failed(connection, now)
-            queue.wake_reviews(connection, self._database, now, reviews.c.blocked.is_not(None))
+            queue.wake_reviews(connection, now, reviews.c.blocked.is_not(None))
 
     def admit(self, review_id: int, post: Post) -> None:
         """Note what was said after the lease was gone: whoever holds the row next finds out whether it should stand.
@@ -192,9 +193,9 @@ class Queue:
         A call that is out cannot be fenced at GitHub.
         """
         with self._database.write() as connection:
-            put_post(connection, self._database, review_id, post)
+            put_post(connection, review_id, post)
             now = self._database.now(connection)
-            queue.wake(connection, self._database, Kind.REVIEW, str(review_id), now)
+            queue.wake(connection, Kind.REVIEW, str(review_id), now)
 
     def oldest_due(self) -> timedelta | None:
         """Return for how long the most overdue job has been due; None when nothing is due."""
@@ -226,7 +227,7 @@ class Queue:
         """Note that this worker is alive."""
         with self._database.write() as connection:
             now = self._database.now(connection)
-            beat = self._database.insert(workers).values(name=worker, seen_at=now)
+            beat = insert(workers).values(name=worker, seen_at=now)
             connection.execute(beat.on_conflict_do_update(index_elements=["name"], set_={"seen_at": now}))
 
     def leave(self, worker: str) -> None:

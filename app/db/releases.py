@@ -30,7 +30,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.db.columns import Document, Id, UtcTime, metadata
+from app.db.columns import Document, Id, UtcTime, insert, metadata
 from app.db.database import Database
 from app.db.jobs import Bell
 from app.db.letters import NewLetter, put_letter
@@ -164,7 +164,7 @@ class Releases:
         values = {"repository_id": repository_id, "branch": branch, "day_one": head, "head": head}
         with self._database.write() as connection:
             now = self._database.now(connection)
-            new = self._database.insert(development).values(ahead=ahead, at=now, **values)
+            new = insert(development).values(ahead=ahead, at=now, **values)
             connection.execute(new.on_conflict_do_nothing())
 
     def keep_ahead(self, repository_id: int, branch: str, ahead: Sequence[str]) -> None:
@@ -187,11 +187,11 @@ class Releases:
                 return
             now = self._database.now(connection)
             values = {name: getattr(push, name) for name in Push.__slots__}
-            put = self._database.insert(pushes).values(at=now, **values).returning(pushes.c.id)
+            put = insert(pushes).values(at=now, **values).returning(pushes.c.id)
             number = connection.execute(put).scalar_one()
             for reviewer in letters:
                 letter = NewLetter(f"push {number} {reviewer}", "push", reviewer, push_id=number)
-                put_letter(connection, self._database, letter, now)
+                put_letter(connection, letter, now)
         self._work_made.ring()
 
     def push(self, push_id: int) -> Push | None:
@@ -255,7 +255,7 @@ class Releases:
     def keep_compared(self, row: Review, shas: Sequence[str], merges: int) -> None:
         """Remember which commits a merge took in, where that was not known when it was asked about."""
         with self._database.write() as connection:
-            put_compared(connection, self._database, row, shas, merges)
+            put_compared(connection, row, shas, merges)
 
     def origins(self, repository_id: int, shas: Sequence[str]) -> dict[str, Origin]:
         """Return what GitHub said of these commits, as far as it was asked."""
@@ -272,7 +272,7 @@ class Releases:
         """Remember what GitHub says of a commit."""
         values = {"pull": origin.pull, "title": origin.title, "author": origin.author}
         with self._database.write() as connection:
-            new = self._database.insert(origins).values(repository_id=repository_id, sha=sha, **values)
+            new = insert(origins).values(repository_id=repository_id, sha=sha, **values)
             connection.execute(new.on_conflict_do_nothing())
 
 
@@ -280,20 +280,18 @@ def _push_from(row: Row[Any]) -> Push:
     return Push(**{name: row._mapping[name] for name in Push.__slots__})
 
 
-def put_compared(
-    connection: Connection, database: Database, row: Review, shas: Sequence[str], merges: int
-) -> None:
+def put_compared(connection: Connection, row: Review, shas: Sequence[str], merges: int) -> None:
     """Keep all commits of the comparison of a review's base and head as they stand in its row."""
     place = {"review_id": row.id, "base": row.base, "head_sha": row.head_sha}
     told = {"shas": tuple(shas), "merges": merges}
-    put = database.insert(compared).values(**place, **told)
+    put = insert(compared).values(**place, **told)
     connection.execute(put.on_conflict_do_update(index_elements=list(place), set_=told))
 
 
-def keep_change(connection: Connection, database: Database, row: Review, change: Change) -> None:
+def keep_change(connection: Connection, row: Review, change: Change) -> None:
     """Keep the commits that a question or an approval rests on, where they could be read."""
     if change.is_known:
-        put_compared(connection, database, row, change.shas, change.merges)
+        put_compared(connection, row, change.shas, change.merges)
 
 
 def _branch(repository_id: int, branch: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

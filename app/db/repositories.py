@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
+from app.db.columns import insert
 from app.db.database import Database
 from app.db.jobs import wake_reviews
 from app.db.tables import repositories, reviews, timers
@@ -60,7 +61,7 @@ class Repositories:
     def pin(self, name: str, repository_id: int) -> bool:
         """Note that GitHub calls this repository so; False when the name is another one's."""
         with self._database.write() as connection:
-            return pin(connection, self._database, name, repository_id)
+            return pin(connection, name, repository_id)
 
     def trust(self, name: str) -> bool:
         """Forget which repository is pinned to a name, and how far it was looked at; the next look pins it anew."""
@@ -79,9 +80,9 @@ class Repositories:
         is_back = and_(reviews.c.state == State.CLOSED, reviews.c.open, reviews.c.base.in_(bases))
         with self._database.write() as connection:
             now = self._database.now(connection)
-            wake_reviews(connection, self._database, now, ~known, reviews.c.state.not_in(dead))
+            wake_reviews(connection, now, ~known, reviews.c.state.not_in(dead))
             connection.execute(update(reviews).where(known, is_back).values(rev=reviews.c.rev + 1))
-            wake_reviews(connection, self._database, now, known, is_back)
+            wake_reviews(connection, now, known, is_back)
 
 
 def came(connection: Connection, repository_id: int) -> datetime | None:
@@ -89,7 +90,7 @@ def came(connection: Connection, repository_id: int) -> datetime | None:
     return connection.scalar(_CAME, {"repository_id": repository_id})
 
 
-def pin(connection: Connection, database: Database, name: str, repository_id: int) -> bool:
+def pin(connection: Connection, name: str, repository_id: int) -> bool:
     """Tell whether a repository is known under this name, or is the first one that has it; else note that it is taken.
 
     One that was known under another name was renamed: from now on it is called so.
@@ -101,11 +102,11 @@ def pin(connection: Connection, database: Database, name: str, repository_id: in
         connection.execute(update(repositories).where(repositories.c.name == key).values(is_taken=True))
         return False
     if not found or key not in {row.name for row in found}:
-        first = database.insert(repositories).values(name=key, repository_id=repository_id, full_name=name)
+        first = insert(repositories).values(name=key, repository_id=repository_id, full_name=name)
         connection.execute(first.on_conflict_do_nothing())
         stored = select(repositories.c.repository_id).where(repositories.c.name == key)
         if connection.scalar(stored) != repository_id:  # another one was faster
-            return pin(connection, database, name, repository_id)
+            return pin(connection, name, repository_id)
     if any(row.is_taken and row.name == key for row in own):
         connection.execute(update(repositories).where(repositories.c.name == key).values(is_taken=False))
     if any(row.full_name != name for row in own):

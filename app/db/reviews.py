@@ -117,21 +117,21 @@ class Reviews:
             if verdict.move:
                 now, words = self._database.now(connection), note.strip()
                 decision = Decision(row.decisions + 1, choice, reviewer.name, reviewer.id, now, words, basis)
-                made = put_decision(connection, self._database, row, decision)
+                made = put_decision(connection, row, decision)
                 changes = {
                     "decisions": decision.number,
                     "decision_id": made,
                     **consequences(row, verdict.move, now),
                 }
                 _move_by_hand(connection, row, changes)
-                wake(connection, self._database, Kind.REVIEW, str(row.id), now, afresh=True)
+                wake(connection, Kind.REVIEW, str(row.id), now, afresh=True)
                 # A rejection is shown on the head of every pull request that has it.
                 same = (reviews.c.repository_id == row.repository_id, reviews.c.head_sha == row.head_sha)
-                wake_reviews(connection, self._database, now, *same, reviews.c.id != row.id, reviews.c.open)
+                wake_reviews(connection, now, *same, reviews.c.id != row.id, reviews.c.open)
                 what = Happening(DECISIONS[choice], reviewer.name, words, reviewer.id)
                 note_history(connection, now, row, [what])
                 if choice is Choice.APPROVE:
-                    put_letter(connection, self._database, outcome_letter(row, decision), now)
+                    put_letter(connection, outcome_letter(row, decision), now)
         if verdict.move:
             log_happened(row, [Happening(DECISIONS[choice], reviewer.name)])
         self._work_made.ring(Kind.REVIEW)
@@ -284,7 +284,7 @@ class Reviews:
             and_(reviews.c.state == State.WAITING, reviews.c.reviewer.not_in(reviewers)),
         )
         with self._database.write() as connection:
-            wake_reviews(connection, self._database, self._database.now(connection), unheld)
+            wake_reviews(connection, self._database.now(connection), unheld)
 
 
 def _round_from(row: Row[Any]) -> Round:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import logging
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -24,13 +23,13 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    insert,
     select,
     type_coerce,
     update,
 )
 from sqlalchemy.sql.functions import coalesce
 
+from app.db.columns import insert
 from app.db.database import Database
 from app.db.tables import covers, decisions, history, jobs, posts, reviews, rounds
 from app.domain.approval import Choice, Cover, Decision, Merged
@@ -56,6 +55,11 @@ WITH_PROBLEM = REVIEWS.add_columns(select(jobs.c.problem).where(*_JOB).scalar_su
 _ONE = WITH_PROBLEM.where(reviews.c.id == bindparam("review"))
 _DECISION_OF = select(decisions).where(decisions.c.id == bindparam("decision"))
 _POSTS = select(posts).where(posts.c.review_id == bindparam("review"))
+_NEW_POST = insert(posts)
+_PUT_POST = _NEW_POST.on_conflict_do_update(
+    index_elements=["review_id", "key"],
+    set_={name: _NEW_POST.excluded[name] for name in Post.__slots__ if name != "key"},
+)
 _COVERS = select(covers).where(covers.c.decision_id == bindparam("decision")).order_by(covers.c.id)
 
 
@@ -155,27 +159,20 @@ def with_covers(connection: Connection, decision: Decision | None) -> Decision |
     return replace(decision, covers=fields)
 
 
-def put_post(connection: Connection, database: Database, review_id: int, post: Post) -> None:
+def put_post(connection: Connection, review_id: int, post: Post) -> None:
     """Write what GitHub was told, or that it is to be told."""
     values = {name: getattr(post, name) for name in Post.__slots__}
-    connection.execute(_put_post(database.insert), {"review_id": review_id, **values})
+    connection.execute(_PUT_POST, {"review_id": review_id, **values})
 
 
-@cache
-def _put_post(insert: Callable[[Any], Any]) -> Any:
-    new = insert(posts)
-    told = {name: new.excluded[name] for name in Post.__slots__ if name != "key"}
-    return new.on_conflict_do_update(index_elements=["review_id", "key"], set_=told)
-
-
-def put_decision(connection: Connection, database: Database, row: Review, decision: Decision) -> int:
+def put_decision(connection: Connection, row: Review, decision: Decision) -> int:
     """Append a decision on a review as it stands, with what an approval covers; GitHub is to be told. Return its id."""
     values = {name: getattr(decision, name) for name in _DECISION if name not in ("id", "head_sha", "round")}
     values |= {"review_id": row.id, "round": row.round, "head_sha": row.head_sha}
     made = int(connection.execute(insert(decisions).values(values).returning(decisions.c.id)).scalar_one())
     if decision.choice is Choice.APPROVE:
         put_cover(connection, made, Cover(row.base, row.head_sha, row.merge_base), "asked")
-    put_post(connection, database, row.id, Post(f"decision {decision.number}"))
+    put_post(connection, row.id, Post(f"decision {decision.number}"))
     return made
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, bindparam, case, select, update
 
+from app.db.columns import insert
 from app.db.database import Database
 from app.db.jobs import PROBE_EVERY, Service
 from app.db.tables import jobs, services
@@ -34,7 +35,7 @@ class Services:
     def limit(self, name: str, until: datetime) -> None:
         """Remember until when it wants no call; the later end counts."""
         with self._database.write() as connection:
-            limit(connection, self._database, name, until)
+            limit(connection, name, until)
 
     def limited_until(self, name: str) -> datetime | None:
         """Return until when it wants no call, None where it never said so."""
@@ -43,11 +44,9 @@ class Services:
             return found
 
 
-def note_down(
-    connection: Connection, database: Database, service: Service, about: str, now: datetime
-) -> None:
+def note_down(connection: Connection, service: Service, about: str, now: datetime) -> None:
     """Note that a service gave no answer to a job; for the third job in a row, that is an outage."""
-    new = database.insert(services).values(name=service, failures=1, last_job=about)
+    new = insert(services).values(name=service, failures=1, last_job=about)
     is_another = services.c.last_job.is_distinct_from(about)
     failures = services.c.failures + case((is_another, 1), else_=0)
     is_out = and_(failures >= OUTAGE_AFTER, services.c.failing_since.is_(None))
@@ -77,9 +76,9 @@ def note_up(connection: Connection, service: Service, now: datetime) -> bool:
     return True
 
 
-def limit(connection: Connection, database: Database, service: str, until: datetime) -> None:
+def limit(connection: Connection, service: str, until: datetime) -> None:
     """Remember until when a service wants no call; the later end counts."""
-    new = database.insert(services).values(name=service, limited_until=until, failures=0)
+    new = insert(services).values(name=service, limited_until=until, failures=0)
     later = case(
         (services.c.limited_until > new.excluded.limited_until, services.c.limited_until),
         else_=new.excluded.limited_until,

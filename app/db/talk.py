@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
+from app.db.columns import insert
 from app.db.database import Database
 from app.db.jobs import Bell, wake_reviews
 from app.db.pictures import send_with
@@ -53,8 +54,8 @@ class Talk:
             if told and (told.what, told.reviewer, told.detail) == (QUESTION, reviewer.id, words.strip()):
                 return None
             number = len(row.questions) + 1
-            put_post(connection, self._database, review_id, Post(f"question {number}", after=row.decisions))
-            wake_reviews(connection, self._database, now, reviews.c.id == review_id)
+            put_post(connection, review_id, Post(f"question {number}", after=row.decisions))
+            wake_reviews(connection, now, reviews.c.id == review_id)
             send_with(connection, pictures, "question", number)
             note_history(
                 connection, now, row, [Happening(QUESTION, reviewer.name, words.strip(), reviewer.id)]
@@ -91,11 +92,11 @@ def open_talk(lines: Sequence[HistoryRow]) -> list[HistoryRow]:
     return said[starts[-1] :] if is_open else []
 
 
-def note_heard(connection: Connection, database: Database, review_id: int, remark: Remark) -> None:
+def note_heard(connection: Connection, review_id: int, remark: Remark) -> None:
     """Remember a remark as it reads now, inside the transaction that takes it in."""
     key = {"review_id": review_id, "place": remark.place, "id": remark.id}
     now = {"digest": remark.digest}
-    noted = database.insert(heard).values(**key, **now)
+    noted = insert(heard).values(**key, **now)
     connection.execute(noted.on_conflict_do_update(index_elements=list(key), set_=now))
 
 

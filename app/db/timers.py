@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
+from app.db.columns import insert
 from app.db.database import Database
 from app.db.jobs import Kind, wake
 from app.db.tables import timers
@@ -40,7 +41,7 @@ class Timers:
     def set(self, name: str) -> None:
         """Make the timer, due at once, or make it due at once; names of repositories have no case."""
         with self._database.write() as connection:
-            put_timer(connection, self._database, name, self._database.now(connection))
+            put_timer(connection, name, self._database.now(connection))
 
     def get(self, name: str) -> Timer | None:
         """Return one timer."""
@@ -55,14 +56,12 @@ class Timers:
             connection.execute(update(timers).where(timers.c.id == timer_id).values(values))
 
 
-def put_timer(
-    connection: Connection, database: Database, name: str, now: datetime, delay: timedelta = timedelta(0)
-) -> None:
+def put_timer(connection: Connection, name: str, now: datetime, delay: timedelta = timedelta(0)) -> None:
     """Make the timer due, inside another transaction: in a while, unless it is due sooner already."""
     name = name.casefold()
-    made = database.insert(timers).values(name=name, created_at=now)
+    made = insert(timers).values(name=name, created_at=now)
     connection.execute(made.on_conflict_do_nothing(index_elements=["name"]))
     first = name.partition(" ")[0]
     kind = Kind(first) if first in NAMED else Kind.POLL
     # Who holds the lease may have looked already, and loses it.
-    wake(connection, database, kind, name, now + delay, take=True)
+    wake(connection, kind, name, now + delay, take=True)
