@@ -65,8 +65,8 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     return Rest(wait=gate.policy.look)
 
 
-def check_repository(gate: Gate, name: str) -> None:
-    """Ask GitHub which repository has a name of the settings, and what it is called today. Raises Refused.
+def check_repository(gate: Gate, name: str) -> int:
+    """Ask GitHub which repository has a name of the settings, and what it is called today; return its id. Raises Refused.
 
     What is open in repositories that are none of ours is let go then, and what is in one that came back is read.
     """
@@ -76,6 +76,7 @@ def check_repository(gate: Gate, name: str) -> None:
     if not (is_known and repositories.pin(today, number)):
         raise Refused(FOREIGN.format(name), "missing")
     wake_left_and_returned(gate)
+    return number
 
 
 def wake_left_and_returned(gate: Gate) -> None:

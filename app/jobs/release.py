@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 
 from app.db.jobs import Claim
@@ -17,7 +16,7 @@ from app.domain.facts import Release
 from app.domain.policy import Reviewer
 from app.domain.problems import Cause
 from app.domain.review import Review
-from app.github.answers import Refused
+from app.github.answers import PutOff, Refused
 from app.github.commits import Steps
 from app.github.pulls import Pull
 from app.jobs.gate import FOREIGN, SOON, Gate, Rest
@@ -25,16 +24,12 @@ from app.jobs.poll import check_repository
 from app.jobs.release_contents import (
     Place,
     account_of,
-    approved,
-    dropped_by,
     look_again_after,
     merge_is_out,
     new_merges,
     note_head,
     origins_of,
-    push_to,
     sort,
-    with_missing,
 )
 from app.mail.compose import Mail
 from app.mail.problem import Pushed, compose_push
@@ -43,51 +38,38 @@ from app.mail.release import has_part, is_release_title, release_title, with_par
 # --- What was pushed past the gate where no release names it: told once, by mail.
 
 
-def since_last(place: Place, etag: str | None) -> Steps | None:
-    """Read what came onto the branch since the last look; None on the first, and where nothing is left of what was known.
+def since_last(place: Place, etag: str | None) -> Steps:
+    """Read what came onto the branch since the last look; only where it stands on the first, and where nothing is left of what was known.
 
     One GET, free where nothing came and `etag` is that of the last answer; more past 250 commits.
+    Raises Refused where there is no such branch.
     """
-    known = place.gate.store.releases.known(place.repository_id, place.branch)
-    if known is None:
-        return None
-    try:
-        return place.gate.github.steps(
-            place.repository, known.head, place.branch, etag=etag, on_page=place.renew
-        )
-    except Refused as refusal:
-        if refusal.kind != "missing":
-            raise
-        return None
+    known, github = place.known, place.gate.github
+    if known:
+        try:
+            return github.steps(place.repository, known.head, place.branch, etag=etag, on_page=place.renew)
+        except Refused as refusal:
+            if refusal.kind != "missing":
+                raise
+    return Steps(head=github.branch_head(place.repository, place.branch))
 
 
-def tell(place: Place, since: Steps | None, merged: Sequence[Review], began: datetime) -> bool:
+def tell(place: Place, came: Steps, merged: Sequence[Review], began: datetime) -> bool:
     """Note where the branch stands, and let every reviewer be told of what was pushed directly.
 
     `merged` are the merges since the last look, `began` is when this one did.
-    False while GitHub was not asked about all of it yet. Raises Refused where there is no such branch.
+    False while GitHub was not asked about all of it yet.
     """
-    releases = place.gate.store.releases
-    known = releases.known(place.repository_id, place.branch)
-    if known is None or since is None:
-        head = place.gate.github.branch_head(place.repository, place.branch)
-        if known is None:
-            releases.begin(place.repository_id, place.branch, head)
-            return True
-        push = push_to(place, head, approved(place, None))
-    elif since.head == known.head and not merged:
+    if place.known is None:
+        place.gate.store.releases.begin(place.repository_id, place.branch, came.head)
         return True
-    else:
-        sorted_ = sort(place, since)
-        origins = origins_of(place, sorted_)
-        if not origins.keys() >= set(sorted_.rest):
-            return False
-        is_kept = since.merge_base == known.head
-        dropped = None if is_kept else dropped_by(place, known.head, since.head)
-        push = push_to(place, since.head, with_missing(place, since, merged, dropped))
-        unseen = sorted_.release(origins).unseen
-        push = replace(push, unseen=tuple(item for item in unseen if item.pull is None))
-    releases.move(known.head, push, began, [person.id for person in place.gate.policy.reviewers])
+    sorted_ = sort(place, came)
+    origins = origins_of(place, sorted_)
+    if not origins.keys() >= set(sorted_.rest):
+        return False
+    pushed = tuple(item for item in sorted_.release(origins).unseen if item.pull is None)
+    readers = [person.id for person in place.gate.policy.reviewers]
+    note_head(place, came, merged, began, pushed, readers)
     return True
 
 
@@ -110,8 +92,6 @@ NO_BRANCH = (
     "{0} has no branch {1}, or no branch {2}, or they share no history. "
     "If {0} is not released so, leave RELEASE_BRANCH empty."
 )
-
-
 NO_DEVELOPMENT = "{0} has no branch {1}."
 
 
@@ -120,18 +100,16 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
 
     Without a release branch, tell what was pushed past the gate.
     """
-    wanted = timer.name.partition(" ")[2]
-    names = [name for name in gate.policy.repositories if name.casefold() == wanted]
-    if not names:
+    wanted, policy, repositories = timer.name.partition(" ")[2], gate.policy, gate.store.repositories
+    name = next((name for name in policy.repositories if name.casefold() == wanted), None)
+    if name is None:
         return Rest()
-    number = _id_of(gate, names[0])
-    place = Place(
-        gate, gate.store.repositories.today(names[0]), number, lambda: gate.store.queue.renew(claim)
-    )
+    number = repositories.id_of(name) or check_repository(gate, name)
+    place = Place(gate, repositories.today(name), number, lambda: gate.store.queue.renew(claim))
     if merge_is_out(place):
         return Rest(wait=look_again_after(gate))
-    if not gate.policy.release_branch:
-        return _watched(place, names[0], timer)
+    if not policy.release_branch:
+        return _watch(place, name, timer)
     began, merged = gate.store.now(), new_merges(place)
     try:
         # What is missing shows in no change of the branch: with a new merge it is read in any case.
@@ -139,76 +117,50 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     except Refused as refusal:
         if refusal.kind != "missing":
             raise
-        return _without_release(place, names[0])
+        with suppress(Refused):
+            _watch(place, name, timer)
+        words = NO_BRANCH.format(place.repository, policy.release_branch, place.branch)
+        return Rest(None, words, failed=True, refused=True, cause=Cause.BRANCH)
     if not ahead.is_unchanged:
-        if not _is_still(place, names[0]):
-            return Rest(wait=SOON)
+        _require_same(place, name)
         note_head(place, ahead, merged, began)
         release = account_of(place, ahead)
-        if release is None or not _make_so(place, ahead, release):
+        if release is None:
             return Rest(wait=look_again_after(gate))
+        _make_so(place, ahead, release)
         gate.store.timers.note(timer.id, None, ahead.etag)
-    return Rest(wait=gate.policy.look)
+    return Rest(wait=policy.look)
 
 
-def _is_still(place: Place, name: str) -> bool:
-    """Tell whether what was read is this repository, under today's name, before anything is kept or written.
+def _require_same(place: Place, name: str) -> None:
+    """Make sure that what was read is this repository, under today's name, before anything is kept or written.
 
-    Raises Refused when it is another one's by now.
+    Raises Refused when it is another one's by now, PutOff when it was renamed.
     """
     number, today = place.gate.github.identity(place.repository)
     if number != place.repository_id:
         raise Refused(FOREIGN.format(place.repository), "missing")
     if today.casefold() != place.repository.casefold():
         check_repository(place.gate, name)
-        return False
-    return True
+        raise PutOff(f"{place.repository} is {today} now.", SOON)
 
 
-def _without_release(place: Place, name: str) -> Rest:
-    """Watch the branch all the same, and say what is missing."""
-    policy = place.gate.policy
-    with suppress(Refused):
-        if _is_still(place, name):
-            began, merged = place.gate.store.now(), new_merges(place)
-            tell(place, since_last(place, None), merged, began)
-    words = NO_BRANCH.format(place.repository, policy.release_branch, policy.development_branch)
-    return Rest(None, words, failed=True, refused=True, cause=Cause.BRANCH)
-
-
-def _watched(place: Place, name: str, timer: Timer) -> Rest:
+def _watch(place: Place, name: str, timer: Timer) -> Rest:
     """Tell what was pushed past the gate since the last look."""
     began, merged = place.gate.store.now(), new_merges(place)
-    since = since_last(place, None if merged else timer.etag)
-    if since is not None and since.is_unchanged:
-        return Rest(wait=place.gate.policy.look)
-    if not _is_still(place, name):
-        return Rest(wait=SOON)
     try:
-        if not tell(place, since, merged, began):
-            return Rest(wait=look_again_after(place.gate))
+        came = since_last(place, None if merged else timer.etag)
     except Refused as refusal:
         if refusal.kind != "missing":
             raise
-        return Rest(
-            None,
-            NO_DEVELOPMENT.format(place.repository, place.branch),
-            failed=True,
-            refused=True,
-            cause=Cause.BRANCH,
-        )
-    place.gate.store.timers.note(timer.id, None, since.etag if since else None)
+        words = NO_DEVELOPMENT.format(place.repository, place.branch)
+        return Rest(None, words, failed=True, refused=True, cause=Cause.BRANCH)
+    if not came.is_unchanged:
+        _require_same(place, name)
+        if not tell(place, came, merged, began):
+            return Rest(wait=look_again_after(place.gate))
+        place.gate.store.timers.note(timer.id, None, came.etag)
     return Rest(wait=place.gate.policy.look)
-
-
-def _id_of(gate: Gate, repository: str) -> int:
-    """Return the id of the repository that has this name. Raises Refused when it is another one's by now."""
-    if gate.store.repositories.id_of(repository) is None:
-        check_repository(gate, repository)
-    known = gate.store.repositories.id_of(repository)
-    if known is None:
-        raise Refused(FOREIGN.format(repository), "missing")
-    return known
 
 
 def _ahead(place: Place, etag: str | None) -> Steps:
@@ -218,37 +170,23 @@ def _ahead(place: Place, etag: str | None) -> Steps:
     )
 
 
-def _make_so(place: Place, ahead: Steps, release: Release) -> bool:
-    """Make the pull request what it should be; False when it must be looked at again."""
+def _make_so(place: Place, ahead: Steps, release: Release) -> None:
+    """Make the pull request what it should be. Raises Refused where it became another meanwhile: it is looked at again."""
     github, policy = place.gate.github, place.gate.policy
-    branches = (policy.development_branch, policy.release_branch)
+    branches, title = (policy.development_branch, policy.release_branch), release_title(release)
     standing = github.find_pull(place.repository, *branches)
     place.renew()
-    if standing and standing.repository_id != place.repository_id:
-        raise Refused(FOREIGN.format(place.repository), "missing")
-    if not ahead.steps or ahead.is_empty:
-        if standing and has_part(standing.body):
-            github.edit_pull(place.repository, standing.number, state="closed")
-        return True
+    is_empty = not ahead.steps or ahead.is_empty
     if standing is None:
-        return _open(place, release_title(release), with_part("", release, *branches))
-    changes = _changes(standing, release_title(release), with_part(standing.body, release, *branches))
+        if not is_empty:
+            github.open_pull(place.repository, *branches, title, with_part("", release, *branches))
+        return
+    if is_empty:
+        changes = {"state": "closed"} if has_part(standing.body) else {}
+    else:
+        changes = _changes(standing, title, with_part(standing.body, release, *branches))
     if changes:
         github.edit_pull(place.repository, standing.number, **changes)
-    return True
-
-
-def _open(place: Place, title: str, body: str) -> bool:
-    policy = place.gate.policy
-    try:
-        place.gate.github.open_pull(
-            place.repository, policy.development_branch, policy.release_branch, title, body
-        )
-    except Refused as refusal:
-        if refusal.kind in ("empty", "exists"):
-            return False
-        raise
-    return True
 
 
 def _changes(standing: Pull, title: str, body: str) -> dict[str, str]:

@@ -7,11 +7,11 @@ hold any more where it stood at the last look.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.db.releases import Known, Push
-from app.domain.facts import Release
+from app.domain.facts import Release, Unseen
 from app.domain.release import Account, Merge, Origin, account, is_approved_merge, lacks_commits
 from app.domain.review import Review
 from app.github.answers import GitHubError, Limited, Refused
@@ -20,10 +20,6 @@ from app.jobs.gate import SOON, Gate
 
 # So many unknown commits are asked for in one step; of the rest it is said that nobody looked.
 MOST_ASKED = 100
-
-
-# The approved merges that a forced push left behind.
-Dropped = list[Review]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +35,11 @@ class Place:
     def branch(self) -> str:
         """Return the development branch."""
         return self.gate.policy.development_branch
+
+    @property
+    def known(self) -> Known | None:
+        """Return how far the branch is known, None before the first look."""
+        return self.gate.store.releases.known(self.repository_id, self.branch)
 
 
 def merge_is_out(place: Place) -> bool:
@@ -56,8 +57,7 @@ def account_of(place: Place, ahead: Steps) -> Release | None:
 
     The first account is day one's. Where the branch stands is not noted: `ahead` may be behind it; see `note_head`.
     """
-    releases = place.gate.store.releases
-    known = releases.known(place.repository_id, place.branch)
+    releases, known = place.gate.store.releases, place.known
     if known is None:
         day_one = tuple(step.sha for step in ahead.steps)
         releases.begin(place.repository_id, place.branch, ahead.head, day_one)
@@ -72,56 +72,59 @@ def account_of(place: Place, ahead: Steps) -> Release | None:
         if push.head in sorted_.steps or (push.is_level and push.head == ahead.merge_base)
     ]
     gone = [sha for push in forced for sha in push.gone if sha not in sorted_.steps]
-    lost = approved(place, gone) if gone else ()
-    return sorted_.release(origins_of(place, sorted_), lost, is_rewritten=bool(forced))
+    return sorted_.release(origins_of(place, sorted_), approved(place, gone), is_rewritten=bool(forced))
 
 
 def new_merges(place: Place) -> list[Review]:
     """Return what was merged with an approval since the last look, and has to be in the branch."""
-    releases, branch = place.gate.store.releases, place.branch
-    known = releases.known(place.repository_id, branch)
-    merged = releases.merged_since(place.repository_id, branch, known.at) if known else []
-    return [review for review in merged if is_approved_merge(review, branch)]
+    known, releases = place.known, place.gate.store.releases
+    merged = releases.merged_since(place.repository_id, place.branch, known.at) if known else []
+    return [review for review in merged if is_approved_merge(review, place.branch)]
 
 
-def note_head(place: Place, ahead: Steps, merged: Sequence[Review], began: datetime) -> None:
+def note_head(
+    place: Place,
+    came: Steps,
+    merged: Sequence[Review],
+    began: datetime,
+    unseen: tuple[Unseen, ...] = (),
+    readers: Collection[str] = (),
+) -> None:
     """Note where the branch stands by now, and whether its history was changed since the last look.
 
-    `merged` are the new merges, `began` is when this look did. No call where what was known is among what is `ahead`
-    of the release branch, or just below it.
+    `came` are the commits that it has and the release branch has not, or that it had not at the last look. `merged` are
+    the new merges, `began` is when this look did. `readers` are told of what was changed, and of what is `unseen`.
+    No call where what was known is among what came, or just below it.
     """
-    known = place.gate.store.releases.known(place.repository_id, place.branch)
-    if known is None or (known.head == ahead.head and not merged):
+    known = place.known
+    if known is None or (known.head == came.head and not merged):
         return
-    below = {parent for step in ahead.steps for parent in step.parents}
-    is_below = known.head in {ahead.head, ahead.merge_base, *below}
-    dropped = None if is_below else dropped_by(place, known.head, ahead.head)
-    push = push_to(place, ahead.head, with_missing(place, ahead, merged, dropped))
-    place.gate.store.releases.move(known.head, replace(push, is_level=not ahead.steps), began)
-
-
-def with_missing(
-    place: Place, ahead: Steps, merged: Sequence[Review], dropped: Dropped | None
-) -> Dropped | None:
-    """Return what a forced push left behind, with those of the new merges that came and went between two looks."""
-    shas = {step.sha for step in ahead.steps}
-    for review in merged:
-        commit = review.merge_commit or ""
-        is_told = any(one.merge_commit == commit for one in dropped or ())
-        if commit not in shas and not is_told and dropped_by(place, commit, ahead.head) is not None:
-            dropped = [*(dropped or ()), review]
-    return dropped
-
-
-def push_to(place: Place, head: str, dropped: Dropped | None) -> Push:
-    """Return a push that left the branch at this head; `dropped` is what it left behind, None where it only added."""
-    gone = tuple(review.merge_commit or "" for review in dropped or ())
-    return Push(
-        place.repository_id, place.repository, place.branch, head, is_forced=dropped is not None, gone=gone
+    shas = {step.sha for step in came.steps}
+    below = {parent for step in came.steps for parent in step.parents}
+    is_below = known.head in {came.head, came.merge_base, *below}
+    dropped = None if is_below else dropped_by(place, known.head, came.head)
+    gone = [review.merge_commit or "" for review in dropped or ()]
+    # A new merge may have come and gone between two looks.
+    lost = (review.merge_commit or "" for review in merged)
+    gone += [
+        sha
+        for sha in lost
+        if sha not in shas and sha not in gone and dropped_by(place, sha, came.head) is not None
+    ]
+    push = Push(
+        place.repository_id,
+        place.repository,
+        place.branch,
+        came.head,
+        is_forced=dropped is not None or bool(gone),
+        is_level=not came.steps,
+        gone=tuple(gone),
+        unseen=unseen,
     )
+    place.gate.store.releases.move(known.head, push, began, readers)
 
 
-def dropped_by(place: Place, before: str, now: str) -> Dropped | None:
+def dropped_by(place: Place, before: str, now: str) -> list[Review] | None:
     """Return which approved merges the branch does not hold any more, None where it still holds what was known.
 
     One GET, more past 250 commits. Where the two have nothing in common, or GitHub does not know the one before, all.
