@@ -14,13 +14,32 @@ from typing import Any
 from app.domain.action import next_duty
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State
-from app.domain.known import Action, Base, Do, MergeRefusal, Outside, Owed, Read, Refusal
+from app.domain.known import Action, Base, Do, Outside, Owed, Read
 
 PAGE = Path(__file__).parent.parent / "docs" / "decisions.md"
 
 LOCK = Owed("status", "lock", is_lock=True)
 DECISION, QUESTION, COMMENT = (Owed(kind, kind) for kind in ("decision", "question", "blocked"))
 A_DAY = timedelta(days=1)
+
+# What GitHub's refusal of a merge may mean.
+ANSWERS = (
+    Why.MOVED,
+    Why.BUSY,
+    Why.CONFLICT,
+    Why.BEHIND,
+    Why.CHECKS_RUNNING,
+    Why.CHECKS_RED,
+    Why.CHECK_MISSING,
+    Why.STATUS_UNSEEN,
+    Why.REVIEW_REQUIRED,
+    Why.QUEUE_REQUIRED,
+    Why.METHOD_OFF,
+    Why.RIGHTS,
+    Why.ARCHIVED,
+    Why.GONE,
+    Why.REFUSED,
+)
 
 # What each fact can be; the first is the plain one.
 VALUES: dict[str, tuple[Any, ...]] = {
@@ -54,10 +73,9 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "is_conflicting": (False, True),
     "told": (
         None,
-        *(MergeRefusal(refusal) for refusal in Refusal),
-        MergeRefusal(Refusal.CHECK_MISSING, names=("qa-gate/development",)),
+        *(Blocked(why) for why in ANSWERS),
+        Blocked(Why.CHECKS_RED, ("build",)),
     ),
-    "own_status": ("qa-gate/development",),
     "is_carried": (False, True),
     "may_update": (None, True, False),
     "is_updated": (False, True),
@@ -207,10 +225,9 @@ def said(value: Any) -> str:
             return "none"
         case True | False:
             return "yes" if value else "no"
-        case MergeRefusal():
-            return value.refusal + (" (the gate’s own)" if value.names else "")
         case Blocked():
-            return f"{value.why}, {value.tries} in a row"
+            about = f" ({value.names[0]})" if value.names else ""
+            return value.why + about + (f", {value.tries} in a row" if value.tries > 1 else "")
         case timedelta() | tuple():
             return "yes"
         case _:

@@ -12,8 +12,8 @@ import pytest
 from app.domain.action import next_action
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State
-from app.domain.known import Action, Base, Do, Known, MergeRefusal, Outside, Owed, Read, Refusal
-from tests.decisions import A_DAY, COMMENT, DECISION, LOCK, PAGE, QUESTION, page
+from app.domain.known import Action, Base, Do, Known, Outside, Owed, Read
+from tests.decisions import A_DAY, ANSWERS, COMMENT, DECISION, LOCK, PAGE, QUESTION, page
 
 STATUS = Owed("status", "wording")
 NEVER = 25
@@ -63,7 +63,7 @@ def perform(known: Known, action: Action, goes_well: bool) -> Known:
             return replace(known, state=State.MERGED, owed=(STATUS,))
         case Do.MERGE:
             return replace(
-                known, state=State.MERGING, read=Read.NOT, base=Base.UNREAD, told=MergeRefusal(Refusal.BUSY)
+                known, state=State.MERGING, read=Read.NOT, base=Base.UNREAD, told=Blocked(Why.BUSY)
             )
         case Do.UPDATE:
             return replace(known, is_updated=True, is_noted=True, blocked=Blocked(Why.UPDATING))
@@ -132,8 +132,8 @@ OF_STATE: dict[State, dict[str, tuple[Any, ...]]] = {
         "is_conflicting": TWO,
         "told": (
             None,
-            *(MergeRefusal(refusal) for refusal in Refusal),
-            MergeRefusal(Refusal.CHECK_MISSING, names=("gate",)),
+            *(Blocked(why) for why in ANSWERS),
+            Blocked(Why.CHECKS_RED, ("build",)),
         ),
         "is_carried": TWO,
     },
@@ -144,7 +144,7 @@ OF_STATE: dict[State, dict[str, tuple[Any, ...]]] = {
 def everything(state: State) -> Iterator[Known]:
     facts = OF_STATE.get(state, {})
     for general, values in product(GENERAL, product(*facts.values())):
-        yield Known(state, own_status="gate", **general, **dict(zip(facts, values, strict=True)))
+        yield Known(state, **general, **dict(zip(facts, values, strict=True)))
 
 
 @pytest.mark.parametrize("goes_well", TWO)
@@ -161,7 +161,7 @@ def test_every_chain_of_actions_comes_to_rest_with_everything_said(state: State,
 
 # --- What must never follow ----------------------------------------------------------------------------------
 
-MERGEABLE = Known(State.TO_MERGE, read=Read.NOW, base=Base.SAME, own_status="gate")
+MERGEABLE = Known(State.TO_MERGE, read=Read.NOW, base=Base.SAME)
 
 
 def test_an_approved_change_about_which_nothing_else_is_known_is_merged() -> None:
@@ -187,7 +187,7 @@ def test_an_approved_change_about_which_nothing_else_is_known_is_merged() -> Non
         {"base": Base.UNKNOWN},
         {"base": Base.REWRITTEN},
         {"is_conflicting": True},
-        {"told": MergeRefusal(Refusal.REFUSED)},
+        {"told": Blocked(Why.REFUSED)},
         {"status_refused": Blocked(Why.RIGHTS)},
         {"is_stopped": True},
     ],
@@ -229,14 +229,14 @@ def test_what_is_over_is_no_longer_noted_for_a_change_that_nobody_was_asked_abou
 
 
 def test_our_own_status_is_said_once_more_before_it_is_believed_not_to_count() -> None:
-    told = MergeRefusal(Refusal.CHECK_MISSING, names=("gate",))
+    told = Blocked(Why.STATUS_UNSEEN)
     assert next_action(replace(MERGEABLE, told=told)).do is Do.SAY_AGAIN
     known = replace(MERGEABLE, told=told, blocked=Blocked(Why.STATUS_UNSEEN), is_noted=True)
     assert next_action(known).blocked == Blocked(Why.STATUS_UNSEEN)
 
 
 def test_a_branch_is_brought_up_to_date_three_times_and_then_it_is_the_developers_turn() -> None:
-    told = replace(MERGEABLE, told=MergeRefusal(Refusal.BEHIND), may_update=True)
+    told = replace(MERGEABLE, told=Blocked(Why.BEHIND), may_update=True)
     assert next_action(told).do is Do.UPDATE
     tired = replace(told, blocked=Blocked(Why.UPDATING, tries=3), is_noted=True)
     assert next_action(tired).blocked == Blocked(Why.BEHIND)

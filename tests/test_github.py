@@ -441,26 +441,30 @@ def answer(status: int, message: Any = None, **headers: str) -> GithubException:
         (401, "Bad credentials", "rights"),
         (403, "Resource not accessible by integration", "rights"),
         (403, "Repository was archived so is read-only.", "archived"),
-        (404, "Not Found", "missing"),
-        (410, "Issues are disabled for this repo", "missing"),
-        (405, "Pull Request is not mergeable", "other"),
-        (405, "Pull Request is still a draft", "other"),
-        (405, 'Required status check "ci" is failing.', "check_red"),
-        (405, 'Required status check "ci" is pending.', "check_running"),
+        (404, "Not Found", "gone"),
+        (410, "Issues are disabled for this repo", "gone"),
+        (405, "Pull Request is not mergeable", "refused"),
+        (405, "Pull Request is still a draft", "refused"),
+        (405, 'Required status check "ci" is failing.', "checks_red"),
+        (405, 'Required status check "ci" is pending.', "checks_running"),
         (405, 'Required status check "qa-gate/development" is expected.', "check_missing"),
         (405, "2 of 2 required status checks are expected.", "check_missing"),
-        (405, "2 of 3 required status checks have not succeeded: 1 expected and 1 failing.", "check_red"),
-        (405, "At least 1 approving review is required by reviewers with write access.", "review"),
-        (405, "Repository rule violations found\n\nChanges must be made through a merge queue", "queue"),
-        (405, "Merge commits are not allowed on this repository.", "method"),
-        (405, "Squash merges are not allowed on this repository.", "method"),
-        (405, "This branch can't be rebased", "method"),
+        (405, "2 of 3 required status checks have not succeeded: 1 expected and 1 failing.", "checks_red"),
+        (405, "At least 1 approving review is required by reviewers with write access.", "review_required"),
+        (
+            405,
+            "Repository rule violations found\n\nChanges must be made through a merge queue",
+            "queue_required",
+        ),
+        (405, "Merge commits are not allowed on this repository.", "method_off"),
+        (405, "Squash merges are not allowed on this repository.", "method_off"),
+        (405, "This branch can't be rebased", "method_off"),
         (405, "Head branch is out of date", "behind"),
-        (405, "Pull Request is closed", "closed"),
+        (405, "Pull Request is closed", "refused"),
         (405, "You're not authorized to push to this branch.", "rights"),
-        (405, None, "other"),
-        (422, {"message": "Unprocessable", "errors": ["Can not approve your own pull request"]}, "own"),
-        (422, "Can not request changes on your own pull request", "own"),
+        (405, None, "refused"),
+        (422, {"message": "Unprocessable", "errors": ["Can not approve your own pull request"]}, "invalid"),
+        (422, "Can not request changes on your own pull request", "invalid"),
         (
             422,
             {"message": "Validation Failed", "errors": [{"message": "No commit found for SHA: 1"}]},
@@ -473,8 +477,8 @@ def answer(status: int, message: Any = None, **headers: str) -> GithubException:
         ),
         (422, "merge conflict between base and head", "conflict"),
         (422, None, "invalid"),
-        (400, "Problems parsing JSON", "other"),
-        (451, None, "other"),
+        (400, "Problems parsing JSON", "refused"),
+        (451, None, "refused"),
     ],
 )
 def test_a_definite_no_is_refused(status: int, message: Any, kind: str) -> None:
@@ -1101,7 +1105,7 @@ def test_the_gate_cannot_review_its_own_pull_request(pretend: PretendGitHub, git
     for choice in (Choice.APPROVE, Choice.REJECT):
         with pytest.raises(Refused) as refused:
             github.say_review("acme/shop", number, sha, choice, "x")
-        assert refused.value.kind == "own"
+        assert refused.value.kind == "invalid"
 
 
 def test_a_review_is_of_the_named_commit_even_if_there_is_a_newer_one(
@@ -1197,7 +1201,7 @@ def test_what_protection_asks_for_is_told_in_githubs_words(
     github.say_status("acme/shop", Status("failure", "Lily: no", sha, context))
     with pytest.raises(Refused) as refused:
         github.merge("acme/shop", number, sha, "merge")
-    assert (refused.value.kind, context in refused.value.reason) == ("check_red", True)
+    assert (refused.value.kind, context in refused.value.reason) == ("checks_red", True)
     github.say_status("acme/shop", Status("success", "Approved", sha, context))
     assert github.merge("acme/shop", number, sha, "merge")
 
@@ -1207,7 +1211,7 @@ def test_a_method_that_is_switched_off_is_refused(pretend: PretendGitHub, github
     pretend.pull(number).repo.methods.discard("squash")
     with pytest.raises(Refused) as refused:
         github.merge("acme/shop", number, sha, "squash")
-    assert refused.value.kind == "method"
+    assert refused.value.kind == "method_off"
 
 
 def test_a_conflict_and_a_draft_are_refused(pretend: PretendGitHub, github: GitHub, ask: Ask) -> None:
@@ -1357,7 +1361,7 @@ def test_every_way_to_write_about_a_pull_request_is_told(event: str, action: str
 def test_a_missing_pull_request_is_refused(github: GitHub) -> None:
     with pytest.raises(Refused) as refused:
         github.pull_request("acme/shop", 404)
-    assert refused.value.kind == "missing"
+    assert refused.value.kind == "gone"
 
 
 def test_a_branch_that_is_not_there_is_named_where_github_only_says_404(
@@ -1365,7 +1369,7 @@ def test_a_branch_that_is_not_there_is_named_where_github_only_says_404(
 ) -> None:
     with pytest.raises(Refused) as refused:
         github.branch_head("acme/shop", "trunk")
-    assert refused.value.kind == "missing"
+    assert refused.value.kind == "gone"
     with pytest.raises(Refused):
         github.steps("acme/shop", "live", "trunk")
     with pytest.raises(Refused):
@@ -1456,7 +1460,7 @@ def test_a_tree_read_under_an_old_name_is_none_rather_than_one_level_of_it(
 def test_a_tree_of_no_commit_is_missing(github: GitHub) -> None:
     with pytest.raises(Refused) as refused:
         github.tree("acme/shop", "f" * 40)
-    assert refused.value.kind == "missing"
+    assert refused.value.kind == "gone"
 
 
 class Look:
@@ -1790,7 +1794,7 @@ def test_a_comment_on_the_second_page_is_found(pretend: PretendGitHub, github: G
 def test_a_deleted_comment_is_missing(github: GitHub) -> None:
     with pytest.raises(Refused) as refused:
         github.edit_comment("acme/shop", 4711, "x")
-    assert refused.value.kind == "missing"
+    assert refused.value.kind == "gone"
 
 
 def test_an_edit_of_another_comment_than_asked_is_not_success(pretend: PretendGitHub, github: GitHub) -> None:

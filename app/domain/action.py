@@ -12,33 +12,12 @@ from datetime import timedelta
 
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State
-from app.domain.known import A_MOMENT, Action, Base, Do, Known, MergeRefusal, Outside, Owed, Read, Refusal
+from app.domain.known import A_MOMENT, Action, Base, Do, Known, Outside, Owed, Read
 
 # Should no webhook say that it is over, a change that nobody is asked about yet is looked at again after this time.
 LOOK_AGAIN = timedelta(minutes=10)
 # So often in a row the gate asks for that.
 MOST_UPDATES = 3
-
-
-_WHY: dict[Refusal, Why] = {
-    Refusal.MOVED: Why.MOVED,
-    Refusal.BUSY: Why.BUSY,
-    Refusal.CONFLICT: Why.CONFLICT,
-    Refusal.CHECK_RUNNING: Why.CHECKS_RUNNING,
-    Refusal.CHECK_RED: Why.CHECKS_RED,
-    Refusal.CHECK_MISSING: Why.CHECK_MISSING,
-    Refusal.REVIEW_REQUIRED: Why.REVIEW_REQUIRED,
-    Refusal.QUEUE_REQUIRED: Why.QUEUE_REQUIRED,
-    Refusal.METHOD_OFF: Why.METHOD_OFF,
-    Refusal.RIGHTS: Why.RIGHTS,
-    Refusal.ARCHIVED: Why.ARCHIVED,
-    Refusal.GONE: Why.GONE,
-    Refusal.REFUSED: Why.REFUSED,
-}
-_CHECKS = frozenset({Refusal.CHECK_RUNNING, Refusal.CHECK_RED, Refusal.CHECK_MISSING, Refusal.CHECKS})
-# What is asked for once more before it is believed: GitHub may have lost it, or not seen it yet.
-_SAID_AGAIN = {Why.STATUS_UNSEEN: "status", Why.REVIEW_REQUIRED: "decision"}
-
 
 WRITES = frozenset({Do.SAY, Do.UPDATE})
 
@@ -170,16 +149,20 @@ def _to_merge(known: Known) -> Action:
             return Action(Do.MERGE)
 
 
-def _refused(known: Known, told: MergeRefusal) -> Action:
+def _refused(known: Known, told: Blocked) -> Action:
     """Return what follows GitHub's refusal of a merge, after GitHub was read and it is open still."""
-    if told.refusal is Refusal.BEHIND:
-        return _behind(known)
-    if told.refusal in _CHECKS:
-        return _checks(known, told)
-    if told.refusal is Refusal.REVIEW_REQUIRED and known.is_carried:
-        # GitHub may have dismissed what was said of the head before.
-        return _said_again(known, Why.REVIEW_REQUIRED, told)
-    return _blocked(_WHY[told.refusal], said=told.said)
+    match told.why:
+        case Why.BEHIND:
+            return _behind(known)
+        case Why.CHECKS_RED | Why.CHECKS_RUNNING | Why.CHECK_MISSING if not told.names:
+            return _checks(known)
+        case Why.STATUS_UNSEEN:
+            return _said_again(known, told, "status")
+        case Why.REVIEW_REQUIRED if known.is_carried:
+            # GitHub may have dismissed what was said of the head before.
+            return _said_again(known, told, "decision")
+        case _:
+            return Action(Do.REST, blocked=told)
 
 
 def _behind(known: Known) -> Action:
@@ -196,12 +179,8 @@ def _behind(known: Known) -> Action:
     return Action(Do.UPDATE if known.may_update else Do.READ_CARRIED)
 
 
-def _checks(known: Known, told: MergeRefusal) -> Action:
-    """Say which check is meant: the one that GitHub named, else what the checks themselves say."""
-    if known.own_status in told.names:
-        return _said_again(known, Why.STATUS_UNSEEN, told)
-    if told.names and told.refusal is not Refusal.CHECKS:
-        return _blocked(_WHY[told.refusal], *told.names)
+def _checks(known: Known) -> Action:
+    """Say which check is meant where GitHub named none: what the checks themselves say."""
     match known.checks:
         case None:
             return Action(Do.READ_CHECKS)
@@ -213,11 +192,11 @@ def _checks(known: Known, told: MergeRefusal) -> Action:
             return _blocked(Why.CHECK_MISSING)
 
 
-def _said_again(known: Known, why: Why, told: MergeRefusal) -> Action:
-    blocked = Blocked(why, said=told.said)
-    if known.is_noted or (known.blocked is not None and known.blocked.why is why):
-        return Action(Do.REST, blocked=blocked)
-    return Action(Do.SAY_AGAIN, owed=Owed(_SAID_AGAIN[why], ""), blocked=blocked)
+def _said_again(known: Known, told: Blocked, kind: str) -> Action:
+    """Ask once more before it is believed: GitHub may have lost what it was told, or not seen it yet."""
+    if known.is_noted or (known.blocked is not None and known.blocked.why is told.why):
+        return Action(Do.REST, blocked=told)
+    return Action(Do.SAY_AGAIN, owed=Owed(kind, ""), blocked=told)
 
 
 def _merged(known: Known) -> Action:
@@ -227,8 +206,8 @@ def _merged(known: Known) -> Action:
     return Action(Do.REST, wait=known.soon) if is_early else Action(Do.KEEP_RELEASE)
 
 
-def _blocked(why: Why, *names: str, said: str = "", wait: timedelta | None = None) -> Action:
-    return Action(Do.REST, blocked=Blocked(why, names, said), wait=wait)
+def _blocked(why: Why, *names: str, wait: timedelta | None = None) -> Action:
+    return Action(Do.REST, blocked=Blocked(why, names), wait=wait)
 
 
 _DUTIES: dict[State, Callable[[Known], Action]] = {

@@ -69,35 +69,6 @@ class Base(StrEnum):
     REWRITTEN = "elsewhere"
 
 
-class Refusal(StrEnum):
-    """What GitHub's refusal of a merge means, as far as its words tell."""
-
-    MOVED = "moved"
-    BUSY = "busy"
-    CONFLICT = "conflict"
-    BEHIND = "behind"
-    CHECK_RUNNING = "check running"
-    CHECK_RED = "check red"
-    CHECK_MISSING = "check missing"
-    CHECKS = "some checks"
-    REVIEW_REQUIRED = "review required"
-    QUEUE_REQUIRED = "queue required"
-    METHOD_OFF = "method off"
-    RIGHTS = "rights"
-    ARCHIVED = "archived"
-    GONE = "gone"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class MergeRefusal:
-    """GitHub's answer to a merge of this run: what it means, its words, the checks that it named."""
-
-    refusal: Refusal
-    said: str = ""
-    names: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Owed:
     """What GitHub is to be told: what it is, and what it is about.
@@ -157,8 +128,7 @@ class Known:
     keeps_branch: bool | None = True
     base: Base = Base.UNREAD
     is_conflicting: bool = False
-    told: MergeRefusal | None = None
-    own_status: str = ""
+    told: Blocked | None = None
     is_carried: bool = False
     may_update: bool | None = None
     is_updated: bool = False

@@ -27,31 +27,11 @@ import requests
 from github import BadAttributeException, GithubException, IncompletableObject
 from pydantic import ValidationError
 
+from app.domain.blocked import Why
 from app.github.models import fault_of, one_line
 
-# 'other' after a refused merge: only reading again tells whether it is a conflict, a draft, or merged already.
-Kind = Literal[
-    "conflict",
-    "behind",
-    "check_red",
-    "check_running",
-    "check_missing",
-    "checks",
-    "review",
-    "queue",
-    "protected",
-    "archived",
-    "rights",
-    "method",
-    "own",
-    "closed",
-    "missing",
-    "renamed",
-    "invalid",
-    "empty",
-    "exists",
-    "other",
-]
+# Why a change does not go on because of it, REFUSED where GitHub's words do not tell; else what was wrong with a call.
+Kind = Why | Literal["renamed", "invalid", "empty", "exists"]
 
 # What says by its class that GitHub, or the way to it, failed.
 FAILURES = (
@@ -77,33 +57,27 @@ _NAMED = re.compile(r'"([^"]+)"')
 _RIGHTS = re.compile(r"[a-z_]+=[a-z]+(?:[,;] ?[a-z_]+=[a-z]+)*")
 
 # What GitHub's words mean, the first that fits. They are not documented: these were seen in the wild.
-Meaning = Kind | Literal["soon", "moved"]
-_WORDS: tuple[tuple[str, Meaning], ...] = (
-    (r"base branch was modified|merge already in progress", "soon"),
-    (r"head branch was modified|expected.head.sha", "moved"),
-    (r"your own pull request", "own"),
-    (r"archived", "archived"),
-    (r"without `?workflows?`? permission|not authorized|not accessible", "rights"),
-    (r"merge conflict", "conflict"),
+_WORDS: tuple[tuple[str, Kind], ...] = (
+    (r"base branch was modified|merge already in progress", Why.BUSY),
+    (r"head branch was modified|expected.head.sha", Why.MOVED),
+    (r"archived", Why.ARCHIVED),
+    (r"without `?workflows?`? permission|not authorized|not accessible", Why.RIGHTS),
+    (r"merge conflict", Why.CONFLICT),
     (r"no commits between", "empty"),
     (r"pull request already exists", "exists"),
 )
 # The same for a refused merge only.
-_MERGE_WORDS: tuple[tuple[str, Meaning], ...] = (
-    (r"status check.*(failing|failed)", "check_red"),
-    (r"status check.*(pending|in progress|queued)", "check_running"),
+_MERGE_WORDS: tuple[tuple[str, Kind], ...] = (
+    (r"status check.*(failing|failed)", Why.CHECKS_RED),
+    (r"status check.*(pending|in progress|queued)", Why.CHECKS_RUNNING),
     # Never seen; ours, too, right after it was said.
-    (r"status check.*expected", "check_missing"),
-    (r"status check", "checks"),
-    (r"(merge commits|merges|merging) (are|is) not allowed|can.t be rebased|merge method", "method"),
-    (r"out.of.date|not up.to.date|behind the base", "behind"),
-    (r"draft|not mergeable", "other"),
-    (r"is closed|already merged", "closed"),
-    (r"queue", "queue"),
-    (r"review|approv", "review"),
-    (r"protected|rule|conversation|signed|signature|deploy|linear|changes must", "protected"),
+    (r"status check", Why.CHECK_MISSING),
+    (r"(merge commits|merges|merging) (are|is) not allowed|can.t be rebased|merge method", Why.METHOD_OFF),
+    (r"out.of.date|not up.to.date|behind the base", Why.BEHIND),
+    (r"queue", Why.QUEUE_REQUIRED),
+    (r"review|approv", Why.REVIEW_REQUIRED),
 )
-_DEFAULTS: dict[int, Meaning] = {405: "other", 409: "moved", 422: "invalid"}
+_DEFAULTS: dict[int, Kind] = {405: Why.REFUSED, 409: Why.MOVED, 422: "invalid"}
 
 
 class GitHubError(Exception):
@@ -127,7 +101,7 @@ class Unauthorized(Refused):
     """GitHub does not know the token or the App, whatever it is asked; `words` are GitHub's, in quotation marks."""
 
     def __init__(self, reason: str, words: str = "") -> None:
-        super().__init__(reason, "rights")
+        super().__init__(reason, Why.RIGHTS)
         self.words = words
 
 
@@ -207,15 +181,15 @@ def _by_status(error: GithubException, now: datetime) -> GitHubError:
         case 401:
             return Unauthorized(_say("GitHub does not accept the gate's token or app key", words), words)
         case 403 if "archived" in words:
-            return Refused(_say("GitHub does not let the gate do this", words), "archived")
+            return Refused(_say("GitHub does not let the gate do this", words), Why.ARCHIVED)
         case 403:
-            return Refused(_say("GitHub does not let the gate do this", words) + _needs(headers), "rights")
+            return Refused(_say("GitHub does not let the gate do this", words) + _needs(headers), Why.RIGHTS)
         case 404 | 410:
-            return Refused("It is gone or renamed at GitHub, or the gate has no access to it.", "missing")
+            return Refused("It is gone or renamed at GitHub, or the gate has no access to it.", Why.GONE)
         case 405 | 409 | 422:
             return _by_words(status, words)
         case _ if 400 <= status < 500 and status != 408:
-            return Refused(_say("GitHub does not accept this", words), "other")
+            return Refused(_say("GitHub does not accept this", words), Why.REFUSED)
         case _ if 300 <= status < 400:
             return TryAgain("GitHub did not answer but redirected: the repository was renamed or moved.")
         case _:
@@ -226,9 +200,9 @@ def _by_words(status: int, words: str) -> GitHubError:
     table = _WORDS + _MERGE_WORDS if status == 405 else _WORDS
     fits = (kind for pattern, kind in table if re.search(pattern, words, re.IGNORECASE))
     kind = next(fits, _DEFAULTS[status])
-    if kind == "soon":
+    if kind is Why.BUSY:
         return PutOff(_say("GitHub puts it off for a moment", words), SOON)
-    if kind == "moved":
+    if kind is Why.MOVED:
         return Moved("The code changed in the meantime.")
     names = tuple(_NAMED.findall(words[1:-1])) if kind.startswith("check") else ()
     return Refused(_say("GitHub refused it", words), kind, names)

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import github
 from github.Repository import Repository
 
+from app.domain.blocked import Why
 from app.domain.facts import Person
 from app.github.answers import (
     LONGEST_WAIT,
@@ -162,14 +163,14 @@ class Connection:
             if not is_githubs(error):
                 raise
             told = meaning_of(error, self._clock())
-            if branches and isinstance(told, Refused) and told.kind == "missing":
+            if branches and isinstance(told, Refused) and told.kind is Why.GONE:
                 which = " or no branch ".join(branches)
-                told = Refused(f"It has no branch {which}, or the gate has no access to it.", "missing")
+                told = Refused(f"It has no branch {which}, or the gate has no access to it.", Why.GONE)
             log.warning("%s: %s (%s)", repository, told.reason, type(error).__name__)
             self._clients.has_answered |= not isinstance(told, NoAnswer)
             if isinstance(told, Limited) and told.after:
                 self._remember(self._identity(installation), self._clock() + told.after)
-            if isinstance(told, Refused) and told.kind in ("rights", "missing"):
+            if isinstance(told, Refused) and told.kind in (Why.RIGHTS, Why.GONE):
                 self._forget(repository)
             # Not "from error": what PyGithub and requests raise may hold a header or an address.
             raise told from None

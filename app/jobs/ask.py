@@ -15,6 +15,7 @@ from urllib.parse import quote
 from app.db.fold import SLACK
 from app.db.letters import NewLetter
 from app.db.rows import Happening
+from app.domain.blocked import Why
 from app.domain.facts import UNKNOWN_CHANGE, PullRequest, Snapshot, State
 from app.domain.known import A_MOMENT, Action, Do
 from app.domain.policy import Reviewer
@@ -176,7 +177,7 @@ def keep_release(work: Work, _action: Action) -> None:
     try:
         held = release_snapshot(work, work.facts or work.read())
     except Refused as refusal:
-        if refusal.kind not in ("missing", "invalid"):
+        if refusal.kind not in (Why.GONE, "invalid"):
             raise
         work.is_noted = True  # GitHub does not know it any more
         return

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from app.db.jobs import Claim, Service
 from app.db.queue import Overtaken
 from app.db.store import Store
-from app.domain.blocked import Blocked
+from app.domain.blocked import Blocked, Why
 from app.domain.facts import INSIDERS, Change, Checks, Person, PullRequest, Since, Snapshot
-from app.domain.known import Base, MergeRefusal, Read
+from app.domain.known import Base, Read
 from app.domain.policy import Policy, Reviewer
 from app.domain.problems import Cause
 from app.domain.review import Post, Review
@@ -109,9 +109,9 @@ def cause_of(error: GitHubError) -> Cause:
     match error:
         case Unauthorized():
             return Cause.IDENTITY
-        case Refused(kind="rights" | "archived"):
+        case Refused(kind=Why.RIGHTS | Why.ARCHIVED):
             return Cause.RIGHTS
-        case Refused(kind="missing"):
+        case Refused(kind=Why.GONE):
             return Cause.MISSING
         case _:
             return Cause.OTHER
@@ -144,7 +144,7 @@ class Work:
         self.is_held_early = False
         self.base = Base.UNREAD
         self.keeps_branch: bool | None = None
-        self.told: MergeRefusal | None = None
+        self.told: Blocked | None = None
         self.may_update: bool | None = None
         self.is_updated = False
         self.is_noted = False
@@ -191,7 +191,7 @@ class Work:
         self.facts = self.gate.github.pull_request(self.row.repository, self.row.number)
         if self.facts.repository_id != self.row.repository_id:
             self.when_read = Read.NOT
-            raise Refused(FOREIGN.format(self.row.repository), "missing")
+            raise Refused(FOREIGN.format(self.row.repository), Why.GONE)
         if self.facts.is_from_fork and self.facts.open and self.gate.policy.gates(self.facts.base):
             # That GitHub does not tell stops nothing else.
             self.facts = replace(self.facts, belongs=self.asked_whether_belongs(self.facts.writer))

@@ -14,10 +14,10 @@ from app.db.rows import Happening
 from app.domain.approval import Choice, Decision, Merged
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State
-from app.domain.known import Action, Base, MergeRefusal, Read, Refusal
-from app.domain.review import Happened, Post
+from app.domain.known import Action, Base, Read
+from app.domain.review import Happened, Post, Review
 from app.domain.rules import Event, next_move
-from app.domain.statuses import head_key
+from app.domain.statuses import context_of, head_key
 from app.github.answers import GitHubError, Limited, Moved, PutOff, Refused
 from app.jobs.gate import Work
 from app.jobs.news import live_letters
@@ -28,21 +28,6 @@ from app.mail.templates import why_for_developer
 TELL_AFTER = timedelta(minutes=5)
 NOT_NAMED = "{} is not a reviewer any more, so another is asked."
 REWRITTEN = "the history of {} was changed, and more might come with it"
-ANSWERS: dict[str, Refusal] = {
-    "conflict": Refusal.CONFLICT,
-    "behind": Refusal.BEHIND,
-    "check_red": Refusal.CHECK_RED,
-    "check_running": Refusal.CHECK_RUNNING,
-    "check_missing": Refusal.CHECK_MISSING,
-    "checks": Refusal.CHECKS,
-    "review": Refusal.REVIEW_REQUIRED,
-    "queue": Refusal.QUEUE_REQUIRED,
-    "method": Refusal.METHOD_OFF,
-    "rights": Refusal.RIGHTS,
-    "archived": Refusal.ARCHIVED,
-    "missing": Refusal.GONE,
-    "renamed": Refusal.GONE,
-}
 
 
 def void(work: Work, _action: Action) -> None:
@@ -104,11 +89,11 @@ def merge(work: Work, _action: Action) -> None:
     except Limited:
         raise
     except Moved:
-        work.told = MergeRefusal(Refusal.MOVED)
+        work.told = Blocked(Why.MOVED)
     except PutOff as later:
-        work.told = MergeRefusal(Refusal.BUSY, later.reason)
+        work.told = Blocked(Why.BUSY, said=later.reason)
     except Refused as refusal:
-        work.told = MergeRefusal(ANSWERS.get(refusal.kind, Refusal.REFUSED), refusal.reason, refusal.names)
+        work.told = in_the_way(work.row, refusal)
     except GitHubError as unknown:
         work.failure = unknown  # merged or not: it is read, and if not, sent again in another run
     else:
@@ -123,6 +108,14 @@ def merge(work: Work, _action: Action) -> None:
             happened=[Happening(Happened.MERGED, "qa-gate", f"into {row.base}")],
             news=live_letters(work.gate, row),
         )
+
+
+def in_the_way(row: Review, refusal: Refused) -> Blocked:
+    """Return what GitHub's refusal of a merge says is in the way: the checks that it names, or its words."""
+    if context_of(row.base) in refusal.names:
+        return Blocked(Why.STATUS_UNSEEN, said=refusal.reason)
+    why = refusal.kind if isinstance(refusal.kind, Why) else Why.REFUSED
+    return Blocked(why, refusal.names, said="" if refusal.names else refusal.reason)
 
 
 def read_carried(work: Work, _action: Action) -> None:
@@ -141,7 +134,7 @@ def update(work: Work, _action: Action) -> None:
     try:
         work.gate.github.update_branch(row.repository, row.number, row.head_sha)
     except Moved:
-        work.told = MergeRefusal(Refusal.MOVED)
+        work.told = Blocked(Why.MOVED)
         return
     except Refused:
         work.may_update = False

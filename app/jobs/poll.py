@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from app.db.jobs import Claim
 from app.db.timers import RELEASE, Timer
+from app.domain.blocked import Why
 from app.domain.events import POLLED, PullRequestEvent
 from app.domain.facts import Person
 from app.github.answers import Refused
@@ -74,7 +75,7 @@ def check_repository(gate: Gate, name: str) -> int:
     number, today = gate.github.identity(repositories.today(name))
     is_known = number == repositories.id_of(name) or repositories.pin(name, number)
     if not (is_known and repositories.pin(today, number)):
-        raise Refused(FOREIGN.format(name), "missing")
+        raise Refused(FOREIGN.format(name), Why.GONE)
     wake_left_and_returned(gate)
     return number
 

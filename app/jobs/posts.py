@@ -29,8 +29,8 @@ log = logging.getLogger("qa-gate.review")
 
 # What is remembered of the comment about what is in the way, where nothing is any more, or no approval stands.
 MERGED, VOID = "merged", "void"
-# What GitHub's refusal of a status means for the merge that needs it.
-REFUSALS = {"archived": Why.ARCHIVED, "rights": Why.RIGHTS, "missing": Why.GONE}
+# What of GitHub's refusals of a status says why by itself.
+CLEAR = (Why.ARCHIVED, Why.RIGHTS, Why.GONE)
 
 
 def owed(work: Work, twins: Sequence[Review]) -> tuple[Owed, ...]:
@@ -93,13 +93,13 @@ def say_status(work: Work, status: Status) -> None:
         work.gate.github.say_status(row.repository, status, work.gate.links.details_url(row.nonce))
     except Refused as refusal:
         if is_success and row.state is State.TO_MERGE:
-            why = REFUSALS.get(refusal.kind, Why.STATUS_REFUSED)
+            why = Why(refusal.kind) if refusal.kind in CLEAR else Why.STATUS_REFUSED
             work.status_refused = Blocked(why, said=refusal.reason)
             work.refused.add(before.key)
             work.keep(posts=[replace(before, said=None)])
             return
         # A success on a commit that is gone cannot be withdrawn, and unlocks nothing any more; one odd answer proves nothing.
-        may_be_gone = not is_success and refusal.kind in ("invalid", "missing") and status.sha != row.head_sha
+        may_be_gone = not is_success and refusal.kind in ("invalid", Why.GONE) and status.sha != row.head_sha
         if not may_be_gone or before.tries + 1 < MOST_TRIES:
             raise
     log.info("%s#%d: status %s is %s", row.repository, row.number, status.context, status.state)
@@ -186,7 +186,7 @@ def _say_once(work: Work, post: Post, mark: str, put: Callable[[str], str | None
         work.keep(posts=[replace(post, tries=post.tries + 1)])
         unsaid = put(markers[0])
     if unsaid and post.tries + 1 < MOST_TRIES:
-        raise Refused(unsaid, "other")
+        raise Refused(unsaid, Why.REFUSED)
     if unsaid:
         told = replace(post, said=DROPPED)
         return work.keep(posts=[told], happened=[Happening(Happened.UNSAID, "GitHub", unsaid)])

@@ -12,9 +12,10 @@ from typing import Any
 from app.db.letters import NewLetter
 from app.db.rows import Happening
 from app.domain.approval import Merged, cover_of, how_merged
+from app.domain.blocked import Blocked, Why
 from app.domain.cautions import CONFLICT
 from app.domain.facts import Change, PullRequest, Since, Snapshot, State, Tree, words_digest
-from app.domain.known import Action, Refusal
+from app.domain.known import Action
 from app.domain.review import Happened, Review
 from app.domain.rules import Event, Move, delta, follow, may_be_carried, next_move
 from app.github.answers import GitHubError, Limited, PutOff, Refused
@@ -26,7 +27,7 @@ from app.mail.release import is_release_title, without_part
 _COPIED = ("repository", "base", "head", "head_sha", "is_from_outside", "open", "title", "author")
 _FACTS = ("base_sha", "is_from_fork", "draft", "merged", "words", "author_id", "url", "private", "updated_at")
 
-_TOLD_BY_READING = {CONFLICT: Refusal.CONFLICT, "behind": Refusal.BEHIND}
+_TOLD_BY_READING = {CONFLICT: Why.CONFLICT, "behind": Why.BEHIND}
 
 # The states of a change that somebody was asked about, where an edit of its words is worth telling.
 ASKED = (State.WAITING, State.REJECTED, State.TO_MERGE)
@@ -56,7 +57,7 @@ def read_facts(work: Work) -> None:
         work.told = None  # that answer was about another version
     elif work.told and facts.mergeable_state in _TOLD_BY_READING:
         # A refusal has many words; these two are told apart by reading.
-        work.told = replace(work.told, refusal=_TOLD_BY_READING[facts.mergeable_state])
+        work.told = Blocked(_TOLD_BY_READING[facts.mergeable_state], said=work.told.said)
 
 
 def take_in(work: Work, facts: PullRequest) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from app.db.jobs import Claim
 from app.db.timers import Timer
+from app.domain.blocked import Why
 from app.domain.facts import Release
 from app.domain.policy import Reviewer
 from app.domain.problems import Cause
@@ -49,7 +50,7 @@ def since_last(place: Place, etag: str | None) -> Steps:
         try:
             return github.steps(place.repository, known.head, place.branch, etag=etag, on_page=place.renew)
         except Refused as refusal:
-            if refusal.kind != "missing":
+            if refusal.kind is not Why.GONE:
                 raise
     return Steps(head=github.branch_head(place.repository, place.branch))
 
@@ -115,7 +116,7 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         # What is missing shows in no change of the branch: with a new merge it is read in any case.
         ahead = _ahead(place, None if merged else timer.etag)
     except Refused as refusal:
-        if refusal.kind != "missing":
+        if refusal.kind is not Why.GONE:
             raise
         with suppress(Refused):
             _watch(place, name, timer)
@@ -139,7 +140,7 @@ def _require_same(place: Place, name: str) -> None:
     """
     number, today = place.gate.github.identity(place.repository)
     if number != place.repository_id:
-        raise Refused(FOREIGN.format(place.repository), "missing")
+        raise Refused(FOREIGN.format(place.repository), Why.GONE)
     if today.casefold() != place.repository.casefold():
         check_repository(place.gate, name)
         raise PutOff(f"{place.repository} is {today} now.", SOON)
@@ -151,7 +152,7 @@ def _watch(place: Place, name: str, timer: Timer) -> Rest:
     try:
         came = since_last(place, None if merged else timer.etag)
     except Refused as refusal:
-        if refusal.kind != "missing":
+        if refusal.kind is not Why.GONE:
             raise
         words = NO_DEVELOPMENT.format(place.repository, place.branch)
         return Rest(None, words, failed=True, refused=True, cause=Cause.BRANCH)

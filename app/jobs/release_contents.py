@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.db.releases import Known, Push
+from app.domain.blocked import Why
 from app.domain.facts import Release, Unseen
 from app.domain.release import Account, Merge, Origin, account, is_approved_merge, lacks_commits
 from app.domain.review import Review
@@ -132,7 +133,7 @@ def dropped_by(place: Place, before: str, now: str) -> list[Review] | None:
     try:
         lost = place.gate.github.steps(place.repository, now, before, on_page=place.renew)
     except Refused as refusal:
-        if refusal.kind != "missing":
+        if refusal.kind is not Why.GONE:
             raise
         return approved(place, None)
     place.renew()
@@ -189,7 +190,7 @@ def _day_one(place: Place, known: Known, ahead: Steps) -> tuple[str, ...]:
     try:
         then = place.gate.github.steps(place.repository, ahead.base, known.day_one, on_page=place.renew)
     except Refused as refusal:
-        if refusal.kind != "missing":
+        if refusal.kind is not Why.GONE:
             raise
         then = Steps()  # nothing is left of it
     place.renew()
@@ -202,7 +203,7 @@ def _origin(place: Place, sha: str) -> Origin:
     try:
         pull = place.gate.github.brought_by(place.repository, sha, place.branch)
     except Refused as refusal:
-        if refusal.kind not in ("missing", "invalid"):
+        if refusal.kind not in (Why.GONE, "invalid"):
             raise
         return Origin(None)  # the commit itself is gone
     return Origin(pull.number, pull.title, pull.author) if pull else Origin(None)

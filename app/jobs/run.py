@@ -22,7 +22,6 @@ from app.domain.facts import State
 from app.domain.known import A_MOMENT, Action, Do, Known, Outside
 from app.domain.review import Happened, Review
 from app.domain.rules import Event, ask_at, next_move
-from app.domain.statuses import context_of
 from app.github.answers import GitHubError, Limited, Refused
 from app.jobs.ask import (
     are_extras_due,
@@ -124,7 +123,6 @@ def _to_merge(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any
         "base": work.base,
         "is_conflicting": facts is not None and facts.mergeable_state == CONFLICT,
         "told": work.told,
-        "own_status": context_of(row.base),
         "is_carried": row.decision is not None and row.decision.head_sha != row.head_sha,
         "rejected_twin": next((f"#{one.number}" for one in twins if one.state is State.REJECTED), None),
         "may_update": work.may_update,

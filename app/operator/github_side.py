@@ -13,6 +13,7 @@ from functools import cache, partial
 from typing import Any
 from urllib.parse import quote
 
+from app.domain.blocked import Why
 from app.github.answers import Refused
 from app.github.api import Api, NoPlan
 from app.operator.protect import left_over, read_branch, to_set
@@ -128,7 +129,7 @@ class GitHubSide:
         found = self._own.get(f"/repos/{repository}/installation")
         if found is None:
             where = "run qa-gate setup, it says where."
-            raise Refused(f"The App isn't installed on {repository}: {where}", "missing")
+            raise Refused(f"The App isn't installed on {repository}: {where}", Why.GONE)
         return found
 
     def _identity(self) -> Found:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import click
 
+from app.domain.blocked import Why
 from app.github.answers import GitHubError, Refused, Unauthorized
 from app.github.api import Api, NoPlan
 from app.operator import stop
@@ -101,9 +102,9 @@ def _why(error: GitHubError, repository: str) -> str:
     if isinstance(error, Unauthorized):
         return f"GitHub doesn't accept GH_TOKEN{f': {error.words}' if error.words else ''}."
     kind = error.kind if isinstance(error, Refused) else ""
-    if kind == "missing":
+    if kind == Why.GONE:
         return f"GH_TOKEN finds no {repository}: is the name right, and may the token use it?"
-    if kind == "rights":
+    if kind == Why.RIGHTS:
         return f"GH_TOKEN needs Administration: read and write on {repository}."
     return error.reason
 
