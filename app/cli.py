@@ -21,7 +21,8 @@ import click
 
 from app import __version__
 from app.parent import GRACE, become, log_config, stop
-from app.settings import Settings, SettingsError
+from app.settings import Settings
+from app.settings.file import SettingsError
 
 log = logging.getLogger("qa-gate")
 

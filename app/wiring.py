@@ -85,7 +85,7 @@ def create_gate(settings: Settings, store: Store | None = None) -> Gate:
         timezone=settings.timezone,
         preview_url=settings.preview_url,
         digest_at=settings.digest_at,
-        operators=tuple(Reviewer(name, address) for name, address in settings.operator or ()),
+        operators=tuple(Reviewer(name, address) for name, address in settings.operator),
     )
 
 

@@ -22,9 +22,11 @@ from typing import Any
 import pytest
 import yaml
 
-from app import parent, settings
+from app import parent
+from app.settings import Settings
 from demo.world import free_port
 from tests.test_cli import Stage
+from tests.test_settings import NAMES
 from tests.world import wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -272,10 +274,10 @@ def test_env_example_filled_in_is_a_settings_file_too(
     for name, value in values.items():
         text = re.sub(rf"^{name}=$", f"{name}={value}", text, flags=re.MULTILINE)
     (tmp_path / "settings.env").write_text(text)
-    for name in (*values, *(name for name, *_ in settings.table())):
+    for name in NAMES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SETTINGS_FILE", str(tmp_path / "settings.env"))
-    loaded = settings.Settings.load()
+    loaded = Settings.load()
     assert (loaded.public_url, loaded.github_repositories) == ("https://gate.example.com", ("acme/shop",))
 
 
@@ -287,9 +289,9 @@ def test_the_unit_starts_the_installed_command_where_its_defaults_lead_to_a_plac
     unit.read(ROOT / "deploy" / "qa-gate.service")
     service = unit["Service"]
     assert service["ExecStart"].endswith("/qa-gate serve")
-    defaults = {name: default for name, default, _ in settings.table()}
-    assert defaults["DATABASE_URL"] == "sqlite:///data/qa-gate.db"
-    assert defaults["SETTINGS_FILE"] == "data/settings.env"
+    fields = Settings.model_fields
+    assert fields["database_url"].default == "sqlite:///data/qa-gate.db"
+    assert fields["settings_file"].default == "data/settings.env"
     assert service["WorkingDirectory"] == f"/var/lib/{service['StateDirectory']}"
     assert (service["ProtectSystem"], service["UMask"]) == ("strict", "0077")
     assert int(service["TimeoutStopSec"]) >= parent.GRACE + 5

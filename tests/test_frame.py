@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
 import re
 import shutil
@@ -9,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -16,7 +19,9 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Page
 
-from app import settings
+from app.settings import Settings
+from app.settings.file import SettingsError
+from tests.test_settings import NAMES, NEEDED
 
 ROOT = Path(__file__).parent.parent
 LOCKS = ("requirements.txt", "requirements-dev.txt")
@@ -44,34 +49,51 @@ def plain(cell: str) -> str:
 def test_readme_lists_the_settings_as_the_code_knows_them() -> None:
     header, *rows = rows_of_readme()
     assert header == ("setting", "default", "meaning")
-    assert rows == [tuple(plain(str(cell)) for cell in row) for row in settings.table()]
+    (code,) = ast.parse(inspect.getsource(Settings)).body
+    assert isinstance(code, ast.ClassDef)
+    meanings = {
+        field.target.id.upper(): plain(meaning.value.value).replace("\n    ", " ")
+        for field, meaning in pairwise(code.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(meaning, ast.Expr)
+    }
+    assert list(meanings) == NAMES
+    assert [(name, meaning) for name, _, meaning in rows] == list(meanings.items())
+    required = [name.upper() for name, field in Settings.model_fields.items() if field.is_required()]
+    assert [name for name, default, _ in rows if default == "required"] == required
+    assert Settings.load(NEEDED | defaults_of_readme()) == Settings.load(NEEDED)
+
+
+def defaults_of_readme() -> dict[str, str]:
+    return {
+        name: default
+        for name, default, _ in rows_of_readme()
+        if default not in ("default", "required", "none")
+    }
 
 
 def example_settings() -> list[str]:
     """Names in .env.example that the gate reads, those in a comment too, but NAME_FILE."""
     named = re.findall(r"^#?([A-Z][A-Z_]+)=", read(".env.example"), re.MULTILINE)
     of_compose = [*re.findall(r"\$\{([A-Z_]+)", read("docker-compose.yml")), "COMPOSE_PROFILES"]
-    known = {name for name, *_ in settings.table()}
-    return [name for name in named if name in known or not (name.endswith("_FILE") or name in of_compose)]
+    return [name for name in named if name in NAMES or not (name.endswith("_FILE") or name in of_compose)]
 
 
 def test_env_example_names_every_setting_once() -> None:
     shown = [name for name in example_settings() if not name.startswith("AWS_")]
-    assert sorted(shown) == sorted(name for name, *_ in settings.table() if not name.startswith("AWS_"))
+    assert sorted(shown) == sorted(NAMES)
 
 
 def test_env_example_is_refused_until_it_is_filled_in() -> None:
     live = dict(re.findall(r"^([A-Z_]+)=(.*)$", read(".env.example"), re.MULTILINE))
-    with pytest.raises(settings.SettingsError) as refused:
-        settings.Settings.load(live)
+    with pytest.raises(SettingsError) as refused:
+        Settings.load(live)
     said = "\n".join(refused.value.problems)
     assert [name for name in live if name not in said] == []
 
 
 def test_env_example_shows_the_defaults() -> None:
-    defaults = {plain(str(name)): plain(str(default)) for name, default, *_ in settings.table()}
     shown = re.findall(r"^#([A-Z_]+)=(.+)$", read(".env.example"), re.MULTILINE)
-    assert {name: value for name, value in shown if name in defaults and value not in defaults[name]} == {}
+    assert {name: value for name, value in shown if name in NAMES} == defaults_of_readme()
 
 
 # --- Locks --------------------------------------------------------------------------------------------------

@@ -290,7 +290,7 @@ def test_a_wrong_answer_is_asked_again_with_the_reason(stage: Stage) -> None:
 
 def test_who_runs_the_gate_may_be_left_out_and_is_not_asked_again(stage: Stage) -> None:
     done, said = stage.run("--token", answers=[*stage.answers[:5], "", TOKEN])
-    assert (done, Settings.load(stage.kept() | {"GITHUB_API_URL": stage.github.url}).operator) == (0, None), (
+    assert (done, Settings.load(stage.kept() | {"GITHUB_API_URL": stage.github.url}).operator) == (0, ()), (
         said
     )
     assert "mailed when something is wrong" in said

@@ -28,8 +28,8 @@ from app.mail.ses import Account, NotAllowed, aws_problems
 from app.operator.github_side import Check, Found, GitHubSide
 from app.operator.protect import ADVISES
 from app.operator.running import near, ping
-from app.settings import Settings, SettingsError
-from app.settings.file import WHERE
+from app.settings import Settings
+from app.settings.file import WHERE, SettingsError
 
 VERDICTS = ("ok", "warning", "failure")  # the exit code is the place of the worst
 WORKER_SILENT = timedelta(seconds=60)  # it gives a sign of life every 15

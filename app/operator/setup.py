@@ -24,8 +24,8 @@ from app.mail.ses import aws_problems
 from app.operator import github_side, stop
 from app.operator.running import is_gate
 from app.operator.setup_page import Registration, create_page, served
-from app.settings import Settings, SettingsError, operators_token
-from app.settings.file import SettingsFile, create
+from app.settings import Settings, operators_token
+from app.settings.file import SettingsError, SettingsFile, create
 
 MOST_WAIT = 3600.0  # seconds: so long GitHub's code for a new App lasts, too
 LOOK_EVERY = 2.0
@@ -44,10 +44,7 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 @click.option("--token", is_flag=True, help="Act with a token instead of a GitHub App, and make the webhook.")
 def setup(token: bool) -> None:
     """Ask for what is missing, connect GitHub, and write the settings; run again, it puts right what is wrong."""
-    try:
-        file = SettingsFile()
-    except ValueError as error:
-        stop(str(error))
+    file = SettingsFile()
     try:
         for name, question in _QUESTIONS.items():
             if not (file.has(name) or name in file.kept):

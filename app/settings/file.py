@@ -20,8 +20,16 @@ WHERE = f".env with Docker, {DEFAULT} without"  # what an operator sets by hand
 AWS = "AWS_"
 
 
+class SettingsError(Exception):
+    """The gate cannot start as configured; `problems` says why, a sentence each, never with a value."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
 class SettingsFile:
-    """The settings file beside the environment, which goes before it. Raises ValueError where it can't be read.
+    """The settings file beside the environment, which goes before it. Raises SettingsError where it can't be read.
 
     A setting counts as given by NAME or NAME_FILE, and as not given when it is empty.
     """
@@ -59,21 +67,21 @@ class SettingsFile:
 
 
 def read(path: Path) -> dict[str, str]:
-    """Return what the file sets; nothing where there is none. Raises ValueError with a sentence."""
+    """Return what the file sets; nothing where there is none. Raises SettingsError."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise _unreadable("SETTINGS_FILE", error) from None
+        raise SettingsError(_unreadable("SETTINGS_FILE", error)) from None
     found = dotenv_values(stream=StringIO(text), interpolate=False)
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _unreadable(name: str, error: OSError | ValueError) -> ValueError:
+def _unreadable(name: str, error: OSError | ValueError) -> str:
     # Never its path: somebody may have put the secret itself there.
-    why = (isinstance(error, OSError) and error.strerror) or "not a text file"
-    return ValueError(f"{name} names a file that cannot be read ({why}).")
+    why = getattr(error, "strerror", None) or "not a text file"
+    return f"{name} names a file that cannot be read ({why})."
 
 
 def value_of(environ: Mapping[str, str], name: str) -> str:
@@ -85,7 +93,7 @@ def value_of(environ: Mapping[str, str], name: str) -> str:
         try:
             value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, ValueError) as error:
-            raise _unreadable(f"{name}_FILE", error) from None
+            raise ValueError(_unreadable(f"{name}_FILE", error)) from None
     if not value.strip() or name == "GITHUB_APP_PRIVATE_KEY":  # the only one of several lines
         return value.strip()
     if value != value.strip():
@@ -97,19 +105,19 @@ def value_of(environ: Mapping[str, str], name: str) -> str:
 
 def write(path: Path, values: Mapping[str, str]) -> None:
     """Replace the settings file. Raises OSError."""
-    lines = ["# Written by qa-gate setup. The environment goes before this file."]
+    text = "# Written by qa-gate setup. The environment goes before this file.\n"
     for name, value in values.items():
         escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        lines.append(f"{name}='{escaped}'")
+        text += f"{name}='{escaped}'\n"
     new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    create(new, "\n".join(lines) + "\n")
+    create(new, text)
     new.replace(path)
 
 
 def create(path: Path, text: str) -> None:
     """Make a file that only its owner may read, and that was not there before, not even as a link. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(number, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

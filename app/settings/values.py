@@ -1,7 +1,7 @@
-"""What each setting may hold: one parser a kind of value, from an operator's text to a typed value.
+"""What each setting may hold: one type a kind of value, with its parser of an operator's text.
 
-Called by `Settings` alone, as pydantic validators. A refusal is a ValueError whose words follow the
-setting's name ("must be ...") and say how to mend it; it must never hold the value.
+Used by `Settings` alone. A refusal is a ValueError whose words follow the setting's name ("must be ...") and say how to
+mend it; it must never hold the value.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable
 from datetime import time
 from email.utils import formataddr, getaddresses
-from typing import Any, get_args
+from functools import partial
+from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ PLAIN_HTTP = (
 )
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9a-f:]*:[0-9a-f:.]*")
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}")
+_REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}"
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _PEM = re.compile(r"-----BEGIN ((?:RSA )?PRIVATE KEY)-----\n[A-Za-z0-9+/=\n]+\n-----END \1-----")
@@ -37,7 +38,7 @@ _NO_BRANCH = re.compile(r"[\x00- ~^:?*\[\\\x7f]|\.\.|//|@\{|/\.|\.lock(?:/|\Z)|\
 
 
 def matching(pattern: str, refusal: str) -> BeforeValidator:
-    """Return a parser for text of this pattern, which it returns as given."""
+    """Return a parser for text of this pattern, of which pydantic makes the type."""
 
     def parse(value: str) -> str:
         if not re.fullmatch(pattern, value):
@@ -47,56 +48,47 @@ def matching(pattern: str, refusal: str) -> BeforeValidator:
     return BeforeValidator(parse)
 
 
-# It goes into a header as it is.
-TOKEN = matching(r"[!-~]+", "must be one word of plain characters: copy it again as GitHub shows it.")
-CONFIGURATION_SET = matching(
-    r"[A-Za-z0-9_-]{1,64}", "must be the name of an SES configuration set: letters, digits, - and _."
-)
-FILE = matching(r"[\w./@+ -]{0,4000}[\w.@+-]", "must be the path of a file, such as data/settings.env.")
-
-
-def _filled(entries: Iterable[str]) -> tuple[str, ...]:
-    """Drop blanks around each entry, and refuse an empty one."""
-    found = tuple(entry.strip() for entry in entries)
-    if not all(found):
-        raise ValueError("has an empty entry: remove the stray comma.")
-    return found
-
-
-def _each_once(entries: Iterable[str], what: str) -> None:
-    found = [entry.casefold() for entry in entries]
-    if len(set(found)) < len(found):
-        raise ValueError(f"names the same {what} twice: remove one.")
-
-
-def _secrets(pattern: str, needed: str, what: str) -> BeforeValidator:
-    """Return a parser for secrets, which it returns as given, newest first."""
+def entries(pattern: str, refusal: str, what: str) -> BeforeValidator:
+    """Return a parser for entries of this pattern with commas between them, each another."""
 
     def parse(value: str) -> tuple[str, ...]:
-        found = _filled(value.split(","))
+        found = tuple(entry.strip() for entry in value.split(","))
+        for place, entry in enumerate(found, 1):
+            if not re.fullmatch(pattern, entry):
+                raise ValueError(f"{refusal}: look at {what} {place}.")
         _each_once(found, what)
-        for place, one in enumerate(found, 1):
-            if not re.fullmatch(pattern, one):
-                raise ValueError(f"needs {needed} in {what} {place}. {MAKE_SECRET}")
         return found
 
     return BeforeValidator(parse)
 
 
-# An empty key would let anyone sign, and a short secret be guessed.
-SECRET_KEYS = _secrets(r"\S{32,}", "32 characters without blanks", "key")
-WEBHOOK_SECRETS = _secrets(r".{16,}", "16 characters or more", "secret")
+def _each_once(found: Iterable[str], what: str) -> None:
+    found = [entry.casefold() for entry in found]
+    if len(set(found)) < len(found):
+        raise ValueError(f"names the same {what} twice: remove one.")
+
+
+def whole(low: int, high: int) -> BeforeValidator:
+    """Return a parser for whole numbers within these bounds, both allowed."""
+
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", value) or not low <= int(value) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}.")
+        return int(value)
+
+    return BeforeValidator(parse)
 
 
 def check_names(value: str) -> tuple[str, ...]:
-    """Split at commas that are not within quotation marks: the name of a check may hold one; '' names none."""
-    if not value:
-        return ()
+    """Split at commas that are not within quotation marks: the name of a check may hold one."""
     try:
-        (entries,) = csv.reader([value], skipinitialspace=True, strict=True)
+        (row,) = csv.reader([value], skipinitialspace=True, strict=True)
     except csv.Error:
         raise ValueError('must look like: lint, "test (3.11, linux)". Close each quotation mark.') from None
-    return _filled(entries)
+    found = tuple(entry.strip() for entry in row)
+    if not all(found):
+        raise ValueError("has an empty entry: remove the stray comma.")
+    return found
 
 
 def private_key(value: str) -> str:
@@ -137,11 +129,6 @@ def is_public(host: str) -> bool:
     )
 
 
-def api_address(value: str) -> str:
-    """Return a web address that may have a path, as GitHub Enterprise Server's has (/api/v3)."""
-    return web_address(value, path=True)
-
-
 def preview_address(value: str) -> str:
     """Return the template as given; whoever fills it in encodes the values first."""
     sample = re.sub(r"\{(?:number|branch|sha)\}", "1", value)
@@ -156,26 +143,11 @@ def preview_address(value: str) -> str:
     return value
 
 
-def repositories(value: str) -> tuple[str, ...]:
-    """Return "owner/name" strings as given; GitHub compares them without case."""
-    names = _filled(value.split(","))
-    for place, name in enumerate(names, 1):
-        if not _REPOSITORY.fullmatch(name):
-            raise ValueError(f"must hold owner/name, with commas between several: look at entry {place}.")
-    _each_once(names, "repository")
-    return names
-
-
 def branch(value: str) -> str:
-    """Return a branch name that git accepts (https://git-scm.com/docs/git-check-ref-format)."""
+    """Return a branch name that git accepts (https://git-scm.com/docs/git-check-ref-format), or '' for none."""
     if _NO_BRANCH.search(value):
         raise ValueError("must be a branch name that git accepts, such as development.")
     return value
-
-
-def release_branch(value: str) -> str:
-    """Return a branch name, or '' for none."""
-    return branch(value) if value else ""
 
 
 def mailboxes(value: str) -> tuple[tuple[str, str], ...]:
@@ -219,13 +191,6 @@ def timezone(value: str) -> ZoneInfo:
         raise ValueError("must be the name of a time zone, such as Europe/Prague or UTC.") from None
 
 
-def time_of_day(value: str) -> time:
-    """Return a local time from "HH:MM"."""
-    if not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", value):
-        raise ValueError("must be a time of day with hours and minutes, such as 09:00.")
-    return time.fromisoformat(value)
-
-
 def listen(value: str) -> tuple[str, int]:
     """Return (host, port); an IPv6 host is given in brackets and returned without."""
     wrong = ValueError("must be host:port, such as 127.0.0.1:8000 or [::1]:8000.")
@@ -238,28 +203,26 @@ def listen(value: str) -> tuple[str, int]:
         raise wrong from None
 
 
-def yes_or_no(value: str) -> bool:
-    """Return a switch from true, yes, on, 1 or their opposites."""
-    known = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
-        ("false", "no", "off", "0"), False
-    )
-    if value.lower() not in known:
-        raise ValueError("must be true or false.")
-    return known[value.lower()]
-
-
-def whole(low: int, high: int) -> BeforeValidator:
-    """Return a parser for whole numbers within these bounds, both allowed."""
-
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,18}", value) or not low <= int(value) <= high:
-            raise ValueError(f"must be a whole number from {low} to {high}.")
-        return int(value)
-
-    return BeforeValidator(parse)
-
-
-def one_of(words: Any) -> BeforeValidator:
-    """Return a parser for exactly one of the words of a Literal."""
-    *others, last = (re.escape(word) for word in get_args(words))
-    return matching("|".join([*others, last]), f"must be {', '.join(others)} or {last}.")
+# An empty key would let anyone sign, and a short secret be guessed.
+SecretKeys = Annotated[tuple[str, ...], entries(r"\S{32,}", "needs 32 characters without blanks", "key")]
+WebhookSecrets = Annotated[tuple[str, ...], entries(r".{16,}", "needs 16 characters or more", "secret")]
+Repositories = Annotated[tuple[str, ...], entries(_REPOSITORY, "must hold owner/name", "repository")]
+# It goes into a header as it is.
+Token = Annotated[str, matching(r"[!-~]+", "must be one word: copy it again as GitHub shows it.")]
+ConfigurationSet = Annotated[str, matching(r"[\w-]{1,64}", "must be the name of an SES configuration set.")]
+File = Annotated[str, matching(r"[\w./@+ -]{0,4000}[\w.@+-]", "must be a path, such as data/settings.env.")]
+TimeOfDay = Annotated[
+    time, matching(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", "must be a time of day, such as 09:00.")
+]
+YesOrNo = Annotated[bool, matching(r"(?ai)(?:true|yes|on|1|false|no|off|0)", "must be true or false.")]
+Branch = Annotated[str, BeforeValidator(branch)]
+CheckNames = Annotated[tuple[str, ...], BeforeValidator(check_names)]
+PrivateKey = Annotated[str, BeforeValidator(private_key)]
+WebAddress = Annotated[str, BeforeValidator(web_address)]
+ApiAddress = Annotated[str, BeforeValidator(partial(web_address, path=True))]
+PreviewAddress = Annotated[str, BeforeValidator(preview_address)]
+Mailboxes = Annotated[tuple[tuple[str, str], ...], BeforeValidator(mailboxes)]
+Sender = Annotated[str, BeforeValidator(sender)]
+Database = Annotated[str, BeforeValidator(database)]
+Zone = Annotated[ZoneInfo, BeforeValidator(timezone)]
+Listen = Annotated[tuple[str, int], BeforeValidator(listen)]
