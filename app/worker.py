@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from traceback import walk_tb
 
-from app.db.database import Unavailable
-from app.db.jobs import Bell, Claim, Kind, Service
+from app.db.database import Bell, Unavailable
+from app.db.jobs import Claim, Kind, Service
 from app.db.queue import Overtaken
 from app.domain.problems import Cause
 from app.jobs.away import hand_over_unheld

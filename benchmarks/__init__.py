@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from app.db.timers import RELEASE
+from app.db.jobs import RELEASE
 from benchmarks.history import COMMITS, MERGED, grow
 from tests.world import SHOP, World
 

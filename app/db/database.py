@@ -1,4 +1,4 @@
-"""One way to write, one way to read, one clock, on SQLite and on PostgreSQL alike.
+"""What all parts of the store share: one way to write, one to read, one clock and one bell, on SQLite and on PostgreSQL alike.
 
 Writes go through BEGIN IMMEDIATE and one lock on SQLite: a deferred BEGIN that reads and then writes fails at
 once with "database is locked", and SQLite's own waiting is unfair. Nothing above this package sees SQLAlchemy;
@@ -7,37 +7,34 @@ it sees `Unavailable`.
 
 from __future__ import annotations
 
-import logging
-import os
-import stat
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import SQLITE_ERROR, OperationalError, connect
 from sqlite3 import DataError as DriverDataError
 from sqlite3 import Error as DriverError
 from sqlite3 import IntegrityError as DriverIntegrityError
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy import Connection, Engine, Row, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-log = logging.getLogger("qa-gate.store")
+from app.db.engines import BUSY_TIMEOUT, keep_private, postgres_engine, sqlite_engine
 
-# So long SQLite waits for another process, in milliseconds.
-BUSY_TIMEOUT = 10_000
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Model = TypeVar("Model", bound="DataclassInstance")
+NO_FOLDER = "The folder of the database cannot be made, or not written to."
+
 # So long it waits while another process changes the schema, which may be a large one.
 A_MIGRATION = 600_000
-# So long a process may sleep in the midst of a transaction, in milliseconds: then PostgreSQL ends it, else nobody could
-# write what it has locked. https://www.postgresql.org/docs/current/runtime-config-client.html
-MOST_IDLE = 10_000
 # For a backup, a restore and a migration, between whose statements a file is read or written.
 TAKE_YOUR_TIME = "SET LOCAL idle_in_transaction_session_timeout = 0"
 # Any constant numbers: what must not be done twice at once, creating the tables, counting letters and folding.
@@ -69,6 +66,27 @@ class _Brought:
     is_done: bool = False
 
 
+class Bell:
+    """Wakes who waits for what there is to do: a kind of job, or `INBOX`."""
+
+    INBOX = "inbox"
+
+    def __init__(self) -> None:
+        self._ears: list[tuple[frozenset[str], threading.Event]] = []
+
+    def listen(self, kinds: Collection[str]) -> threading.Event:
+        """Return what is set whenever there is work of these kinds."""
+        ear = threading.Event()
+        self._ears.append((frozenset(kinds), ear))
+        return ear
+
+    def ring(self, *kinds: str) -> None:
+        """Wake who waits for one of these; everybody where none is named."""
+        for wanted, ear in self._ears:
+            if not kinds or not wanted.isdisjoint(kinds):
+                ear.set()
+
+
 class _Reading(threading.local):
     """The transaction in which a thread is reading just now."""
 
@@ -76,21 +94,29 @@ class _Reading(threading.local):
 
 
 class Database:
-    """The connection pools and the clock.
+    """The connection pools, the clock and the bell.
 
-    `clock` replaces the time of the database (PostgreSQL) or of the machine (SQLite); times are aware.
+    `clock` replaces the time of the database (PostgreSQL) or of the machine (SQLite); times are aware. `work_made` is
+    rung by whoever makes work, so that a worker in the same process need not wait for its next poll.
     """
 
     def __init__(self, url: str, clock: Callable[[], datetime] | None = None) -> None:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.clock = clock
+        self.work_made = Bell()
         self._raw: Any = None
         self._reading = _Reading()
         self._brought: deque[_Brought] = deque()
         self._url = url
+        self._path = Path(make_url(url).database or "")
         self._lock = threading.Lock() if self.is_sqlite else nullcontext()
-        self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE") if self.is_sqlite else _postgres_engine(url)
-        self._reader = _sqlite_engine(url, "BEGIN") if self.is_sqlite else self._writer
+        if self.is_sqlite:
+            try:
+                keep_private(self._path)
+            except OSError as error:
+                raise Unavailable(NO_FOLDER) from error
+        self._writer = sqlite_engine(url, "BEGIN IMMEDIATE") if self.is_sqlite else postgres_engine(url)
+        self._reader = sqlite_engine(url, "BEGIN") if self.is_sqlite else self._writer
 
     @property
     def engines(self) -> tuple[Engine, ...]:
@@ -109,7 +135,7 @@ class Database:
                 lock(connection, SCHEMA_LOCK)
                 yield connection
             return
-        engine = _sqlite_engine(self._url, "BEGIN IMMEDIATE", busy_timeout=A_MIGRATION, foreign_keys="OFF")
+        engine = sqlite_engine(self._url, "BEGIN IMMEDIATE", busy_timeout=A_MIGRATION, foreign_keys="OFF")
         try:
             with _told(), self._lock, engine.begin() as connection:
                 yield connection
@@ -127,6 +153,12 @@ class Database:
         """
         with _told(), self._lock, self._writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def write_now(self) -> Iterator[tuple[Connection, datetime]]:
+        """Give one transaction that may write, and the time. Raises Unavailable."""
+        with self.write() as connection:
+            yield connection, self.now(connection)
 
     def execute_raw(self, statement: str, values: tuple[Any, ...]) -> int:
         """Execute one writing statement by SQLite's own driver; return the rows it changed, once they are safe.
@@ -173,8 +205,7 @@ class Database:
     def _driver(self) -> Any:
         """Return the connection of whoever holds the writer's lock, which is as durable as the others."""
         if self._raw is None:
-            path = make_url(self._url).database or ""
-            self._raw = connect(path, isolation_level=None, check_same_thread=False)
+            self._raw = connect(self._path, isolation_level=None, check_same_thread=False)
             for pragma in (f"busy_timeout={BUSY_TIMEOUT}", "synchronous=FULL"):
                 self._raw.execute(f"PRAGMA {pragma}")
         return self._raw
@@ -191,6 +222,30 @@ class Database:
                 yield connection
             finally:
                 self._reading.connection = None
+
+    def first(self, query: Any, values: Any = None) -> Row[Any] | None:
+        """Return the first row that is found. Raises Unavailable, as all that read."""
+        with self.read() as connection:
+            return connection.execute(query, values).first()
+
+    def all(self, query: Any, values: Any = None) -> Sequence[Row[Any]]:
+        """Return all rows that are found."""
+        with self.read() as connection:
+            return connection.execute(query, values).all()
+
+    def scalar(self, query: Any, values: Any = None) -> Any:
+        """Return the first column of the first row that is found."""
+        with self.read() as connection:
+            return connection.scalar(query, values)
+
+    def one(self, kind: type[Model], query: Any, values: Any = None) -> Model | None:
+        """Return the first row that is found, as a dataclass whose fields are called as its columns."""
+        row = self.first(query, values)
+        return row_as(kind, row) if row else None
+
+    def many(self, kind: type[Model], query: Any, values: Any = None) -> list[Model]:
+        """Return all rows that are found, as a dataclass whose fields are called as their columns."""
+        return [row_as(kind, row) for row in self.all(query, values)]
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -223,6 +278,20 @@ class Database:
             self._raw = None
 
 
+class StorePart:
+    """One part of the store: what is kept of one kind."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
+def row_as(kind: type[Model], row: Row[Any], **more: Any) -> Model:
+    """Return a row as a dataclass whose fields are called as its columns; `more` are fields besides."""
+    values = row._mapping
+    known = {field.name: values[field.name] for field in fields(kind) if field.name in values}
+    return kind(**{**known, **more})
+
+
 def lock(connection: Connection, number: int) -> None:
     """Let this transaction go on only when no other holds the lock; SQLite writes one by one anyway."""
     if connection.dialect.name != "sqlite":
@@ -247,79 +316,3 @@ def _is_a_bug(error: Exception) -> bool:
     """
     code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
     return isinstance(error, _BUGS) or code == SQLITE_ERROR
-
-
-def _postgres_engine(url: str) -> Engine:
-    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=20)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        connection.execute(f"SET idle_in_transaction_session_timeout = {MOST_IDLE}")
-        connection.commit()
-
-    return engine
-
-
-def _keep_private(file: Path) -> None:
-    """Make the folder and the file if they are missing, and let only their owner read them, SQLite's other files too.
-
-    SQLite gives `-wal` and `-shm` the mode of the file itself: https://www.sqlite.org/src/file?name=src/os_unix.c
-    (findCreateFileMode). Raises Unavailable.
-    """
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Never opened when it is there: closing it would end the locks that this process holds on it.
-        with suppress(FileExistsError):
-            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except OSError as error:
-        raise Unavailable("The folder of the database cannot be made, or not written to.") from error
-    for name in (file.name, f"{file.name}-wal", f"{file.name}-shm", f"{file.name}-journal"):
-        with suppress(FileNotFoundError):
-            _take_from_others(file.with_name(name))
-
-
-def _take_from_others(file: Path) -> None:
-    mode = stat.S_IMODE(file.stat().st_mode)
-    if mode & 0o077:
-        try:
-            file.chmod(mode & 0o700)
-        except PermissionError:  # another user's: it still works
-            log.warning("Other users can read a database file; its owner should run chmod 600 on it.")
-
-
-def _sqlite_engine(
-    url: str, begin: str, busy_timeout: int = BUSY_TIMEOUT, foreign_keys: str = "ON"
-) -> Engine:
-    _keep_private(Path(make_url(url).database or ""))
-    engine = create_engine(url, hide_parameters=True, connect_args={"check_same_thread": False}, pool_size=20)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # else the driver would begin by itself, deferred
-        for pragma in (f"busy_timeout={busy_timeout}", "synchronous=FULL", f"foreign_keys={foreign_keys}"):
-            connection.execute(f"PRAGMA {pragma}")
-        # SQLite's own knows no letter but those of ASCII.
-        connection.create_function("lower", 1, lambda words: words and words.lower(), deterministic=True)
-        _write_ahead(connection)
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        # By the driver: as a statement of SQLAlchemy's it would cost as much as what it begins.
-        driver: Any = connection.connection.driver_connection
-        driver.execute(begin)
-
-    return engine
-
-
-def _write_ahead(connection: Any) -> None:
-    # Two processes that switch a new file at once: one is refused, at once, whatever busy_timeout says.
-    give_up = time.monotonic() + BUSY_TIMEOUT / 1000
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except OperationalError:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
-        else:
-            return

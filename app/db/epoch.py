@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, cast, delete, or_, select, update
 
-from app.db.database import Database
+from app.db.database import Database, StorePart
 from app.db.jobs import Kind, wake_reviews
 from app.db.letters import NewLetter, put_letter
 from app.db.rows import REVIEWS, Happening, complete, new_nonce, note_history, put_post, review_from
@@ -39,11 +39,11 @@ class Epoch:
     lost_since: datetime | None
 
 
-class Epochs:
+class Epochs(StorePart):
     """The epoch that counts; it never changes while a process runs, for only an empty database is restored into."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._current: Epoch | None = None
 
     @property

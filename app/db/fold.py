@@ -14,12 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select, update
 
 from app.db.columns import insert
-from app.db.database import Database
-from app.db.jobs import Kind, is_leased, wake, wake_reviews
+from app.db.database import Database, StorePart
+from app.db.jobs import RELEASE, Kind, is_leased, put_timer, wake, wake_reviews
 from app.db.repositories import pin
 from app.db.rows import REVIEWS, lock_review, new_nonce, review_from
 from app.db.tables import posts, repositories, requesters, reviews, timers
-from app.db.timers import RELEASE, put_timer
 from app.domain.events import (
     CheckEvent,
     CommentEvent,
@@ -56,11 +55,11 @@ class Folded:
     revision: int | None = None
 
 
-class Fold:
+class Fold(StorePart):
     """What one event does, by its kind."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         # How far GitHub's clock is ahead of ours, as its last answer said.
         self.ahead = timedelta(0)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, Text, and_, cast, func, or_, select
 
-from app.db.database import Database
+from app.db.database import Database, StorePart
 from app.db.reviews import DECISIONS
 from app.db.rows import HistoryRow, history_from
 from app.db.tables import history, reviews, rounds
@@ -72,11 +72,11 @@ class Page:
     older: int | None
 
 
-class History:
+class History(StorePart):
     """The history of all reviews."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._answers: dict[int, Answer] = {}
 
     def page(self, search: Search) -> Page:

@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from app.db.columns import insert
-from app.db.database import FOLD_LOCK, Database, lock
+from app.db.database import FOLD_LOCK, Bell, Database, StorePart, lock
 from app.db.fold import Fold, Folded, Recorded
-from app.db.jobs import Bell, Kind
+from app.db.jobs import Kind
 from app.db.tables import inbox
 from app.domain.events import EVENT, POLLED, CheckEvent, GitHubEvent, PullRequestEvent
 from app.domain.policy import Policy
@@ -40,8 +40,7 @@ _INSERT = (
     "INSERT INTO inbox (delivery, kind, repository_id, number, sha, fields, received_at) "
     "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (delivery) DO NOTHING"
 )
-
-
+_PUT = insert(inbox).on_conflict_do_nothing(index_elements=["delivery"]).returning(inbox.c.id)
 _NEXT = select(inbox).where(inbox.c.folded_at.is_(None)).order_by(inbox.c.id).limit(BATCH)
 _FOLDED = update(inbox).where(inbox.c.id == bindparam("row"))
 _SINCE = (
@@ -59,17 +58,14 @@ _TOLD = select(func.max(inbox.c.folded_at)).where(
 _TOLD_OF = _TOLD.where(inbox.c.sha == bindparam("sha"))
 
 
-class Inbox:
+class Inbox(StorePart):
     """Deliveries by id."""
 
-    def __init__(self, database: Database, work_made: Bell, fold: Fold) -> None:
-        self._database = database
-        self._work_made = work_made
+    def __init__(self, database: Database, fold: Fold) -> None:
+        super().__init__(database)
         self._fold = fold
         self._coming: deque[str] = deque()
         self._crowded_until = 0.0
-        put = insert(inbox).on_conflict_do_nothing(index_elements=["delivery"])
-        self._insert = put.returning(inbox.c.id)
 
     def put(self, delivery: str, event: GitHubEvent) -> bool:
         """Keep an event; False where the delivery is known already. Raises Unavailable.
@@ -83,7 +79,7 @@ class Inbox:
             is_new = self._keep(_values(delivery, event))
         finally:
             self._coming.popleft()
-        self._work_made.ring(Bell.INBOX)
+        self._database.work_made.ring(Bell.INBOX)
         return is_new
 
     def give_way(self, most: float) -> None:
@@ -98,7 +94,7 @@ class Inbox:
             return self._database.execute_raw(_INSERT, (*values, moment)) == 1
         with self._database.write() as connection:
             row = zip(_COLUMNS, (*values, self._database.now(connection)), strict=True)
-            return connection.execute(self._insert, dict(row)).first() is not None
+            return connection.execute(_PUT, dict(row)).first() is not None
 
     def fold(self, policy: Policy) -> list[Recorded]:
         """Bring the next few events into the reviews, and return what became of each; empty when there was none."""
@@ -110,7 +106,7 @@ class Inbox:
         for row, outcome in zip(rows, outcomes, strict=True):
             log.info("%s %s %s", row.delivery, row.kind, outcome.value)
         if Recorded.WOKEN in outcomes:
-            self._work_made.ring(Kind.REVIEW, Kind.RELEASE, Kind.POLL)
+            self._database.work_made.ring(Kind.REVIEW, Kind.RELEASE, Kind.POLL)
         return outcomes
 
     def since(self, review_id: int, after: int, until: int) -> list[PullRequestEvent]:

@@ -10,7 +10,6 @@ at once. A lease ends by itself, so that a worker may die at any instant.
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,36 +32,10 @@ from sqlalchemy import (
 )
 
 from app.db.columns import UtcTime, insert
-from app.db.tables import jobs, reviews, services
+from app.db.database import StorePart
+from app.db.tables import jobs, reviews, services, timers
 from app.domain.facts import State
 from app.domain.problems import Cause
-
-# --- The bell that is rung when there is work, so that workers in the same process need not wait.
-
-
-class Bell:
-    """Wakes who waits for what there is to do: a kind of job, or `INBOX`."""
-
-    INBOX = "inbox"
-
-    def __init__(self) -> None:
-        self._ears: list[tuple[frozenset[str], threading.Event]] = []
-
-    def listen(self, kinds: Collection[str]) -> threading.Event:
-        """Return what is set whenever there is work of these kinds."""
-        ear = threading.Event()
-        self._ears.append((frozenset(kinds), ear))
-        return ear
-
-    def ring(self, *kinds: str) -> None:
-        """Wake who waits for one of these; everybody where none is named."""
-        for wanted, ear in self._ears:
-            if not kinds or not wanted.isdisjoint(kinds):
-                ear.set()
-
-
-# --- The jobs.
-
 
 # Longer than any step between two checkpoints takes; after it another worker takes over.
 LEASE = timedelta(seconds=120)
@@ -320,3 +293,55 @@ def oldest_due(connection: Connection, now: datetime) -> datetime | None:
         select(func.min(jobs.c.due_at)).where(jobs.c.kind.not_in(waiting))
     )
     return first
+
+
+# --- What is done again and again, a poll of a repository, its release, the daily digest: each has a job of its own.
+
+
+# The first word of the timer that keeps a repository's release pull request.
+RELEASE = "release"
+NAMED = (Kind.RELEASE, Kind.DIGEST, Kind.PROBLEMS, Kind.BOUNCES)
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """How far the last one came: `seen` and `etag`, None before the first. One row a name, whichever machine made it.
+
+    A repository's own name is its poll, "release NAME" its release; the others are called as their kind.
+    """
+
+    id: int
+    name: str
+    created_at: datetime
+    seen: datetime | None
+    etag: str | None
+
+
+class Timers(StorePart):
+    """Timers by name."""
+
+    def set(self, name: str) -> None:
+        """Make the timer, due at once, or make it due at once; names of repositories have no case."""
+        with self._database.write() as connection:
+            put_timer(connection, name, self._database.now(connection))
+
+    def get(self, name: str) -> Timer | None:
+        """Return one timer."""
+        return self._database.one(Timer, select(timers).where(timers.c.name == name.casefold()))
+
+    def note(self, timer_id: int, seen: datetime | None, etag: str | None) -> None:
+        """Remember how far a look came."""
+        with self._database.write() as connection:
+            values = {"seen": seen, "etag": etag}
+            connection.execute(update(timers).where(timers.c.id == timer_id).values(values))
+
+
+def put_timer(connection: Connection, name: str, now: datetime, delay: timedelta = timedelta(0)) -> None:
+    """Make the timer due, inside another transaction: in a while, unless it is due sooner already."""
+    name = name.casefold()
+    made = insert(timers).values(name=name, created_at=now)
+    connection.execute(made.on_conflict_do_nothing(index_elements=["name"]))
+    first = name.partition(" ")[0]
+    kind = Kind(first) if first in NAMED else Kind.POLL
+    # Who holds the lease may have looked already, and loses it.
+    wake(connection, kind, name, now + delay, take=True)

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, String, and_, cast, func, or_, select, update
 
 from app.db.columns import insert
-from app.db.database import LETTERS_LOCK, Database, lock
+from app.db.database import LETTERS_LOCK, StorePart, lock
 from app.db.jobs import FURTHEST, Kind, wake
 from app.db.rows import REVIEWS, new_nonce, review_from
 from app.db.tables import jobs, letters, reviews, rounds
@@ -85,11 +85,8 @@ class Letter:
     day: date | None
 
 
-class Letters:
+class Letters(StorePart):
     """Letters by id, and the few that people may ask for."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def get(self, letter_id: int) -> Letter | None:
         """Return one letter."""
@@ -124,8 +121,7 @@ class Letters:
         self, letter_id: int, message_id: str, told: Sequence[int] = (), listed: Sequence[int] = ()
     ) -> None:
         """Remember that SES took the letter, which other letters it `told` in their place, and which reviews it `listed`."""
-        with self._database.write() as connection:
-            now = self._database.now(connection)
+        with self._database.write_now() as (connection, now):
             which = letters.c.id.in_((letter_id, *told))
             connection.execute(update(letters).where(which).values(sent_at=now, message_id=message_id))
             letter = connection.execute(select(letters).where(letters.c.id == letter_id)).one()
@@ -145,8 +141,7 @@ class Letters:
 
     def queue(self, letters_: Sequence[NewLetter]) -> None:
         """Queue letters, in one transaction."""
-        with self._database.write() as connection:
-            now = self._database.now(connection)
+        with self._database.write_now() as (connection, now):
             for letter in letters_:
                 put_letter(connection, letter, now)
 

@@ -10,8 +10,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, select
 
 from app.db.columns import insert
-from app.db.database import Database
-from app.db.jobs import Bell, wake_reviews
+from app.db.database import StorePart
+from app.db.jobs import wake_reviews
 from app.db.rows import Happening, note_event
 from app.db.tables import absences, people, requesters, reviews
 from app.domain.facts import Person, State
@@ -22,11 +22,8 @@ from app.domain.review import Happened
 BELIEVED = timedelta(days=1)
 
 
-class People:
+class People(StorePart):
     """People by repository and id."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def permission(self, repository_id: int, person: Person) -> str | None:
         """Return what somebody may do, None where GitHub was not asked within a day."""
@@ -61,12 +58,8 @@ class People:
 _ALL = select(absences)
 
 
-class Absences:
+class Absences(StorePart):
     """Who is away until when; a day in the past says nothing any more."""
-
-    def __init__(self, database: Database, work_made: Bell) -> None:
-        self._database = database
-        self._work_made = work_made
 
     def all(self) -> dict[str, date]:
         """Return the first day back of everybody who ever said one, by reviewer's id."""
@@ -75,8 +68,7 @@ class Absences:
 
     def begin(self, reviewer: Reviewer, until: date) -> bool:
         """Note that a reviewer is away, `until` being the first day back; tell whether that is new."""
-        with self._database.write() as connection:
-            now = self._database.now(connection)
+        with self._database.write_now() as (connection, now):
             mine = absences.c.reviewer == reviewer.id
             if connection.scalar(select(absences.c.until).where(mine)) == until:
                 return False
@@ -85,19 +77,18 @@ class Absences:
             connection.execute(away.on_conflict_do_update(index_elements=["reviewer"], set_=values))
             note_event(connection, now, Happening(Happened.AWAY, reviewer.name, f"until {until.isoformat()}"))
             self._wake(connection, now)
-        self._work_made.ring()
+        self._database.work_made.ring()
         return True
 
     def end(self, reviewer: Reviewer) -> None:
         """Note that a reviewer is back."""
-        with self._database.write() as connection:
-            now = self._database.now(connection)
+        with self._database.write_now() as (connection, now):
             gone = absences.delete().where(absences.c.reviewer == reviewer.id).returning(absences.c.until)
             if connection.scalar(gone) is None:
                 return
             note_event(connection, now, Happening(Happened.BACK, reviewer.name))
             self._wake(connection, now)
-        self._work_made.ring()
+        self._database.work_made.ring()
 
     def _wake(self, connection: Connection, now: datetime) -> None:
         """Wake all that waits: while everybody is away, what is another's waits for this one, too."""

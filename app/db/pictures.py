@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 
 from app.db.columns import Id, UtcTime, insert, metadata
-from app.db.database import Database
+from app.db.database import StorePart
 from app.db.rows import new_nonce
 from app.db.tables import history, reviews
 from app.domain.facts import State
@@ -84,11 +84,8 @@ class Kept:
     number: int
 
 
-class Pictures:
+class Pictures(StorePart):
     """The pictures of all reviews."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def theirs(self, review_id: int, round_: int) -> list[Kept]:
         """Return what developers show in a round, as far as it could be had."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from app.db.columns import insert
-from app.db.database import Database
+from app.db.database import StorePart
 from app.db.jobs import Kind, Service
 from app.db.letters import NewLetter, put_letter
 from app.db.tables import jobs, letters, problems, repositories, reviews, services
@@ -43,11 +43,8 @@ class Health:
     limited_until: datetime | None = None
 
 
-class Problems:
+class Problems(StorePart):
     """What is wrong, and who is told."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def begun(self) -> list[Problem]:
         """Return what has lasted and is not over, the oldest first."""
@@ -106,8 +103,7 @@ class Problems:
 
         `names` are the configured repositories. Returns what begins, lasts since the last log line, or ends.
         """
-        with self._database.write() as connection:
-            now = self._database.now(connection)
+        with self._database.write_now() as (connection, now):
             there = {(one.what, one.place) for one in (*_troubles(connection, names), *more)}
             for what, place in sorted(there):
                 self._put(connection, what, place, now)

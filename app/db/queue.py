@@ -19,8 +19,8 @@ from sqlalchemy import Connection, String, and_, bindparam, cast, func, select, 
 
 from app.db import jobs as queue
 from app.db.columns import insert
-from app.db.database import Database
-from app.db.jobs import LEASE, Bell, Claim, Kind, Service
+from app.db.database import StorePart
+from app.db.jobs import LEASE, Claim, Kind, Service
 from app.db.letters import NewLetter, listed_if_too_many, put_letter
 from app.db.releases import keep_change
 from app.db.rows import (
@@ -55,17 +55,12 @@ class Overtaken(Exception):
     """The row moved on, or the lease ran out; what was to be written was not."""
 
 
-class Queue:
+class Queue(StorePart):
     """Claims, checkpoints and ends."""
-
-    def __init__(self, database: Database, work_made: Bell) -> None:
-        self._database = database
-        self._work_made = work_made
 
     def claim(self, kinds: Collection[Kind] = tuple(Kind), *, decided_only: bool = False) -> Claim | None:
         """Lease the earliest due job of these kinds, or of reviews that somebody decided on; None when none is due."""
-        with self._database.write() as connection:
-            now = self._database.now(connection)
+        with self._database.write_now() as (connection, now):
             return queue.claim(connection, now, kinds, decided_only=decided_only)
 
     def checkpoint(
@@ -126,7 +121,7 @@ class Queue:
             note_history(connection, now, fresh, happened or [])
         log_happened(fresh, happened or [])
         if letter or news:
-            self._work_made.ring(Kind.MAIL)
+            self._database.work_made.ring(Kind.MAIL)
         return fresh
 
     def held(self, claim: Claim, row: Review) -> Review | None:
@@ -157,8 +152,7 @@ class Queue:
 
         `failed_in` is the service that gave no answer, `answered` those that did. Does nothing when the lease is gone.
         """
-        with self._database.write() as connection:
-            now = self._database.now(connection)
+        with self._database.write_now() as (connection, now):
             # The services before any job, and in one order, as at every claim: else each waits for the other.
             about = f"{claim.kind} {claim.about}"
             for service in sorted({*answered, *((failed_in,) if failed_in else ())}):
@@ -182,8 +176,7 @@ class Queue:
 
     def wake_failed(self) -> None:
         """Let everything that waits after a failure be tried again now."""
-        with self._database.write() as connection:
-            now = self._database.now(connection)
+        with self._database.write_now() as (connection, now):
             queue.wake_failed(connection, now)
             queue.wake_reviews(connection, now, reviews.c.blocked.is_not(None))
 
@@ -225,8 +218,7 @@ class Queue:
 
     def beat(self, worker: str) -> None:
         """Note that this worker is alive."""
-        with self._database.write() as connection:
-            now = self._database.now(connection)
+        with self._database.write_now() as (connection, now):
             beat = insert(workers).values(name=worker, seen_at=now)
             connection.execute(beat.on_conflict_do_update(index_elements=["name"], set_={"seen_at": now}))
 

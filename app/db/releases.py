@@ -31,8 +31,7 @@ from sqlalchemy import (
 )
 
 from app.db.columns import Document, Id, UtcTime, insert, metadata
-from app.db.database import Database
-from app.db.jobs import Bell
+from app.db.database import StorePart
 from app.db.letters import NewLetter, put_letter
 from app.db.rows import REVIEWS, review_from
 from app.db.tables import history, reviews
@@ -144,12 +143,8 @@ class Push:
     unseen: tuple[Unseen, ...] = ()
 
 
-class Releases:
+class Releases(StorePart):
     """How far each branch is known, and what came onto it."""
-
-    def __init__(self, database: Database, work_made: Bell) -> None:
-        self._database = database
-        self._work_made = work_made
 
     # --- The branch -------------------------------------------------------------------------------------------
 
@@ -162,8 +157,7 @@ class Releases:
     def begin(self, repository_id: int, branch: str, head: str, ahead: tuple[str, ...] | None = None) -> None:
         """Remember day one: what is ahead of the release branch then is nobody's to account for."""
         values = {"repository_id": repository_id, "branch": branch, "day_one": head, "head": head}
-        with self._database.write() as connection:
-            now = self._database.now(connection)
+        with self._database.write_now() as (connection, now):
             new = insert(development).values(ahead=ahead, at=now, **values)
             connection.execute(new.on_conflict_do_nothing())
 
@@ -192,7 +186,7 @@ class Releases:
             for reviewer in letters:
                 letter = NewLetter(f"push {number} {reviewer}", "push", reviewer, push_id=number)
                 put_letter(connection, letter, now)
-        self._work_made.ring()
+        self._database.work_made.ring()
 
     def push(self, push_id: int) -> Push | None:
         """Return one push."""

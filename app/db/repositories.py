@@ -13,10 +13,9 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from app.db.columns import insert
-from app.db.database import Database
-from app.db.jobs import wake_reviews
+from app.db.database import StorePart
+from app.db.jobs import RELEASE, wake_reviews
 from app.db.tables import repositories, reviews, timers
-from app.db.timers import RELEASE
 from app.domain.facts import State
 from app.domain.rules import is_dead_end
 
@@ -31,11 +30,8 @@ _CAME = (
 )
 
 
-class Repositories:
+class Repositories(StorePart):
     """Repositories by name and by id."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def ids(self, names: Sequence[str]) -> set[int | None]:
         """Return the ids of the repositories pinned to these names, and None where a name has none yet."""
@@ -78,8 +74,7 @@ class Repositories:
         known = reviews.c.repository_id.in_([number for number in ids if number is not None])
         dead = [state for state in State if is_dead_end(state)]
         is_back = and_(reviews.c.state == State.CLOSED, reviews.c.open, reviews.c.base.in_(bases))
-        with self._database.write() as connection:
-            now = self._database.now(connection)
+        with self._database.write_now() as (connection, now):
             wake_reviews(connection, now, ~known, reviews.c.state.not_in(dead))
             connection.execute(update(reviews).where(known, is_back).values(rev=reviews.c.rev + 1))
             wake_reviews(connection, now, known, is_back)

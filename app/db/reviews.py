@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
 
-from app.db.database import Database
-from app.db.jobs import Bell, Kind, wake, wake_reviews
+from app.db.database import StorePart
+from app.db.jobs import Kind, wake, wake_reviews
 from app.db.letters import outcome_letter, put_letter
 from app.db.releases import compared
 from app.db.rows import (
@@ -87,12 +87,8 @@ class Round:
         return (facts.checks, facts.checks_read_at) if is_so else (self.snapshot.checks, None)
 
 
-class Reviews:
+class Reviews(StorePart):
     """Everything about reviews that is not the queue."""
-
-    def __init__(self, database: Database, work_made: Bell) -> None:
-        self._database = database
-        self._work_made = work_made
 
     def decide(
         self,
@@ -134,7 +130,7 @@ class Reviews:
                     put_letter(connection, outcome_letter(row, decision), now)
         if verdict.move:
             log_happened(row, [Happening(DECISIONS[choice], reviewer.name)])
-        self._work_made.ring(Kind.REVIEW)
+        self._database.work_made.ring(Kind.REVIEW)
         return verdict
 
     def get(self, review_id: int) -> Review | None:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.functions import coalesce
 
 from app.db.columns import insert
-from app.db.database import Database
+from app.db.database import StorePart
 from app.db.tables import covers, decisions, history, jobs, posts, reviews, rounds
 from app.domain.approval import Choice, Cover, Decision, Merged
 from app.domain.facts import State
@@ -246,11 +246,8 @@ class Asked:
     holds: int | None
 
 
-class Lists:
+class Lists(StorePart):
     """Facts of many reviews, by the review's id."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def asked(self, rows: Sequence[Review]) -> dict[int, list[Asked]]:
         """Return what was asked about each review, the first round first."""

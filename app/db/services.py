@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, bindparam, case, select, update
 
 from app.db.columns import insert
-from app.db.database import Database
+from app.db.database import StorePart
 from app.db.jobs import PROBE_EVERY, Service
 from app.db.tables import jobs, services
 
@@ -26,11 +26,8 @@ _TROUBLED = (services.c.name == bindparam("service"), services.c.failures > 0)
 _FAILING, _UP = select(services.c.failing_since).where(*_TROUBLED), update(services).where(*_TROUBLED)
 
 
-class Services:
+class Services(StorePart):
     """Limits by the name of a service, or of one identity at it ("github 123")."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def limit(self, name: str, until: datetime) -> None:
         """Remember until when it wants no call; the later end counts."""

@@ -20,7 +20,7 @@ from app.db.epoch import Epochs
 from app.db.fold import Fold
 from app.db.history import History
 from app.db.inbox import Inbox
-from app.db.jobs import Bell
+from app.db.jobs import Timers
 from app.db.letters import Letters
 from app.db.people import Absences, People
 from app.db.pictures import Pictures
@@ -33,31 +33,29 @@ from app.db.rows import Lists
 from app.db.schema import bring_up
 from app.db.services import Services
 from app.db.talk import Talk
-from app.db.timers import Timers
 
 
 class Store:
     """All that is remembered.
 
-    `url` is a SQLAlchemy URL; `clock` replaces the clock. `work_made` is rung by every request that makes work,
-    so that a worker in the same process need not wait for its next poll.
+    `url` is a SQLAlchemy URL; `clock` replaces the clock. `work_made` is rung whenever there is work.
     """
 
     def __init__(self, url: str, clock: Callable[[], datetime] | None = None) -> None:
         self.database = Database(url, clock)
-        self.work_made = Bell()
+        self.work_made = self.database.work_made
         self.fold = Fold(self.database)
-        self.inbox = Inbox(self.database, self.work_made, self.fold)
+        self.inbox = Inbox(self.database, self.fold)
         self.repositories = Repositories(self.database)
-        self.reviews = Reviews(self.database, self.work_made)
-        self.talk = Talk(self.database, self.work_made)
+        self.reviews = Reviews(self.database)
+        self.talk = Talk(self.database)
         self.people = People(self.database)
         self.pictures = Pictures(self.database)
         self.letters = Letters(self.database)
-        self.releases = Releases(self.database, self.work_made)
+        self.releases = Releases(self.database)
         self.timers = Timers(self.database)
-        self.absences = Absences(self.database, self.work_made)
-        self.queue = Queue(self.database, self.work_made)
+        self.absences = Absences(self.database)
+        self.queue = Queue(self.database)
         self.services = Services(self.database)
         self.problems = Problems(self.database)
         self.history = History(self.database)

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from app.db.columns import insert
-from app.db.database import Database
-from app.db.jobs import Bell, wake_reviews
+from app.db.database import StorePart
+from app.db.jobs import wake_reviews
 from app.db.pictures import send_with
 from app.db.reviews import DECISIONS
 from app.db.rows import Happening, HistoryRow, history_from, load, note_history, put_post
@@ -26,12 +26,8 @@ from app.domain.rules import Signpost, may_ask
 QUESTION, ANSWER = Happened.QUESTION, Happened.ANSWERED
 
 
-class Talk:
+class Talk(StorePart):
     """Questions and answers by review."""
-
-    def __init__(self, database: Database, work_made: Bell) -> None:
-        self._database = database
-        self._work_made = work_made
 
     def ask(
         self, review_id: int, round_: int, words: str, reviewer: Reviewer, pictures: Sequence[str] = ()
@@ -60,7 +56,7 @@ class Talk:
             note_history(
                 connection, now, row, [Happening(QUESTION, reviewer.name, words.strip(), reviewer.id)]
             )
-        self._work_made.ring()
+        self._database.work_made.ring()
         return None
 
     def questions(self, review_id: int) -> list[HistoryRow]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from app.db.jobs import Claim
+from app.db.jobs import Claim, Timer
 from app.db.letters import LIST, NewLetter
-from app.db.timers import Timer
 from app.domain.calendar import day_begins, digest_on, next_digest
 from app.jobs.away import who_is_away
 from app.jobs.gate import Gate, Rest

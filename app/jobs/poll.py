@@ -11,8 +11,7 @@ import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from app.db.jobs import Claim
-from app.db.timers import RELEASE, Timer
+from app.db.jobs import RELEASE, Claim, Timer
 from app.domain.blocked import Why
 from app.domain.events import POLLED, PullRequestEvent
 from app.domain.facts import Person

@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from app.db.jobs import Claim, Kind
+from app.db.jobs import Claim, Kind, Timer
 from app.db.letters import A_DAY, Letter
-from app.db.timers import Timer
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, Turn, What
 from app.jobs.away import first_there, hand_over_unheld, who_is_away

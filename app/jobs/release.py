@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from app.db.jobs import Claim
-from app.db.timers import Timer
+from app.db.jobs import Claim, Timer
 from app.domain.blocked import Why
 from app.domain.facts import Release
 from app.domain.policy import Reviewer
