@@ -15,7 +15,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 MOST_SIDE = 2_000  # pixels
 LARGEST_FILE = 10_000_000
@@ -47,15 +47,15 @@ class BadPicture(Exception):
         self.why = why
 
 
-def made_anew(file: IO[bytes], seconds: float = SECONDS, program: Path = _CHILD) -> Picture:
-    """Return the picture of a file on disk, as the program makes it within so many seconds. Raises BadPicture."""
+def made_anew(file: IO[bytes], seconds: float = SECONDS) -> Picture:
+    """Return the picture of a file on disk, as it can be made within so many seconds. Raises BadPicture."""
     end = monotonic() + seconds
     if not _turn.acquire(timeout=seconds):
         raise BadPicture("slow")
     try:
         file.seek(0)
         done = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, "-I", str(program), str(MOST_SIDE)],
+            [sys.executable, "-I", _CHILD, str(MOST_SIDE)],
             stdin=file,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -67,9 +67,7 @@ def made_anew(file: IO[bytes], seconds: float = SECONDS, program: Path = _CHILD)
     finally:
         _turn.release()
     line, _, data = done.stdout.partition(b"\n")
-    if done.returncode or not line:  # the decoder has fallen
-        raise BadPicture("broken")
-    answer = json.loads(line)
+    answer: dict[str, Any] = {"error": "broken"} if done.returncode else json.loads(line)
     if "error" in answer:
         raise BadPicture(answer["error"])
     return Picture(**answer, data=data)

@@ -1,48 +1,38 @@
 """The program that opens one picture: `python -I child.py MOST_SIDE < file > answer`; its memory ends with it.
 
 `app.pictures` starts it. It imports Pillow and nothing of ours: what a hostile file does to a decoder happens in a
-process without a key or a database. The answer is a line of JSON, then the bytes of the new file. It needs at most
-40 MB: a PNG is decoded in strips, a large JPEG smaller than it is, and of anything else the pixels are counted first.
+process without a key or a database, and where it falls, the file is broken. The answer is a line of JSON, then the
+bytes of the new file. It needs at most 40 MB: a PNG is decoded in strips, a large JPEG smaller than it is, and of
+anything else the pixels are counted first.
 """
 
 from __future__ import annotations
 
 import json
 import resource
-import struct
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from importlib import import_module
 from io import BytesIO
 from itertools import pairwise
 from typing import IO, Any
 
-from PIL import Image, JpegImagePlugin, PngImagePlugin  # noqa: F401 - the two formats that are written
+from PIL import Image, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401 - else all are loaded
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 
-SECONDS, MOST_MEMORY = 20, 512 * 1024 * 1024
-# The most bytes of pixels at one time, and of what is decoded at once: Pillow keeps 4 bytes a pixel, of a palette 1.
-BUDGET, LARGEST_DECODED = 20_000_000, 14_000_000
+MOST_MEMORY = 48 * 1024 * 1024  # of its own; whatever needs more is broken
+# The most pixels in memory, each of 4 bytes, and of what is decoded at once; WebP's decoder keeps three copies more.
+BUDGET, LARGEST_DECODED, LARGEST_WEBP = 5_000_000, 3_500_000, 1_250_000
 LARGEST_PNG_PIXELS, LONGEST_PNG_SIDE = 40_000_000, 30_000
 STRIP = 100_000  # pixels
 LARGEST_PNG = 1_000_000  # as a file; above it a JPEG is smaller
-PNG = b"\x89PNG\r\n\x1a\n"
-# How each kind begins, and its bytes a pixel; no other is ever decoded. A GIF's second frame, which is looked for, is
-# composed in colour; WebP's decoder keeps two canvases beside the picture and a copy.
-KINDS = ((PNG, "Png", 4), (b"\xff\xd8\xff", "Jpeg", 4), (b"GIF8", "Gif", 5), (b"RIFF", "WebP", 16))
+CHANNELS = {"L": 1, "P": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # of 8 bits each
+# What a PNG says beside its pixels is passed over, however long it is.
+PNG_WORDS = ("tEXt", "zTXt", "iTXt", "iCCP", "eXIf")
 ORIENTATION = 0x0112
 TURNS = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_270, 8: Image.Transpose.ROTATE_90}
-FAULTS = (
-    Image.DecompressionBombError,
-    EOFError,
-    MemoryError,
-    OSError,
-    SyntaxError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 Strip = tuple[int, Image.Image]
 
@@ -51,128 +41,90 @@ class TooManyPixels(Exception):
     """It would need more memory than there is for it."""
 
 
-class TooLarge(Exception):
-    """As a PNG it is larger than it needs to be."""
-
-
 class Small(BytesIO):
     """A file that stays small."""
 
     def write(self, data: Any) -> int:
-        """Add to it. Raises TooLarge."""
+        """Add to it. Raises OSError where it is full."""
         if self.tell() + len(data) > LARGEST_PNG:
-            raise TooLarge
+            raise OSError
         return super().write(data)
 
 
 def main() -> None:
     """Answer for the file at standard input."""
     Image.MAX_IMAGE_PIXELS = None  # they are counted here, before anything is decoded
-    PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 65_536
-    with suppress(ValueError, OSError):  # not every system has each limit
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    answer, data = answer_for(sys.stdin.buffer, int(sys.argv[1]))
+    for name in PNG_WORDS:
+        delattr(PngImagePlugin.PngStream, f"chunk_{name}")
+    with suppress(ValueError, OSError):  # not every system has this limit
+        resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
+    data = b""
+    try:
+        answer, data = made_anew(sys.stdin.buffer, int(sys.argv[1]))
+    except UnidentifiedImageError:
+        answer = {"error": "unknown"}
+    except TooManyPixels:
+        answer = {"error": "pixels"}
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + data)
 
 
-def answer_for(file: IO[bytes], most_side: int) -> tuple[dict[str, Any], bytes]:
-    """Return what the picture is, and a new file of nothing but its pixels; or what is wrong with it."""
-    head = file.read(16)
-    found = [(name, size) for start, name, size in KINDS if head.startswith(start)]
-    if not found or (head[:4] == b"RIFF" and head[8:12] != b"WEBP"):
-        return {"error": "unknown"}, b""
-    (kind, per_pixel), *_ = found
-    try:
-        shape = png_shape(file) if kind == "Png" else None
-        if shape:
-            made, moves = smaller(png_strips(file, shape), shape[:2], most_side), False
+def made_anew(file: IO[bytes], most_side: int) -> tuple[dict[str, Any], bytes]:
+    """Return what the picture is, and a new file of nothing but its pixels. Raises TooManyPixels."""
+    with Image.open(file, formats=["PNG", "JPEG", "GIF", "WEBP"]) as image:
+        is_jpeg = isinstance(image, JpegImageFile)
+        # A phone's photo may hold another one, which is no second frame.
+        moves = not is_jpeg and getattr(image, "is_animated", False)
+        if image.format == "PNG" and image.tile[0].args in CHANNELS and not image.info.get("interlace"):
+            if image.width * image.height > LARGEST_PNG_PIXELS or max(image.size) > LONGEST_PNG_SIDE:
+                raise TooManyPixels
+            made = smaller(png_strips(image), image.size, most_side)
         else:
-            made, moves = from_whole(file, kind, per_pixel, most_side)
-    except TooManyPixels:
-        return {"error": "pixels"}, b""
-    except FAULTS:
-        return {"error": "broken"}, b""
-    data, name = encoded(made, kind)
-    return {"type": name, "width": made.width, "height": made.height, "moves": moves}, data
+            made = from_whole(image, most_side)
+    data, kind = encoded(made, is_jpeg=is_jpeg)
+    return {"type": kind, "width": made.width, "height": made.height, "moves": moves}, data
 
 
-def smaller(strips: Iterable[Strip], size: tuple[int, int], most_side: int, taken: int = 0) -> Image.Image:
-    """Return what the strips show, with no side longer than `most_side`; `taken` are the bytes that are in use."""
+def smaller(
+    strips: Iterable[Strip], size: tuple[int, int], most_side: int, budget: int = BUDGET
+) -> Image.Image:
+    """Return what the strips show, with no side longer than `most_side` and so many pixels at most."""
     width, height = size
-    scale = min(1.0, most_side / max(width, height), ((BUDGET - taken) / (width * height * 4)) ** 0.5)
+    scale = min(1.0, most_side / max(size), (budget / (width * height)) ** 0.5)
     made = Image.new("RGB", (max(1, round(width * scale)), max(1, round(height * scale))), "white")
+    scale = made.height / height
     for top, strip in strips:
-        put(made, top, strip, height)
+        first, last = round(top * scale), round((top + strip.height) * scale)
+        if last > first:
+            made.paste(strip.resize((made.width, last - first), Image.Resampling.LANCZOS), (0, first))
     return made
 
 
-def from_whole(file: IO[bytes], kind: str, per_pixel: int, most_side: int) -> tuple[Image.Image, bool]:
-    """Return a picture that is decoded at once, upright, and whether it moves."""
-    made, turn, moves = decoded(file, kind, per_pixel, most_side)
-    return (made.transpose(turn) if turn else made), moves
-
-
-def decoded(
-    file: IO[bytes], kind: str, per_pixel: int, most_side: int
-) -> tuple[Image.Image, Image.Transpose | None, bool]:
-    """Return a picture as small as it must be, how it is to be turned, and whether it moves."""
-    import_module(f"PIL.{kind}ImagePlugin")
-    file.seek(0)
-    with Image.open(file, formats=[kind.upper()]) as image:
-        taken = make_room(image, kind, per_pixel)
-        moves = kind != "Jpeg" and is_moving(image)
-        image.seek(0)
-        image.load()
-        turn = TURNS.get(image.getexif().get(ORIENTATION, 1)) if kind == "Jpeg" else None
-        if kind == "Jpeg" and image.mode == "RGB" and max(image.size) <= most_side and not turn:
-            image.info = {}  # a comment is written again else
-            return image, None, False
-        return smaller(strips_of(image), image.size, most_side, taken), turn, moves
-
-
-def make_room(image: Image.Image, kind: str, per_pixel: int) -> int:
-    """Return the bytes of the picture once it is decoded, a JPEG as small as it must be. Raises TooManyPixels."""
-    pixels = image.width * image.height
-    if kind == "Jpeg":
-        while_decoding = coefficients(image)
-        fits = [
-            scale
-            for scale in (1, 2, 4, 8)
-            if pixels * 4 / scale**2 <= min(LARGEST_DECODED, BUDGET - while_decoding)
-        ]
-        if not fits:
-            raise TooManyPixels
-        image.draft(None, (image.width // fits[0], image.height // fits[0]))
-        return image.width * image.height * 4
-    if pixels * per_pixel > BUDGET or pixels * 4 > LARGEST_DECODED:
+def from_whole(image: ImageFile, most_side: int) -> Image.Image:
+    """Return a picture that is decoded at once, upright. Raises TooManyPixels."""
+    if isinstance(image, JpegImageFile):
+        shrink(image)
+    elif image.width * image.height > (LARGEST_WEBP if image.format == "WEBP" else LARGEST_DECODED):
         raise TooManyPixels
-    return pixels * 4
+    image.load()
+    turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
+    if isinstance(image, JpegImageFile) and image.mode == "RGB" and max(image.size) <= most_side and not turn:
+        image.info = {}  # a comment is written again else
+        return image
+    made = smaller(strips_of(image), image.size, most_side, BUDGET - image.width * image.height)
+    image.close()
+    return made.transpose(turn) if turn else made
 
 
-def coefficients(image: Any) -> int:
-    """Return the bytes that libjpeg keeps of a progressive JPEG, whatever size is asked for: 2 for each sample."""
-    if not image.info.get("progressive"):
-        return 0
-    samples = [across * down for _, across, down, *_ in image.layer]
-    return int(image.width * image.height * 2 * sum(samples) / max(samples))
-
-
-def is_moving(image: Any) -> bool:
-    """Tell whether there is a second frame."""
-    try:
-        image.seek(1)
-    except EOFError:
-        return False
-    return True
-
-
-def put(made: Image.Image, top: int, strip: Image.Image, height: int) -> None:
-    """Put the rows of a strip that begins at `top` where they belong in the smaller picture."""
-    scale = made.height / height
-    first, last = round(top * scale), round((top + strip.height) * scale)
-    if last > first:
-        made.paste(strip.resize((made.width, last - first), Image.Resampling.LANCZOS), (0, first))
+def shrink(image: JpegImageFile) -> None:
+    """Let a JPEG be decoded as small as it must be. Raises TooManyPixels."""
+    pixels, room = image.width * image.height, LARGEST_DECODED
+    if image.info.get("progressive"):  # of which libjpeg keeps 2 bytes a sample, whatever size is asked for
+        samples = [across * down for _, across, down, *_ in image.layer]
+        room = min(room, BUDGET - int(pixels * sum(samples) / max(samples) / 2))
+    fits = [scale for scale in (1, 2, 4, 8) if pixels / scale**2 <= room]
+    if not fits:
+        raise TooManyPixels
+    image.draft(None, (image.width // fits[0], image.height // fits[0]))
 
 
 def strips_of(image: Image.Image) -> Iterator[Strip]:
@@ -180,6 +132,35 @@ def strips_of(image: Image.Image) -> Iterator[Strip]:
     rows = max(1, STRIP // image.width)
     for top, bottom in pairwise([*range(0, image.height, rows), image.height]):
         yield top, on_white(image.crop((0, top, image.width, bottom)))
+
+
+def png_strips(image: Any) -> Iterator[Strip]:
+    """Decode a PNG strip by strip.
+
+    Rows are written as their difference from the row above, so each strip is decoded with the last row of the one
+    before: https://www.w3.org/TR/png-3/#9Filters
+    """
+    (width, height), mode = image.size, image.tile[0].args
+    row, rows = 1 + width * CHANNELS[mode], max(1, STRIP // width)
+    unpack, above, lines = zlib.decompressobj(), b"", bytearray()
+    image.im = Image.new(mode, (1, 1)).im  # else there would be room for the whole picture
+    image.load_prepare()
+    for top, bottom in pairwise([*range(0, height, rows), height]):
+        wanted = (bottom - top) * row
+        while len(lines) < wanted:
+            packed = unpack.unconsumed_tail or image.load_read(65_536)
+            if not packed:
+                raise EOFError
+            lines += unpack.decompress(packed, wanted - len(lines))
+        data, size = zlib.compress(above + lines, 0), (width, bottom - top + bool(above))
+        strip = Image.frombytes(mode, size, data, "zip", mode)
+        strip.info = image.info
+        if mode == "P":
+            strip.putpalette(image.palette)
+        strip = strip.crop((0, bool(above), *size))
+        above = b"\0" + strip.crop((0, strip.height - 1, *strip.size)).tobytes()
+        lines.clear()
+        yield top, on_white(strip)
 
 
 def on_white(strip: Image.Image) -> Image.Image:
@@ -192,84 +173,10 @@ def on_white(strip: Image.Image) -> Image.Image:
     return paper
 
 
-Shape = tuple[int, int, bytes, int]
-
-
-def png_shape(file: IO[bytes]) -> Shape | None:
-    """Return width, height, the rest of the header and the bytes a pixel of a PNG that can be decoded in strips.
-
-    None where it is interlaced or has not 8 bits a channel. https://www.w3.org/TR/png-3/#11IHDR
-    """
-    file.seek(16)
-    width, height, depth, colour, *more = struct.unpack(">IIBBBBB", file.read(13))
-    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour)
-    if depth != 8 or more != [0, 0, 0] or channels is None:
-        return None
-    if width * height > LARGEST_PNG_PIXELS or max(width, height) > LONGEST_PNG_SIDE:
-        raise TooManyPixels
-    if not width or not height:
-        raise ValueError
-    return width, height, bytes([depth, colour, *more]), channels
-
-
-def png_strips(file: IO[bytes], shape: Shape) -> Iterator[Strip]:
-    """Decode a PNG strip by strip: each becomes a small PNG of its own, below the last row of the strip before."""
-    width, height, rest, channels = shape
-    row, rows = 1 + width * channels, max(1, STRIP // width)
-    colours: list[bytes] = []
-    packed, unpack, before, top = png_data(file, colours), zlib.decompressobj(), b"", 0
-    lines = bytearray()
-    while top < height:
-        wanted = min(rows, height - top)
-        while len(lines) < wanted * row:
-            source = unpack.unconsumed_tail or next(packed, b"")
-            lines += unpack.decompress(source, wanted * row - len(lines))
-            if not source:
-                raise EOFError
-        head = struct.pack(">II", width, wanted + bool(before)) + rest
-        inner = zlib.compress((b"\0" + before if before else b"") + bytes(lines), 0)
-        small = PNG + chunk(b"IHDR", head) + b"".join(colours) + chunk(b"IDAT", inner) + chunk(b"IEND", b"")
-        lines.clear()
-        with Image.open(BytesIO(small), formats=["PNG"]) as image:
-            image.load()
-            strip = image.crop((0, bool(before), width, image.height))
-        before = strip.crop((0, wanted - 1, width, wanted)).tobytes()
-        yield top, on_white(strip)
-        top += wanted
-
-
-def png_data(file: IO[bytes], colours: list[bytes]) -> Iterator[bytes]:
-    """Give the packed pixels piece by piece; palette and transparency, which come before them, go into `colours`."""
-    file.seek(len(PNG))
-    while True:
-        size, name = struct.unpack(">I4s", file.read(8))
-        if name == b"IEND":
-            return
-        if name in (b"PLTE", b"tRNS"):
-            if size > 768 or len(colours) > 1:
-                raise ValueError
-            colours.append(chunk(name, file.read(size)))
-        elif name == b"IDAT":
-            while size:
-                piece = file.read(min(size, 65_536))
-                if not piece:
-                    raise EOFError
-                size -= len(piece)
-                yield piece
-        else:
-            file.seek(size, 1)
-        file.seek(4, 1)  # the checksum
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    """Return one chunk of a PNG."""
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def encoded(image: Image.Image, kind: str) -> tuple[bytes, str]:
+def encoded(image: Image.Image, *, is_jpeg: bool) -> tuple[bytes, str]:
     """Return the pixels as a file and its type: as PNG where that is small, else as JPEG."""
-    if kind != "Jpeg":
-        with suppress(TooLarge):
+    if not is_jpeg:
+        with suppress(OSError):
             as_png = Small()
             image.save(as_png, "PNG")
             return as_png.getvalue(), "image/png"
