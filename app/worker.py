@@ -12,22 +12,26 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from traceback import walk_tb
 
 from app.db.database import Bell, Unavailable
-from app.db.jobs import Claim, Kind, Service
+from app.db.jobs import NEEDS, Claim, Kind, Service
 from app.db.queue import Overtaken
 from app.domain.problems import Cause
+from app.github.answers import GitHubError
 from app.jobs.away import hand_over_unheld
-from app.jobs.digests import set_digest
-from app.jobs.gate import Gate, Rest
-from app.jobs.poll import set_looks
-from app.jobs.problems import set_watch
-from app.jobs.steps import step
+from app.jobs.gate import Gate, Rest, failure
+from app.jobs.letters import send_digests, send_letter
+from app.jobs.poll import look_around, set_looks
+from app.jobs.problems import find_bounces, find_problems, set_watch
+from app.jobs.release import keep_release
+from app.jobs.run import advance
+from app.mail.send import MailError
 
 log = logging.getLogger("qa-gate.worker")
 
@@ -72,40 +76,56 @@ def backoff(attempts: int, chance: float, *, refused: bool = False) -> timedelta
     return longest * (0.5 + chance / 2)
 
 
+def tick(gate: Gate, claim: Claim) -> Rest:
+    """Do what is done again and again."""
+    timer = gate.store.timers.get(claim.about)
+    return TIMERS[claim.kind](gate, claim, timer) if timer else Rest()
+
+
+TIMERS = {
+    Kind.POLL: look_around,
+    Kind.DIGEST: send_digests,
+    Kind.RELEASE: keep_release,
+    Kind.PROBLEMS: find_problems,
+    Kind.BOUNCES: find_bounces,
+}
+STEPS = {Kind.MAIL: send_letter, Kind.REVIEW: advance, **dict.fromkeys(TIMERS, tick)}
+
+
 def work_once(gate: Gate, lane: Lane = EVERYTHING) -> bool:
     """Fold what came in, or run the step of one due job; False when there is neither. Raises Unavailable."""
     gate.store.fold.ahead = gate.github.ahead
     if lane.folds and gate.store.inbox.fold(gate.policy):
         return True
-    if not lane.kinds:
-        return False
     claim = gate.store.queue.claim(lane.kinds, decided_only=lane.decided_only)
     if claim is None:
         return False
     gate.github.has_answered()
     try:
-        rest = step(gate, claim)
+        rest = STEPS[claim.kind](gate, claim)
     except Overtaken:
         gate.store.queue.release(claim)
         return True
+    except (GitHubError, MailError) as error:
+        rest = failure(error)
     except Unavailable:
         raise
     except Exception:
         # At most a minute apart: its traceback at first, and about once an hour.
         if claim.attempts % 60 == 0:
             log.exception("%s %s failed unexpectedly", claim.kind, claim.about)
-        rest = Rest(None, UNEXPECTED, failed=True, cause=Cause.BUG)
+        rest = Rest(problem=UNEXPECTED, cause=Cause.BUG)
     finish(gate, claim, rest)
     return True
 
 
 def finish(gate: Gate, claim: Claim, rest: Rest) -> None:
     """Give the job back as the step left it: done, waiting, or to be tried again."""
-    attempts = claim.attempts + 1 if rest.failed else 0
-    wait = rest.wait
-    if rest.failed and wait is None:
-        wait = backoff(attempts, random.random(), refused=rest.refused)
-    if rest.problem:
+    wait, attempts = rest.wait, 0
+    if rest.problem is not None:
+        attempts = claim.attempts + 1
+        if wait is None:
+            wait = backoff(attempts, random.random(), refused=rest.refused)
         log.warning(
             "%s %s attempt %s, again in %s: %s", claim.kind, claim.about, attempts, wait, rest.problem
         )
@@ -114,7 +134,7 @@ def finish(gate: Gate, claim: Claim, rest: Rest) -> None:
         wait=wait,
         attempts=attempts,
         problem=rest.problem,
-        cause=rest.cause if rest.failed else None,
+        cause=rest.cause,
         failed_in=rest.failed_in,
         answered=_answered(gate, claim, rest),
     )
@@ -122,8 +142,8 @@ def finish(gate: Gate, claim: Claim, rest: Rest) -> None:
 
 def _answered(gate: Gate, claim: Claim, rest: Rest) -> Collection[Service]:
     """Return the services that gave this step an answer, a refusal included."""
-    if claim.kind in (Kind.MAIL, Kind.BOUNCES):
-        return () if rest.failed and not rest.refused else (Service.MAIL,)
+    if NEEDS.get(claim.kind) is Service.MAIL:
+        return (Service.MAIL,) if rest.problem is None or rest.refused else ()
     return (Service.GITHUB,) if gate.github.has_answered() else ()
 
 
@@ -137,7 +157,7 @@ def wake_up(gate: Gate) -> None:
     """Do what a start does: look for what happened while no worker ran, and try again whatever had failed."""
     gate.store.queue.wake_failed()
     set_looks(gate)
-    set_digest(gate)
+    gate.store.timers.set(Kind.DIGEST)
     set_watch(gate)
     hand_over_unheld(gate)
 
@@ -177,14 +197,32 @@ class Worker:
         made = self._gate.store.work_made.listen((*lane.kinds, *([Bell.INBOX] if lane.folds else [])))
         while not self._stop.is_set():
             made.clear()
-            if not self._try(lane):
+            if not self._try(partial(self._work, lane)):
                 made.wait(POLL)
 
-    def _try(self, lane: Lane) -> bool:
-        """Do one step; False when there was none, or the database is away."""
+    def _work(self, lane: Lane) -> bool:
         self._gate.store.inbox.give_way(PATIENCE)
+        return work_once(self._gate, lane)
+
+    def _beat(self) -> None:
+        is_awake = False
+        while not self._stop.is_set():
+            is_awake = self._try(partial(self._give_sign, is_awake)) or is_awake
+            self._stop.wait(BEAT)
+
+    def _give_sign(self, is_awake: bool) -> bool:
+        """Give a sign of life; at first, look for what happened while no worker ran, and for what settings changed."""
+        if not is_awake:
+            wake_up(self._gate)
+        self._gate.store.queue.beat(self._name)
+        self._gate.store.inbox.forget()
+        self._gate.store.pictures.forget()
+        return True
+
+    def _try(self, do: Callable[[], bool]) -> bool:
+        """Do it; False, and a log line the first time and once an hour, where the database is away or a bug is in the way."""
         try:
-            worked = work_once(self._gate, lane)
+            is_done = do()
         except Unavailable as error:
             self._tell_away(error)
             return False
@@ -193,10 +231,9 @@ class Worker:
                 log.exception("The worker hit an unexpected error and continues.")
             return False
         self._told.pop(AWAY, None)
-        return worked
+        return is_done
 
     def _tell_away(self, error: Unavailable) -> None:
-        """Say that the database is away: once when it begins, then once an hour."""
         if self._is_news(AWAY):
             log.error("The database cannot be used right now; trying again. %s", error.__cause__ or "")
 
@@ -204,25 +241,7 @@ class Worker:
         """Tell whether this was not told within the hour, and note that it is told now."""
         with self._telling:
             now, told = time.monotonic(), self._told.get(what)
-            is_news = told is None or now - told > AN_HOUR
-            if is_news:
-                self._told[what] = now
-            return is_news
-
-    def _beat(self) -> None:
-        """Give signs of life; at first, look for what happened while no worker ran, and for what settings changed."""
-        is_new = True
-        while not self._stop.is_set():
-            try:
-                if is_new:
-                    wake_up(self._gate)
-                is_new = False
-                self._gate.store.queue.beat(self._name)
-                self._gate.store.inbox.forget()
-                self._gate.store.pictures.forget()
-            except Unavailable as error:
-                self._tell_away(error)
-            except Exception as error:
-                if self._is_news(place_of(error)):
-                    log.exception("The worker met something unexpected; it goes on.")
-            self._stop.wait(BEAT)
+            if told is not None and now - told <= AN_HOUR:
+                return False
+            self._told[what] = now
+            return True

@@ -15,10 +15,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 from werkzeug.datastructures import FileStorage
 
+from app.db.jobs import Kind
 from app.domain.approval import Choice
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, What
-from app.jobs.digests import set_digest
 from app.links import DecideLink, SignInLink, decide_link
 from app.mail.problem import Restored, compose_problem, compose_restored, tell
 from tests.pictures import photo
@@ -91,7 +91,7 @@ class Gallery:
     def digest(self) -> str:
         """The list of the next morning: let the night pass."""
         self.world.pass_(minutes=12)
-        set_digest(self.world.gate)
+        self.world.store.timers.set(Kind.DIGEST)
         self.world.pass_(hours=21)
         return next(mail.html for mail in reversed(self.world.inbox.mails) if "for you" in mail.subject)
 

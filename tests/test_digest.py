@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from app.db.jobs import Kind
 from app.domain.calendar import day_begins, digest_on, next_digest
 from app.domain.facts import State
-from app.jobs.digests import send_digests, set_digest
+from app.jobs.letters import send_digests
 from app.links import decide_link
 from app.wiring import create_gate
 from app.worker import work_once
@@ -42,7 +42,7 @@ def world(tmp_path: Path, usual_url: str, monkeypatch: pytest.MonkeyPatch) -> It
 
 def begun(world: World) -> World:
     """A gate whose worker started, on Tuesday at 13:00 in Berlin."""
-    set_digest(world.gate)
+    world.store.timers.set(Kind.DIGEST)
     world.settle()
     return world
 
@@ -136,7 +136,7 @@ def test_on_day_one_the_first_list_is_the_days(world: World, minute: int) -> Non
     for number in range(3):
         world.open(f"branch-{number}", title=f"Old {number}")
     turn_to(world, 25, 8, minute)
-    set_digest(world.gate)
+    world.store.timers.set(Kind.DIGEST)
     world.look()
     turn_to(world, 25, 9, 10)
     assert [mail.subject for mail in digests(world)] == ["3 changes are waiting for you"]

@@ -7,8 +7,8 @@ from html import unescape
 
 import pytest
 
+from app.db.jobs import Kind
 from app.domain.facts import State
-from app.jobs.digests import set_digest
 from tests.test_life import asked
 from tests.world import SHOP, World
 
@@ -79,7 +79,7 @@ def test_an_answer_is_told_by_name_on_every_page_and_with_the_login_to_developer
 def test_a_list_says_who_answered_by_name(named: World) -> None:
     asked(named)
     question(named)
-    set_digest(named.gate)
+    named.store.timers.set(Kind.DIGEST)
     named.pass_(hours=22)
     mail = named.inbox.mails[-1]
     assert mail.subject == "1 change is waiting for you"

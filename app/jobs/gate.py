@@ -24,21 +24,7 @@ from app.domain.rules import since
 from app.github.answers import GitHubError, NoAnswer, Refused, Unauthorized
 from app.github.client import GitHub
 from app.links import Links
-from app.mail.send import Mailer
-
-# --- Who belongs here: asked of GitHub once a person and day, and only where something depends on it.
-
-
-def belongs(github: GitHub, store: Store, repository: str, repository_id: int, person: Person | None) -> bool:
-    """Tell whether somebody may write to the repository; no program does, nor who is gone. Raises GitHubError."""
-    if person is None or person.is_bot:
-        return False
-    permission = store.people.permission(repository_id, person)
-    if permission is None:
-        permission = github.permission(repository, person)
-        store.people.note(repository_id, person, permission)
-    return permission in INSIDERS
-
+from app.mail.send import Mailer, MailError, MailRefused, MailUnanswered
 
 # GitHub reads may lag behind its own answers for a moment.
 SOON = timedelta(seconds=2)
@@ -78,7 +64,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """How a step ended: due again after `wait` (None: when something happens), and why it failed if it did.
+    """How a step ended: due again after `wait` (None: when something happens), and the `problem` if it failed.
 
     A failed step with no `wait` is for the worker to space out; `refused`: it was answered, with a no. `failed_in` is
     the service that gave no answer, `cause` whose matter the failure is.
@@ -86,35 +72,31 @@ class Rest:
 
     wait: timedelta | None = None
     problem: str | None = None
-    failed: bool = False
     refused: bool = False
     failed_in: Service | None = None
-    cause: Cause = Cause.OTHER
+    cause: Cause | None = None
 
 
-def failure(error: GitHubError) -> Rest:
-    """Return how a step ends that GitHub stopped."""
+_DOWN = {NoAnswer: Service.GITHUB, MailUnanswered: Service.MAIL}
+_CAUSES: dict[object, Cause] = {Why.RIGHTS: Cause.RIGHTS, Why.ARCHIVED: Cause.RIGHTS, Why.GONE: Cause.MISSING}
+
+
+def failure(error: GitHubError | MailError) -> Rest:
+    """Return how a step ends that GitHub or Amazon SES stopped."""
+    match error:
+        case Unauthorized():
+            cause = Cause.IDENTITY
+        case Refused():
+            cause = _CAUSES.get(error.kind, Cause.OTHER)
+        case _:
+            cause = Cause.MAIL if isinstance(error, MailError) else Cause.OTHER
     return Rest(
         getattr(error, "after", None),
         error.reason,
-        failed=True,
-        refused=isinstance(error, Refused),
-        failed_in=Service.GITHUB if isinstance(error, NoAnswer) else None,
-        cause=cause_of(error),
+        refused=isinstance(error, (Refused, MailRefused)),
+        failed_in=_DOWN.get(type(error)),
+        cause=cause,
     )
-
-
-def cause_of(error: GitHubError) -> Cause:
-    """Return whose matter it is that GitHub stopped a step."""
-    match error:
-        case Unauthorized():
-            return Cause.IDENTITY
-        case Refused(kind=Why.RIGHTS | Why.ARCHIVED):
-            return Cause.RIGHTS
-        case Refused(kind=Why.GONE):
-            return Cause.MISSING
-        case _:
-            return Cause.OTHER
 
 
 class Work:
@@ -194,17 +176,23 @@ class Work:
             raise Refused(FOREIGN.format(self.row.repository), Why.GONE)
         if self.facts.is_from_fork and self.facts.open and self.gate.policy.gates(self.facts.base):
             # That GitHub does not tell stops nothing else.
-            self.facts = replace(self.facts, belongs=self.asked_whether_belongs(self.facts.writer))
+            self.facts = replace(self.facts, belongs=self.belongs(self.facts.writer))
         return self.facts
 
-    def asked_whether_belongs(self, person: Person | None) -> bool | None:
-        """Tell whether somebody may write to the repository; None, with `unanswered`, where GitHub does not say."""
-        try:
-            return self.belongs(person)
-        except GitHubError as error:
-            self.unanswered = error
-            return None
+    def belongs(self, person: Person | None) -> bool | None:
+        """Tell whether somebody may write to the repository; None, with `unanswered`, where GitHub does not say.
 
-    def belongs(self, person: Person | None) -> bool:
-        """Tell whether somebody may write to the repository. Raises GitHubError where GitHub does not say."""
-        return belongs(self.gate.github, self.gate.store, self.row.repository, self.row.repository_id, person)
+        GitHub is asked once a person and day. No program belongs here, nor who is gone.
+        """
+        if person is None or person.is_bot:
+            return False
+        people, row = self.gate.store.people, self.row
+        permission = people.permission(row.repository_id, person)
+        if permission is None:
+            try:
+                permission = self.gate.github.permission(row.repository, person)
+            except GitHubError as error:
+                self.unanswered = error
+                return None
+            people.note(row.repository_id, person, permission)
+        return permission in INSIDERS

@@ -20,8 +20,7 @@ from app.domain.rules import Event, next_move
 from app.domain.statuses import context_of, head_key
 from app.github.answers import GitHubError, Limited, Moved, PutOff, Refused
 from app.jobs.gate import Work
-from app.jobs.news import live_letters
-from app.jobs.read import is_base_rewritten, may_carry
+from app.jobs.read import is_base_rewritten, live_letters, may_carry
 from app.mail.templates import why_for_developer
 
 # What is over within this time is not worth a mail.

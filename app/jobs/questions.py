@@ -112,7 +112,7 @@ def _is_answer(work: Work, remark: Remark) -> bool | None:
     by = remark.by
     if by is None or by.is_bot or not _words(remark) or _is_ours(work, remark, by):
         return False
-    return by.id == work.row.facts.author_id or (None if work.unanswered else work.asked_whether_belongs(by))
+    return by.id == work.row.facts.author_id or (None if work.unanswered else work.belongs(by))
 
 
 def _is_ours(work: Work, remark: Remark, by: Person) -> bool:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
+from app.db.jobs import LEASE
 from app.db.letters import NewLetter
 from app.db.rows import Happening
 from app.domain.approval import Merged, cover_of, how_merged
@@ -19,8 +21,7 @@ from app.domain.known import Action
 from app.domain.review import Happened, Review
 from app.domain.rules import Event, Move, delta, follow, may_be_carried, next_move
 from app.github.answers import GitHubError, Limited, PutOff, Refused
-from app.jobs.gate import SOON, Work
-from app.jobs.news import live_letters, was_merged_in_lost_hours
+from app.jobs.gate import SOON, Gate, Work
 from app.mail.release import is_release_title, without_part
 
 # Of what is read simply copied: into the row, and into its document of facts.
@@ -88,7 +89,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
             # What was merged is not what a question was about: `keep_list` keeps it as a round of its own.
             move = replace(move, new_round=True)
         move, merged = how_it_was_merged(work, facts, move)
-        if merged["merged_how"] is Merged.BYPASSED and was_merged_in_lost_hours(work.gate, facts.merged_at):
+        if merged["merged_how"] is Merged.BYPASSED and _was_in_lost_hours(work.gate, facts.merged_at):
             merged, is_lost = {"merged_how": Merged.LOST}, True
         changes |= merged
         how = changes["merged_how"]
@@ -137,6 +138,24 @@ def how_it_was_merged(work: Work, facts: PullRequest, move: Move) -> tuple[Move,
     return move, changes
 
 
+def _was_in_lost_hours(gate: Gate, merged_at: datetime | None) -> bool:
+    """Tell whether it was merged when a restored backup knows nothing of: whether that was approved can't be said.
+
+    A merge that was out when the backup was made may be a little older. `merged_at` is by GitHub's clock.
+    """
+    epoch = gate.store.epochs.current
+    if epoch.lost_since is None or merged_at is None:
+        return False
+    return epoch.lost_since - LEASE <= merged_at - gate.github.ahead <= epoch.began_at
+
+
+def live_letters(gate: Gate, row: Review) -> list[NewLetter]:
+    """Return the letter that says that a release which was approved is merged; none for anything else."""
+    if row.decision is None or not row.has_yes or not gate.policy.is_release(row):
+        return []
+    return [NewLetter(f"live {row.id} {row.decision.number}", "live", row.decision.reviewer, row.id)]
+
+
 def _brought_by(work: Work, facts: PullRequest) -> Review | None:
     """Return the approved pull request whose merge brought all of this one, if there is one."""
     for other, shas in work.gate.store.reviews.approved_as(facts):
@@ -181,7 +200,7 @@ def read_vouchers(work: Work, _action: Action) -> None:
     """Find out whether somebody who belongs here, and is not its author, asked for a review of it."""
     work.vouchers_read = True
     for person in work.gate.store.people.requesters(work.row.id):
-        if person.id != work.row.facts.author_id and work.asked_whether_belongs(person):
+        if person.id != work.row.facts.author_id and work.belongs(person):
             work.keep(vouched=True)
             return
 

@@ -13,7 +13,6 @@ from datetime import datetime
 from app.db.jobs import Claim, Timer
 from app.domain.blocked import Why
 from app.domain.facts import Release
-from app.domain.policy import Reviewer
 from app.domain.problems import Cause
 from app.domain.review import Review
 from app.github.answers import PutOff, Refused
@@ -31,8 +30,6 @@ from app.jobs.release_contents import (
     origins_of,
     sort,
 )
-from app.mail.compose import Mail
-from app.mail.problem import Pushed, compose_push
 from app.mail.release import has_part, is_release_title, release_title, with_part
 
 # --- What was pushed past the gate where no release names it: told once, by mail.
@@ -73,18 +70,6 @@ def tell(place: Place, came: Steps, merged: Sequence[Review], began: datetime) -
     return True
 
 
-def mail_about_push(gate: Gate, push_id: int | None, reviewer: Reviewer) -> Mail | None:
-    """Return the mail that tells a reviewer of a push, None where there is no such push."""
-    push = gate.store.releases.push(push_id or 0)
-    if push is None:
-        return None
-    gone = gate.store.releases.merged(push.repository_id, push.branch, push.gone) if push.gone else []
-    place = push.repository if len(gate.policy.repositories) > 1 else ""
-    titles = tuple(row.title for row in gone)
-    pushed = Pushed(push.branch, place, push.unseen, titles, is_rewritten=push.is_forced)
-    return compose_push(reviewer, pushed, f"{gate.public_url}/")
-
-
 # --- The release pull request.
 
 
@@ -120,7 +105,7 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         with suppress(Refused):
             _watch(place, name, timer)
         words = NO_BRANCH.format(place.repository, policy.release_branch, place.branch)
-        return Rest(None, words, failed=True, refused=True, cause=Cause.BRANCH)
+        return Rest(problem=words, refused=True, cause=Cause.BRANCH)
     if not ahead.is_unchanged:
         _require_same(place, name)
         note_head(place, ahead, merged, began)
@@ -154,7 +139,7 @@ def _watch(place: Place, name: str, timer: Timer) -> Rest:
         if refusal.kind is not Why.GONE:
             raise
         words = NO_DEVELOPMENT.format(place.repository, place.branch)
-        return Rest(None, words, failed=True, refused=True, cause=Cause.BRANCH)
+        return Rest(problem=words, refused=True, cause=Cause.BRANCH)
     if not came.is_unchanged:
         _require_same(place, name)
         if not tell(place, came, merged, began):

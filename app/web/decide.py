@@ -23,10 +23,10 @@ from app.domain.review import Review
 from app.domain.rules import Signpost
 from app.domain.statuses import stale_successes
 from app.jobs.ask import where_to_try
-from app.jobs.fresh_links import request_fresh_link
 from app.jobs.gate import Gate
-from app.jobs.letters import cautions_of, what_is_new
-from app.jobs.why_again import asked_again
+from app.jobs.letters import request_fresh_link
+from app.jobs.mails import cautions_of
+from app.jobs.what_is_new import asked_again, what_is_new
 from app.links import BadLink, DecideLink, ExpiredLink
 from app.mail.news import Item, live_text, what_went_live
 from app.text.clean import clean, person, shortened

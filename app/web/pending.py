@@ -23,8 +23,7 @@ from app.domain.problems import effects_on
 from app.domain.review import Review
 from app.jobs.away import come_back, first_there, go_away, nobody_is_there, who_is_away
 from app.jobs.gate import Gate
-from app.jobs.letters import new_commits
-from app.jobs.why_again import why_again
+from app.jobs.what_is_new import new_commits, why_again
 from app.links import decide_link
 from app.text.words import day
 from app.web import frame

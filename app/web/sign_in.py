@@ -15,8 +15,8 @@ from flask import Response, redirect, request, session, url_for
 from werkzeug.wrappers import Response as Redirect
 
 from app.domain.policy import Reviewer
-from app.jobs.fresh_links import request_sign_in
 from app.jobs.gate import Gate
+from app.jobs.letters import request_sign_in
 from app.links import BadLink, ExpiredLink, SignInLink
 from app.web import frame
 

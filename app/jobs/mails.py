@@ -1,0 +1,275 @@
+"""What each kind of letter says: questions, lists of them, news, sign-in.
+
+Composed when it is sent, so that it never carries what is overtaken and no link lies in the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.db.epoch import RESTORED
+from app.db.letters import A_DAY, LIST, Letter, outcome_letter
+from app.db.reviews import Round
+from app.domain.approval import Choice
+from app.domain.cautions import Caution, cautions
+from app.domain.facts import Snapshot, State
+from app.domain.policy import Reviewer
+from app.domain.problems import What
+from app.domain.review import Happened, Review
+from app.jobs.ask import where_to_try
+from app.jobs.gate import Gate, Rest
+from app.jobs.problems import problem_mail
+from app.jobs.what_is_new import what_is_new
+from app.links import SignInLink, decide_link
+from app.mail.compose import Mail, compose_request, compose_sign_in
+from app.mail.news import (
+    About,
+    DigestItem,
+    Held,
+    compose_bypass,
+    compose_digest,
+    compose_live,
+    compose_outcome,
+)
+from app.mail.problem import Pushed, Restored, compose_push, compose_restored
+from app.mail.question import Line, Request
+from app.text.plain_text import Shown
+from app.text.words import when as when_text
+
+# What a release held may be known only after its merge; so often, and so long, it is waited for.
+LOOK_AGAIN, PATIENCE = timedelta(minutes=1), timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A mail ready to send; a list says which letters it tells in their place, and which reviews it lists."""
+
+    mail: Mail
+    told: tuple[int, ...] = ()
+    listed: tuple[int, ...] = ()
+
+
+def cautions_of(asked: Round, row: Review, *, is_new: bool = False) -> list[Caution]:
+    """Return what could fool a reviewer about a round; `is_new`: this very letter is the question."""
+    return cautions(asked.snapshot, is_edited=asked.is_edited and not is_new, now=row.facts)
+
+
+def _sign_in(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail:
+    url = gate.links.sign_in_url(SignInLink(letter.nonce, reviewer.id), gate.store.now())
+    return compose_sign_in(reviewer, url)
+
+
+def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | None:
+    """Compose the question of a round, or None when that round is not waiting any more."""
+    row = gate.store.reviews.get(letter.review_id or 0)
+    asked = gate.store.reviews.round(row.id, row.round) if row else None
+    if row is None or asked is None or (row.state, row.round) != (State.WAITING, letter.round):
+        return None
+    if letter.kind not in ("fresh", "answer") and letter.reviewer != row.reviewer:
+        return None  # handed over
+    now = gate.store.now()
+    last = gate.store.reviews.last_decision(row.id)
+    approve, reject = _both_links(gate, row, reviewer, now)
+    request = Request(
+        reviewer=reviewer,
+        snapshot=replace(asked.now, checks=asked.last_checks(row)[0]),
+        round=row.round,
+        place=gate.policy.place(row),
+        asked_at=asked.asked_at,
+        approve_url=approve,
+        reject_url=reject,
+        pending_url=f"{gate.public_url}/",
+        try_url=where_to_try(gate, row),
+        cautions=tuple(cautions_of(asked, row, is_new=letter.kind == "ask")),
+        others=gate.store.reviews.count_waiting(reviewer, besides=row),
+        is_fresh=letter.kind == "fresh",
+        **(_stands_in(gate, row) if letter.kind == "instead" else {}),
+        previous_note=last.note if last and last.choice is Choice.REJECT else None,
+        previous_by=last.by if last else "",
+        previous_reviewer=last.reviewer if last else None,
+        previous_at=last.at if last else None,
+        skips_to=row.base if gate.policy.skips_release(row) else None,
+        is_answer=letter.kind == "answer",
+        talk=_talk(gate, row, asked.snapshot),
+        shown=_shown(gate, row, f"{approve}#wrote"),
+        **what_is_new(gate, row, asked.snapshot, reviewer, last),
+    )
+    return compose_request(request, now, gate.timezone)
+
+
+def _shown(gate: Gate, row: Review, url: str) -> tuple[Shown, ...]:
+    """Return the pictures that the page at this address shows."""
+    kept = gate.store.pictures.theirs(row.id, row.round)
+    return tuple(Shown(one.source, url, one.width, one.height) for one in kept)
+
+
+def _talk(gate: Gate, row: Review, snapshot: Snapshot) -> tuple[Line, ...]:
+    """Return the question that was asked since the last decision, and what was answered."""
+    return tuple(
+        Line(line.reviewer, line.who, line.detail, is_question=True, at=line.at)
+        if line.reviewer
+        else Line(
+            line.who, snapshot.names.get(line.who, line.who), line.detail, is_question=False, at=line.at
+        )
+        for line in gate.store.talk.last(row.id)
+    )
+
+
+def _stands_in(gate: Gate, row: Review) -> dict[str, Any]:
+    """Return whose question this was, if it was handed over, and whether because no mail reaches them."""
+    asked = [
+        line
+        for line in gate.store.reviews.history(row.id)
+        if line.what in (Happened.ASKED, Happened.HANDED_OVER)
+    ]
+    if not asked or asked[-1].what is not Happened.HANDED_OVER:
+        return {}
+    unreached = gate.store.problems.noted(What.SUPPRESSED)
+    return {"instead_of": asked[-1].who, "is_unreached": asked[-1].reviewer in unreached}
+
+
+def _list(gate: Gate, letter: Letter, reviewer: Reviewer) -> Composed | None:
+    """Compose a list of what came together, or on its own day of all that waits; None when nothing of it waits."""
+    now = gate.store.now()
+    told = gate.store.letters.to_be_told(reviewer.id)
+    rows = list({row.id: row for _, row in told}.values())
+    if letter.day:
+        is_today = letter.day == now.astimezone(gate.timezone).date()
+        rows = gate.store.reviews.waiting_for(reviewer.id) if is_today else []
+    items = [item for row in rows if (item := _item(gate, row, reviewer, now))]
+    if not items:
+        return None
+    mail = compose_digest(reviewer, items, f"{gate.public_url}/", now, gate.timezone)
+    return Composed(mail, tuple(id_ for id_, _ in told), tuple(row.id for row in rows))
+
+
+def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> DigestItem | None:
+    asked = gate.store.reviews.round(row.id, row.round)
+    if asked is None:
+        return None
+    pull, talk = asked.now.pull, _talk(gate, row, asked.snapshot)
+    return DigestItem(
+        title=pull.title,
+        author=asked.now.author_name,
+        author_is_bot=pull.author_is_bot,
+        place=gate.policy.place(row),
+        asked_at=asked.asked_at,
+        additions=pull.additions,
+        deletions=pull.deletions,
+        changed_files=pull.changed_files,
+        url=_both_links(gate, row, reviewer, now)[0],
+        try_url=where_to_try(gate, row),
+        is_again="is_again" in what_is_new(gate, row, asked.snapshot, reviewer, None),
+        answered_by=talk[-1].name if talk and not talk[-1].is_question else None,
+        release=asked.snapshot.release,
+    )
+
+
+def _about(gate: Gate, row: Review, reviewer: Reviewer, url: str) -> About:
+    """Return what a mail with news about a pull request needs of it."""
+    return About(
+        row,
+        _names(gate, row).get(row.author, row.author),
+        gate.policy.place(row),
+        url,
+        f"{gate.public_url}/",
+        gate.store.reviews.count_waiting(reviewer, besides=row),
+        gate.policy.is_release(row),
+    )
+
+
+def _names(gate: Gate, row: Review) -> dict[str, str]:
+    """Return what people are called, by login, as far as the last question about a change says."""
+    reviews = gate.store.reviews
+    asked = reviews.round(row.id, row.round) or reviews.round_before(row.id, row.round)
+    return asked.snapshot.names if asked else {}
+
+
+def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | None:
+    """Compose the news that something was merged without the reviewers."""
+    row = gate.store.reviews.get(letter.review_id or 0)
+    if row is None:
+        return None
+    told = [line for line in gate.store.reviews.history(row.id) if line.what is Happened.BYPASSED]
+    by = told[-1].who if told and told[-1].who != "GitHub" else ""
+    about = _about(gate, row, reviewer, f"{gate.public_url}/reviews/{row.id}")
+    return compose_bypass(reviewer, about, _names(gate, row).get(by, by))
+
+
+def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | None:
+    """Compose the news that a yes is held, once that does not end by itself, or after a day; None when it is over."""
+    row = gate.store.reviews.get(letter.review_id or 0)
+    if row is None or row.decision is None or not row.has_yes or row.state is State.MERGED:
+        return None
+    if letter.key != outcome_letter(row, row.decision).key:
+        return None
+    now = gate.store.now()
+    early = letter.created_at + A_DAY - now
+    if early > timedelta(0) and not row.is_stuck:
+        return Rest(wait=early)
+    held = Held(row.held, row.is_developer_told)
+    url = gate.links.decide_url(decide_link(row, reviewer.id), now)
+    return compose_outcome(reviewer, _about(gate, row, reviewer, url), held)
+
+
+def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> list[str]:
+    """Return the addresses that approve and reject this round."""
+    choices = (Choice.APPROVE, Choice.REJECT)
+    return [gate.links.decide_url(decide_link(row, reviewer.id, choice), now) for choice in choices]
+
+
+def _live(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | None:
+    """Compose the news that a release went live; None where it is not merged as it was approved."""
+    row = gate.store.reviews.get(letter.review_id or 0)
+    if row is None or row.state is not State.MERGED or row.bypassed:
+        return None
+    now, asked = gate.store.now(), gate.store.reviews.round(row.id, row.round)
+    release = asked.snapshot.release if asked else None
+    if release is None:
+        return Rest(wait=LOOK_AGAIN) if now < letter.created_at + PATIENCE else None
+    url = gate.links.decide_url(decide_link(row, reviewer.id), now)
+    # A mail is read later than it is sent, so it never says "today".
+    when = when_text(letter.created_at, gate.timezone, now + timedelta(days=3))
+    return compose_live(reviewer, _about(gate, row, reviewer, url), release, f"on {when}")
+
+
+def _push(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | None:
+    """Compose the news that something was pushed past the reviewers."""
+    push = gate.store.releases.push(letter.push_id or 0)
+    if push is None:
+        return None
+    gone = gate.store.releases.merged(push.repository_id, push.branch, push.gone)
+    place = push.repository if len(gate.policy.repositories) > 1 else ""
+    titles = tuple(row.title for row in gone)
+    pushed = Pushed(push.branch, place, push.unseen, titles, is_rewritten=push.is_forced)
+    return compose_push(reviewer, pushed, f"{gate.public_url}/")
+
+
+def _restored(gate: Gate, _letter: Letter, reader: Reviewer) -> Mail | None:
+    """Compose the news that a backup was restored, in the words of who decides, or runs the gate, or both."""
+    epoch = gate.store.epochs.current
+    if epoch.lost_since is None:
+        return None
+    decides, operates = gate.policy.reviewer(reader.id) is not None, gate.operator(reader.id) is not None
+    restored = Restored(epoch.lost_since, epoch.began_at, decides, operates)
+    return compose_restored(reader, restored, gate.public_url, gate.store.now(), gate.timezone)
+
+
+WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Mail | Composed | Rest | None]] = {
+    "ask": _question,
+    "fresh": _question,
+    "answer": _question,
+    "instead": _question,
+    LIST: _list,
+    "bypass": _bypass,
+    "outcome": _outcome,
+    "push": _push,
+    "live": _live,
+    "sign_in": _sign_in,
+    RESTORED: _restored,
+    "problem": problem_mail,
+    "solved": problem_mail,
+}
