@@ -295,7 +295,7 @@ def test_a_checkpoint_never_overwrites_a_decision(store: Store) -> None:
     wake(store, "d2", told(PUSHED))
     assert store.queue.claim((Kind.MAIL,))
     claim, seen = take(store)
-    assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY).move
+    assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY) is None
     with pytest.raises(Overtaken):
         store.queue.checkpoint(claim, seen, posts=[Post("blocked", "x")])
     store.queue.release(claim)
@@ -310,7 +310,7 @@ def test_a_decision_just_before_the_worker_lets_go_is_not_left_lying(store: Stor
     letter = NewLetter("ask", "ask", LILY.id, row.id, 1)
     asked = next_move(State.TO_ASK, Event.ASKED)
     store.queue.checkpoint(claim, row, move=asked, asked=snapshot(), letter=letter)
-    assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY).move
+    assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY) is None
     store.queue.finish(claim, wait=None)
     store.queue.claim((Kind.MAIL,))
     _claim, row = take(store)
@@ -367,7 +367,7 @@ def test_a_claim_for_decided_reviews_leaves_the_others(store: Store) -> None:
     row = ask(store)
     wake(store, "d2", told(KNOWN, number=13))
     assert store.queue.claim((Kind.REVIEW,), decided_only=True) is None
-    assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY).move
+    assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY) is None
     claim = store.queue.claim((Kind.REVIEW,), decided_only=True)
     assert claim
     assert claim.id == row.id
@@ -386,7 +386,7 @@ def test_a_worker_is_alive_by_its_beat(store: Store, clock: Clock) -> None:
 
 def test_a_decision_moves_the_row_and_is_history(store: Store) -> None:
     row = ask(store)
-    assert store.reviews.decide(row.id, 1, Choice.APPROVE, " Works. ", LILY).move
+    assert store.reviews.decide(row.id, 1, Choice.APPROVE, " Works. ", LILY) is None
     decided = store.reviews.get(row.id)
     assert decided
     assert decided.decision
@@ -405,7 +405,7 @@ def test_a_second_click_changes_nothing(store: Store) -> None:
     row = ask(store)
     store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY)
     before = (store.reviews.get(row.id), store.reviews.history(row.id))
-    assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY).signpost is Signpost.APPROVED
+    assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY) is Signpost.APPROVED
     assert (store.reviews.get(row.id), store.reviews.history(row.id)) == before
 
 
@@ -416,7 +416,7 @@ def test_of_many_clicks_at_once_one_decides(store: Store) -> None:
 
     def click(choice: Choice) -> None:
         barrier.wait()
-        moves.append(store.reviews.decide(row.id, 1, choice, "why", LILY).move is not None)
+        moves.append(store.reviews.decide(row.id, 1, choice, "why", LILY) is None)
 
     threads = [threading.Thread(target=click, args=(Choice.APPROVE,)) for _ in range(8)]
     for thread in threads:
@@ -430,7 +430,7 @@ def test_of_many_clicks_at_once_one_decides(store: Store) -> None:
 def test_taking_back_voids_the_decision_but_not_its_number(store: Store) -> None:
     row = ask(store)
     store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY)
-    assert store.reviews.decide(row.id, 1, Choice.TAKE_BACK, "", LILY).move
+    assert store.reviews.decide(row.id, 1, Choice.TAKE_BACK, "", LILY) is None
     back = store.reviews.get(row.id)
     assert back
     assert (back.state, back.decision, back.decisions) == (State.WAITING, None, 2)

@@ -17,7 +17,7 @@ from app.db.database import StorePart
 from app.db.jobs import RELEASE, wake_reviews
 from app.db.tables import repositories, reviews, timers
 from app.domain.facts import State
-from app.domain.rules import is_dead_end
+from app.domain.rules import ENDED
 
 _PINNED = select(repositories.c.name, repositories.c.repository_id)
 _EITHER = select(repositories).where(
@@ -72,10 +72,9 @@ class Repositories(StorePart):
     def wake_strangers(self, ids: Collection[int | None], bases: Collection[str]) -> None:
         """Wake what is open in other repositories than these, and what is closed to us only, in these."""
         known = reviews.c.repository_id.in_([number for number in ids if number is not None])
-        dead = [state for state in State if is_dead_end(state)]
         is_back = and_(reviews.c.state == State.CLOSED, reviews.c.open, reviews.c.base.in_(bases))
         with self._database.write_now() as (connection, now):
-            wake_reviews(connection, now, ~known, reviews.c.state.not_in(dead))
+            wake_reviews(connection, now, ~known, reviews.c.state.not_in(ENDED))
             connection.execute(update(reviews).where(known, is_back).values(rev=reviews.c.rev + 1))
             wake_reviews(connection, now, known, is_back)
 

@@ -36,7 +36,7 @@ from app.domain.approval import Basis, Choice, Decision
 from app.domain.facts import Checks, PullRequest, Snapshot, State, words_digest
 from app.domain.policy import Reviewer
 from app.domain.review import Happened, Review
-from app.domain.rules import Verdict, consequences, decide, is_dead_end
+from app.domain.rules import ENDED, Signpost, consequences, decide
 
 NO_BASIS = Basis()
 _TWINS = REVIEWS.where(
@@ -99,39 +99,34 @@ class Reviews(StorePart):
         reviewer: Reviewer,
         seen: int | None = None,
         basis: Basis = NO_BASIS,
-    ) -> Verdict:
+    ) -> Signpost | None:
         """Record a reviewer's choice if the rules allow it; compare-and-set on state, round and `seen` (see rules).
 
-        Returns the verdict with the move that was made, or with the signpost that says why none was. Raises
-        LookupError when there is no such review.
+        Returns None where it is recorded, else why not. Raises LookupError when there is no such review.
         """
         with self._database.write() as connection:
             row = load(connection, review_id, lock=True)
             if row is None:
                 raise LookupError(review_id)
-            verdict = decide(row, round_, choice, note, seen)
-            if verdict.move:
-                now, words = self._database.now(connection), note.strip()
-                decision = Decision(row.decisions + 1, choice, reviewer.name, reviewer.id, now, words, basis)
-                made = put_decision(connection, row, decision)
-                changes = {
-                    "decisions": decision.number,
-                    "decision_id": made,
-                    **consequences(row, verdict.move, now),
-                }
-                _move_by_hand(connection, row, changes)
-                wake(connection, Kind.REVIEW, str(row.id), now, afresh=True)
-                # A rejection is shown on the head of every pull request that has it.
-                same = (reviews.c.repository_id == row.repository_id, reviews.c.head_sha == row.head_sha)
-                wake_reviews(connection, now, *same, reviews.c.id != row.id, reviews.c.open)
-                what = Happening(DECISIONS[choice], reviewer.name, words, reviewer.id)
-                note_history(connection, now, row, [what])
-                if choice is Choice.APPROVE:
-                    put_letter(connection, outcome_letter(row, decision), now)
-        if verdict.move:
-            log_happened(row, [Happening(DECISIONS[choice], reviewer.name)])
+            move = decide(row, round_, choice, note, seen)
+            if isinstance(move, Signpost):
+                return move
+            now, words = self._database.now(connection), note.strip()
+            decision = Decision(row.decisions + 1, choice, reviewer.name, reviewer.id, now, words, basis)
+            made = put_decision(connection, row, decision)
+            changes = {"decisions": decision.number, "decision_id": made, **consequences(row, move, now)}
+            _move_by_hand(connection, row, changes)
+            wake(connection, Kind.REVIEW, str(row.id), now, afresh=True)
+            # A rejection is shown on the head of every pull request that has it.
+            same = (reviews.c.repository_id == row.repository_id, reviews.c.head_sha == row.head_sha)
+            wake_reviews(connection, now, *same, reviews.c.id != row.id, reviews.c.open)
+            happened = Happening(DECISIONS[choice], reviewer.name, words, reviewer.id)
+            note_history(connection, now, row, [happened])
+            if choice is Choice.APPROVE:
+                put_letter(connection, outcome_letter(row, decision), now)
+        log_happened(row, [happened])
         self._database.work_made.ring(Kind.REVIEW)
-        return verdict
+        return None
 
     def get(self, review_id: int) -> Review | None:
         """Return one review."""
@@ -204,10 +199,9 @@ class Reviews(StorePart):
 
     def pending(self) -> list[Review]:
         """Return every review that is not merged or closed, the longest waiting first."""
-        living = [state for state in State if not is_dead_end(state)]
         order = (reviews.c.asked_at.nulls_last(), reviews.c.id)
         with self._database.read() as connection:
-            found = connection.execute(WITH_PROBLEM.where(reviews.c.state.in_(living)).order_by(*order))
+            found = connection.execute(WITH_PROBLEM.where(reviews.c.state.not_in(ENDED)).order_by(*order))
             return [review_from(row) for row in found]
 
     def asked(self, review_id: int) -> list[tuple[int, datetime]]:

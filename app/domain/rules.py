@@ -1,7 +1,7 @@
 """The rules: what follows what, and why. Pure; `jobs` and `db` act on what is said here.
 
 `TABLE` is the whole transition table; `event_of` tells which event a read of GitHub amounts to, `follow` and
-`decide` what comes of it. A rule never answers yes or no alone: a `Move` and a `Verdict` carry their reason.
+`decide` what comes of it.
 What never happens here: a merge without a standing yes, or a decision on a round that is not the current one.
 """
 
@@ -18,10 +18,16 @@ from app.domain.facts import NOTHING, Checks, PullRequest, Seen, Since, State, T
 from app.domain.policy import Policy
 from app.domain.review import Review
 
+S = State
+
 # The states in which a decision stands; entering any other voids it.
-DECIDED = frozenset({State.REJECTED, State.TO_MERGE, State.MERGING, State.MERGED})
+DECIDED = frozenset({S.REJECTED, S.TO_MERGE, S.MERGING, S.MERGED})
+# Nothing can follow unless GitHub says that it was reopened.
+ENDED = frozenset({S.MERGED, S.CLOSED})
 # Those in which somebody was asked about what is there now.
-_ASKED = frozenset({State.WAITING, State.REJECTED, State.TO_MERGE})
+_ASKED = (S.WAITING, S.REJECTED, S.TO_MERGE)
+# Those of a change that is not a draft, and no merge of it is out.
+_READY = (S.TO_ASK, *_ASKED)
 # A later question waits until the head is still, but never longer than this many quiet times.
 MOST_QUIET_TIMES = 6
 
@@ -39,10 +45,13 @@ class Event(StrEnum):
     ASKED = "letter queued"
     APPROVE = "approve"
     REJECT = "reject"
-    TAKE_BACK = "take back"
+    TAKE_BACK = "take_back"
     BASE_REWRITTEN = "history of the base rewritten"
     MERGE_SENT = "merge sent"
     STILL_OPEN = "still open"
+
+
+E = Event
 
 
 class Signpost(StrEnum):
@@ -65,95 +74,44 @@ class Signpost(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The state that follows, whether it starts a new round, and why."""
+    """The state that follows, whether it starts a new round, and why, as the history says it of what GitHub tells."""
 
     to: State
-    why: str
+    why: str = ""
     new_round: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of a reviewer's choice: a move, or a signpost that says why not."""
-
-    move: Move | None
-    signpost: Signpost | None = None
+def _new(to: State, why: str = "") -> Move:
+    return Move(to, why, new_round=True)
 
 
-S, E = State, Event
-
-_NEW = Move(S.TO_ASK, "the code changed", new_round=True)
-_DRAFTED = Move(S.DRAFT, "it was made a draft")
-_CLOSED = Move(S.CLOSED, "it was closed, or its base is not gated any more")
-_RETARGETED = Move(S.TO_ASK, "it goes to another branch now", new_round=True)
-_MERGED = Move(S.MERGED, "GitHub says that it is merged")
-_APPROVED = Move(S.TO_MERGE, "approved")
-_REJECTED = Move(S.REJECTED, "rejected")
-_AGAIN = Move(S.TO_ASK, "it is ready again", new_round=True)
-
-_FROM_ANY: dict[Event, Move] = {
-    E.MERGED: _MERGED,
-    E.CLOSED: _CLOSED,
-    E.DRAFTED: _DRAFTED,
-    E.RETARGETED: _RETARGETED,
-}
-
-
-def _same(state: State) -> Move:
-    return Move(state, "it was only updated from its base; the change is the same")
-
-
-# What is not in a state's row changes nothing there.
-TABLE: dict[State, dict[Event, Move]] = {
-    S.DRAFT: {
-        **{event: move for event, move in _FROM_ANY.items() if event is not E.DRAFTED},
-        E.NEW_HEAD: Move(S.DRAFT, "the code changed", new_round=True),
-        E.RETARGETED: Move(S.DRAFT, "it goes to another branch now", new_round=True),
-        E.READY: Move(S.TO_ASK, "it is ready for review", new_round=True),
-    },
-    S.TO_ASK: {
-        **_FROM_ANY,
-        E.NEW_HEAD: _NEW,
-        E.ASKED: Move(S.WAITING, "asked"),
-        E.APPROVE: _APPROVED,
-        E.REJECT: _REJECTED,
-    },
-    S.WAITING: {
-        **_FROM_ANY,
-        E.NEW_HEAD: _NEW,
-        E.SAME_CHANGE: _same(S.WAITING),
-        E.READY: _AGAIN,
-        E.APPROVE: _APPROVED,
-        E.REJECT: _REJECTED,
-    },
-    S.REJECTED: {
-        **_FROM_ANY,
-        E.NEW_HEAD: _NEW,
-        E.SAME_CHANGE: _same(S.REJECTED),
-        E.READY: Move(S.TO_ASK, "the developer asks again", new_round=True),
-        E.APPROVE: Move(S.TO_MERGE, "approved after all"),
-        E.TAKE_BACK: Move(S.WAITING, "the rejection was taken back"),
-    },
-    S.TO_MERGE: {
-        **_FROM_ANY,
-        E.NEW_HEAD: _NEW,
-        E.SAME_CHANGE: _same(S.TO_MERGE),
-        E.READY: _AGAIN,
-        E.BASE_REWRITTEN: Move(S.TO_ASK, "the history beneath it was changed", new_round=True),
-        E.TAKE_BACK: Move(S.WAITING, "the approval was taken back"),
-        E.MERGE_SENT: Move(S.MERGING, "the merge was sent to GitHub"),
-    },
+# What follows an event in each of these states; in any other it changes nothing.
+_RULES: tuple[tuple[Event, tuple[State, ...], Move], ...] = (
     # A merge that is out ends by its answer or by reading: merged, or still open and then read as `to_merge`.
-    S.MERGING: {E.MERGED: _MERGED, E.STILL_OPEN: Move(S.TO_MERGE, "GitHub has not merged it")},
-    S.MERGED: {},
-    S.CLOSED: {
-        E.MERGED: _MERGED,
-        E.READY: _AGAIN,
-        E.DRAFTED: Move(S.DRAFT, "it was reopened as a draft", new_round=True),
-    },
-}
-
-_CHOICE_EVENTS = {Choice.APPROVE: E.APPROVE, Choice.REJECT: E.REJECT, Choice.TAKE_BACK: E.TAKE_BACK}
+    (E.MERGED, (S.DRAFT, *_READY, S.MERGING, S.CLOSED), Move(S.MERGED, "GitHub says that it is merged")),
+    (E.STILL_OPEN, (S.MERGING,), Move(S.TO_MERGE)),
+    (E.CLOSED, (S.DRAFT, *_READY), Move(S.CLOSED, "it was closed, or its base is not gated any more")),
+    (E.DRAFTED, _READY, Move(S.DRAFT, "it was made a draft")),
+    (E.DRAFTED, (S.CLOSED,), _new(S.DRAFT, "it was reopened as a draft")),
+    (E.RETARGETED, _READY, _new(S.TO_ASK, "it goes to another branch now")),
+    (E.RETARGETED, (S.DRAFT,), _new(S.DRAFT, "it goes to another branch now")),
+    (E.NEW_HEAD, _READY, _new(S.TO_ASK, "the code changed")),
+    (E.NEW_HEAD, (S.DRAFT,), _new(S.DRAFT, "the code changed")),
+    *(
+        (E.SAME_CHANGE, (state,), Move(state, "it was only updated from its base; the change is the same"))
+        for state in _ASKED
+    ),
+    (E.READY, (S.DRAFT,), _new(S.TO_ASK, "it is ready for review")),
+    (E.READY, (S.REJECTED,), _new(S.TO_ASK, "the developer asks again")),
+    (E.READY, (S.WAITING, S.TO_MERGE, S.CLOSED), _new(S.TO_ASK, "it is ready again")),
+    (E.BASE_REWRITTEN, (S.TO_MERGE,), _new(S.TO_ASK)),
+    (E.ASKED, (S.TO_ASK,), Move(S.WAITING)),
+    (E.APPROVE, (S.TO_ASK, S.WAITING, S.REJECTED), Move(S.TO_MERGE)),
+    (E.REJECT, (S.TO_ASK, S.WAITING), Move(S.REJECTED)),
+    (E.TAKE_BACK, (S.REJECTED, S.TO_MERGE), Move(S.WAITING)),
+    (E.MERGE_SENT, (S.TO_MERGE,), Move(S.MERGING)),
+)
+TABLE = {(state, event): move for event, states, move in _RULES for state in states}
 
 # Where a choice moves nothing, this says what to tell the person. Every pair of state and choice that is not in
 # TABLE must be here; a test counts them.
@@ -171,7 +129,7 @@ _SIGNPOSTS: dict[State, dict[Choice, Signpost]] = {
 
 def next_move(state: State, event: Event) -> Move | None:
     """Return what follows the event in this state, or None where it changes nothing."""
-    return TABLE[state].get(event)
+    return TABLE.get((state, event))
 
 
 def event_of(
@@ -214,24 +172,22 @@ def follow(
     return None if move and move.to is row.state and not move.new_round and not same_change else move
 
 
-def decide(row: Review, round_: int, choice: Choice, note: str, seen: int | None = None) -> Verdict:
-    """Return what becomes of a reviewer's choice about one round of this row.
+def decide(row: Review, round_: int, choice: Choice, note: str, seen: int | None = None) -> Move | Signpost:
+    """Return what follows a reviewer's choice about one round of this row, or why nothing does.
 
     A link speaks for its own round only; a rejection needs a reason. `seen` is how many decisions there were on the
     page where it was chosen, None where that is not known: nobody's no is overruled without having been read.
     """
-    if row.state in (S.MERGED, S.CLOSED):
-        return Verdict(None, _SIGNPOSTS[row.state][choice])
-    if round_ != row.round:
-        return Verdict(None, Signpost.OLD_ROUND)
-    move = next_move(row.state, _CHOICE_EVENTS[choice])
+    if round_ != row.round and row.state not in ENDED:
+        return Signpost.OLD_ROUND
+    move = next_move(row.state, Event(choice))
     if move is None:
-        return Verdict(None, _SIGNPOSTS[row.state][choice])
+        return _SIGNPOSTS[row.state][choice]
     if choice is Choice.REJECT and not note.strip():
-        return Verdict(None, Signpost.NEEDS_REASON)
+        return Signpost.NEEDS_REASON
     if seen not in (None, row.decisions):
-        return Verdict(None, Signpost.ANSWERED)
-    return Verdict(move)
+        return Signpost.ANSWERED
+    return move
 
 
 def may_ask(row: Review, round_: int, words: str) -> Signpost | None:
@@ -269,11 +225,6 @@ def may_be_carried(row: Review, facts: PullRequest, policy: Policy, since: Since
     is_asked = row.state in _ASKED and not since.asked_again and not since.interrupted
     moved = facts.head_sha != row.head_sha and facts.base == row.base and facts.open and not facts.draft
     return is_asked and moved and not policy.is_release(facts)
-
-
-def is_dead_end(state: State) -> bool:
-    """Tell whether nothing can follow unless GitHub says that it was reopened."""
-    return state in (S.MERGED, S.CLOSED)
 
 
 def tells_nothing_new(row: Review, seen: Seen) -> bool:

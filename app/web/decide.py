@@ -85,15 +85,15 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
     # First, so that no crash parts them from the message; whatever is refused gives them back.
     gate.store.pictures.send(taken.nonces, "decision", case.row.decisions + 1)
     seen, basis = request.form.get("seen", type=int), _basis(gate, case)
-    verdict = gate.store.reviews.decide(case.row.id, case.round, choice, note, case.reviewer, seen, basis)
-    if not verdict.move:
+    refused = gate.store.reviews.decide(case.row.id, case.round, choice, note, case.reviewer, seen, basis)
+    if refused:
         gate.store.pictures.send(taken.nonces, "draft")
         case = _case(gate, token)
-    if verdict.move or _is_so_already(case, choice, note, verdict.signpost):
-        done = WITHDRAWN if verdict.move and choice is Choice.TAKE_BACK else None
+    if refused is None or _is_so_already(case, choice, note, refused):
+        done = WITHDRAWN if refused is None and choice is Choice.TAKE_BACK else None
         return redirect(url_for("pages.question", token=token, done=done), 303)
-    status = 422 if verdict.signpost is Signpost.NEEDS_REASON else 409
-    return _answer(gate, case, status, verdict.signpost, note, taken)
+    status = 422 if refused is Signpost.NEEDS_REASON else 409
+    return _answer(gate, case, status, refused, note, taken)
 
 
 def ask(gate: Gate, case: Case, words: str, taken: pictures.Taken) -> Response | Redirect:
@@ -175,7 +175,7 @@ def _form() -> tuple[Choice | None, str]:
     return (Choice(said) if said in tuple(Choice) else None), note
 
 
-def _is_so_already(case: Case, choice: Choice, note: str, why: Signpost | None) -> bool:
+def _is_so_already(case: Case, choice: Choice, note: str, why: Signpost) -> bool:
     """Tell whether a click changed nothing because it came twice: then the page that it leads to is right."""
     if choice is Choice.TAKE_BACK:
         return why is Signpost.UNDECIDED
