@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,12 @@ _ENVIRONMENT = {
     "LC_ALL": "C",
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
+    # No second process that unpacks what was imported, and no wait for the disk.
+    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_KEY_0": "fastimport.unpackLimit",
+    "GIT_CONFIG_VALUE_0": "1",
+    "GIT_CONFIG_KEY_1": "core.fsync",
+    "GIT_CONFIG_VALUE_1": "none",
 }
 _KINDS = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "C": "copied", "T": "changed"}
 
@@ -78,12 +84,12 @@ class Git:
     _commits: dict[str, CommitData] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.path.mkdir(parents=True)
-        _git(self.path, "init", "--quiet", "--bare", "--template=", "--initial-branch=master", ".")
-        if self.shared is not None:
-            (self.path / "objects" / "info").rmdir()
-            (self.path / "objects" / "pack").rmdir()
-            (self.path / "objects").rmdir()
+        (self.path / "refs" / "heads").mkdir(parents=True)
+        (self.path / "HEAD").write_text("ref: refs/heads/master\n")
+        (self.path / "config").write_text("[core]\n\tbare = true\n")
+        if self.shared is None:
+            (self.path / "objects" / "pack").mkdir(parents=True)
+        else:
             (self.path / "objects").symlink_to(self.shared / "objects")
         for name in ("_changes", "_merge", "_base", "_range", "_tree", "_kind"):
             setattr(self, name, cache(getattr(self, name)))
@@ -119,7 +125,7 @@ class Git:
     def resolve_object(self, sha: str) -> str | None:
         """Return the kind of an object by its full SHA ('commit', 'tree', 'blob'), None when unknown."""
         try:
-            return self._kind(sha)
+            return "commit" if sha in self._commits else self._kind(sha)
         except KeyError:
             return None
 
@@ -166,7 +172,10 @@ class Git:
     ) -> list[str]:
         """Make a commit of each content and message, one on the other; return their SHAs. One process writes them all."""
         out = b"" if parents else f"reset {ref}\n".encode()
-        signed = [f"author {author.line()}", f"committer {(committer or author).line()}"]
+        author, committer = (
+            replace(who, at=who.at.replace(microsecond=0)) for who in (author, committer or author)
+        )
+        signed = [f"author {author.line()}", f"committer {committer.line()}"]
         for mark, (content, message) in enumerate(steps, 1):
             text = message.encode()
             lines = [f"commit {ref}", f"mark :{mark}", *signed, f"data {len(text)}"]
@@ -175,16 +184,24 @@ class Git:
             for word, parent in zip(["from", *["merge"] * len(before)], before, strict=False):
                 out += f"{word} {parent}\n".encode()
             out += f'M 040000 {content} ""\n'.encode() if isinstance(content, str) else _edits(content)
-            out += f"\nget-mark :{mark}\n".encode()
+            out += f'\nget-mark :{mark}\nls :{mark} ""\n'.encode()
         out += b"done\n"
-        shas = _git(self.path, "fast-import", "--quiet", "--force", "--done", feed=out).decode().split()
+        made = _git(self.path, "fast-import", "--quiet", "--force", "--done", feed=out).decode().split()
+        shas, trees = made[::4], made[3::4]  # a line with the commit, and one with "040000 tree" and its tree
+        for sha, tree, (_, message) in zip(shas, trees, steps, strict=True):
+            self._commits[sha] = CommitData(sha, tree, parents, author, committer, message)
+            parents = (sha,)
         self._remember(ref, shas[-1])
         return shas
 
     def move(self, branch: str, sha: str | None) -> None:
         """Point a branch at a commit, or delete it."""
         ref = f"refs/heads/{branch}"
-        _git(self.path, "update-ref", *(["-d", ref] if sha is None else [ref, sha]))
+        if sha is None:
+            _git(self.path, "update-ref", "-d", ref)
+        else:
+            (self.path / ref).parent.mkdir(parents=True, exist_ok=True)
+            (self.path / ref).write_text(f"{sha}\n")
         self._remember(ref, sha)
 
     def _remember(self, ref: str, sha: str | None) -> None:
@@ -199,7 +216,8 @@ class Git:
 
     def _read_commits(self, shas: Iterable[str]) -> None:
         """Remember those of these objects that are commits; one process reads them all."""
-        rest = _git(self.path, "cat-file", "--batch", feed="".join(f"{sha}\n" for sha in shas).encode())
+        feed = "".join(f"{sha}\n" for sha in shas).encode()
+        rest = _git(self.path, "cat-file", "--batch", feed=feed) if feed else b""
         while rest:
             head, _, rest = rest.partition(b"\n")
             sha, kind, *size = head.decode().split()
