@@ -93,7 +93,7 @@ def test_a_body_by_renovate_is_whole_and_has_no_source_in_it() -> None:
         "\neslint (https://eslint.org) (source (https://redirect.github.com/eslint/eslint)) | 9.1.0 -> 9.2.0 ("
         in made.text
     )
-    assert "- [ ] If you want to rebase/retry this PR, check this box" in made.text
+    assert "- ☐ If you want to rebase/retry this PR, check this box" in made.text
     assert made.html.count("<details>") == made.html.count("</details>") == 1
     assert made.html.count("<td>") == 4
     for source in ("renovate-debug", "rebase-check", "|---", "<summary>", "!["):
@@ -110,16 +110,16 @@ def test_a_body_by_renovate_is_whole_and_has_no_source_in_it() -> None:
             "<p><del>Delete</del> <s>the</s> <s>orders</s></p>",
             "~~Delete~~ ~~the~~ ~~orders~~",
         ),
-        ("- [ ] a\n- [x] b", "<ul>\n<li>☐ a</li>\n<li>☑ b</li>\n</ul>", "- [ ] a\n- [x] b"),
+        ("- [ ] a\n- [x] b", "<ul>\n<li>☐ a</li>\n<li>☑ b</li>\n</ul>", "- ☐ a\n- ☑ b"),
         (
             "> [!WARNING]\n> Backup first.",
             "<blockquote>\n<p><strong>Warning</strong><br>\nBackup first.</p>\n</blockquote>",
-            "> Warning:\n> Backup first.",
+            "> Warning\n> Backup first.",
         ),
         (
             "> [!tip]\n>\n> Use tabs.",
             "<blockquote>\n<p><strong>Tip</strong></p>\n<p>Use tabs.</p>\n</blockquote>",
-            "> Tip:\n>\n> Use tabs.",
+            "> Tip\n>\n> Use tabs.",
         ),
         ("> [!OTHER]\n> a", "<blockquote>\n<p>[!OTHER]<br>\na</p>\n</blockquote>", "> [!OTHER]\n> a"),
         ("a<br>b<br/>c", "<p>a<br>b<br>c</p>", "a\nb\nc"),
@@ -165,7 +165,7 @@ def test_a_mail_carries_its_styles_inline_and_folds_nothing() -> None:
     assert "<details" not in mail
     assert '<table style="margin:0 0 12px;border-collapse:collapse;">' in mail
     assert '<td style="padding:4px 10px;' in mail
-    assert 'target="_blank" style="color:#0b5c6b;">b</a> (c.de)' in mail
+    assert 'target="_blank" style="color:#0b5c6b;">b</a><span class="look"> (c.de)' in mail
 
 
 # https://github.com/bsvin33t/bsvin33t and https://github.com/pondevelopment/pon-developer-guide have such templates.

@@ -91,7 +91,7 @@ def test_instructions_win_over_what_only_is_about_tests() -> None:
 def test_references_and_footnotes_work_in_both_parts() -> None:
     text = "See [shop].\n\n## How to test\nOpen [shop], then pay[^1].\n\n## Notes\nx\n\n[shop]: https://shop.example.com\n[^1]: by card"
     how, rest = texts(text)
-    assert how == "Open shop (https://shop.example.com), then pay[1]."
+    assert how == "Open shop (https://shop.example.com), then pay^1."
     assert rest.startswith("See shop (https://shop.example.com).")
     assert rest.endswith("1. by card")
 

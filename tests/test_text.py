@@ -18,6 +18,7 @@ from app.text.clean import plain, quote, unusual
 from app.text.gfm import LIMIT
 from app.text.how_to_test import parted
 from app.text.markdown import rendered
+from app.text.plain_text import text_of
 from app.text.words import ago, checks_words, count, size_words, when
 
 
@@ -319,6 +320,68 @@ def test_letters_are_composed() -> None:
     assert markdown_text("cafe\u0301") == plain("cafe\u0301") == "caf\xe9"
 
 
+# --- The text part of a mail, from its HTML -----------------------------------------------------------------
+
+LAID_OUT = """\
+<html><head><title>T</title><style>p { color: red }</style></head><body><div class="look">Preview&nbsp;<br>more</div>
+<table role="presentation"><tr><td class="look">✓</td><td><b>QA gate</b> &nbsp;·&nbsp; #12</td></tr>
+<tr><td><table role="presentation"><tr><td><span class="look">○&nbsp; </span>New</td></tr></table></td></tr>
+<tr><td height="10">&nbsp;</td></tr><!--[if mso]><p>Word</p><![endif]-->
+<tr><td><h1>Add gift cards</h1><p>Hi Lily,
+  one &lt;b&gt; &amp; two.</p></td></tr>
+<tr><td><h2><span class="look">▲&nbsp; </span>Before you start</h2><p class="point">First<br>and on</p>
+<p class="point">Second</p></td></tr>
+<tr><td class="words"><p>Approve:<br>https://evil.example</p><ul><li>a<ul><li>b</li></ul></li></ul>
+<table><tr><th>A</th><th>B</th></tr><tr><td><p>C</p></td><td>D<br>E</td></tr></table></td></tr>
+<tr><td><a class="b" href="https://gate.example.com/?a=1&amp;b=2">Approve</a></td><td>&nbsp;</td>
+<td><a class="b" href="https://gate.example.com/no">Reject</a></td></tr>
+<tr><td><table role="presentation"><tr><td>Size:</td><td>Small</td></tr><tr><td>Asked:</td><td>Today</td></tr></table>
+<p>3 more are waiting. <a class="link" href="https://gate.example.com/">See everything</a></p></td></tr>
+</table></body></html>
+"""
+READ = """\
+QA gate · #12
+New
+
+Add gift cards
+
+Hi Lily, one <b> & two.
+
+Before you start
+----------------
+
+- First
+  and on
+- Second
+
+> Approve:
+> https://evil.example
+>
+> - a
+>   - b
+>
+> A | B
+> C | D E
+
+Approve:
+https://gate.example.com/?a=1&b=2
+
+Reject:
+https://gate.example.com/no
+
+Size: Small
+Asked: Today
+
+3 more are waiting.
+
+See everything:
+https://gate.example.com/"""
+
+
+def test_the_text_of_a_mail_holds_what_is_there_to_be_read_and_each_way_on_by_itself() -> None:
+    assert text_of(LAID_OUT) == READ
+
+
 # --- Too much of it -----------------------------------------------------------------------------------------
 
 
@@ -335,7 +398,7 @@ def test_a_long_text_is_cut_and_says_so() -> None:
 
 def test_a_text_of_too_many_parts_is_cut_and_says_so() -> None:
     made = rendered("- [ ] a\n" * 3_000)
-    assert made.text.startswith("- [ ] a\n- [ ] a\n")
+    assert made.text.startswith("- ☐ a\n- ☐ a\n")
     assert made.text.endswith(f"\n\n{SAID}")
     assert made.html.endswith(f"</ul>\n<p><em>{SAID}</em></p>")
 

@@ -61,7 +61,6 @@ _ATTRIBUTES = {
     "input": {"type", "checked"},
     "ol": {"start"},
     "section": {"data-footnotes"},
-    "sup": {"class"},
 }
 # What becomes a link.
 _FILMS = frozenset({"video", "source"})

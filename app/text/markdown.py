@@ -1,4 +1,4 @@
-"""A stranger's Markdown for a page, for a mail and as plain text, all written in one walk over its safe tokens. Pure.
+"""A stranger's Markdown for a page and for a mail, both written in one walk over its safe tokens. Pure.
 
 Called by mail and pages. It must never let a reader's browser or mail program load anything from elsewhere, nor hide
 where a link leads: a picture that is not kept here becomes a link, and the host stands after each link.
@@ -14,12 +14,11 @@ from markupsafe import Markup, escape
 
 from app.text.clean import cut
 from app.text.gfm import LIMIT, Token, Tokens, followable, host_of, parse
-from app.text.plain_text import PlainText, Shown, image
+from app.text.plain_text import Shown, image, text_of
 
 CUT = "The text goes on; only its beginning is shown here."
 
 _REL = 'rel="nofollow noreferrer noopener"'
-_BLOCKS = frozenset("p div h1 h2 h3 h4 h5 h6 blockquote pre ul ol table details summary section hr".split())
 _HEADINGS = frozenset("h1 h2 h3 h4 h5 h6".split())
 # Where a mail program takes no style sheet. Colours of dark mode are the letter's own.
 _BELOW = "margin:0 0 12px;"
@@ -38,18 +37,23 @@ _STYLES = {
     "a": "color:#0b5c6b;",
 }
 # Mail programs do not fold: a summary is a line above what it would show.
-_IN_MAIL = {"summary": "p", "details": "div"}
+_OPENS_IN_MAIL = {"summary": "<p><strong>", "details": "<div>"}
+_ENDS_IN_MAIL = {"summary": "</strong></p>", "details": "</div>"}
 _ALERT = re.compile(r"\s*\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\]\s*", re.IGNORECASE)
 _SHORTCODE = re.compile(r":[a-z0-9_+-]{1,40}:")
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One text three times: safe HTML for a page, the same with inline styles for a mail, and plain text."""
+    """One text twice: safe HTML for a page, and the same with inline styles for a mail."""
 
     html: Markup
     mail: Markup
-    text: str
+
+    @property
+    def text(self) -> str:
+        """Return it as plain text."""
+        return text_of(self.mail)
 
 
 @lru_cache(maxsize=32)  # a page asks for the same text again and again, and anybody may ask for a page
@@ -65,7 +69,7 @@ def rendered(source: str, limit: int = LIMIT, shown: tuple[Shown, ...] = ()) -> 
 def write(
     tokens: Tokens, limit: int = LIMIT, shown: tuple[Shown, ...] = (), *, is_cut: bool = False
 ) -> Rendered:
-    """Return balanced tokens as HTML and text, at most so many characters; `is_cut`: more followed already."""
+    """Return balanced tokens as HTML, at most so many characters; `is_cut`: more followed already."""
     writer = _Writer(limit, {one.source: one for one in shown})
     for place, token in enumerate(tokens):
         if token.kind == "text":
@@ -74,58 +78,59 @@ def write(
             writer.open(token)
         else:
             writer.close(token.name)
-    page, mail, text = "".join(writer.page).strip(), "".join(writer.mail).strip(), writer.plain.text()
+    page, mail = "".join(writer.page).strip(), "".join(writer.mail).strip()
     if is_cut or writer.is_full:
         page, mail = f"{page}\n<p><em>{CUT}</em></p>", f'{mail}\n<p style="{_BELOW}"><em>{CUT}</em></p>'
-        text = f"{text}\n\n{CUT}".lstrip("\n")
-    return Rendered(Markup(page), Markup(mail), text)  # noqa: S704 - only known tags and escaped text were written
+    return Rendered(Markup(page), Markup(mail))  # noqa: S704 - only known tags and escaped text were written
 
 
 class _Writer:
-    """Writes the page's HTML, the mail's and the text side by side."""
+    """Writes the page's HTML and the mail's side by side."""
 
     def __init__(self, limit: int, shown: dict[str, Shown]) -> None:
         self._shown = shown
         self.page: list[str] = []
         self.mail: list[str] = []
-        self.plain = PlainText()
         self.is_full = False
         self._left = limit
         self._elements_left = limit // 8 + 20  # without a word, elements still make a mail long
         self._unopened = 0
         self._path: list[str] = []  # the names of open elements, as the page has them
         self._above: list[int] = []  # the levels of the headings that this one is below
-        self._numbers: list[int | None] = []  # the next number of each open list
         self._link: str | None = None  # where the open link leads, "" where nobody may follow it
         self._is_hidden = False  # in the arrow that leads back from a footnote
         self._link_words: list[str] = []
-        self._cells = 0
 
     def words(self, words: str, after: Tokens) -> None:
         """Write text; `after` is what comes next."""
         if self.is_full or self._is_hidden:
             return
-        if self._is_alert(words, after):
-            kind = words.strip(" []!\n").capitalize()
+        if kind := self._alert(words, after):
             self._both(f"<strong>{kind}</strong>")
-            self.plain.add(f"{kind}:")
             return
         if "code" not in self._path and "pre" not in self._path:
             words = _emoji(words)
         if words.strip() and len(words) > self._left:
             words, self.is_full = cut(words, self._left), True
+        self._write(words)
+
+    def _write(self, words: str) -> None:
         self._left -= len(words.strip())
         self._link_words.append(words)
         self._both(escape(words))
-        self.plain.add(words)
 
-    def _is_alert(self, words: str, after: Tokens) -> bool:
-        """Tell whether a quote begins with the mark of an alert, alone on its line.
+    def _both(self, page: str, mail: str | None = None) -> None:
+        self.page.append(page)
+        self.mail.append(page if mail is None else mail)
+
+    def _alert(self, words: str, after: Tokens) -> str:
+        """Return what kind of alert a quote begins with, "Note", where its mark is alone on its line; '' for none.
 
         https://docs.github.com/en/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#alerts
         """
         begins = self._path[-2:] == ["blockquote", "p"] and self.page[-1] == "<p>"
-        return begins and after[:1] != () and after[0].name in ("br", "p") and bool(_ALERT.fullmatch(words))
+        found = _ALERT.fullmatch(words) if begins and after and after[0].name in ("br", "p") else None
+        return found[1].capitalize() if found else ""
 
     def open(self, token: Token) -> None:
         self._elements_left -= 1
@@ -134,21 +139,18 @@ class _Writer:
             self._unopened += token.name not in ("br", "hr", "img", "input")
             return
         name, values = token.name, token.attributes
-        self._gap(name)
         match name:
             case "br":
                 self._both("<br>")
-                self.plain.line_break()
             case "hr":
                 self._rule()
             case "img":
                 self._picture(values)
             case "input":
-                self._box(values)
+                if values.get("type") == "checkbox":
+                    self._both("☑" if "checked" in values else "☐")
             case "a":
                 self._open_link(values)
-            case "li":
-                self._item()
             case _:
                 self._element(name, values)
 
@@ -161,27 +163,7 @@ class _Writer:
         start = values.get("start", "")
         number = int(start) if start.isdigit() and len(start) < 10 else 1
         more = f' start="{number}"' if name == "ol" and number != 1 else ""
-        self._both(f"<{name}{more}>", mail=f"<{_IN_MAIL.get(name, name)}{more}{_style(name)}>")
-        match name:
-            case "ul" | "ol":
-                self._numbers.append(number if name == "ol" else None)
-            case "blockquote":
-                self.plain.enter("> ")
-            case "pre":
-                self.plain.is_code = True
-            case "tr":
-                self.plain.gap(1)
-                self._cells = 0
-            case "td" | "th":
-                self.plain.add(" | " if self._cells else "")
-                self._cells += 1
-            case "del" | "s":
-                self.plain.add("~~")
-            case "sup":
-                self.plain.add("[" if values.get("class") == "footnote-ref" else "^")
-                self._path[-1] = "sup]" if values.get("class") == "footnote-ref" else "sup"
-            case "summary":
-                self._both("", mail="<strong>")
+        self._both(f"<{name}{more}>", mail=_OPENS_IN_MAIL.get(name, f"<{name}{more}{_style(name)}>"))
 
     def close(self, name: str) -> None:
         if self._unopened:
@@ -191,46 +173,14 @@ class _Writer:
             self._close_link()
             return
         name = self._path.pop()
-        match name:
-            case "li" | "blockquote":
-                self.plain.leave()
-                self.plain.gap(1 if name == "li" else 2)
-            case "ul" | "ol":
-                self._numbers.pop()
-            case "pre":
-                self.plain.is_code = False
-            case "del" | "s":
-                self.plain.add("~~")
-            case "sup]":
-                self.plain.add("]")
-            case "summary":
-                self._both("", mail="</strong>")
-        self._gap(name)
-        tag = name.rstrip("]")
-        if tag == "p" and self.page[-1] == "<p>":
+        if name == "p" and self.page[-1] == "<p>":
             self.page.pop()
             self.mail.pop()
         else:
-            self._both(f"</{tag}>", mail=f"</{_IN_MAIL.get(tag, tag)}>")
-
-    def _both(self, page: str, mail: str | None = None) -> None:
-        self.page.append(page)
-        self.mail.append(page if mail is None else mail)
-
-    def _gap(self, name: str) -> None:
-        """Keep a block apart from what is around it."""
-        if name not in _BLOCKS:
-            return
-        if "td" in self._path or "th" in self._path:
-            self.plain.add(" ")
-        else:
-            self.plain.gap(1 if name in ("ul", "ol") and "li" in self._path else 2)
+            self._both(f"</{name}>", mail=_ENDS_IN_MAIL.get(name))
 
     def _rule(self) -> None:
         self._both("<hr>\n", mail=f"<hr{_style('hr')}>\n")
-        self.plain.gap(2)
-        self.plain.add("---")
-        self.plain.gap(2)
 
     def _heading(self, name: str) -> str:
         """Return h3 or below, since a page itself has h1 and h2, and leave no level out: it is a screen reader's map."""
@@ -238,57 +188,30 @@ class _Writer:
         self._above = [*(above for above in self._above if above < level), level]
         return f"h{min(2 + len(self._above), 6)}"
 
-    def _item(self) -> None:
-        self.plain.gap(1)
-        bullet = "- "
-        if self._numbers and self._numbers[-1] is not None:
-            bullet = f"{self._numbers[-1]}. "
-            self._numbers[-1] += 1
-        self.plain.enter(bullet)
-        self._path.append("li")
-        self._both("<li>")
-
-    def _box(self, values: dict[str, str]) -> None:
-        if values.get("type") == "checkbox":
-            is_ticked = "checked" in values
-            self._both("☑" if is_ticked else "☐")
-            self.plain.add("[x]" if is_ticked else "[ ]")
-
     def _picture(self, values: dict[str, str]) -> None:
+        """Show a picture that is kept here on the page, and lead to it in the mail; of another, write a link."""
         alt = " ".join(values.get("alt", "").split())
         words = f"[picture: {alt}]" if alt else "[picture]"
-        url = followable(values.get("src", ""))
-        if url in self._shown:
-            self._show(self._shown[url], alt, words)
-            return
-        url = url if self._link is None else ""
-        if url:
+        url, in_link = followable(values.get("src", "")), self._link is not None
+        if one := self._shown.get(url):
+            mail = f'<a href="{escape(one.url)}" target="_blank"{_style("a")}>{escape(words)}</a>'
+            self._link_words.append(words)
+            self._both(image(one, alt, in_link=in_link), mail=str(escape(words)) if in_link else mail)
+            self._left -= len(words)
+        elif url and not in_link:
             self._open_link({"href": url})
-        self._link_words.append(words)
-        self._both(escape(words))
-        self.plain.add(words)
-        self._left -= len(words)
-        if url:
+            self._write(words)
             self._close_link()
-
-    def _show(self, one: Shown, alt: str, words: str) -> None:
-        """Show a picture on the page, and lead to it in the mail."""
-        in_link = self._link is not None
-        mail = f'<a href="{escape(one.url)}" target="_blank"{_style("a")}>{escape(words)}</a>'
-        self._link_words.append(words)
-        self._both(image(one, alt, in_link=in_link), mail=str(escape(words)) if in_link else mail)
-        self.plain.add(words)
-        self._left -= len(words)
+        else:
+            self._write(words)
 
     def _open_link(self, values: dict[str, str]) -> None:
         self._is_hidden = "data-footnote-backref" in values
         self._link = followable(values.get("href", ""))
         self._link_words = []
         if self._link:
-            self._both(
-                f'<a href="{escape(self._link)}" {_REL}>',
-                mail=f'<a href="{escape(self._link)}" {_REL} target="_blank"{_style("a")}>',
-            )
+            opening = f'<a href="{escape(self._link)}" {_REL}'
+            self._both(f"{opening}>", mail=f'{opening} target="_blank"{_style("a")}>')
 
     def _close_link(self) -> None:
         """End a link with the host that it leads to, unless its words say that themselves."""
@@ -296,16 +219,14 @@ class _Writer:
         self._link, self._is_hidden = None, False
         if not url:
             return
-        host, address = host_of(url), url.removeprefix("mailto:")
+        address, host = url.removeprefix("mailto:"), escape(host_of(url))
         if not words:
-            self._both(f"{escape(host)}</a>")
-            self.plain.add(address)
+            self._both(f"{host}</a>")
         # Other letters may look like the host's own: then the host is named as it really is.
         elif words.isascii() and words in (address, address.removeprefix("http://")):
             self._both("</a>")
         else:
-            self._both(f"</a> ({escape(host)})")
-            self.plain.add(f" ({address})")
+            self._both(f"</a> ({host})", mail=f'</a><span class="look"> ({host})</span>')
 
 
 def _emoji(words: str) -> str:

@@ -1,95 +1,244 @@
-"""Lay out plain text as a mail's text part shows it: margins of quotes and lists, empty lines between blocks. Pure.
+"""The text part of a mail, made from its HTML part: what is there to be read, and every way on by its whole address. Pure.
 
-Called by `markdown`, piece by piece. No line is wrapped: mail programs do that.
+Called by `markdown` and by who composes mails. It reads only HTML that the gate wrote itself. What people wrote stands
+in quotes and in points of lists: it must never look like a line of the gate's own.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import takewhile
+from collections.abc import Callable
+from functools import partial
+from html.parser import HTMLParser
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from markupsafe import escape
 
 from app.text.gfm import followable, parse
 
-_SPACE = re.compile(r"[ \t\n]+")
+_SPACE = re.compile(r"[ \t\n\xa0]+")
+_VOID = frozenset({"br", "hr", "meta"})
+# An empty line is before and after each of these.
+_APART = frozenset("div h1 h3 h4 h5 h6 p section".split())
+# In a table of somebody's these only part words: a row is one line.
+_IN_CELLS = _APART | frozenset("blockquote li ol pre table td th tr ul".split())
 
 
-class PlainText:
-    """Writes plain text: blocks apart, "> " before quotes, a bullet on the first line of an item only."""
+def text_of(html: str) -> str:
+    """Return the text of a mail, or of a part of one. No line is wrapped: mail programs do that.
+
+    A link with a class is the gate's own: its words and its address are lines of their own. The address of one with
+    `rel`, which is somebody else's, stands behind its words. Tables with `role="presentation"` are only look, and so
+    is whatever has the class `look`: that is left out. The class `words` makes a quote, `point` a point of a list.
+    """
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    return reader.text()
+
+
+class _Block(NamedTuple):
+    """The lines of a quote, of a point or of code; `margin` is before its first line, `gap` so many empty ones."""
+
+    margin: str
+    gap: int
+    lines: list[str]
+
+
+class _Reader(HTMLParser):
+    """Reads HTML into lines. What begins an element returns what is to be done at its end."""
 
     def __init__(self) -> None:
-        self._lines: list[str] = []
-        self._line: list[str] = []
-        self._margins: list[str] = []
-        self._above: list[str] = []
-        self._gap = 0
-        self._breaks = 0  # line ends in code that nothing came after yet
-        self.is_code = False
-
-    def gap(self, lines: int) -> None:
-        """Begin what comes next after so many line ends."""
-        self._gap = max(self._gap, lines)
-        self._breaks = 0
-
-    def line_break(self) -> None:
-        self._gap = min(self._gap + 1, 2)
-
-    def enter(self, margin: str) -> None:
-        self._margins.append(margin)
-
-    def leave(self) -> None:
-        self._margins.pop()
-
-    def add(self, words: str) -> None:
-        """Add words to the line, white space as HTML shows it; in code as it stands."""
-        if self.is_code:
-            self._add_code(words)
-            return
-        words = _SPACE.sub(" ", words)
-        if self._gap or not self._line or self._line[-1].endswith(" "):
-            words = words.lstrip(" ")
-        if words:
-            self._put(words)
-
-    def _add_code(self, words: str) -> None:
-        for number, line in enumerate(words.split("\n")):
-            self._breaks += number > 0
-            if line:
-                while self._breaks and self._line and not self._gap:
-                    self._breaks -= 1
-                    self._end()
-                    self._start()
-                self._breaks = 0
-                self._put(line)
-
-    def _put(self, words: str) -> None:
-        if self._line and self._gap:
-            self._end()
-            if self._gap > 1:
-                pairs = zip(self._above, self._margins, strict=False)
-                self._lines.append(
-                    "".join(old for old, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)).rstrip()
-                )
-        if not self._line:
-            self._start()
-        self._gap = 0
-        self._line.append(words)
-
-    def _start(self) -> None:
-        self._line = ["".join(self._margins), "    " * self.is_code]
-        self._margins = [margin if margin == "> " else " " * len(margin) for margin in self._margins]
-        self._above = list(self._margins)
-
-    def _end(self) -> None:
-        self._lines.append("".join(self._line).rstrip())
-        self._line = []
+        super().__init__()
+        self._blocks = [_Block("", 0, [])]
+        self._line = ""
+        self._gap = 0  # how many empty lines come before the next one
+        self._ends: list[Callable[[], None]] = []
+        self._hidden = 0  # how many elements are open in what is left out
+        self._numbers: list[int | None] = []  # the next number of each open list
+        self._tables = 0  # how many of somebody's tables are open
+        self._is_row_begun = False
+        self._is_code = False
+        self._label: list[str] = []  # the words since a link began
 
     def text(self) -> str:
-        if self._line:
-            self._end()
-        return "\n".join(self._lines).strip("\n")
+        self._end_line()
+        return "\n".join(self._blocks[0].lines)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        classes = values.get("class", "").split()
+        if self._hidden or tag == "head" or "look" in classes:
+            self._hidden += tag not in _VOID
+        elif tag == "br":
+            self._part(0 if self._line.strip() else 1)
+        elif tag == "hr":
+            self._part()
+            self._add("---")
+            self._part()
+        elif self._tables and tag in _IN_CELLS:
+            self._ends.append(self._in_table(tag))
+        elif "words" in classes:
+            self._ends.append(self._block("> "))
+        elif "point" in classes:
+            self._ends.append(self._block("- ", 0))
+        else:
+            self._ends.append(self._element(tag, values))
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - each is closed, and in order
+        if self._hidden:
+            self._hidden -= 1
+        else:
+            self._ends.pop()()
+
+    def handle_data(self, data: str) -> None:
+        if self._hidden:
+            return
+        self._label.append(data)
+        if self._is_code:
+            *lines, self._line = f"{self._line}{data}".split("\n")
+            self._blocks[-1].lines.extend(lines)
+        else:
+            self._add(data)
+
+    def _add(self, words: str) -> None:
+        """Add words to the line, white space as HTML shows it."""
+        words = _SPACE.sub(" ", words)
+        self._line += words.lstrip(" ") if self._line[-1:] in ("", " ") else words
+
+    def _part(self, gap: int = 1) -> None:
+        """End the line; at least so many empty ones come before the next. A row of a table goes on."""
+        if self._tables:
+            self._add(" ")
+        else:
+            self._end_line(gap)
+
+    def _end_line(self, gap: int = 0) -> None:
+        line, self._line = self._line.rstrip(), ""
+        if line:
+            lines = self._blocks[-1].lines
+            lines += [*[""] * (self._gap if lines else 0), line]
+            self._gap = 0
+        self._gap = max(self._gap, gap)
+
+    def _element(self, tag: str, values: dict[str, str]) -> Callable[[], None]:
+        match tag:
+            case "a":
+                return self._link(values)
+            case "blockquote":
+                return self._block("> ")
+            case "ul" | "ol":
+                return self._list(int(values.get("start", "1")) if tag == "ol" else None)
+            case "li":
+                return self._block(self._bullet(), 0)
+            case "pre":
+                self._is_code = True
+                return self._block("    ")
+            case "h2":
+                self._end_line(1)
+                return self._underline
+            case "table" if values.get("role") != "presentation":
+                return self._table()
+            case "table" | "tr":
+                self._end_line()
+                return self._end_line
+            case "td":
+                return lambda: self._add(" ")
+            case "del" | "s":
+                self._add("~~")
+                return lambda: self._add("~~")
+            case "sup":
+                self._add("^")
+            case _ if tag in _APART:
+                self._end_line(1)
+                return self._part
+        return lambda: None
+
+    def _block(self, margin: str, gap: int = 1) -> Callable[[], None]:
+        """Begin lines that have a margin, with so many empty ones before and after them at least."""
+        self._end_line(gap)
+        self._blocks.append(_Block(margin, self._gap, []))
+        self._gap = 0
+        return partial(self._end_block, gap)
+
+    def _end_block(self, gap: int) -> None:
+        self._end_line()
+        self._is_code = False
+        margin, before, lines = self._blocks.pop()
+        while lines and not lines[-1]:  # of code
+            lines.pop()
+        if lines:
+            outer = self._blocks[-1].lines
+            later = margin if margin == "> " else " " * len(margin)
+            margins = chain([margin], repeat(later))
+            outer += [""] * (before if outer else 0)
+            outer += [f"{margin}{line}".rstrip() for margin, line in zip(margins, lines, strict=False)]
+        self._gap = max(self._gap, gap if lines else before)
+
+    def _list(self, number: int | None) -> Callable[[], None]:
+        """Begin a list, which stands apart unless it is in a point of another."""
+        self._end_line(0 if self._numbers else 1)
+        self._numbers.append(number)
+        return self._end_list
+
+    def _end_list(self) -> None:
+        self._numbers.pop()
+        self._end_line(0 if self._numbers else 1)
+
+    def _bullet(self) -> str:
+        number = self._numbers[-1] if self._numbers else None
+        if number is None:
+            return "- "
+        self._numbers[-1] = number + 1
+        return f"{number}. "
+
+    def _underline(self) -> None:
+        line = self._line.rstrip()
+        self._end_line()
+        self._line = "-" * len(line)
+        self._end_line(1)
+
+    def _table(self) -> Callable[[], None]:
+        self._part()
+        self._tables += 1
+        return self._end_table
+
+    def _end_table(self) -> None:
+        self._tables -= 1
+        self._part()
+
+    def _in_table(self, tag: str) -> Callable[[], None]:
+        if tag == "tr":
+            self._end_line()
+            self._is_row_begun = False
+        elif tag in ("td", "th") and self._is_row_begun:
+            self._add(" | ")
+        else:
+            self._add(" ")
+        self._is_row_begun = tag != "tr"
+        return partial(self._add, " ")
+
+    def _link(self, values: dict[str, str]) -> Callable[[], None]:
+        self._label = []
+        url = values["href"].removeprefix("mailto:")
+        if "class" in values:
+            self._end_line(1)
+            return partial(self._end_own_link, url)
+        return partial(self._end_link, url) if "rel" in values else lambda: None
+
+    def _end_own_link(self, url: str) -> None:
+        self._line = f"{self._line.rstrip()}:"
+        self._end_line()
+        self._line = url
+        self._end_line(1)
+
+    def _end_link(self, url: str) -> None:
+        """End a link of somebody's with its address, unless its words are just that."""
+        words = "".join(self._label).strip()
+        # Other letters may look like the address's own.
+        if not words.isascii() or words not in (url, url.removeprefix("http://")):
+            self._add(f" ({url})")
 
 
 # --- The pictures in a stranger's text: which there are, and how one that is kept here is shown.
