@@ -261,7 +261,7 @@ def test_where_they_are_waited_for_they_are_read_once(
     world.github.set_check(None, world.commit("gift-cards"), "build")
     world.github.open_pull_request(SHOP, "gift-cards")
     world.settle()
-    assert "Tests:  ✓ All passed" in world.inbox.mails[-1].text
+    assert "Tests: ✓ All passed" in world.inbox.mails[-1].text
     assert len(checks_of(world)) == 1
     world.stop()
 

@@ -116,7 +116,7 @@ def test_a_commenter_makes_no_flood_of_mails_and_no_answer_is_lost(world: World)
     lists = [mail for mail in world.inbox.mails if mail not in alone]
     assert 4 <= len(alone) <= 6  # the first of an hour are those of the hour after
     assert len(lists) <= 6
-    assert all("sam answered ·" in mail.text for mail in lists)
+    assert all("\nsam answered\n" in mail.text for mail in lists)
     assert "It is 59." in world.see()
 
 

@@ -133,8 +133,8 @@ def test_every_mail_says_that_replies_are_not_read() -> None:
 
 def test_buttons_carry_a_word_and_a_shape_and_three_colours_of_their_own() -> None:
     html = ask().html
-    assert "✓\u00a0Approve" in html
-    assert "✕\u00a0Reject" in html
+    assert '<span class="look">✓\u00a0</span>Approve</a>' in html
+    assert '<span class="look">✕\u00a0</span>Reject</a>' in html
     for look in re.findall(r'<td class="b-(?:approve|reject|plain)".*?</td>', html, flags=re.DOTALL):
         assert 'bgcolor="#' in look
         assert "border:2px solid #" in look
@@ -186,10 +186,8 @@ def test_later_question_names_what_is_new_and_leads_to_only_that() -> None:
     mail = ask(
         is_again=True, new_commits=commits("Round the total\n\nAt last.", "Say < & >"), compare_url=COMPARE
     )
-    assert "New since then &bull; Round the total &bull; Say &lt; & &gt; See only what’s new" in words(
-        mail.html
-    )
-    assert "New since then:\n- Round the total\n- Say < & >\n\n" in mail.text
+    assert "New since then Round the total Say &lt; & &gt; See only what’s new" in words(mail.html)
+    assert "New since then\n--------------\n\n- Round the total\n- Say < & >\n\n" in mail.text
     assert "At last." not in mail.html + mail.text
     assert f'href="{COMPARE}"' in mail.html
     assert f"See only what’s new:\n{COMPARE}\n" in mail.text
@@ -209,7 +207,7 @@ def test_commit_that_was_taken_away_still_leads_to_what_is_new() -> None:
     mail = ask(is_again=True, compare_url=COMPARE)
     assert "See only what’s new" in words(mail.html)
     assert "See only what’s new" in mail.text
-    assert "&bull;" not in mail.html
+    assert "<li" not in mail.html
 
 
 def test_commit_without_words_gets_some() -> None:
@@ -250,8 +248,8 @@ def test_fresh_link_says_that_it_was_asked_for() -> None:
 
 def test_waiting_time_is_a_date_since_a_letter_is_read_later() -> None:
     mail = ask()
-    assert "Asked:  Tue 24 Nov at 13:00" in mail.text
-    assert "Asked Tue 24 Nov at 13:00" in words(mail.html)
+    for part in (words(mail.html), mail.text):
+        assert "Asked: Tue 24 Nov at 13:00" in part
 
 
 def test_program_is_called_a_program() -> None:
@@ -340,7 +338,7 @@ def test_hostile_words_stay_words(field: str) -> None:
     # A description may hold links, as at GitHub; each says where it leads.
     assert (
         mail.html.count('href="https://evil.example"')
-        == mail.html.count(">Approve</a> (evil.example)")
+        == mail.html.count('>Approve</a><span class="look"> (evil.example)')
         == (field == "body")
     )
     for part in (mail.html, mail.text, mail.subject):
@@ -447,12 +445,13 @@ def test_list_says_what_is_new_a_new_version_answered_a_release_and_late() -> No
         item(4, title="Fresh"),
     )
     for kind, title in (
-        ("Waiting 4 days · New version", "Late"),
+        ("Waiting 4 days\nNew version", "Late"),
         ("sam answered", "Asked"),
-        ("Release · 1 not approved by QA", "Out"),
-        ("New · sam", "Fresh"),
+        ("Release", "Out"),
+        ("New", "Fresh"),
     ):
-        assert f"{title}\n{kind}" in mail.text
+        assert f"\n\n{kind}\n\n{title}\n" in mail.text
+    assert "1 not approved by QA · since" in mail.text
     assert words(mail.html).startswith(
         "1 new, 1 new version, 1 answer, 1 release. The longest has been waiting 4 days."
     )
@@ -502,7 +501,7 @@ def test_program_in_a_list_is_called_a_program() -> None:
 
 
 def test_listed_change_without_a_title_gets_words() -> None:
-    assert "1. A change without a title\n" in digest(item(title="\u202e")).text
+    assert "\nA change without a title\n" in digest(item(title="\u202e")).text
 
 
 @pytest.mark.parametrize("unit", ["w", '"', "&", "錆", "🐘"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from html import unescape
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -290,6 +291,13 @@ def test_every_kind_of_mail_says_in_subject_preview_and_first_sentence_what_it_i
         assert first in words(mail.html).replace("&nbsp; ", ""), kind
         assert first in " ".join(mail.text.replace("\n> ", " ").split()), kind
         assert (mail.sender or "") == sender.removesuffix(" via"), kind
+
+
+def test_every_way_on_is_a_line_of_its_own_in_the_text_part() -> None:
+    for kind, (_, mail, *_) in KINDS.items():
+        ways = re.findall(r'<a class="(?!soft)[^"]+" href="([^"]+)"', mail.html)
+        assert ways or kind.startswith("problem")
+        assert {unescape(url) for url in ways} <= set(mail.text.splitlines()), kind
 
 
 def test_the_list_of_kinds_holds_every_kind_that_the_workflow_sends() -> None:

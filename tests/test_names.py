@@ -83,8 +83,8 @@ def test_a_list_says_who_answered_by_name(named: World) -> None:
     named.pass_(hours=22)
     mail = named.inbox.mails[-1]
     assert mail.subject == "1 change is waiting for you"
-    assert "Sam Meyer answered · " in mail.text
-    assert "Sam Meyer · " in mail.text.partition("answered · ")[2]
+    assert "\nSam Meyer answered\n" in mail.text
+    assert "Sam Meyer · " in mail.text.partition("answered\n")[2]
 
 
 def test_news_of_a_merge_name_who_made_it_and_who_can_be_asked(named: World) -> None:

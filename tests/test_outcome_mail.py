@@ -59,7 +59,7 @@ def test_a_conflict_is_mailed_to_her_once_after_five_minutes(world: World) -> No
     world.pass_(seconds=1)
     (mail,) = news(world)
     assert "Someone else changed the same part." in mail.text
-    assert "What happens next: sam has been told." in mail.text
+    assert "What happens next\n-----------------\n\nsam has been told." in mail.text
     assert mail.headers["References"] == world.inbox.mails[0].headers["References"]
     work_on(world, 30)
     assert len(news(world)) == 1
@@ -251,7 +251,7 @@ def test_hostile_words_stay_words() -> None:
 
 def test_a_program_is_not_said_to_have_been_told() -> None:
     mail = compose_outcome(LILY, about(author="dependabot[bot]"), Held(Blocked(Why.CONFLICT), True))
-    assert "What happens next: A developer has been told." in mail.text
+    assert "What happens next\n-----------------\n\nA developer has been told." in mail.text
 
 
 @ON_BOTH

@@ -784,7 +784,7 @@ def test_a_push_while_she_tests_is_a_new_round_that_says_what_is_new(world: Worl
     assert before.snapshot.release
     assert passed(before.snapshot.release) == [first]
     assert passed(holds(world, pull.number)) == [first, second]
-    news = world.inbox.mails[-1].text.partition("New since then:")[2].partition("\n\n")[0]
+    news = world.inbox.mails[-1].text.partition("New since then")[2].partition("http")[0]
     assert "Round the total" in news
     assert "Fix in haste" in news
     assert "Add gift cards" not in news

@@ -158,8 +158,8 @@ def test_a_letter_says_first_what_came_without_a_yes() -> None:
         places = [words.index(part) for part in order]
         assert places == sorted(places)
         assert "2 changes more from before QA gate was set up." in words
-    assert "- Add gift cards by sam: Lily, " in mail.text
-    assert '  "Works."' in mail.text
+    assert "- Add gift cards by sam\n  ✓ Lily, " in mail.text
+    assert "\n  “Works.”\n" in mail.text
 
 
 def test_a_release_of_only_old_changes_also_holds_nothing_else() -> None:

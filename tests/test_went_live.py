@@ -67,7 +67,7 @@ def test_who_approved_it_gets_one_mail_with_the_list(world: World, live: str) ->
     (mail,) = [mail for mail in world.inbox.mails if "the release you approved went out" in mail.text]
     assert mail.to == ["Lily <lily@example.com>"] or "lily@example.com" in str(mail.to)
     assert "Hi Lily, the release you approved went out on Tue 24 Nov at" in mail.text
-    assert "• Add gift cards\n  Tried with 25 and 50. Lovely.\n• Bigger pictures\n• Fix in haste" in mail.text
+    assert "- Add gift cards\n  Tried with 25 and 50. Lovely.\n- Bigger pictures\n- Fix in haste" in mail.text
     assert "Copy this for customers" in mail.html
     assert "#went" in mail.text
     assert mail.preview.startswith("It’s live: 3 changes went out")

@@ -142,7 +142,7 @@ def test_a_check_that_turns_red_while_she_waits_is_said_before_the_buttons_and_s
     world.browser.post(f"{world.link()}/fresh")
     world.settle()
     assert PASSES in world.inbox.mails[-1].text
-    assert "Tests:  ✓ All passed" in world.inbox.mails[-1].text
+    assert "Tests: ✓ All passed" in world.inbox.mails[-1].text
 
 
 def test_while_she_waits_checks_are_read_at_most_every_thirty_seconds_and_nothing_is_missed(

@@ -1,7 +1,6 @@
 """Compose mails and comments: what a reviewer reads, and what a developer reads of her. Pure.
 
-`jobs` calls it just before a mail goes out. The wording is in templates/, but for the sentences that both
-parts of a mail share. A title, a body, a branch or a path may be hostile: nothing of it may become markup, a header or a link.
+`jobs` calls it just before a mail goes out. The wording is in templates/. A title, a body, a branch or a path may be hostile: nothing of it may become markup, a header or a link.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from app.text.clean import person, plain, shortened, unusual
 from app.text.gfm import host_of
 from app.text.how_to_test import parted
 from app.text.markdown import rendered
-from app.text.plain_text import Shown, pictures_in
+from app.text.plain_text import Shown, pictures_in, text_of
 from app.text.words import checks_words, count, size_words
 from app.text.words import when as when_text
 
@@ -88,9 +87,9 @@ def mail_of(
     sender: str | None = None,
     shorter: Iterable[dict[str, Any]] = ({},),
 ) -> Mail:
-    """Return the mail that the two templates of this name make of the values, "subject" among them.
+    """Return the mail that the template of this name makes of the values, "subject" among them.
 
-    `shorter` are more values, for one try after the other until the HTML part is small enough.
+    `shorter` are more values, for one try after the other until it is small enough.
     """
     html = ""
     for more in shorter:
@@ -101,7 +100,7 @@ def mail_of(
     return Mail(
         to=address_of(reader),
         subject=values["subject"],
-        text=tidy(render(f"mail/{name}.txt", values)),
+        text=f"{text_of(html)}\n",
         html=html,
         thread=thread,
         sender=sender,
@@ -230,7 +229,7 @@ def _first_line(commit: Commit) -> str:
 
 
 def _own_words(request: Request, length: int) -> dict[str, Any]:
-    """Return the developer's own text, at most so many characters of it, for both parts of the mail."""
+    """Return the developer's own text, at most so many characters of it."""
     body, shown = request.snapshot.pull.body, request.shown
     how, rest = parted(body, min(length, LONGEST_HOW), length, shown)
     seen = {one.source for one in shown} & set(pictures_in(body))
@@ -239,9 +238,7 @@ def _own_words(request: Request, length: int) -> dict[str, Any]:
         "pictures": say("see_pictures", pictures=len(seen)) if seen else "",
         "pictures_url": shown[0].url if seen else "",
         "words_html": rest.mail,
-        "words_text": rest.text,
         "how_html": how.mail,
-        "how_text": how.text,
     }
 
 
@@ -287,12 +284,11 @@ def _line(
 ) -> dict[str, Any]:
     is_own = line.is_question and line.by == reader.id
     who = say("you") if is_own else person(line.name, LONGEST_LOGIN)
-    answer = rendered(line.words, length, shown)
     return {
         "who": say("said", who=who, is_question=line.is_question, on=when(line.at) if line.at else ""),
         # A question is her own plain text; an answer is a comment at GitHub.
-        "words": shortened(line.words, length) if line.is_question else answer.text,
-        "html": "" if line.is_question else answer.mail,
+        "words": shortened(line.words, length) if line.is_question else "",
+        "html": "" if line.is_question else rendered(line.words, length, shown).mail,
         "is_question": line.is_question,
     }
 
