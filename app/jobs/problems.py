@@ -65,9 +65,9 @@ def find_bounces(gate: Gate, claim: Claim, timer: Timer) -> Rest:
 
 
 def _bounced(gate: Gate, claim: Claim) -> list[str]:
-    account, found = gate.mailer.account(), []
+    ses, found = gate.mailer.open(), []
     for person in (*gate.policy.reviewers, *gate.operators):
-        if account.suppressed(person.address):
+        if ses.suppressed(person.address):
             found.append(person.id)
         gate.store.queue.renew(claim)
     return found

@@ -55,7 +55,7 @@ class MailUnanswered(MailLater):
 if TYPE_CHECKING:
     from types_boto3_sesv2.type_defs import MessageHeaderTypeDef, SendEmailRequestTypeDef
 
-    from app.mail.ses import Account, Ses
+    from app.mail.ses import Ses
 
 # --- One letter.
 
@@ -96,12 +96,6 @@ class Mailer:
 
             self._ses = Ses()
         return self._ses
-
-    def account(self) -> Account:
-        """Return what may be asked about the account, by the same client. Raises MailRefused as `open` does."""
-        from app.mail.ses import Account
-
-        return Account(self.open().client)
 
     def send(self, mail: Mail) -> str:
         """Send it once and return the id that SES gave it; "accepted" is not yet "delivered".

@@ -7,7 +7,6 @@ all the rest of a start. Raises the errors of `send` only.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parseaddr
@@ -62,23 +61,43 @@ _REFUSED = {
 }
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html
 _CREDENTIALS = "AWS does not accept the credentials, or they may not send email (ses:SendEmail). Check the AWS_ settings."
-
-
-# boto3 reads no AWS_REGION. https://docs.aws.amazon.com/boto3/latest/guide/configuration.html
-NO_REGION = (
-    "No AWS region is set: AWS_DEFAULT_REGION says where Amazon SES is used, for example eu-central-1."
-)
 NO_ANSWER = "Amazon SES did not answer: the email may have gone out, and is sent again."
 
 
+class NotAllowed(MailRefused):
+    """The credentials are good, but may not read this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An address or its domain, as SES knows it."""
+
+    is_verified: bool
+    configuration_set: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What the account may send; mails a day."""
+
+    is_enabled: bool
+    is_production: bool
+    most: int
+    sent: int
+    health: str  # HEALTHY, PROBATION, SHUTDOWN
+
+
 class Ses:
-    """Amazon SES as the AWS_ variables say. One for all threads: boto3's clients are safe to share."""
+    """Amazon SES as the AWS_ variables say. One for all threads: boto3's clients are safe to share.
+
+    All but `send` only reads, for `doctor` and once a day for the worker.
+    """
 
     def __init__(self) -> None:
         """Make the client, and no call. Raises MailRefused when the AWS settings are not usable."""
         try:
-            self.client = session().client("sesv2", config=_ONCE)
-            if not self.client.meta.region_name:  # set, but empty: an endpoint of one's own lets that pass
+            self._client = session().client("sesv2", config=_ONCE)
+            if not self._client.meta.region_name:  # set, but empty: an endpoint of one's own lets that pass
                 raise NoRegionError
         except BotoCoreError as error:
             raise explain(error) from None
@@ -89,7 +108,7 @@ class Ses:
         https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
         """
         try:
-            answer = self.client.send_email(**request)
+            answer = self._client.send_email(**request)
         except ParamValidationError:
             # A bug of ours; its message quotes the letter, too.
             raise TypeError("The request to Amazon SES is not of the form that it takes.") from None
@@ -100,6 +119,69 @@ class Ses:
             # botocore takes any 200 for an answer, a proxy's page too.
             raise MailUnanswered(NO_ANSWER, may_be_sent=True)
         return answer["MessageId"]
+
+    def identity(self, mailbox: str) -> Identity | None:
+        """Return the verified one of an address and its domain, else whichever SES knows.
+
+        https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html
+        """
+        address = parseaddr(mailbox)[1]
+        told = [
+            self._ask("get_email_identity", EmailIdentity=name)
+            for name in (address, address.rpartition("@")[2])
+        ]
+        known = [
+            Identity(bool(one.get("VerifiedForSendingStatus")), one.get("ConfigurationSetName"))
+            for one in told
+            if one is not None
+        ]
+        return max(known, key=lambda one: one.is_verified, default=None)
+
+    def sending(self) -> Sending:
+        """Return what the account may send.
+
+        https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html
+        """
+        told = self._ask("get_account") or {}
+        quota = told.get("SendQuota") or {}
+        return Sending(
+            is_enabled=bool(told.get("SendingEnabled")),
+            is_production=bool(told.get("ProductionAccessEnabled")),
+            most=int(quota.get("Max24HourSend", 0)),
+            sent=int(quota.get("SentLast24Hours", 0)),
+            health=str(told.get("EnforcementStatus", "HEALTHY")),
+        )
+
+    def tracks_clicks(self, configuration_set: str) -> bool:
+        """Tell whether it counts clicks, for which SES puts addresses of its own in place of the links.
+
+        https://docs.aws.amazon.com/ses/latest/dg/configure-custom-open-click-domains.html
+        """
+        told = self._ask("get_configuration_set_event_destinations", ConfigurationSetName=configuration_set)
+        return any(
+            one.get("Enabled") and "CLICK" in one.get("MatchingEventTypes", [])
+            for one in (told or {}).get("EventDestinations", [])
+        )
+
+    def suppressed(self, address: str) -> str | None:
+        """Return why SES silently drops mails to an address (BOUNCE, COMPLAINT), None when it does not."""
+        told = self._ask("get_suppressed_destination", EmailAddress=address)
+        return None if told is None else str(told.get("SuppressedDestination", {}).get("Reason", "BOUNCE"))
+
+    def _ask(self, method: str, **about: str) -> Any:
+        """Make a call that only reads; None where SES knows no such thing. Raises NotAllowed, or another MailError."""
+        try:
+            return getattr(self._client, method)(**about)
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code == "NotFoundException":
+                return None
+            if code.startswith("AccessDenied"):
+                right = f"ses:{self._client.meta.method_to_api_mapping[method]}"
+                raise NotAllowed(f"The gate may not read this: allow {right}.") from None
+            raise explain(error) from None
+        except BotoCoreError as error:
+            raise explain(error) from None
 
 
 def session() -> boto3.Session:
@@ -132,8 +214,10 @@ def explain(error: Exception) -> MailError:
     match error:
         case ClientError():
             return _answered(error)
-        case NoRegionError():
-            return MailRefused(NO_REGION)
+        case NoRegionError():  # boto3 reads no AWS_REGION
+            return MailRefused(
+                "No AWS region is set: AWS_DEFAULT_REGION says where Amazon SES is used, for example eu-central-1."
+            )
         case NoCredentialsError() | PartialCredentialsError():
             return MailRefused(
                 "AWS credentials are missing. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (in .env with Docker, "
@@ -172,115 +256,3 @@ def _answered(error: ClientError) -> MailError:
     if status in (401, 403) or "Token" in code or "Signature" in code or "AccessDenied" in code:
         return MailRefused(f"{_CREDENTIALS} ({code})")
     return MailRefused(f"Amazon SES refused the email ({code or status}).")
-
-
-# --- What Amazon SES says of the account: may it send, from whom, to whom. Only reads; `doctor` asks, and the worker once a day.
-
-
-_PATIENCE = Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=10)
-
-
-class NotAllowed(MailRefused):
-    """The credentials are good, but may not read this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """An address or its domain, as SES knows it."""
-
-    is_verified: bool
-    configuration_set: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """What the account may send; mails a day."""
-
-    is_enabled: bool
-    is_production: bool
-    most: int
-    sent: int
-    health: str  # HEALTHY, PROBATION, SHUTDOWN
-
-
-class Account:
-    """The account of the usual AWS_ settings. Raises MailRefused when they are not usable; makes no call by itself.
-
-    `client` is boto3's, where there is one already.
-    """
-
-    def __init__(self, client: Any = None) -> None:
-        try:
-            self._client = client or session().client("sesv2", config=_PATIENCE)
-        except BotoCoreError as error:
-            raise explain(error) from None
-
-    def identity(self, mailbox: str) -> Identity | None:
-        """Return the verified one of an address and its domain, else whichever SES knows.
-
-        https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html
-        """
-        address = parseaddr(mailbox)[1]
-        found = [self._identity(name) for name in (address, address.rpartition("@")[2])]
-        known = [one for one in found if one]
-        return next((one for one in known if one.is_verified), known[0] if known else None)
-
-    def _identity(self, name: str) -> Identity | None:
-        told = _ask("ses:GetEmailIdentity", lambda: self._client.get_email_identity(EmailIdentity=name))
-        if told is None:
-            return None
-        return Identity(bool(told.get("VerifiedForSendingStatus")), told.get("ConfigurationSetName"))
-
-    def sending(self) -> Sending:
-        """Return what the account may send.
-
-        https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html
-        """
-        told = _ask("ses:GetAccount", self._client.get_account) or {}
-        quota = told.get("SendQuota") or {}
-        return Sending(
-            is_enabled=bool(told.get("SendingEnabled")),
-            is_production=bool(told.get("ProductionAccessEnabled")),
-            most=int(quota.get("Max24HourSend", 0)),
-            sent=int(quota.get("SentLast24Hours", 0)),
-            health=str(told.get("EnforcementStatus", "HEALTHY")),
-        )
-
-    def tracks_clicks(self, configuration_set: str) -> bool:
-        """Tell whether it counts clicks, for which SES puts addresses of its own in place of the links.
-
-        https://docs.aws.amazon.com/ses/latest/dg/configure-custom-open-click-domains.html
-        """
-        told = _ask(
-            "ses:GetConfigurationSetEventDestinations",
-            lambda: self._client.get_configuration_set_event_destinations(
-                ConfigurationSetName=configuration_set
-            ),
-        )
-        return any(
-            one.get("Enabled") and "CLICK" in one.get("MatchingEventTypes", [])
-            for one in (told or {}).get("EventDestinations", [])
-        )
-
-    def suppressed(self, address: str) -> str | None:
-        """Return why SES silently drops mails to an address (BOUNCE, COMPLAINT), None when it does not."""
-        told = _ask(
-            "ses:GetSuppressedDestination",
-            lambda: self._client.get_suppressed_destination(EmailAddress=address),
-        )
-        return None if told is None else str(told.get("SuppressedDestination", {}).get("Reason", "BOUNCE"))
-
-
-def _ask(right: str, call: Callable[[], Any]) -> Any:
-    """Make a call; None where SES knows no such thing. Raises NotAllowed, naming the right, or another MailError."""
-    try:
-        return call()
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if code == "NotFoundException":
-            return None
-        if code.startswith("AccessDenied"):
-            raise NotAllowed(f"The gate may not read this: allow {right}.") from None
-        raise explain(error) from None
-    except BotoCoreError as error:
-        raise explain(error) from None

@@ -24,7 +24,7 @@ from app.github.answers import GitHubError, TryAgain
 from app.github.api import NoPlan
 from app.mail.problem import compose_trial, tell
 from app.mail.send import Mailer, MailError, MailLater
-from app.mail.ses import Account, NotAllowed, aws_problems
+from app.mail.ses import NotAllowed, Ses, aws_problems
 from app.operator.github_side import Check, Found, GitHubSide
 from app.operator.protect import ADVISES
 from app.operator.running import near, ping
@@ -200,7 +200,7 @@ def _problems(seen: Inspected, settings: Settings) -> Found:
 def ses_checks(settings: Settings) -> Iterator[Check]:
     """Yield the checks of Amazon SES; where the AWS settings are not usable, that is all."""
     try:
-        account = Account()
+        ses = Ses()
     except MailError as error:
         wrong = [("failure", error.reason)]
         yield "SES identity", "", lambda: iter(wrong)
@@ -212,12 +212,12 @@ def ses_checks(settings: Settings) -> Iterator[Check]:
         ("click tracking", "It's off.", _tracking),
         ("suppression list", "Nobody who gets mail is on it.", _suppressed),
     ):
-        yield name, well, partial(check, account, settings)
+        yield name, well, partial(check, ses, settings)
 
 
-def _identity(account: Account, settings: Settings) -> Found:
+def _identity(ses: Ses, settings: Settings) -> Found:
     sender = parseaddr(settings.mail_from)[1]
-    found = account.identity(sender)
+    found = ses.identity(sender)
     if found is None:
         yield "failure", f"SES doesn't know {sender} in this region: verify it, or its domain."
     elif not found.is_verified:
@@ -225,8 +225,8 @@ def _identity(account: Account, settings: Settings) -> Found:
         yield "failure", f"{sender} isn't verified yet: {to_do}"
 
 
-def _account(account: Account, settings: Settings) -> Found:
-    sending = account.sending()
+def _account(ses: Ses, settings: Settings) -> Found:
+    sending = ses.sending()
     if not sending.is_enabled or sending.health == "SHUTDOWN":
         yield "failure", "AWS has paused its sending: see SES's account dashboard for why."
         return
@@ -234,7 +234,7 @@ def _account(account: Account, settings: Settings) -> Found:
         yield "warning", "AWS watches it for bounces or complaints: see SES's account dashboard."
     if sending.is_production:
         return
-    found = {address: account.identity(address) for _, address in settings.people}
+    found = {address: ses.identity(address) for _, address in settings.people}
     unverified = [address for address, identity in found.items() if not (identity and identity.is_verified)]
     for address in unverified:
         to_do = "verify it, or ask for production."
@@ -243,8 +243,8 @@ def _account(account: Account, settings: Settings) -> Found:
         yield "ok", "It's in the sandbox, and everybody who gets mail is verified."
 
 
-def _quota(account: Account, _settings: Settings) -> Found:
-    sending = account.sending()
+def _quota(ses: Ses, _settings: Settings) -> Found:
+    sending = ses.sending()
     if 0 < sending.most <= sending.sent:
         yield "failure", f"Today's {sending.most} emails are used up: ask AWS for more."
     elif sending.sent >= NEARLY * sending.most > 0:
@@ -253,14 +253,14 @@ def _quota(account: Account, _settings: Settings) -> Found:
         yield "ok", f"{sending.sent} of {sending.most} emails in 24 hours."
 
 
-def _tracking(account: Account, settings: Settings) -> Found:
-    identity = account.identity(settings.mail_from)
+def _tracking(ses: Ses, settings: Settings) -> Found:
+    identity = ses.identity(settings.mail_from)
     used = settings.ses_configuration_set or (identity.configuration_set if identity else None)
-    if used and account.tracks_clicks(used):
+    if used and ses.tracks_clicks(used):
         yield "failure", f"The configuration set {used} rewrites links: take CLICK out of its events."
 
 
-def _suppressed(account: Account, settings: Settings) -> Found:
+def _suppressed(ses: Ses, settings: Settings) -> Found:
     for _, address in settings.people:
-        if reason := account.suppressed(address):
+        if reason := ses.suppressed(address):
             yield "failure", f"SES drops every email to {address} ({reason}): take it off the list."
