@@ -15,7 +15,7 @@ from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine
 
-from app.db.columns import Document, UtcTime, metadata
+from app.db.columns import Document, UtcTime, Word, metadata
 from app.db.schema import MIGRATIONS, migrate, revisions
 
 FIRST = "First schema"
@@ -37,6 +37,8 @@ TYPES = {UtcTime: "sa.DateTime(timezone=True)", Document: "sa.JSON()"}
 
 def render(kind: str, item: Any, _context: object) -> str | bool:
     """Return how a type of ours is written there."""
+    if isinstance(item, Word):
+        return f"sa.String(length={item.length})"
     return TYPES.get(type(item), False) if kind == "type" else False
 
 

@@ -1,15 +1,17 @@
-"""What a column may hold besides the plain types: an aware time, a document, a row's number.
+"""What a column may hold besides the plain types: an aware time, one word of an enum, a document, a row's number.
 
 `tables` uses it, alike on SQLite and PostgreSQL.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, text
+from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, String, Table, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -28,6 +30,21 @@ class UtcTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """Read back aware."""
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC) if value else None
+
+
+class Word(TypeDecorator[Any]):
+    """One word of an enum."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum], length: int = 16) -> None:
+        super().__init__(length)
+        self.words, self.length = words, length
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> StrEnum | None:
+        """Read what was kept."""
+        return None if value is None else self.words(value)
 
 
 class Document(TypeDecorator[Any]):
@@ -52,6 +69,14 @@ class Document(TypeDecorator[Any]):
 
 # An INSERT that knows ON CONFLICT. SQLite spells it as PostgreSQL does, and SQLAlchemy compiles this one for both.
 insert = postgresql.insert
+
+
+def put(table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
+    """Return the statement that makes the row with this key, or changes the one that is there."""
+    made = insert(table).values(**key, **values)
+    return made.on_conflict_do_update(index_elements=list(key), set_=values)
+
+
 # A row's number. SQLite numbers rows only by INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
 

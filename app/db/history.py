@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy import Row, Select, Text, and_, cast, func, or_, select
 
-from app.db.database import Database, StorePart
+from app.db.database import Database, StorePart, row_as
 from app.db.reviews import DECISIONS
-from app.db.rows import HistoryRow, history_from
+from app.db.rows import HistoryRow
 from app.db.tables import history, reviews, rounds
 from app.domain.calendar import Answer
 
@@ -157,4 +157,4 @@ def _holds(words: str, *columns: Any) -> Any:
 
 def _entry_from(row: Row[Any]) -> Entry:
     about = (row.repository or "", row.number or 0, row.title or "", row.author or "", row.head or "")
-    return Entry(row.id, history_from(row), row.review_id, *about)
+    return Entry(row.id, row_as(HistoryRow, row), row.review_id, *about)

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from app.db.columns import insert
+from app.db.columns import put
 from app.db.database import StorePart
 from app.db.jobs import wake_reviews
 from app.db.rows import Happening, note_event
@@ -42,8 +42,7 @@ class People(StorePart):
             key = {"repository_id": repository_id, "id": person.id}
             read_at = self._database.now(connection)
             said = {"login": person.login, "permission": permission, "read_at": read_at}
-            noted = insert(people).values(**key, **said)
-            connection.execute(noted.on_conflict_do_update(index_elements=list(key), set_=said))
+            connection.execute(put(people, key, said))
 
     def requesters(self, review_id: int) -> list[Person]:
         """Return who asked for a review, other than the author and programs."""
@@ -72,9 +71,7 @@ class Absences(StorePart):
             mine = absences.c.reviewer == reviewer.id
             if connection.scalar(select(absences.c.until).where(mine)) == until:
                 return False
-            values = {"until": until, "set_at": now}
-            away = insert(absences).values(reviewer=reviewer.id, **values)
-            connection.execute(away.on_conflict_do_update(index_elements=["reviewer"], set_=values))
+            connection.execute(put(absences, {"reviewer": reviewer.id}, {"until": until, "set_at": now}))
             note_event(connection, now, Happening(Happened.AWAY, reviewer.name, f"until {until.isoformat()}"))
             self._wake(connection, now)
         self._database.work_made.ring()

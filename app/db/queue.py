@@ -22,7 +22,7 @@ from app.db.columns import insert
 from app.db.database import StorePart
 from app.db.jobs import LEASE, Claim, Kind, Service
 from app.db.letters import NewLetter, listed_if_too_many, put_letter
-from app.db.releases import keep_change
+from app.db.releases import put_compared
 from app.db.rows import (
     Happening,
     lock_review,
@@ -112,8 +112,8 @@ class Queue(StorePart):
             if asked:
                 _keep_round(connection, fresh, asked, now)
             change = carried or (asked.change if asked and not asked.release else None)
-            if change:
-                keep_change(connection, fresh, change)
+            if change and change.is_known:
+                put_compared(connection, fresh, change.shas, change.merges)
             if edited:
                 _keep_words(connection, fresh, edited)
             for remark in heard:

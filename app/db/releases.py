@@ -6,8 +6,8 @@ from its review each time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Row,
+    Select,
     String,
     Table,
     Text,
@@ -30,12 +31,12 @@ from sqlalchemy import (
     update,
 )
 
-from app.db.columns import Document, Id, UtcTime, insert, metadata
-from app.db.database import StorePart
+from app.db.columns import Document, Id, UtcTime, insert, metadata, put
+from app.db.database import StorePart, row_as
 from app.db.letters import NewLetter, put_letter
 from app.db.rows import REVIEWS, review_from
 from app.db.tables import history, reviews
-from app.domain.facts import Change, State, Unseen
+from app.domain.facts import State, Unseen
 from app.domain.release import Merge, Origin
 from app.domain.review import Happened, Review
 
@@ -101,6 +102,16 @@ pushes = Table(
 MOST_NAMES = 500
 
 
+# Reviews with the commits that they were asked about as they stand.
+WITH_COMPARED = REVIEWS.add_columns(compared.c.shas, compared.c.merges).join(
+    compared,
+    and_(
+        compared.c.review_id == reviews.c.id,
+        compared.c.base == reviews.c.base,
+        compared.c.head_sha == reviews.c.head_sha,
+    ),
+    isouter=True,
+)
 _IS_MERGING = (
     select(reviews.c.id)
     .where(
@@ -150,9 +161,7 @@ class Releases(StorePart):
 
     def known(self, repository_id: int, branch: str) -> Known | None:
         """Return how far a branch is known, None before the first look."""
-        with self._database.read() as connection:
-            row = connection.execute(select(development).where(*_branch(repository_id, branch))).first()
-            return Known(row.day_one, row.ahead, row.head, row.at) if row else None
+        return self._database.one(Known, select(development).where(*_branch(repository_id, branch)))
 
     def begin(self, repository_id: int, branch: str, head: str, ahead: tuple[str, ...] | None = None) -> None:
         """Remember day one: what is ahead of the release branch then is nobody's to account for."""
@@ -190,61 +199,43 @@ class Releases(StorePart):
 
     def push(self, push_id: int) -> Push | None:
         """Return one push."""
-        with self._database.read() as connection:
-            row = connection.execute(select(pushes).where(pushes.c.id == push_id)).first()
-            return _push_from(row) if row else None
+        return self._database.one(Push, select(pushes).where(pushes.c.id == push_id))
 
     def forced(self, repository_id: int, branch: str) -> list[Push]:
         """Return the forced pushes to a branch, oldest first."""
         here = (pushes.c.repository_id == repository_id, pushes.c.branch == branch, pushes.c.is_forced)
-        with self._database.read() as connection:
-            found = connection.execute(select(pushes).where(*here).order_by(pushes.c.id))
-            return [_push_from(row) for row in found]
+        return self._database.many(Push, select(pushes).where(*here).order_by(pushes.c.id))
 
     # --- The commits ------------------------------------------------------------------------------------------
 
     def is_merging(self, repository_id: int, branch: str) -> bool:
         """Tell whether a merge of our own into the branch is out whose commit is not known yet."""
         into = {"repository_id": repository_id, "base": branch}
-        with self._database.read() as connection:
-            return connection.execute(_IS_MERGING, into).first() is not None
+        return self._database.first(_IS_MERGING, into) is not None
 
     def merges(self, repository_id: int, shas: Sequence[str]) -> list[Merge]:
         """Return the pull requests that were merged as one of these commits, each with the commits it was asked about."""
-        same = (
-            compared.c.review_id == reviews.c.id,
-            compared.c.base == reviews.c.base,
-            compared.c.head_sha == reviews.c.head_sha,
-        )
-        both = REVIEWS.add_columns(compared.c.shas, compared.c.merges).join(
-            compared, and_(*same), isouter=True
-        )
-        with self._database.read() as connection:
-            return [
-                Merge(review_from(row), row.shas, row.merges or 0)
-                for part in _parts(shas)
-                for row in connection.execute(
-                    both.where(*_merged(repository_id, part)).order_by(reviews.c.id)
-                )
-            ]
+        ours = WITH_COMPARED.where(reviews.c.repository_id == repository_id).order_by(reviews.c.id)
+        found = self._among(ours, reviews.c.merge_commit, shas)
+        return [Merge(review_from(row), row.shas, row.merges or 0) for row in found]
 
     def merged(self, repository_id: int, branch: str, shas: Sequence[str] | None) -> list[Review]:
         """Return what was merged into a branch as one of these commits, or at all."""
-        into = (reviews.c.repository_id == repository_id, reviews.c.base == branch)
-        found = REVIEWS.where(*into, reviews.c.state == State.MERGED).order_by(reviews.c.id)
-        with self._database.read() as connection:
-            if shas is None:
-                return [review_from(row) for row in connection.execute(found)]
-            parts = (found.where(reviews.c.merge_commit.in_(part)) for part in _parts(shas))
-            return [review_from(row) for part in parts for row in connection.execute(part)]
+        found = _merged_into(repository_id, branch)
+        rows = self._database.all(found) if shas is None else self._among(found, reviews.c.merge_commit, shas)
+        return [review_from(row) for row in rows]
 
     def merged_since(self, repository_id: int, branch: str, at: datetime) -> list[Review]:
         """Return what was merged into a branch since then."""
-        into = (reviews.c.repository_id == repository_id, reviews.c.base == branch)
         told = select(history.c.review_id).where(history.c.at >= at, history.c.what == Happened.MERGED)
-        found = REVIEWS.where(*into, reviews.c.state == State.MERGED, reviews.c.id.in_(told))
-        with self._database.read() as connection:
-            return [review_from(row) for row in connection.execute(found.order_by(reviews.c.id))]
+        found = _merged_into(repository_id, branch).where(reviews.c.id.in_(told))
+        return [review_from(row) for row in self._database.all(found)]
+
+    def _among(self, query: Select[Any], column: Column[Any], names: Sequence[str]) -> list[Row[Any]]:
+        """Return the rows in which the column holds one of these names."""
+        parts = [names[start : start + MOST_NAMES] for start in range(0, len(names), MOST_NAMES)]
+        with self._database.read():
+            return [row for part in parts for row in self._database.all(query.where(column.in_(part)))]
 
     def keep_compared(self, row: Review, shas: Sequence[str], merges: int) -> None:
         """Remember which commits a merge took in, where that was not known when it was asked about."""
@@ -253,48 +244,28 @@ class Releases(StorePart):
 
     def origins(self, repository_id: int, shas: Sequence[str]) -> dict[str, Origin]:
         """Return what GitHub said of these commits, as far as it was asked."""
-        with self._database.read() as connection:
-            known = select(origins).where(origins.c.repository_id == repository_id)
-            rows = [
-                row
-                for part in _parts(shas)
-                for row in connection.execute(known.where(origins.c.sha.in_(part)))
-            ]
-            return {row.sha: Origin(row.pull, row.title, row.author) for row in rows}
+        found = self._among(
+            select(origins).where(origins.c.repository_id == repository_id), origins.c.sha, shas
+        )
+        return {row.sha: row_as(Origin, row) for row in found}
 
     def keep_origin(self, repository_id: int, sha: str, origin: Origin) -> None:
         """Remember what GitHub says of a commit."""
-        values = {"pull": origin.pull, "title": origin.title, "author": origin.author}
+        new = insert(origins).values(repository_id=repository_id, sha=sha, **asdict(origin))
         with self._database.write() as connection:
-            new = insert(origins).values(repository_id=repository_id, sha=sha, **values)
             connection.execute(new.on_conflict_do_nothing())
-
-
-def _push_from(row: Row[Any]) -> Push:
-    return Push(**{name: row._mapping[name] for name in Push.__slots__})
 
 
 def put_compared(connection: Connection, row: Review, shas: Sequence[str], merges: int) -> None:
     """Keep all commits of the comparison of a review's base and head as they stand in its row."""
     place = {"review_id": row.id, "base": row.base, "head_sha": row.head_sha}
-    told = {"shas": tuple(shas), "merges": merges}
-    put = insert(compared).values(**place, **told)
-    connection.execute(put.on_conflict_do_update(index_elements=list(place), set_=told))
-
-
-def keep_change(connection: Connection, row: Review, change: Change) -> None:
-    """Keep the commits that a question or an approval rests on, where they could be read."""
-    if change.is_known:
-        put_compared(connection, row, change.shas, change.merges)
+    connection.execute(put(compared, place, {"shas": tuple(shas), "merges": merges}))
 
 
 def _branch(repository_id: int, branch: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return (development.c.repository_id == repository_id, development.c.branch == branch)
 
 
-def _merged(repository_id: int, shas: Sequence[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return (reviews.c.repository_id == repository_id, reviews.c.merge_commit.in_(shas))
-
-
-def _parts(shas: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (shas[start : start + MOST_NAMES] for start in range(0, len(shas), MOST_NAMES))
+def _merged_into(repository_id: int, branch: str) -> Select[Any]:
+    into = (reviews.c.repository_id == repository_id, reviews.c.base == branch)
+    return REVIEWS.where(*into, reviews.c.state == State.MERGED).order_by(reviews.c.id)

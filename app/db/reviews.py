@@ -11,20 +11,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 
-from app.db.database import StorePart
+from app.db.database import StorePart, row_as
 from app.db.jobs import Kind, wake, wake_reviews
 from app.db.letters import outcome_letter, put_letter
-from app.db.releases import compared
+from app.db.releases import WITH_COMPARED
 from app.db.rows import (
     REVIEWS,
     WITH_PROBLEM,
     Happening,
     HistoryRow,
     complete,
-    decision_from,
-    history_from,
     load,
     log_happened,
     note_history,
@@ -115,7 +113,7 @@ class Reviews(StorePart):
             decision = Decision(row.decisions + 1, choice, reviewer.name, reviewer.id, now, words, basis)
             made = put_decision(connection, row, decision)
             changes = {"decisions": decision.number, "decision_id": made, **consequences(row, move, now)}
-            _move_by_hand(connection, row, changes)
+            connection.execute(update(reviews).where(reviews.c.id == row.id).values(changes))
             wake(connection, Kind.REVIEW, str(row.id), now, afresh=True)
             # A rejection is shown on the head of every pull request that has it.
             same = (reviews.c.repository_id == row.repository_id, reviews.c.head_sha == row.head_sha)
@@ -144,71 +142,56 @@ class Reviews(StorePart):
 
         Round 0 of the pull request where nobody knows the nonce: it can decide nothing there. None: that is unknown, too.
         """
-        place = and_(reviews.c.repository_id == repository_id, reviews.c.number == number)
+        place = (reviews.c.repository_id == repository_id, reviews.c.number == number)
         with self._database.read() as connection:
             row = connection.execute(_OF_ROUND, {"nonce": nonce}).first()
+            row = row or connection.execute(WITH_PROBLEM.where(*place)).first()
             if row is None:
-                row = connection.execute(WITH_PROBLEM.where(place)).first()
-                return (complete(connection, review_from(row)), 0) if row else None
-            found = complete(connection, review_from(row))
-            if row.round_nonce == nonce:
-                return found, row.round
-            return found, connection.execute(
-                select(rounds.c.round).where(rounds.c.nonce == nonce)
-            ).scalar_one()
+                return None
+            asked = connection.scalar(select(rounds.c.round).where(rounds.c.nonce == nonce))
+            round_ = row.round if row.round_nonce == nonce else asked or 0
+            return complete(connection, review_from(row)), round_
 
     def round(self, review_id: int, round_: int) -> Round | None:
         """Return what was asked in one round, or None when it was never asked."""
-        with self._database.read() as connection:
-            row = connection.execute(_ROUND, {"review": review_id, "round": round_}).first()
-            return _round_from(row) if row else None
+        return self._database.one(Round, _ROUND, {"review": review_id, "round": round_})
 
-    def round_before(self, review_id: int, round_: int) -> Round | None:
+    def round_before(self, review_id: int, round_: int, *which: Any) -> Round | None:
         """Return what was asked last before this round, or None when this is the first question."""
-        return self._last_round(review_id, round_)
+        earlier = select(rounds).where(rounds.c.review_id == review_id, rounds.c.round < round_, *which)
+        return self._database.one(Round, earlier.order_by(rounds.c.round.desc()).limit(1))
 
     def known_before(self, review_id: int, round_: int) -> Round | None:
         """Return the last question before this round that anybody was mailed or decided on, None where there is none."""
         decided = select(decisions.c.id).where(
             decisions.c.review_id == review_id, decisions.c.round == rounds.c.round
         )
-        return self._last_round(review_id, round_, or_(rounds.c.was_mailed, decided.exists()))
-
-    def _last_round(self, review_id: int, before: int, *which: Any) -> Round | None:
-        earlier = select(rounds).where(rounds.c.review_id == review_id, rounds.c.round < before, *which)
-        with self._database.read() as connection:
-            row = connection.execute(earlier.order_by(rounds.c.round.desc()).limit(1)).first()
-            return _round_from(row) if row else None
+        return self.round_before(review_id, round_, or_(rounds.c.was_mailed, decided.exists()))
 
     def last_decision(self, review_id: int, before: int | None = None) -> Decision | None:
         """Return the latest decision on a review, or the latest of those before the one with this number."""
         made = select(decisions).where(decisions.c.review_id == review_id)
         if before is not None:
             made = made.where(decisions.c.number < before)
-        with self._database.read() as connection:
-            row = connection.execute(made.order_by(decisions.c.number.desc()).limit(1)).first()
-            return decision_from(row._mapping) if row else None
+        return self._database.one(Decision, made.order_by(decisions.c.number.desc()).limit(1))
 
     def count_waiting(self, reviewer: Reviewer, besides: Review | None = None) -> int:
         """Count the reviews that wait for this reviewer, besides one of them."""
         waits = [reviews.c.state == State.WAITING, reviews.c.reviewer == reviewer.id]
         if besides:
             waits.append(reviews.c.id != besides.id)
-        with self._database.read() as connection:
-            return connection.execute(select(func.count()).where(*waits)).scalar_one()
+        return int(self._database.scalar(select(func.count()).where(*waits)))
 
     def pending(self) -> list[Review]:
         """Return every review that is not merged or closed, the longest waiting first."""
-        order = (reviews.c.asked_at.nulls_last(), reviews.c.id)
-        with self._database.read() as connection:
-            found = connection.execute(WITH_PROBLEM.where(reviews.c.state.not_in(ENDED)).order_by(*order))
-            return [review_from(row) for row in found]
+        found = WITH_PROBLEM.where(reviews.c.state.not_in(ENDED))
+        found = found.order_by(reviews.c.asked_at.nulls_last(), reviews.c.id)
+        return [review_from(row) for row in self._database.all(found)]
 
     def asked(self, review_id: int) -> list[tuple[int, datetime]]:
         """Return which rounds were asked about, and when, oldest first."""
         made = select(rounds.c.round, rounds.c.asked_at).where(rounds.c.review_id == review_id)
-        with self._database.read() as connection:
-            return [(row.round, row.asked_at) for row in connection.execute(made.order_by(rounds.c.round))]
+        return [(row.round, row.asked_at) for row in self._database.all(made.order_by(rounds.c.round))]
 
     def twins(self, pull: Review | PullRequest) -> list[Review]:
         """Return the other pull requests with the same head and base, ended ones too: they share a status.
@@ -216,56 +199,39 @@ class Reviews(StorePart):
         Anybody can open one from outside; until somebody vouches for it, it stands in nobody's way.
         """
         place = {name: getattr(pull, name) for name in ("repository_id", "head_sha", "base", "number")}
-        with self._database.read() as connection:
-            return [review_from(row) for row in connection.execute(_TWINS, place)]
+        return [review_from(row) for row in self._database.all(_TWINS, place)]
 
     def approved_as(self, pull: PullRequest) -> list[tuple[Review, tuple[str, ...]]]:
         """Return the other approved pull requests that were merged as this one's merge commit, or are just being merged.
 
         Into the same base, and each with the commits that its approval rested on.
         """
-        same = (
-            compared.c.review_id == reviews.c.id,
-            compared.c.base == reviews.c.base,
-            compared.c.head_sha == reviews.c.head_sha,
+        others = WITH_COMPARED.where(
+            reviews.c.repository_id == pull.repository_id,
+            reviews.c.base == pull.base,
+            reviews.c.number != pull.number,
+            reviews.c.decision_id.is_not(None),
+            or_(reviews.c.merge_commit == pull.merge_commit, reviews.c.state == State.MERGING),
         )
-        merged = or_(reviews.c.merge_commit == pull.merge_commit, reviews.c.state == State.MERGING)
-        others = (
-            REVIEWS.add_columns(compared.c.shas)
-            .join(compared, and_(*same), isouter=True)
-            .where(
-                reviews.c.repository_id == pull.repository_id,
-                reviews.c.base == pull.base,
-                reviews.c.number != pull.number,
-                reviews.c.decision_id.is_not(None),
-                merged,
-            )
-        )
-        with self._database.read() as connection:
-            found = [(review_from(row), tuple(row.shas or ())) for row in connection.execute(others)]
-            return [(row, shas) for row, shas in found if row.has_yes and not row.bypassed]
+        found = [(review_from(row), row.shas or ()) for row in self._database.all(others)]
+        return [(row, shas) for row, shas in found if row.has_yes and not row.bypassed]
 
     def history(self, review_id: int) -> list[HistoryRow]:
         """Return the timeline of one review, oldest first."""
-        with self._database.read() as connection:
-            found = connection.execute(
-                select(history).where(history.c.review_id == review_id).order_by(history.c.id)
-            )
-            return [history_from(row) for row in found]
+        lines = select(history).where(history.c.review_id == review_id)
+        return self._database.many(HistoryRow, lines.order_by(history.c.id))
 
     def happened_since(self, moment: datetime) -> list[tuple[str, HistoryRow]]:
         """Return what happened since then, oldest first, each with "owner/repo#12"."""
         both = select(history, reviews.c.repository, reviews.c.number).join_from(history, reviews)
-        with self._database.read() as connection:
-            found = connection.execute(both.where(history.c.at >= moment).order_by(history.c.id))
-            return [(f"{row.repository}#{row.number}", history_from(row)) for row in found]
+        found = self._database.all(both.where(history.c.at >= moment).order_by(history.c.id))
+        return [(f"{row.repository}#{row.number}", row_as(HistoryRow, row)) for row in found]
 
     def waiting_for(self, reviewer: str) -> list[Review]:
         """Return what waits for this reviewer, the longest waiting first."""
         hers = REVIEWS.where(reviews.c.reviewer == reviewer, reviews.c.state == State.WAITING)
-        with self._database.read() as connection:
-            found = connection.execute(hers.order_by(reviews.c.asked_at, reviews.c.id))
-            return [review_from(row) for row in found]
+        found = self._database.all(hers.order_by(reviews.c.asked_at, reviews.c.id))
+        return [review_from(row) for row in found]
 
     def wake_unheld(self, reviewers: Sequence[str]) -> None:
         """Wake what waits for somebody who is not among these reviewers, or for anybody at all."""
@@ -275,12 +241,3 @@ class Reviews(StorePart):
         )
         with self._database.write() as connection:
             wake_reviews(connection, self._database.now(connection), unheld)
-
-
-def _round_from(row: Row[Any]) -> Round:
-    return Round(row.round, row.asked_at, row.snapshot, row.edited)
-
-
-def _move_by_hand(connection: Connection, row: Review, changes: dict[str, Any]) -> None:
-    fence = (reviews.c.id == row.id, reviews.c.state == row.state, reviews.c.round == row.round)
-    connection.execute(update(reviews).where(*fence).values(changes))

@@ -8,17 +8,15 @@ from __future__ import annotations
 import logging
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
-    ColumnElement,
     Connection,
     Row,
-    RowMapping,
     String,
     bindparam,
     cast,
@@ -30,25 +28,19 @@ from sqlalchemy import (
 from sqlalchemy.sql.functions import coalesce
 
 from app.db.columns import insert
-from app.db.database import StorePart
+from app.db.database import StorePart, row_as
 from app.db.tables import covers, decisions, history, jobs, posts, reviews, rounds
-from app.domain.approval import Choice, Cover, Decision, Merged
-from app.domain.facts import State
+from app.domain.approval import Choice, Cover, Decision
 from app.domain.review import Happened, Post, Review
 
 log = logging.getLogger("qa-gate.review")
 
-_FIELDS = tuple(
-    name
-    for name in Review.__dataclass_fields__
-    if name not in ("decision", "merged_how", "posts", "problem", "state")
-)
-_DECISION = ("id", "number", "choice", "reviewer", "by", "at", "note", "basis", "head_sha", "round")
+_DECISION = tuple(field.name for field in fields(Decision) if field.name != "covers")
 
 # Reviews with the decision that stands.
-REVIEWS = select(reviews, *(decisions.c[name].label(f"decision_{name}") for name in _DECISION[1:])).join_from(
-    reviews, decisions, reviews.c.decision_id == decisions.c.id, isouter=True
-)
+REVIEWS = select(
+    reviews, *(decisions.c[name].label(f"decision_{name}") for name in _DECISION if name != "id")
+).join_from(reviews, decisions, reviews.c.decision_id == decisions.c.id, isouter=True)
 _JOB = (jobs.c.kind == "review", jobs.c.about == cast(reviews.c.id, String))
 # The same with why the last run of their job failed, as the pages show it.
 WITH_PROBLEM = REVIEWS.add_columns(select(jobs.c.problem).where(*_JOB).scalar_subquery().label("problem"))
@@ -89,39 +81,17 @@ class HistoryRow:
 
 def review_from(row: Row[Any]) -> Review:
     """Read one row of `REVIEWS`; posts and covers are not in it."""
-    values = row._mapping
-    return _review(values, _standing(values) if values["decision_id"] is not None else None)
+    standing = {name: row._mapping[f"decision_{name}"] for name in _DECISION}
+    return row_as(Review, row, decision=Decision(**standing) if standing["id"] else None)
 
 
 def written(connection: Connection, row: Row[Any], before: Review) -> Review:
     """Read one row of `reviews` that was just written; the decision is the one from `before` where it still stands."""
-    values, decision = row._mapping, before.decision
-    if values["decision_id"] != (decision.id if decision else None):
-        found = connection.execute(_DECISION_OF, {"decision": values["decision_id"]}).first()
-        decision = with_covers(connection, decision_from(found._mapping) if found else None)
-    return _review(values, decision)
-
-
-def _review(values: RowMapping, decision: Decision | None) -> Review:
-    plain: dict[str, Any] = {name: values[name] for name in _FIELDS}
-    how = values["merged_how"]
-    return Review(
-        **plain,
-        state=State(values["state"]),
-        decision=decision,
-        merged_how=Merged(how) if how else None,
-        problem=values.get("problem"),
-    )
-
-
-def _standing(values: RowMapping) -> Decision:
-    return decision_from({name: values[f"decision_{name}"] for name in _DECISION})
-
-
-def decision_from(values: Mapping[str, Any] | RowMapping) -> Decision:
-    """Read one row of `decisions`; its covers are not in it."""
-    plain = {name: values[name] for name in _DECISION}
-    return Decision(**{**plain, "choice": Choice(values["choice"])})
+    decision = before.decision
+    if row.decision_id != (decision.id if decision else None):
+        found = connection.execute(_DECISION_OF, {"decision": row.decision_id}).first()
+        decision = with_covers(connection, row_as(Decision, found)) if found else None
+    return row_as(Review, row, decision=decision)
 
 
 def load(connection: Connection, review_id: int, *, lock: bool = False) -> Review | None:
@@ -144,9 +114,7 @@ def lock_review(connection: Connection, *which: Any) -> None:
 def complete(connection: Connection, review: Review) -> Review:
     """Return a review with its posts and what its approval covers."""
     found = connection.execute(_POSTS, {"review": review.id})
-    told = {
-        row.key: Post(row.key, row.said, row.remote_id, row.tries, row.is_success, row.after) for row in found
-    }
+    told = {row.key: row_as(Post, row) for row in found}
     return replace(review, posts=told, decision=with_covers(connection, review.decision))
 
 
@@ -155,14 +123,12 @@ def with_covers(connection: Connection, decision: Decision | None) -> Decision |
     if decision is None:
         return None
     found = connection.execute(_COVERS, {"decision": decision.id})
-    fields = tuple(Cover(row.base, row.head_sha, row.merge_base, row.merged_as) for row in found)
-    return replace(decision, covers=fields)
+    return replace(decision, covers=tuple(row_as(Cover, row) for row in found))
 
 
 def put_post(connection: Connection, review_id: int, post: Post) -> None:
     """Write what GitHub was told, or that it is to be told."""
-    values = {name: getattr(post, name) for name in Post.__slots__}
-    connection.execute(_PUT_POST, {"review_id": review_id, **values})
+    connection.execute(_PUT_POST, {"review_id": review_id, **asdict(post)})
 
 
 def put_decision(connection: Connection, row: Review, decision: Decision) -> int:
@@ -184,14 +150,7 @@ def record_merge(connection: Connection, decision_id: int, row: Review, merged_a
 
 def put_cover(connection: Connection, decision_id: int, cover: Cover, why: str) -> None:
     """Add what an approval covers: it was given for that, or carried over to it."""
-    values = {"base": cover.base, "head_sha": cover.head_sha, "merge_base": cover.merge_base, "why": why}
-    connection.execute(insert(covers).values(decision_id=decision_id, **values))
-
-
-def history_from(row: Row[Any]) -> HistoryRow:
-    """Read one row of `history`."""
-    values = {name: row._mapping[name] for name in HistoryRow.__slots__}
-    return HistoryRow(**{**values, "what": Happened(values["what"])})
+    connection.execute(insert(covers).values(decision_id=decision_id, why=why, **asdict(cover)))
 
 
 def new_nonce() -> str:
@@ -201,14 +160,8 @@ def new_nonce() -> str:
 
 def note_history(connection: Connection, now: datetime, row: Review, happened: list[Happening]) -> None:
     """Append what happened to the row's history, in the transaction that made it so."""
+    facts = {"review_id": row.id, "at": now, "base": row.base, "head_sha": row.head_sha, "round": row.round}
     if happened:
-        facts = {
-            "review_id": row.id,
-            "at": now,
-            "base": row.base,
-            "head_sha": row.head_sha,
-            "round": row.round,
-        }
         connection.execute(insert(history), [{**facts, **asdict(thing)} for thing in happened])
 
 
@@ -252,64 +205,50 @@ class Lists(StorePart):
     def asked(self, rows: Sequence[Review]) -> dict[int, list[Asked]]:
         """Return what was asked about each review, the first round first."""
         found: dict[int, list[Asked]] = defaultdict(list)
-        with self._database.read() as connection:
-            for line in connection.execute(_ASKED.where(rounds.c.review_id.in_([row.id for row in rows]))):
-                found[line.review_id].append(_asked_from(line))
+        for line in self._database.all(_ASKED, {"reviews": [row.id for row in rows]}):
+            holds = None if line.earlier is None else line.holds
+            found[line.review_id].append(row_as(Asked, line, names=_names(line.commits), holds=holds))
         return found
 
     def names(self, ids: Collection[int]) -> dict[str, str]:
         """Return what the developers of these reviews, given by id, are called, by login; nobody from outside, and no program."""
-        asked = _NAMES.where(rounds.c.review_id.in_(ids)).order_by(rounds.c.review_id, rounds.c.round)
-        with self._database.read() as connection:
-            found = [
-                line for line in connection.execute(asked) if not (line.author_is_bot or line.is_from_outside)
-            ]
-        return {login: name for line in found for login, name in _names(line.commits).items()}
+        found = self._database.all(_NAMES, {"reviews": list(ids)})
+        ours = [line for line in found if not (line.author_is_bot or line.is_from_outside)]
+        return {login: name for line in ours for login, name in _names(line.commits).items()}
 
     def history(self, rows: Sequence[Review]) -> dict[int, list[HistoryRow]]:
         """Return the timeline of each review, oldest first."""
         found: dict[int, list[HistoryRow]] = defaultdict(list)
-        lines = select(history).where(history.c.review_id.in_([row.id for row in rows]))
-        with self._database.read() as connection:
-            for line in connection.execute(lines.order_by(history.c.id)):
-                found[line.review_id].append(history_from(line))
+        for line in self._database.all(_HISTORY, {"reviews": [row.id for row in rows]}):
+            found[line.review_id].append(row_as(HistoryRow, line))
         return found
-
-
-def _length(list_: ColumnElement[Any]) -> ColumnElement[Any]:
-    return coalesce(func.json_array_length(list_), 0)
 
 
 _snapshot = type_coerce(rounds.c.snapshot, JSON)
 _pull, _release = _snapshot["pull"], _snapshot["release"]
+_passed, _unseen = (coalesce(func.json_array_length(_release[of]), 0) for of in ("passed", "unseen"))
+_THESE: Any = bindparam("reviews", expanding=True)
+_HISTORY = select(history).where(history.c.review_id.in_(_THESE)).order_by(history.c.id)
 # The database takes the few facts out of the document: with its patches, it may be very long.
-_ASKED = select(
-    rounds.c.review_id,
-    rounds.c.round,
+_OF_THESE = (
+    select(
+        rounds.c.review_id,
+        rounds.c.round,
+        _pull["author_is_bot"].as_boolean().label("author_is_bot"),
+        _snapshot["change"]["commits"].as_json().label("commits"),
+    )
+    .where(rounds.c.review_id.in_(_THESE))
+    .order_by(rounds.c.review_id, rounds.c.round)
+)
+_NAMES = _OF_THESE.add_columns(reviews.c.is_from_outside).join(reviews, reviews.c.id == rounds.c.review_id)
+_ASKED = _OF_THESE.add_columns(
     rounds.c.was_mailed,
     _pull["base"].as_string().label("base"),
     _pull["head_sha"].as_string().label("head_sha"),
-    _pull["author_is_bot"].as_boolean().label("author_is_bot"),
-    _pull["additions"].as_integer().label("additions"),
-    _pull["deletions"].as_integer().label("deletions"),
-    _pull["changed_files"].as_integer().label("changed_files"),
-    _snapshot["change"]["commits"].as_json().label("commits"),
+    *(_pull[name].as_integer().label(name) for name in ("additions", "deletions", "changed_files")),
     _release["earlier"].as_integer().label("earlier"),
-    (_length(_release["passed"]) + _length(_release["unseen"])).label("holds"),
-).order_by(rounds.c.review_id, rounds.c.round)
-
-_NAMES = select(
-    _pull["author_is_bot"].as_boolean().label("author_is_bot"),
-    reviews.c.is_from_outside,
-    _snapshot["change"]["commits"].as_json().label("commits"),
-).join_from(rounds, reviews, reviews.c.id == rounds.c.review_id)
-
-
-def _asked_from(line: Any) -> Asked:
-    holds = None if line.earlier is None else line.holds
-    known: dict[str, Any] = {"names": _names(line.commits), "holds": holds}
-    plain = {name: line._mapping[name] for name in Asked.__slots__ if name not in known}
-    return Asked(**plain, **known)
+    (_passed + _unseen).label("holds"),
+)
 
 
 def _names(commits: Any) -> dict[str, str]:

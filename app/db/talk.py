@@ -11,12 +11,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from app.db.columns import insert
-from app.db.database import StorePart
+from app.db.columns import put
+from app.db.database import StorePart, row_as
 from app.db.jobs import wake_reviews
 from app.db.pictures import send_with
 from app.db.reviews import DECISIONS
-from app.db.rows import Happening, HistoryRow, history_from, load, note_history, put_post
+from app.db.rows import Happening, HistoryRow, load, note_history, put_post
 from app.db.tables import heard, history, reviews
 from app.domain.facts import Remark
 from app.domain.policy import Reviewer
@@ -65,7 +65,7 @@ class Talk(StorePart):
             found = connection.execute(
                 _lines(review_id).where(history.c.what == QUESTION).order_by(history.c.id)
             )
-            return [history_from(row) for row in found]
+            return [row_as(HistoryRow, row) for row in found]
 
     def heard(self, review_id: int) -> dict[tuple[str, int], str]:
         """Return the digest of each remark that was looked at, by its place and id."""
@@ -77,7 +77,7 @@ class Talk(StorePart):
         """Return the last question and what was answered since; empty when nobody asked, or somebody decided since."""
         with self._database.read() as connection:
             found = connection.execute(_lines(review_id, *DECISIONS.values()).order_by(history.c.id))
-            return open_talk([history_from(row) for row in found])
+            return open_talk([row_as(HistoryRow, row) for row in found])
 
 
 def open_talk(lines: Sequence[HistoryRow]) -> list[HistoryRow]:
@@ -91,9 +91,7 @@ def open_talk(lines: Sequence[HistoryRow]) -> list[HistoryRow]:
 def note_heard(connection: Connection, review_id: int, remark: Remark) -> None:
     """Remember a remark as it reads now, inside the transaction that takes it in."""
     key = {"review_id": review_id, "place": remark.place, "id": remark.id}
-    now = {"digest": remark.digest}
-    noted = insert(heard).values(**key, **now)
-    connection.execute(noted.on_conflict_do_update(index_elements=list(key), set_=now))
+    connection.execute(put(heard, key, {"digest": remark.digest}))
 
 
 def _lines(review_id: int, *more: str) -> Select[Any]:
