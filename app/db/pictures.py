@@ -7,7 +7,7 @@ review's are forgotten 90 days after it ended, a draft after a day.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     delete,
+    exists,
     func,
     or_,
     select,
@@ -40,6 +41,8 @@ from app.pictures import Picture
 
 MOST_BYTES = 20_000_000  # of a round, theirs and hers each
 LASTS, DRAFT_LASTS = timedelta(days=90), timedelta(days=1)
+# So often a developer's is tried, and not sooner than after this time.
+MOST_TRIES, AGAIN = 3, timedelta(seconds=50)
 
 # `source` is the address in a developer's text, which is at `path` in GitHub's API; a reviewer's own has the nonce there. `said` is with what a reviewer
 # sent it, "" for a developer's. Without `data` it could not be had so far, in `tries`; `may_come`: it is to be tried again.
@@ -67,9 +70,8 @@ pictures = Table(
     UniqueConstraint("review_id", "round", "source"),
     Index("pictures_at", "at"),
 )
-_SHAPE = [column for column in pictures.c if column.name != "data"]
 
-Said = Literal["draft", "decision", "question"]
+Said = Literal["decision", "question"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,6 @@ class Kept:
     width: int
     height: int
     moves: bool
-    number: int
 
 
 class Pictures(StorePart):
@@ -95,32 +96,22 @@ class Pictures(StorePart):
         """Return the addresses that were looked for in a round, had or not."""
         return {one.source for one in self._found(_of(review_id, round_), pictures.c.said == "")}
 
-    def due(
-        self, review_id: int, round_: int, most_tries: int, since: timedelta = timedelta(0)
-    ) -> dict[str, list[str]]:
-        """Return the addresses that are to be tried again, by the path of the text that shows them.
-
-        At most so often, and only those whose last try was so long ago.
-        """
-        may_come = (pictures.c.size == 0, pictures.c.may_come, pictures.c.tries < most_tries)
-        columns = select(pictures.c.path, pictures.c.source).where(_of(review_id, round_), *may_come)
-        with self._database.read() as connection:
-            now = self._database.now(connection)
-            rows = connection.execute(columns.where(pictures.c.at <= now - since)).all()
-        found: dict[str, list[str]] = {}
-        for row in rows:
-            found.setdefault(row.path, []).append(row.source)
-        return found
+    def due(self, review_id: int, round_: int) -> list[tuple[str, str, bool]]:
+        """Return what may still come: the path of the text that shows it, its address, and whether it is time to try again."""
+        may_come = (_of(review_id, round_), pictures.c.may_come, pictures.c.tries < MOST_TRIES)
+        found = select(pictures.c.path, pictures.c.source, pictures.c.at).where(*may_come)
+        since = self._database.now() - AGAIN
+        return [(row.path, row.source, row.at <= since) for row in self._database.all(found)]
 
     def put(
         self, review_id: int, round_: int, source: str, path: str, picture: Picture | None, *, may_come: bool
     ) -> None:
         """Keep a developer's picture, or that it could not be had; where there is no room, that it never can."""
-        with self._database.write() as connection:
+        with self._database.write_now() as (connection, now):
             if picture and not _has_room(connection, picture, review_id, round_, pictures.c.said == ""):
                 picture, may_come = None, False
             key = {"review_id": review_id, "round": round_, "source": source}
-            values = {**_values(picture), "may_come": may_come, "at": self._database.now(connection)}
+            values = {**_values(picture), "may_come": may_come, "at": now}
             put = insert(pictures).values(**key, **values, path=path, nonce=new_nonce(), tries=1)
             again = {**values, "tries": pictures.c.tries + 1}
             connection.execute(put.on_conflict_do_update(index_elements=list(key), set_=again))
@@ -128,77 +119,58 @@ class Pictures(StorePart):
     def add(self, review_id: int, round_: int, reviewer: str, picture: Picture) -> Kept | None:
         """Keep a reviewer's picture as a draft; None where the round has no room for it."""
         nonce = new_nonce()
-        with self._database.write() as connection:
+        with self._database.write_now() as (connection, now):
             if not _has_room(connection, picture, review_id, round_, pictures.c.said != ""):
                 return None
-            values = {"review_id": review_id, "round": round_, "reviewer": reviewer, "said": "draft"}
-            more = {"nonce": nonce, "source": nonce, "at": self._database.now(connection)}
-            connection.execute(pictures.insert().values(**values, **more, **_values(picture)))
+            values = {
+                "review_id": review_id,
+                "round": round_,
+                "reviewer": reviewer,
+                "said": "draft",
+                "at": now,
+            }
+            connection.execute(
+                insert(pictures).values(**values, nonce=nonce, source=nonce, **_values(picture))
+            )
         return self._found(pictures.c.nonce == nonce)[0]
 
     def drafts(self, review_id: int, round_: int, reviewer: str, nonces: Sequence[str]) -> list[Kept]:
         """Return those of these that are this reviewer's drafts, in order."""
-        if not nonces:
-            return []
         mine = (pictures.c.said == "draft", pictures.c.reviewer == reviewer, pictures.c.nonce.in_(nonces))
-        return self._found(_of(review_id, round_), *mine)
-
-    def send(self, nonces: Sequence[str], with_what: Said, number: int = 0) -> None:
-        """Note with what a reviewer's pictures go out; `number` is the decision's or the question's."""
-        if nonces:
-            with self._database.write() as connection:
-                send_with(connection, nonces, with_what, number)
+        return self._found(_of(review_id, round_), *mine) if nonces else []
 
     def sent_with(self, review_id: int, with_what: Said, number: int) -> list[Kept]:
         """Return what went out with a decision or a question."""
         mine = (pictures.c.said == with_what, pictures.c.number == number)
         return self._found(pictures.c.review_id == review_id, *mine)
 
-    def last_sent(self, review_id: int, round_: int) -> list[Kept]:
-        """Return what went out with the last decision of a round that had any."""
-        sent = self._found(_of(review_id, round_), pictures.c.said == "decision")
-        last = max((one.number for one in sent), default=0)
-        return [one for one in sent if one.number == last]
-
     def file(self, nonce: str) -> tuple[str, bytes] | None:
         """Return a picture's type and bytes."""
-        with self._database.read() as connection:
-            found = connection.execute(
-                select(pictures.c.type, pictures.c.data).where(
-                    pictures.c.nonce == nonce, pictures.c.data.is_not(None)
-                )
-            ).first()
-            return (found.type, found.data) if found else None
+        this = (pictures.c.nonce == nonce, pictures.c.size > 0)
+        found = self._database.first(select(pictures.c.type, pictures.c.data).where(*this))
+        return (found.type, found.data) if found else None
 
     def forget(self) -> None:
         """Forget what is kept no longer."""
-        with self._database.read() as connection:
-            now = self._database.now(connection)
-            lately = select(history.c.id).where(
-                history.c.review_id == reviews.c.id, history.c.at > now - LASTS
-            )
-            ended = select(reviews.c.id).where(
-                reviews.c.state.in_((State.MERGED, State.CLOSED)), ~lately.exists()
-            )
-            old = or_(
-                and_(pictures.c.said == "draft", pictures.c.at < now - DRAFT_LASTS),
-                and_(pictures.c.at < now - LASTS, pictures.c.review_id.in_(ended)),
-            )
-            ids = connection.scalars(select(pictures.c.id).where(old)).all()
-        if ids:
-            with self._database.write() as connection:
-                connection.execute(delete(pictures).where(pictures.c.id.in_(ids)))
+        with self._database.write_now() as (connection, now):
+            lately = exists().where(history.c.review_id == reviews.c.id, history.c.at > now - LASTS)
+            ended = select(reviews.c.id).where(reviews.c.state.in_((State.MERGED, State.CLOSED)), ~lately)
+            is_unsent = and_(pictures.c.said == "draft", pictures.c.at < now - DRAFT_LASTS)
+            is_over = and_(pictures.c.at < now - LASTS, pictures.c.review_id.in_(ended))
+            connection.execute(delete(pictures).where(or_(is_unsent, is_over)))
 
     def _found(self, *which: Any) -> list[Kept]:
-        with self._database.read() as connection:
-            rows = connection.execute(select(*_SHAPE).where(*which).order_by(pictures.c.id)).all()
-        return [Kept(row.nonce, row.source, row.width, row.height, row.moves, row.number) for row in rows]
+        return self._database.many(Kept, _KEPT.where(*which).order_by(pictures.c.id))
+
+
+_KEPT = select(*(pictures.c[name] for name in Kept.__slots__))
 
 
 def send_with(connection: Connection, nonces: Sequence[str], with_what: Said, number: int) -> None:
-    """Note with what these go out, in its own transaction."""
-    sent = {"said": with_what, "number": number}
-    connection.execute(update(pictures).where(pictures.c.nonce.in_(nonces)).values(sent))
+    """Note with what a reviewer's pictures go out, in its own transaction; `number` is the decision's or the question's."""
+    if nonces:
+        sent = {"said": with_what, "number": number}
+        connection.execute(update(pictures).where(pictures.c.nonce.in_(nonces)).values(sent))
 
 
 def _of(review_id: int, round_: int) -> Any:
@@ -211,7 +183,4 @@ def _has_room(connection: Connection, picture: Picture, review_id: int, round_: 
 
 
 def _values(picture: Picture | None) -> dict[str, Any]:
-    if picture is None:
-        return {}
-    shape = {"width": picture.width, "height": picture.height, "moves": picture.moves}
-    return {"type": picture.type, **shape, "size": len(picture.data), "data": picture.data}
+    return {**asdict(picture), "size": len(picture.data)} if picture else {}

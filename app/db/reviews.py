@@ -16,6 +16,7 @@ from sqlalchemy import and_, bindparam, func, or_, select, update
 from app.db.database import StorePart, row_as
 from app.db.jobs import Kind, wake, wake_reviews
 from app.db.letters import outcome_letter, put_letter
+from app.db.pictures import send_with
 from app.db.releases import WITH_COMPARED
 from app.db.rows import (
     REVIEWS,
@@ -97,9 +98,11 @@ class Reviews(StorePart):
         reviewer: Reviewer,
         seen: int | None = None,
         basis: Basis = NO_BASIS,
+        pictures: Sequence[str] = (),
     ) -> Signpost | None:
         """Record a reviewer's choice if the rules allow it; compare-and-set on state, round and `seen` (see rules).
 
+        `pictures` are the drafts that go along with it.
         Returns None where it is recorded, else why not. Raises LookupError when there is no such review.
         """
         with self._database.write() as connection:
@@ -112,6 +115,7 @@ class Reviews(StorePart):
             now, words = self._database.now(connection), note.strip()
             decision = Decision(row.decisions + 1, choice, reviewer.name, reviewer.id, now, words, basis)
             made = put_decision(connection, row, decision)
+            send_with(connection, pictures, "decision", decision.number)
             changes = {"decisions": decision.number, "decision_id": made, **consequences(row, move, now)}
             connection.execute(update(reviews).where(reviews.c.id == row.id).values(changes))
             wake(connection, Kind.REVIEW, str(row.id), now, afresh=True)

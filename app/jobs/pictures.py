@@ -6,11 +6,11 @@ minute later. The pages and mails show what is kept.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
-from datetime import timedelta
 from time import monotonic
-from typing import Literal
 
+from app.db.pictures import Said
 from app.domain.facts import Remark, State
 from app.github.pictures import Found
 from app.jobs.gate import Work
@@ -19,8 +19,8 @@ from app.pictures import BadPicture, made_anew
 from app.text.plain_text import pictures_in
 
 SECONDS = 5.0
-# So many of one text are shown, and each is tried so often.
-MOST, MOST_TRIES, AGAIN = 12, 3, timedelta(seconds=50)
+MOST = 12  # of one text
+_DESCRIPTION = "pulls/{number}"
 _PLACES = {
     "comment": "issues/comments/{id}",
     "line": "pulls/comments/{id}",
@@ -30,12 +30,14 @@ _PLACES = {
 
 def read_pictures(work: Work, body: str) -> None:
     """Fetch what the description shows."""
-    _fetch(work, {f"pulls/{work.row.number}": _new_in(work, body)})
+    _fetch(work, {_DESCRIPTION.format(number=work.row.number): _new_in(work, body)})
 
 
 def read_answers_pictures(work: Work, answers: Iterable[Remark]) -> None:
     """Fetch what answers show."""
-    _fetch(work, {_path(work, remark): _new_in(work, remark.body) for remark in answers})
+    number = work.row.number
+    paths = {_PLACES[one.place].format(number=number, id=one.id): one.body for one in answers}
+    _fetch(work, {path: _new_in(work, body) for path, body in paths.items()})
 
 
 def find_pictures(work: Work) -> bool:
@@ -44,24 +46,21 @@ def find_pictures(work: Work) -> bool:
     asked = work.gate.store.reviews.round(row.id, row.round) if row.state is State.WAITING else None
     if asked is None:
         return True
-    if not asked.edited and not pictures.due(row.id, row.round, MOST_TRIES):
-        return True
-    due = pictures.due(row.id, row.round, MOST_TRIES, AGAIN)
     if asked.edited:
-        description = due.setdefault(f"pulls/{row.number}", [])
-        description += [one for one in _new_in(work, asked.now.pull.body) if one not in description]
-    _fetch(work, due)
-    return not pictures.due(row.id, row.round, MOST_TRIES)
+        read_pictures(work, asked.now.pull.body)
+    wanted: dict[str, list[str]] = defaultdict(list)
+    due = pictures.due(row.id, row.round)
+    for path, address, is_time in due:
+        if is_time:
+            wanted[path].append(address)
+    _fetch(work, wanted)
+    return not due or (bool(wanted) and not pictures.due(row.id, row.round))
 
 
-def pictures_link(work: Work, with_what: Literal["decision", "question"], number: int) -> str:
+def pictures_link(work: Work, with_what: Said, number: int) -> str:
     """Return a Markdown link to what a reviewer sent with a decision or a question; "" for nothing."""
     sent = work.gate.store.pictures.sent_with(work.row.id, with_what, number)
     return words_of_pictures(len(sent), work.gate.links.details_url(work.row.nonce))
-
-
-def _path(work: Work, remark: Remark) -> str:
-    return _PLACES[remark.place].format(id=remark.id, number=work.row.number)
 
 
 def _new_in(work: Work, words: str) -> list[str]:
@@ -75,18 +74,17 @@ def _fetch(work: Work, wanted: dict[str, list[str]]) -> None:
     end, row = monotonic() + SECONDS, work.row
     for path, addresses in wanted.items():
         if addresses:
-            for found in work.gate.github.pictures(row.repository, path, tuple(addresses), end):
+            for found in work.gate.github.pictures(row.repository, path, addresses, end):
                 _keep(work, path, found, end)
             work.keep()
 
 
 def _keep(work: Work, path: str, found: Found, end: float) -> None:
-    picture, may_come = None, found.may_come
+    picture, may_come, row = None, found.may_come, work.row
     if found.file:
         with found.file as file:
             try:
                 picture = made_anew(file, max(0.1, end - monotonic()))
             except BadPicture as bad:
                 may_come = bad.why == "slow"
-    row = work.row
     work.gate.store.pictures.put(row.id, row.round, found.address, path, picture, may_come=may_come)

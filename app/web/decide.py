@@ -82,12 +82,11 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
         return ask(gate, case, note, taken)
     if choice is None:
         return _answer(gate, case, 422, "no_choice", note, taken)
-    # First, so that no crash parts them from the message; whatever is refused gives them back.
-    gate.store.pictures.send(taken.nonces, "decision", case.row.decisions + 1)
     seen, basis = request.form.get("seen", type=int), _basis(gate, case)
-    refused = gate.store.reviews.decide(case.row.id, case.round, choice, note, case.reviewer, seen, basis)
+    refused = gate.store.reviews.decide(
+        case.row.id, case.round, choice, note, case.reviewer, seen, basis, taken.nonces
+    )
     if refused:
-        gate.store.pictures.send(taken.nonces, "draft")
         case = _case(gate, token)
     if refused is None or _is_so_already(case, choice, note, refused):
         done = WITHDRAWN if refused is None and choice is Choice.TAKE_BACK else None
@@ -271,7 +270,7 @@ def _question(gate: Gate, case: Case, asked: Round, why: str | None) -> dict[str
         "try_url": where_to_try(gate, row),
         "cautions": cautions_of(asked, row),
         "before": before,  # the rejection that this version answers
-        "hers_before": gate.store.pictures.last_sent(row.id, before.round) if before else [],
+        "hers_before": gate.store.pictures.sent_with(row.id, "decision", before.number) if before else [],
         "news": what_is_new(gate, row, asked.snapshot, case.reviewer, last),
         "again": asked_again(gate, row, before.round) if before else None,
         "longest": LONGEST_HEADING,

@@ -6,7 +6,6 @@ elsewhere.
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -34,25 +33,24 @@ LONGEST_NAME = 40
 class Upload:
     """One file of a form as it comes in; `why` says why it was dropped."""
 
-    def __init__(self, why: str | None) -> None:
-        self.why = why
+    def __init__(self) -> None:
+        self.why: str | None = None
         self.size = 0
         self.file: IO[bytes] | None = None
 
     def write(self, data: bytes) -> int:
         """Take the next piece."""
         self.size += len(data)
-        if self.size > LARGEST_FILE and self.why is None:
-            self._drop("large")
-        if self.why is None:
+        if self.size > LARGEST_FILE:
+            self.why = "large"
+        elif self.why is None:
             try:
                 # Unbuffered: nothing is left to be written when it is closed.
                 self.file = self.file or TemporaryFile(buffering=0)  # noqa: SIM115 - `close` ends it
                 is_full = self.file.write(data) < len(data)
             except OSError:
                 is_full = True
-            if is_full:
-                self._drop("no_room")
+            self.why = "no_room" if is_full else None
         return len(data)
 
     def seek(self, _place: int, _whence: int = 0) -> int:
@@ -60,14 +58,9 @@ class Upload:
         return 0
 
     def close(self) -> None:
-        """Let the file go."""
+        """Let the file go; Flask does it when the request ends."""
         if self.file:
             self.file.close()
-
-    def _drop(self, why: str) -> None:
-        self.why = why
-        self.close()
-        self.file = None
 
 
 class FormRequest(Request):
@@ -75,9 +68,7 @@ class FormRequest(Request):
 
     def _get_file_stream(self, *_about: Any, **_more: Any) -> IO[bytes]:
         """Return what a file of the form is written to; https://werkzeug.palletsprojects.com/wrappers calls it."""
-        uploads: list[Upload] = self.environ.setdefault("qa-gate.uploads", [])
-        uploads.append(Upload("many" if len(uploads) >= MOST else None))
-        return uploads[-1]  # type: ignore[return-value]
+        return Upload()  # type: ignore[return-value]
 
 
 @dataclass(slots=True)
@@ -98,14 +89,10 @@ def take(gate: Gate, row: Review, reviewer: Reviewer) -> Taken:
     before = gate.store.pictures.drafts(row.id, row.round, reviewer.id, request.form.getlist("kept"))
     taken = Taken(before[:MOST])
     for file in request.files.getlist("pictures"):
-        upload = file.stream
-        if not isinstance(upload, Upload):
-            continue
-        with closing(upload):
-            if not file.filename and not upload.size:
-                continue  # a browser sends an empty one where none was chosen
-            why = upload.why or _taken(gate, row, reviewer, upload, taken)
-        if why:
+        upload: Any = file.stream
+        if not file.filename and not upload.size:
+            continue  # a browser sends an empty one where none was chosen
+        if why := upload.why or _taken(gate, row, reviewer, upload, taken):
             taken.wrong.append((plain(file.filename or "", LONGEST_NAME), why))
     return taken
 
@@ -149,23 +136,16 @@ def show(gate: Gate, nonce: str) -> Response:
 
 def shown_in(gate: Gate, row: Review) -> tuple[Shown, ...]:
     """Return the developers' pictures that are kept of the current round, as a text shows them."""
-    return tuple(_shown(one) for one in gate.store.pictures.theirs(row.id, row.round))
+    return tuple(
+        Shown(one.source, url_for("pages.picture", nonce=one.nonce), one.width, one.height, one.moves)
+        for one in gate.store.pictures.theirs(row.id, row.round)
+    )
 
 
 def hers(gate: Gate, row: Review) -> dict[str, list[Kept]]:
     """Return what reviewers sent with the standing decision, and with the last question."""
     pictures, number = gate.store.pictures, row.decision.number if row.decision else 0
-    asked = len(row.questions)
     return {
-        "decision": pictures.sent_with(row.id, "decision", number) if number else [],
-        "question": pictures.sent_with(row.id, "question", asked) if asked else [],
+        "decision": pictures.sent_with(row.id, "decision", number),
+        "question": pictures.sent_with(row.id, "question", len(row.questions)),
     }
-
-
-def _shown(one: Kept) -> Shown:
-    return Shown(one.source, address(one), one.width, one.height, one.moves)
-
-
-def address(one: Kept) -> str:
-    """Return where a picture is."""
-    return url_for("pages.picture", nonce=one.nonce)
