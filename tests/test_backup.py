@@ -34,8 +34,7 @@ from sqlalchemy import (
 )
 
 from app.db import backup as backups
-from app.db.backup import back_up, restore
-from app.db.backup_file import BackupError
+from app.db.backup import BackupError, back_up, restore
 from app.db.columns import metadata
 from app.db.database import Unavailable
 from app.db.schema import SchemaError, revisions, version_of, versions
@@ -106,7 +105,7 @@ def contents(store: Store) -> dict[str, list[dict[str, Any]]]:
     with store.database.read() as connection:
         return {
             table.name: [
-                {name: backups._to_json(value) for name, value in row._mapping.items()}
+                json.loads(json.dumps(dict(row._mapping), default=backups._to_json))
                 for row in connection.execute(select(table).order_by(*table.primary_key))
             ]
             for table in backups._tables(connection)
@@ -386,14 +385,14 @@ def test_a_file_with_a_wrong_byte_anywhere_is_refused(backup: Path, new_url: Cal
     "change,says",
     [
         (lambda lines: lines[0].update(format=2), "newer version of qa-gate (format 2"),
-        (lambda lines: lines[0].update(schema="9999"), "newer version of qa-gate (schema 9999"),
-        (lambda lines: lines[0].pop("made_at"), "damaged"),
+        (lambda lines: lines[0].update(schema="9999"), "newer version of qa-gate (format 1, schema 9999"),
+        (lambda lines: lines[0].pop("made_at"), "isn't a backup"),
         (lambda lines: lines.__delitem__(slice(1, 4)), "doesn't fit"),
         (lambda lines: lines[1]["columns"].__setitem__(0, "colour"), "doesn't fit"),
         (lambda lines: lines[1].update(table="colours"), "doesn't fit"),
         (lambda lines: lines[2].pop(), "doesn't fit"),
         (lambda lines: lines.insert(3, lines[2]), "doesn't fit"),
-        (lambda lines: lines.append({"another": "line"}), "damaged"),
+        (lambda lines: lines.append({"another": "line"}), "doesn't fit"),
     ],
 )
 def test_a_file_that_says_something_else_is_refused_and_nothing_is_written(

@@ -1,39 +1,48 @@
 """Back up into one file while the gate runs, and restore into an empty database of either kind.
 
-Called by the operator's commands. The tables are taken as the database itself describes them, so that an older backup
-is restored as it was, and then brought up to date. All is restored in one transaction, or nothing.
+Called by the operator's commands. The file holds JSON lines in gzip, the same for both kinds of database:
+
+    {"qa-gate": "backup", "format": 1, "schema": "0001", "made_at": ..., "worker_seen": ...}
+    {"table": "reviews", "columns": ["id", ...]}     then one list of values a row
+    {"lines": 4711, "sha256": ...}                   of all lines before
+
+It appears under its name complete or not at all, and is used only if all of it is there. The tables are taken as the
+database itself describes them, so that an older backup is restored as it was, and then brought up to date. All is
+restored in one transaction, or nothing.
+
+    BackupError   it can't be made or used; says why, and what to do
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
+import hashlib
+import json
+import os
+import secrets
+import zlib
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    Connection,
-    Date,
-    DateTime,
-    LargeBinary,
-    MetaData,
-    Table,
-    func,
-    select,
-)
+from sqlalchemy import JSON, Connection, Date, DateTime, LargeBinary, MetaData, Table, func, select
 from sqlalchemy.exc import DataError, IntegrityError
 
-from app.db.backup_file import BackupError, Head, Part, Writer, new_file, read, unreadable
 from app.db.columns import metadata
 from app.db.database import Database
 from app.db.queue import A_WORKERS_SILENCE
 from app.db.schema import MIGRATIONS, SchemaError, make, migrate, ours, revisions, version_of, versions
 from app.db.tables import workers
 
+KIND, FORMAT = "backup", 1
 AT_ONCE = 500  # rows in one statement
+# No line that the gate writes is longer; another file may have no line ends at all.
+LONGEST_LINE = 64 * 1024 * 1024
 NOTHING = "There is no database of this gate's at DATABASE_URL."
 OTHER_SCHEMA = (
     "The database's schema ({}) is not this version's ({}). Back up with the version that wrote it, or start this one, "
@@ -43,6 +52,23 @@ NOT_EMPTY = (
     "The database of DATABASE_URL isn't empty, and a backup is only restored into an empty one. Stop the gate and put "
     "the old one aside: rename the SQLite file and those beside it, or create another PostgreSQL database."
 )
+THERE = "{} is there already, and is left as it is. Give another name."
+FOREIGN = "{} isn't a backup that qa-gate made."
+DAMAGED = "{} is damaged or cut off: its end doesn't fit. Copy it again, or take another backup."
+UNFIT = "{} doesn't fit the schema that it names, so nothing was restored. Take another backup."
+NEWER = "{} was made by a newer version of qa-gate (format {}, schema {}). Restore it with that version."
+RUNNING = (
+    "The gate was running when {} was made, so it may have gone on since. Stop it, back up again and move that; one "
+    "that was killed counts as running for a minute. Or restore without --move."
+)
+
+
+class BackupError(Exception):
+    """A backup can't be made or used; `reason` says why, and what to do."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +89,64 @@ def back_up(database: Database, path: Path) -> Done:
             raise SchemaError(OTHER_SCHEMA.format(found, wanted))
         now = database.now(connection)
         seen = connection.scalar(select(func.max(workers.c.seen_at)))
-        rows = 0
-        with new_file(path) as writer:
-            writer.head(Head(found, now.isoformat(), seen.isoformat() if seen else None))
+        streamed, rows = connection.execution_options(yield_per=AT_ONCE), 0
+        with _new_file(path) as write:
+            about = {"schema": found, "made_at": now, "worker_seen": seen}
+            write({"qa-gate": KIND, "format": FORMAT, **about})
             for table in _tables(connection, metadata.tables.keys()):
-                rows += _write_table(connection, writer, table)
+                write({"table": table.name, "columns": table.columns.keys()})
+                for row in streamed.execute(select(table).order_by(*table.primary_key)):
+                    write(list(row))
+                    rows += 1
     return Done(now, rows)
 
 
-def _write_table(connection: Connection, writer: Writer, table: Table) -> int:
-    writer.part(Part(table.name, tuple(table.columns.keys())))
-    streamed = connection.execution_options(yield_per=AT_ONCE)
-    rows = 0
-    for row in streamed.execute(select(table).order_by(*table.primary_key)):
-        writer.row([_to_json(value) for value in row])
-        rows += 1
-    return rows
+@contextmanager
+def _new_file(path: Path) -> Iterator[Callable[[object], None]]:
+    """Give what writes a line; the file is there under its name, for its owner alone, once all of it is on the disk.
+
+    Raises BackupError, also where there is a file of that name already.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    digest, lines = hashlib.sha256(), 0
+    try:
+        _require_free(path)
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as raw:
+            with gzip.GzipFile("", "wb", 6, raw, mtime=0) as zipped:
+
+                def write(line: object) -> None:
+                    nonlocal lines
+                    written = json.dumps(line, separators=(",", ":"), default=_to_json).encode() + b"\n"
+                    zipped.write(written)
+                    digest.update(written)
+                    lines += 1
+
+                yield write
+                write({"lines": lines, "sha256": digest.hexdigest()})
+            raw.flush()
+            os.fsync(raw.fileno())
+        _require_free(path)
+        part.rename(path)
+        _keep_name(path)
+    except OSError as error:
+        raise BackupError(f"{path} can't be written: {error.strerror}. Nothing was made.") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def _require_free(path: Path) -> None:
+    if path.exists():
+        raise BackupError(THERE.format(path))
+
+
+def _keep_name(path: Path) -> None:
+    """Let the file have its name when the power fails now."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def restore(
@@ -91,49 +159,76 @@ def restore(
 ) -> Done:
     """Fill an empty database from a backup; all of it or nothing. Raises BackupError, Unavailable.
 
-    One of an older schema is restored as it was and then brought up to date. `begin` is called with the transaction and when the backup was made. `is_move`: the gate must have been stopped
-    when it was made.
+    `begin` is called with the transaction and when the backup was made. `is_move`: the gate must have been stopped when
+    it was made.
     """
-    try:
-        with path.open("rb") as file:
-            # All of it is read twice: nothing is written before it is known that all is there.
-            lines = read(path, file)
-            known = revisions(migrations)
-            head = _checked(path, next(lines), known, is_move=is_move)
-            for _ in lines:
-                pass
-            made_at = _moment(head.made_at)
-            with database.rebuild() as connection:
-                _require_empty(connection)
-                _make_tables(connection, head.schema, known, migrations)
-                rows = _fill(connection, path, read(path, file))
-                if head.schema != known[-1]:
-                    migrate(connection, "head", migrations)
-                if not database.is_sqlite:
-                    _set_sequences(connection)
-                if begin:
-                    begin(connection, made_at)
-    except OSError as error:
-        raise unreadable(path, error) from error
+    known = revisions(migrations)
+    # All of it is read twice: nothing is written before it is known that all is there.
+    lines = _read(path)
+    schema, made_at = _checked(path, next(lines), known, is_move=is_move)
+    for _ in lines:
+        pass
+    with database.rebuild() as connection:
+        _require_empty(connection)
+        if schema == known[-1]:
+            make(connection, schema)
+        else:
+            migrate(connection, schema, migrations)
+        try:
+            rows = _fill(connection, islice(_read(path), 1, None))
+        except (DataError, IntegrityError, KeyError, TypeError, ValueError) as error:
+            raise BackupError(UNFIT.format(path)) from error
+        if schema != known[-1]:
+            migrate(connection, "head", migrations)
+        if not database.is_sqlite:
+            _set_sequences(connection)
+        if begin:
+            begin(connection, made_at)
     return Done(made_at, rows)
 
 
-def _checked(path: Path, head: Head | Part | list[Any], known: list[str], *, is_move: bool) -> Head:
-    """Return the head of a backup that this version can restore."""
-    if not isinstance(head, Head):
-        raise BackupError(f"{path} isn't a backup that qa-gate made.")
-    if head.schema not in known:
-        raise BackupError(
-            f"{path} was made by a newer version of qa-gate (schema {head.schema}; this one knows {known[-1]}). "
-            "Restore it with that version."
-        )
-    seen = head.worker_seen
-    if is_move and seen and abs(_moment(head.made_at) - _moment(seen)) < A_WORKERS_SILENCE:
-        raise BackupError(
-            f"The gate was running when {path} was made, so it may have gone on since. Stop it, back up again and "
-            "move that; one that was killed counts as running for a minute. Or restore without --move."
-        )
-    return head
+def _read(path: Path) -> Iterator[Any]:
+    """Yield each line but the last; raises BackupError where something is wrong or missing, at the end too.
+
+    Whoever acts on what it yields must take it back when it raises.
+    """
+    digest, lines = hashlib.sha256(), 0
+    try:
+        with gzip.open(path) as file:
+            while written := file.readline(LONGEST_LINE):
+                line = json.loads(written)
+                if isinstance(line, dict) and "sha256" in line:
+                    if line == {"lines": lines, "sha256": digest.hexdigest()} and not file.readline(1):
+                        return
+                    break
+                digest.update(written)
+                lines += 1
+                yield line
+    except (EOFError, ValueError, zlib.error, gzip.BadGzipFile):
+        pass
+    except OSError as error:
+        raise BackupError(f"{path} can't be read: {error.strerror or error}.") from error
+    raise BackupError((DAMAGED if lines else FOREIGN).format(path))
+
+
+def _checked(path: Path, head: Any, known: list[str], *, is_move: bool) -> tuple[str, datetime]:
+    """Return the schema of a backup that this version can restore, and when it was made."""
+    match head:
+        case {
+            "qa-gate": "backup",
+            "format": format_,
+            "schema": schema,
+            "made_at": made_at,
+            "worker_seen": seen,
+        }:
+            pass
+        case _:
+            raise BackupError(FOREIGN.format(path))
+    if format_ != FORMAT or schema not in known:
+        raise BackupError(NEWER.format(path, format_, schema))
+    if is_move and seen and abs(_moment(made_at) - _moment(seen)) < A_WORKERS_SILENCE:
+        raise BackupError(RUNNING.format(path))
+    return schema, _moment(made_at)
 
 
 def _require_empty(connection: Connection) -> None:
@@ -145,47 +240,24 @@ def _require_empty(connection: Connection) -> None:
     versions.drop(connection, checkfirst=True)
 
 
-def _make_tables(connection: Connection, schema: str, known: list[str], migrations: Path) -> None:
-    if schema == known[-1]:
-        make(connection, schema)
-    else:
-        migrate(connection, schema, migrations)
-
-
-def _fill(connection: Connection, path: Path, lines: Iterator[Head | Part | list[Any]]) -> int:
-    """Fill the tables that are there, each of them; return how many rows there are."""
+def _fill(connection: Connection, lines: Iterator[Any]) -> int:
+    """Fill the tables that are there, each of them once; return how many rows there are. Raises what values raise that don't fit."""
     tables = {table.name: table for table in _tables(connection)}
-    filled, count = set(), 0
-    for part, rows in _batches(lines):
-        table = tables.get(part.table)
-        if table is None or set(part.columns) != set(table.columns.keys()):
-            raise _unfit(path, part.table)
-        try:
-            if rows:
-                connection.execute(table.insert(), [_values(table, part, row) for row in rows])
-        except (DataError, IntegrityError, TypeError, ValueError) as error:
-            raise _unfit(path, part.table) from error
-        filled.add(part.table)
-        count += len(rows)
-    if filled != tables.keys():
-        raise _unfit(path, min(tables.keys() - filled))
+    count = 0
+    for is_part, group in groupby(lines, lambda line: isinstance(line, dict)):
+        if is_part:
+            for part in group:
+                table = tables.pop(part["table"])
+                kinds = {name: table.columns[name].type for name in part["columns"]}
+                if kinds.keys() != set(table.columns.keys()):
+                    raise ValueError
+            continue
+        while rows := list(islice(group, AT_ONCE)):
+            connection.execute(table.insert(), [_values(kinds, row) for row in rows])
+            count += len(rows)
+    if tables:
+        raise ValueError
     return count
-
-
-def _batches(lines: Iterator[Head | Part | list[Any]]) -> Iterator[tuple[Part, list[list[Any]]]]:
-    """Yield the rows of each part, so many at once; a part without rows is yielded, too."""
-    part: Part | None = None
-    rows: list[list[Any]] = []
-    for line in lines:
-        if part and (isinstance(line, Part) or len(rows) == AT_ONCE):
-            yield part, rows
-            rows = []
-        if isinstance(line, Part):
-            part = line
-        elif isinstance(line, list):
-            rows.append(line)
-    if part:
-        yield part, rows
 
 
 def _tables(connection: Connection, names: Collection[str] = ()) -> list[Table]:
@@ -199,8 +271,8 @@ def _tables(connection: Connection, names: Collection[str] = ()) -> list[Table]:
     return there.sorted_tables
 
 
-def _to_json(value: Any) -> Any:
-    """Return a value as JSON has it; SQLite gives times in UTC without saying so."""
+def _to_json(value: Any) -> str:
+    """Return what JSON has no kind for as text; SQLite gives times in UTC without saying so."""
     match value:
         case datetime():
             return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
@@ -208,13 +280,12 @@ def _to_json(value: Any) -> Any:
             return value.isoformat()
         case bytes():
             return base64.b64encode(value).decode()
-    return value
+    raise TypeError(type(value))
 
 
-def _values(table: Table, part: Part, row: list[Any]) -> dict[str, Any]:
+def _values(kinds: dict[str, Any], row: list[Any]) -> dict[str, Any]:
     """Return a row as the database wants it. Raises ValueError, TypeError."""
-    named = zip(part.columns, row, strict=True)
-    return {name: _from_json(table.columns[name].type, value) for name, value in named}
+    return {name: _from_json(kinds[name], value) for name, value in zip(kinds, row, strict=True)}
 
 
 def _from_json(kind: Any, value: Any) -> Any:
@@ -242,9 +313,3 @@ def _set_sequences(connection: Connection) -> None:
             sequence = func.pg_get_serial_sequence(table.name, key.name)
             last = select(func.max(key)).scalar_subquery()
             connection.execute(select(func.setval(sequence, func.coalesce(last, 1), last.is_not(None))))
-
-
-def _unfit(path: Path, table: str) -> BackupError:
-    return BackupError(
-        f"{path} doesn't fit the schema that it names (table {table}), so nothing was restored. Take another backup."
-    )

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import click
 
-from app.db.backup import Done, back_up
+from app.db.backup import BackupError, Done, back_up
 from app.db.backup import restore as fill
-from app.db.backup_file import BackupError
 from app.db.database import Database, Unavailable
 from app.db.epoch import begin_epoch
 from app.db.inspection import is_there
