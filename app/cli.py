@@ -7,26 +7,22 @@ a missing or insecure setting, nor print one. What only one command needs is imp
 
 from __future__ import annotations
 
-import errno
 import logging.config
 import os
 import signal
-import socket
 import sys
 import threading
-import time
 from importlib import import_module
 
 import click
 
-from app import __version__
-from app.parent import GRACE, become, log_config, stop
+from app import __version__, stop
+from app.parent import GRACE, become, log_config
 from app.settings import Settings
 from app.settings.file import SettingsError
 
 log = logging.getLogger("qa-gate")
 
-FREED = 5.0  # seconds in which a gate that was killed frees its port
 # The operator's commands, each loaded when it is asked for, or the list.
 OPERATORS = {
     "setup": "app.operator.setup",
@@ -51,6 +47,16 @@ class Commands(click.Group):
             return found
         return super().get_command(ctx, cmd_name)
 
+    def invoke(self, ctx: click.Context) -> None:
+        """Run a command; what the operator has to put right ends it with a sentence each and exit code 2."""
+        try:
+            super().invoke(ctx)
+        except Exception as error:
+            lines = cannot_go_on(error)
+            if lines is None:
+                raise
+            stop(*lines)
+
 
 @click.group(cls=Commands)
 @click.version_option(__version__, message="qa-gate %(version)s")
@@ -59,42 +65,37 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; mistakes of the operator end with a sentence each and exit code 2."""
+    """Run the command line."""
     os.umask(0o077)  # whatever is written is for the gate's own user
-    try:
-        cli.main(prog_name="qa-gate", standalone_mode=True)
-    except Exception as error:
-        lines = cannot_start(error)
-        if lines is None:
-            raise
-        stop(*lines)
+    cli.main(prog_name="qa-gate")
 
 
-def cannot_start(error: Exception) -> list[str] | None:
-    """Return what an operator must read where settings, AWS or the database stop the start; None for anything else."""
-    from app.db.database import Unavailable
-    from app.db.schema import SchemaError
-    from app.mail.send import MailError
-
+def cannot_go_on(error: Exception) -> list[str] | None:
+    """Return what an operator must read where settings, AWS, GitHub or the database are in the way; else None."""
     if isinstance(error, SettingsError):
         from app.mail.ses import aws_problems
 
         return ["qa-gate cannot start. Fix these settings:", *error.problems, *aws_problems()]
-    if isinstance(error, Unavailable):
-        why = "The database of DATABASE_URL cannot be opened; is it there, and writable?"
-        return ["qa-gate cannot start:", why]
-    return ["qa-gate cannot start:", error.reason] if isinstance(error, MailError | SchemaError) else None
+    from app.db.backup import BackupError
+    from app.db.database import Unavailable
+    from app.db.schema import SchemaError
+    from app.github.answers import GitHubError
+    from app.mail.send import MailError
+
+    expected = MailError | SchemaError | BackupError | Unavailable | GitHubError
+    return [error.reason] if isinstance(error, expected) else None
 
 
 @cli.command()
 def serve() -> None:
     """Run the gate: webhook, pages, and the worker (unless WORKER=none)."""
+    from app.operator.running import listen
+
     settings = Settings.load()
-    host, port = settings.listen
-    _require_free("LISTEN", host, port)
+    listen("LISTEN", *settings.listen).close()
     if settings.metrics_listen:
-        _require_free("METRICS_LISTEN", *settings.metrics_listen)
-    become(host, port, settings.log_format, settings.log_level)
+        listen("METRICS_LISTEN", *settings.metrics_listen).close()
+    become(*settings.listen, settings.log_format, settings.log_level)
 
 
 @cli.command()
@@ -110,8 +111,9 @@ def worker() -> None:
     gate.mailer.open()
     if settings.metrics_listen:
         from app.metrics import serve_metrics
+        from app.operator.running import listen
 
-        _require_free("METRICS_LISTEN", *settings.metrics_listen)
+        listen("METRICS_LISTEN", *settings.metrics_listen).close()
         serve_metrics(settings.metrics_listen, gate)
     working = Worker(gate)
     stop = threading.Event()
@@ -170,23 +172,3 @@ def trust(repository: str) -> None:
         )
     else:
         stop(f"No repository called {repository} is known.")
-
-
-def _require_free(name: str, host: str, port: int) -> None:
-    """Stop with a sentence when nobody can listen there: Granian would share the port, or end with a traceback.
-
-    Whoever was just killed may hold it for a moment.
-    """
-    give_up = time.monotonic() + FREED
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    while True:
-        try:
-            # What was closed a moment ago is free; Granian's SO_REUSEPORT is left out on purpose.
-            socket.create_server((host, port), family=family).close()
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE or time.monotonic() > give_up:
-                why = str(error.strerror).partition(" (")[0]
-                stop("qa-gate cannot start:", f"Nothing can listen at {name} ({host}:{port}): {why}.")
-        else:
-            return
-        time.sleep(0.1)

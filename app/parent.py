@@ -16,6 +16,8 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from app import stop
+
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -102,12 +104,6 @@ def log_config(log_format: str, log_level: str) -> dict[str, Any]:
             **{name: {"level": quiet} for name in ("botocore", "boto3", "urllib3", "github")},
         },
     }
-
-
-def stop(first: str, *more: str) -> NoReturn:
-    """End with what the operator has to read, and exit code 2."""
-    sys.stderr.write("\n".join([first, *(f"- {line}" for line in more)]) + "\n")
-    sys.exit(2)
 
 
 if __name__ == "__main__":

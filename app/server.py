@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from flask import Flask
 
 from app import __version__
-from app.cli import cannot_start
+from app.cli import cannot_go_on
 from app.jobs.gate import Gate
 from app.parent import GRACE, log_config
 from app.settings import Settings
@@ -85,7 +85,7 @@ def _telling(parent: int, tell: Connection) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        lines = cannot_start(error)
+        lines = cannot_go_on(error)
         if lines is None:
             raise
         tell.send(lines)

@@ -151,7 +151,6 @@ def test_where_all_is_well_every_check_is_green_and_nothing_is_changed(clinic: C
         *("settings", "listener", "public address", "database", "worker", "oldest job", "problems"),
         *("GitHub identity", "clock", "webhook", "rights on acme/shop", "merge method of acme/shop"),
         *("lock of acme/shop development", "lock of acme/shop master", "repository acme/shop"),
-        "rulesets of acme/shop",
         *("SES identity", "SES account", "SES quota", "click tracking", "suppression list"),
     }
 
@@ -226,7 +225,7 @@ def test_a_database_that_is_not_there_is_a_failure_and_is_not_made(clinic: Clini
 
 def test_a_database_that_cannot_be_opened_is_a_failure(clinic: Clinic) -> None:
     found = clinic.doctor(DATABASE_URL="postgresql://nobody:nothing@127.0.0.1:1/none")
-    assert "can't be opened" in found.one("database")[1]
+    assert "can't be used" in found.one("database")[1]
 
 
 @pytest.mark.parametrize(
@@ -332,15 +331,10 @@ def test_an_archived_repository_is_a_failure(clinic: Clinic, put: Set) -> None:
 def test_a_branch_that_is_not_there_is_a_failure(clinic: Clinic) -> None:
     found = clinic.github_checks(DEVELOPMENT_BRANCH="develop")
     verdict, says = found.one("lock of acme/shop develop")
-    assert (verdict, "has no branch develop: make it, or set DEVELOPMENT_BRANCH=" in says) == (
+    assert (verdict, "has no branch develop: make it, or change DEVELOPMENT_BRANCH" in says) == (
         "failure",
         True,
     )
-
-
-def test_a_ruleset_of_ours_for_a_branch_that_is_no_longer_gated_is_a_warning(clinic: Clinic) -> None:
-    verdict, says = clinic.github_checks(RELEASE_BRANCH="").one("rulesets of acme/shop")
-    assert (verdict, 'The ruleset "qa-gate: master" is still there' in says) == ("warning", True)
 
 
 def test_a_webhook_that_goes_elsewhere_is_a_failure(clinic: Clinic, put: Set) -> None:
@@ -372,10 +366,10 @@ def rules(clinic: Clinic, branch: str = "development") -> dict[str, Any]:
 @pytest.mark.parametrize(
     "rule,word",
     [
-        ("pull_request", "a pull request is not required"),
-        ("non_fast_forward", "forced pushes are allowed"),
-        ("deletion", "it may be deleted"),
-        ("required_status_checks", "qa-gate/development is not required from the App"),
+        ("pull_request", "a pull request for every change"),
+        ("non_fast_forward", "no forced pushes"),
+        ("deletion", "no deletion"),
+        ("required_status_checks", "the status qa-gate/development, from the App"),
     ],
 )
 def test_each_part_of_the_lock_that_is_missing_is_named(
@@ -384,13 +378,13 @@ def test_each_part_of_the_lock_that_is_missing_is_named(
     kept = [one for one in rules(clinic)["rules"] if one["type"] != rule]
     monkeypatch.setitem(rules(clinic), "rules", kept)
     verdict, says = clinic.github_checks().one("lock of acme/shop development")
-    assert (verdict, word in says.replace("It", "it"), "qa-gate protect" in says) == ("failure", True, True)
+    assert (verdict, word in says, "qa-gate protect" in says) == ("failure", True, True)
 
 
 @pytest.mark.parametrize(
     "check,word",
     [
-        ({"context": "qa-gate/development"}, "not required from the App"),
+        ({"context": "qa-gate/development"}, "lacks the status qa-gate/development, from the App"),
         ({"context": "qa-gate/development", "integration_id": 99}, "from another App (99)"),
         (
             {"context": "qa-gate/dev", "integration_id": APP},

@@ -97,7 +97,7 @@ def test_a_newcomer_gets_from_nothing_to_a_locked_branch_and_the_first_merge(ser
     assert code == 2
     bad = [line for line in said.splitlines() if not line.startswith("ok")]
     assert len(bad) == 2, said
-    assert all("Run qa-gate protect acme/shop." in line for line in bad)
+    assert all("run qa-gate protect acme/shop." in line for line in bad)
 
     github.add_token(MINE, "olga", "administration", "contents")
     assert "--yes" in server.see("qa-gate protect acme/shop", GH_TOKEN=MINE)[1]

@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.cli import cli
-from app.operator.protect import protection, to_set
-from app.settings import Settings
+from app.operator.protect import protection
 from demo.github import PretendGitHub
 from demo.github.state import Repo
 from tests.world import SHOP, TOKEN, WEBHOOK_SECRET, environment
@@ -202,7 +201,7 @@ def test_bypasses_required_reviews_queues_and_deleted_branches_are_told(github: 
     _others_ruleset(github, bypass_actors=[actor], rules=rules)
     github.repo().delete_branch_on_merge = True
     said = protect(github).output
-    assert '1 role, team or App may bypass the ruleset "everybody"' in said
+    assert 'Roles, teams or Apps (1) may bypass the ruleset "everybody"' in said
     assert "requires people's reviews" in said
     assert "merge queue" in said
     assert "deletes head branches" in said
@@ -236,76 +235,43 @@ def test_without_a_token_of_the_operators_it_says_what_to_set(github: PretendGit
 def test_a_token_that_may_not_administer_is_told_and_never_shown(github: PretendGitHub) -> None:
     github.add_token("ghp_weak", "kim", "contents")
     done = protect(github, "--yes", GH_TOKEN="ghp_weak")
-    needed = "GH_TOKEN needs Administration: read and write on acme/shop. Nothing was changed."
-    assert (done.exit_code, done.output.splitlines()[-1]) == (1, needed)
+    needed = "Has GH_TOKEN Administration: read and write on acme/shop?"
+    assert (done.exit_code, done.output.endswith(f"{needed}\n")) == (1, True)
     assert "ghp_weak" not in done.output
     assert github.repo().rulesets == {}
 
 
-def test_a_token_that_github_does_not_know_is_told_as_the_operators(github: PretendGitHub) -> None:
+def test_a_token_that_github_does_not_know_is_named(github: PretendGitHub) -> None:
     done = protect(github, "--yes", GH_TOKEN="wrong")
-    refused = 'GitHub doesn\'t accept GH_TOKEN: "Bad credentials". Nothing was changed.\n'
-    assert (done.exit_code, done.output) == (1, refused)
+    assert (done.exit_code, "Bad credentials" in done.output, "GH_TOKEN" in done.output) == (1, True, True)
 
 
-def test_a_token_that_finds_no_repository_is_told_so(github: PretendGitHub) -> None:
-    done = protect(github, "--yes", repository="acme/till", GITHUB_REPOSITORIES="acme/till")
-    assert (done.exit_code, "GH_TOKEN finds no acme/till" in done.output) == (1, True)
-
-
-def test_what_was_locked_before_github_failed_is_named(github: PretendGitHub) -> None:
+def test_when_github_fails_halfway_a_second_run_goes_on(github: PretendGitHub) -> None:
     protect(github, "--yes", RELEASE_BRANCH="")
     (ours,) = github.repo().rulesets.values()
     ours["rules"] = []
     github.fail("POST", "/rulesets$", 500)
     done = protect(github, "--yes")
-    assert (done.exit_code, done.output.endswith("Only development was locked.\n")) == (1, True), done.output
-    assert len(github.repo().rulesets) == 1
+    assert (done.exit_code, "Done" in done.output, "GH_TOKEN" in done.output) == (1, False, False)
+    github.front.failures.clear()
+    assert protect(github, "--yes").output.endswith("Done.\n")
+    assert len(github.repo().rulesets) == 2
 
 
-# --- Branches that are not there, and rulesets of those that were --------------------------------------------
-
-
-def test_a_branch_that_is_not_there_is_left_out_and_the_setting_named(github: PretendGitHub) -> None:
-    github.repo().default_branch = "main"
-    done = protect(github, "--yes", DEVELOPMENT_BRANCH="develop")
-    where = "in .env with Docker, data/settings.env without."
-    said = f"acme/shop has no branch develop: make it, or set DEVELOPMENT_BRANCH=main, {where}"
-    assert said in done.output
-    assert done.output.endswith("Not locked: develop. Once that's put right, run it again.\n")
-    assert (done.exit_code, [one["name"] for one in github.repo().rulesets.values()]) == (
-        1,
-        ["qa-gate: master"],
-    )
+# --- Branches that are not there ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "branch,default,to",
-    [
-        ("development", "main", "DEVELOPMENT_BRANCH=main"),
-        ("development", "master", "DEVELOPMENT_BRANCH=master and RELEASE_BRANCH= for no release gate"),
-        ("development", "development", "DEVELOPMENT_BRANCH to its name"),
-        ("master", "development", "RELEASE_BRANCH to its name, or RELEASE_BRANCH= for no release gate"),
-    ],
+    "setting,to", [("DEVELOPMENT_BRANCH", ""), ("RELEASE_BRANCH", " (empty for no release gate)")]
 )
-def test_what_to_set_for_a_missing_branch_follows_from_the_repositorys_default(
-    github: PretendGitHub, branch: str, default: str, to: str
+def test_a_branch_that_is_not_there_is_left_out_and_the_setting_named(
+    github: PretendGitHub, setting: str, to: str
 ) -> None:
-    settings = Settings.load(environment(github, "https://gate.example.com"))
-    said = to_set(settings, branch, {"full_name": SHOP, "default_branch": default})
-    assert f"make it, or set {to}, in" in said
-
-
-def test_a_ruleset_of_ours_for_a_branch_that_is_no_longer_gated_is_told_and_stays(
-    github: PretendGitHub,
-) -> None:
-    protect(github, "--yes")
-    done = protect(github, "--yes", RELEASE_BRANCH="")
-    said = "qa-gate: master\" is still there: master isn't gated any more, and nothing can be merged there."
-    assert f'! The ruleset "{said} Delete it at ' in done.output
-    assert "/acme/shop/settings/rules." in done.output
-    assert (done.exit_code, len(github.repo().rulesets)) == (0, 2)
-    assert "still there" not in protect(github).output
+    done = protect(github, "--yes", **{setting: "trunk"})
+    where = "in .env with Docker, data/settings.env without."
+    assert f"! acme/shop has no branch trunk: make it, or change {setting}{to}, {where}" in done.output
+    assert done.output.endswith("Not locked: trunk. Once that's put right, run it again.\n")
+    assert (done.exit_code, len(github.repo().rulesets)) == (1, 1)
 
 
 def test_a_repository_that_the_gate_does_not_guard_is_refused(github: PretendGitHub) -> None:

@@ -54,6 +54,13 @@ _BUGS = (
 class Unavailable(Exception):
     """The database cannot be used right now; nothing of the transaction was kept."""
 
+    @property
+    def reason(self) -> str:
+        """Return a sentence for the operator, with the driver's own words."""
+        cause = getattr(self.__cause__, "orig", self.__cause__) or "it is busy"
+        why, _, _ = str(cause).strip().partition("\n")
+        return f"The database of DATABASE_URL can't be used: {why}."
+
 
 @dataclass(slots=True, eq=False)
 class _Brought:

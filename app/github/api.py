@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from github.Auth import Auth
 
 MOST_PAGES = 10  # of 100 each
+ADVISES = (
+    "This plan has no rulesets and no branch protection for this repository, so the gate only advises: "
+    "whoever may push can merge without QA. A paid plan or a public repository lifts that."
+)
 
 
 class NoPlan(GitHubError):
@@ -78,7 +82,7 @@ class Api:
             except ValueError:  # a proxy's page
                 data = None
             if status == 403 and _is_about_the_plan(data):
-                raise NoPlan("The plan of this account has no rules for branches in private repositories.")
+                raise NoPlan(ADVISES)
             if status not in wanted:
                 raise github.GithubException(status, data, headers)
             return Answer(status, headers, data)

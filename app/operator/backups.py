@@ -6,23 +6,20 @@ keys are the operator's to keep.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import click
 
-from app.db.backup import BackupError, Done, back_up
+from app import stop
+from app.db.backup import Done, back_up
 from app.db.backup import restore as fill
-from app.db.database import Database, Unavailable
 from app.db.epoch import begin_epoch
 from app.db.inspection import is_there
-from app.db.schema import SchemaError
 from app.db.store import Store
 from app.domain.policy import Reviewer
-from app.operator import stop
-from app.operator.running import where_it_answers
+from app.operator.running import near, ping
 from app.settings import Settings
 
 RUNNING = "The gate still answers at {}. Stop it first, on every machine: what it does from now on would be missing here."
@@ -42,8 +39,8 @@ def backup(file: Path) -> None:
     settings = Settings.load()
     if not is_there(settings.database_url):
         stop("There is no database yet, so there's nothing to back up.")
-    with _database(settings, "made") as database:
-        done = back_up(database, file)
+    with closing(Store(settings.database_url)) as store:
+        done = back_up(store.database, file)
     click.echo(f"{_what(done)} is in {file}. Keep your settings and keys besides: they aren't in it.")
 
 
@@ -56,27 +53,13 @@ def restore(file: Path, move: bool) -> None:
     The gate must be stopped. Without --move a new epoch begins: what happened since the backup is lost.
     """
     settings = Settings.load()
-    if at := where_it_answers(settings):
-        stop(RUNNING.format(at))
-    with _database(settings, "restored") as database:
-        begin = None if move else partial(begin_epoch, database=database, readers=readers(settings))
-        done = fill(database, file, begin=begin, is_move=move)
+    for url in (near(settings), settings.public_url):
+        if not ping(url, settings.github_webhook_secret[0]):
+            stop(RUNNING.format(url))
+    with closing(Store(settings.database_url)) as store:
+        begin = None if move else partial(begin_epoch, database=store.database, readers=readers(settings))
+        done = fill(store.database, file, begin=begin, is_move=move)
     click.echo(f"{_what(done)} is restored." + ("" if move else f" {AGAIN}"))
-
-
-@contextmanager
-def _database(settings: Settings, done: str) -> Iterator[Database]:
-    """Open the database; end with a sentence where it or the file can't be used."""
-    store = Store(settings.database_url)
-    try:
-        yield store.database
-    except (BackupError, SchemaError) as error:
-        stop(error.reason)
-    except Unavailable as error:
-        cause = str(getattr(error.__cause__, "orig", error.__cause__)).strip().partition("\n")[0]
-        stop(f"The database of DATABASE_URL can't be used: {cause}. Nothing was {done}.")
-    finally:
-        store.close()
 
 
 def _what(done: Done) -> str:

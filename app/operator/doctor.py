@@ -26,7 +26,6 @@ from app.mail.problem import compose_trial, tell
 from app.mail.send import Mailer, MailError, MailLater
 from app.mail.ses import NotAllowed, Ses, aws_problems
 from app.operator.github_side import Check, Found, GitHubSide
-from app.operator.protect import ADVISES
 from app.operator.running import near, ping
 from app.settings import Settings
 from app.settings.file import WHERE, SettingsError
@@ -76,18 +75,12 @@ def make(checks: Iterable[Check]) -> Iterator[Result]:
     for name, well, look_for_problems in checks:
         try:
             found = list(look_for_problems()) or [("ok", well)]
-        except NoPlan:
-            found = [("warning", ADVISES)]
-        except NotAllowed as error:
+        except (NoPlan, NotAllowed) as error:
             found = [("warning", error.reason)]
-        except (TryAgain, MailLater) as error:
-            again = "Is there a way out of this machine? Try again in a minute."
-            found = [("failure", f"{error.reason} {again}")]
-        except (GitHubError, MailError) as error:
-            found = [("failure", error.reason)]
-        except Unavailable:
-            why = "The database of DATABASE_URL can't be opened: is it there, running, writable?"
-            found = [("failure", why)]
+        except (GitHubError, MailError, Unavailable) as error:
+            passes = isinstance(error, TryAgain | MailLater)
+            again = " Is there a way out of this machine? Try again in a minute." if passes else ""
+            found = [("failure", error.reason + again)]
         yield from (Result(name, verdict, says) for verdict, says in found)
 
 
@@ -102,22 +95,21 @@ def warn_at_start(settings: Settings) -> None:
 def all_checks(settings: Settings, mail: bool = False) -> Iterator[Check]:
     """Yield every check, to be made at once: what follows depends on it."""
     yield "settings", "All are there.", partial(_settings, settings)
-    local, public = near(settings), settings.public_url
-    hint = "Start it with qa-gate serve, or see why it ended."
-    yield "listener", f"{local} is this gate.", partial(_answers, settings, local, hint)
-    hint = "Check DNS, the proxy before the gate, and its certificate."
-    yield "public address", f"{public} is this gate.", partial(_answers, settings, public, hint)
+    for name, url, hint in (
+        ("listener", near(settings), "Start it with qa-gate serve, or see why it ended."),
+        ("public address", settings.public_url, "Check DNS, the proxy before the gate, and its certificate."),
+    ):
+        yield name, f"{url} is this gate.", partial(_answers, settings, url, hint)
     usable: list[Inspected] = []
     yield "database", "", partial(_database, settings, usable)
     for seen in usable:
         yield from work_checks(seen, settings)
-    ids = dict(usable[0].ids) if usable else {}
-    yield from GitHubSide(settings, ids).checks()
+    yield from GitHubSide(settings, dict(usable[0].ids) if usable else {}).checks()
     yield from ses_checks(settings)
     if mail:
-        name, address = settings.qa_reviewers[0]
-        well = f"Sent to {address}: ask whether it came, and not as spam."
-        yield "test email", well, partial(_test_email, settings, Reviewer(name, address))
+        reader = Reviewer(*settings.qa_reviewers[0])
+        well = f"Sent to {reader.address}: ask whether it came, and not as spam."
+        yield "test email", well, partial(_test_email, settings, reader)
 
 
 def _settings(settings: Settings) -> Found:
@@ -142,20 +134,14 @@ def _database(settings: Settings, usable: list[Inspected]) -> Found:
     seen = look(settings.database_url, settings.github_repositories)
     if seen is None:
         yield "failure", "There is no database yet: qa-gate serve makes it when it starts."
-        return
-    missing, ours = ", ".join(seen.missing[:3]), f"this version's ({seen.wanted})"
-    if seen.schema is None:
-        start = "Start qa-gate serve: it says what to do."
-        yield "failure", f"Its schema has no version (missing: {missing}). {start}"
-    elif seen.wanted and seen.schema > seen.wanted:
-        yield "failure", f"Its schema ({seen.schema}) is newer than {ours}. Install the newer version."
     elif seen.schema != seen.wanted:
-        yield "failure", f"Its schema ({seen.schema}) is older than {ours}. Restart qa-gate serve."
-    elif missing:
-        yield "failure", f"Its schema should be {ours}, but misses {missing}. Restore a backup."
+        schemas = f"{seen.schema or 'without a version'}, and not this version's ({seen.wanted})"
+        yield "failure", f"Its schema is {schemas}. Start qa-gate serve: it mends that, or says what to do."
+    elif seen.missing:
+        yield "failure", f"Its schema misses {', '.join(seen.missing[:3])}. Restore a backup."
     else:
         usable.append(seen)
-        yield "ok", f"It opens, and its schema is {ours}."
+        yield "ok", f"It opens, and its schema is this version's ({seen.wanted})."
 
 
 def work_checks(seen: Inspected, settings: Settings) -> Iterator[Check]:
@@ -181,8 +167,9 @@ def _worker(seen: Inspected) -> Found:
 def _oldest_job(seen: Inspected) -> Found:
     due = seen.oldest_due or timedelta(0)
     if due > OVERDUE:
-        minutes = due // timedelta(minutes=1)
-        says = f"It has been due for {minutes} minutes. Read the log for what holds it up."
+        says = (
+            f"It has been due for {due // timedelta(minutes=1)} minutes. Read the log for what holds it up."
+        )
         yield "failure" if due > LONG_OVERDUE else "warning", says
 
 
@@ -221,8 +208,7 @@ def _identity(ses: Ses, settings: Settings) -> Found:
     if found is None:
         yield "failure", f"SES doesn't know {sender} in this region: verify it, or its domain."
     elif not found.is_verified:
-        to_do = "answer the email that SES sent, or set the DNS records."
-        yield "failure", f"{sender} isn't verified yet: {to_do}"
+        yield "failure", f"{sender} isn't verified: answer the email that SES sent, or set the DNS records."
 
 
 def _account(ses: Ses, settings: Settings) -> Found:

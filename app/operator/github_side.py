@@ -6,17 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from typing import Any
-from urllib.parse import quote
 
 from app.domain.blocked import Why
 from app.github.answers import Refused
-from app.github.api import Api, NoPlan
-from app.operator.protect import left_over, read_branch, to_set
+from app.github.api import Api
+from app.operator.protect import no_branch, read_branch
 from app.settings import Settings
 
 # https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
@@ -71,17 +69,7 @@ def webhook_of(public_url: str) -> str:
 
 def hooks_to(api: Api, repository: str, url: str) -> list[dict[str, Any]]:
     """Return the repository's webhooks that go to this address."""
-    found = api.all(f"/repos/{repository}/hooks")
-    return [
-        hook
-        for hook in found
-        if str(hook.get("config", {}).get("url", "")).rstrip("/").casefold() == url.casefold()
-    ]
-
-
-def is_installed(app: Api, repository: str) -> bool:
-    """Tell whether the App is installed where this repository is, and may use it."""
-    return app.get(f"/repos/{repository}/installation") is not None
+    return [hook for hook in api.all(f"/repos/{repository}/hooks") if hook["config"].get("url") == url]
 
 
 class GitHubSide:
@@ -114,13 +102,6 @@ class GitHubSide:
             yield f"merge method of {name}", f"{method} is allowed.", partial(self._methods, name)
             for branch in self._settings.branches:
                 yield f"lock of {name} {branch}", "", partial(self._lock, name, branch)
-            yield f"rulesets of {name}", "None is left over.", partial(self._left_over, name)
-
-    def absent_branches(self, name: str) -> Iterator[str]:
-        """Yield what to set for each gated branch that isn't there."""
-        for branch in self._settings.branches:
-            if self._api(name).get(f"/repos/{name}/branches/{quote(branch)}") is None:
-                yield to_set(self._settings, branch, self._repository(name))
 
     def _api(self, repository: str) -> Api:
         return self._app.installed(self._installation(repository)["id"]) if self._app else self._own
@@ -203,21 +184,16 @@ class GitHubSide:
     def _lock(self, name: str, branch: str) -> Found:
         app_id = self._settings.github_app_id
         found = read_branch(self._api(name), name, branch, admin=False)
-        if not found.exists:
-            yield "failure", to_set(self._settings, branch, self._repository(name))
+        if found is None:
+            yield "failure", no_branch(self._settings, name, branch)
             return
         wrong = list(found.blocking(app_id))
         if missing := found.missing(app_id):
-            wrong.append(f"{'; '.join(rule.problem for rule in missing)}. Run qa-gate protect {name}.")
+            wrong.append(f"It lacks {', '.join(missing)}: run qa-gate protect {name}.")
         yield from (("failure", one) for one in wrong)
         yield from (("warning", one) for one in found.warnings())
         if not wrong:
             yield "ok", "Locked."
-
-    def _left_over(self, name: str) -> Found:
-        with suppress(NoPlan):  # said of the locks
-            for line in left_over(self._api(name), self._repository(name), self._settings.branches):
-                yield "warning", line
 
 
 def _delivered(code: int | None, well: str) -> tuple[str, str]:

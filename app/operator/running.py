@@ -1,17 +1,23 @@
-"""Whether a gate answers at an address, and whether it is this very one.
+"""Whether a gate answers at an address, whether it is this very one, and whether a new one could listen there.
 
-`doctor` asks to see that it runs, `restore` and `setup` that it doesn't.
+`doctor` asks to see that it runs, `restore` and `setup` that it doesn't; `serve` that it may.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
+import socket
+import time
 import urllib.error
 import urllib.request
 from uuid import uuid4
 
+from app import stop
 from app.settings import Settings
+
+FREED = 5.0  # seconds in which a gate that was killed frees its port
 
 
 def near(settings: Settings) -> str:
@@ -19,12 +25,6 @@ def near(settings: Settings) -> str:
     host, port = settings.listen
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
-
-
-def where_it_answers(settings: Settings) -> str | None:
-    """Return where a gate with this webhook secret answers, None where none does."""
-    urls = (near(settings), settings.public_url)
-    return next((url for url in urls if not ping(url, settings.github_webhook_secret[0])), None)
 
 
 def is_gate(url: str) -> bool:
@@ -63,3 +63,19 @@ def _read(asked: urllib.request.Request) -> bytes:
     with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310 - a web address
         said: bytes = answer.read(1000)
         return said
+
+
+def listen(name: str, host: str, port: int) -> socket.socket:
+    """Return a socket that listens; stop with a sentence where none can: Granian would share the port."""
+    give_up = time.monotonic() + FREED
+    while True:
+        try:
+            # What was closed a moment ago is free; Granian's SO_REUSEPORT is left out on purpose.
+            return socket.create_server(
+                (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+            )
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > give_up:
+                why = str(error.strerror).partition(" (")[0]
+                stop(f"Nothing can listen at {name} ({host}:{port}): {why}. Does qa-gate serve run already?")
+        time.sleep(0.1)

@@ -9,20 +9,20 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import click
 
+from app import stop
 from app.github.answers import GitHubError, Refused, TryAgain
 from app.github.api import Api
 from app.mail.ses import aws_problems
-from app.operator import github_side, stop
-from app.operator.running import is_gate
+from app.operator import github_side
+from app.operator.running import is_gate, listen
 from app.operator.setup_page import Registration, create_page, served
 from app.settings import Settings, operators_token
 from app.settings.file import SettingsError, SettingsFile, create
@@ -31,7 +31,7 @@ MOST_WAIT = 3600.0  # seconds: so long GitHub's code for a new App lasts, too
 LOOK_EVERY = 2.0
 _QUESTIONS = {
     "PUBLIC_URL": "The gate's public address, such as https://gate.example.com",
-    "GITHUB_REPOSITORIES": "The repository, as owner/name or its web address",
+    "GITHUB_REPOSITORIES": "The repository, as owner/name",
     "QA_REVIEWERS": "Who approves, such as Lily <lily@example.com>",
     "MAIL_FROM": "The sender of the emails, such as QA gate <gate@example.com>",
     "AWS_DEFAULT_REGION": "The AWS region that sends them, such as eu-central-1",
@@ -48,12 +48,13 @@ def setup(token: bool) -> None:
     try:
         for name, question in _QUESTIONS.items():
             if not (file.has(name) or name in file.kept):
-                file.put(**_answer(file, name, question))
-        if not file.has("SECRET_KEY"):
-            file.put(SECRET_KEY=secrets.token_urlsafe(48))
-        to_do = _connect_token(file) if token else _connect_app(file)
-    except GitHubError as error:
-        stop(f"GitHub: {error.reason}")
+                file.put(**{name: _answer(file, name, question)})
+        for name in ("SECRET_KEY", "GITHUB_WEBHOOK_SECRET"):
+            if not file.has(name):
+                file.put(**{name: secrets.token_urlsafe(48)})
+        if token:
+            _connect_token(file)
+        to_do = [] if token else _connect_app(file)
     except OSError as error:
         stop(f"The settings could not be written: {error.strerror}. Set SETTINGS_FILE to a path that can be.")
     repository = Settings.load(file.environ).github_repositories[0]
@@ -65,42 +66,23 @@ def setup(token: bool) -> None:
     sys.exit(1 if to_do else 0)
 
 
-def _answer(file: SettingsFile, name: str, question: str) -> dict[str, str]:
-    """Ask until the answer may be used; return it as settings."""
+def _answer(file: SettingsFile, name: str, question: str) -> str:
+    """Ask until the answer may be used."""
 
-    def read(given: str) -> dict[str, str]:
-        found = {name: given.strip()}
-        if name == "AWS_DEFAULT_REGION" and not _REGION.fullmatch(found[name]):
+    def read(given: str) -> str:
+        value = given.strip()
+        if name == "AWS_DEFAULT_REGION" and not _REGION.fullmatch(value):
             raise click.UsageError("AWS_DEFAULT_REGION must be a region, such as eu-central-1.")
-        if name == "GITHUB_REPOSITORIES":
-            repository, api_url = named_by(given)
-            found = {name: repository} | ({"GITHUB_API_URL": api_url} if api_url else {})
         try:
-            Settings.load({**file.environ, **found})
+            Settings.load({**file.environ, name: value})
         except SettingsError as error:
             for problem in error.problems:
-                if problem.split()[0] in found:
+                if problem.startswith(f"{name} "):
                     raise click.UsageError(problem) from None
-        return found
+        return value
 
     default = "" if name == "OPERATOR" else None  # what may be empty
-    found: dict[str, str] = click.prompt(question, default, show_default=False, value_proc=read)
-    return found
-
-
-def named_by(address: str) -> tuple[str, str | None]:
-    """Return owner/name and the API's address from what a person gives: owner/name, or the repository's web address.
-
-    The API is None for github.com, and where only a name was given.
-    """
-    found = re.fullmatch(r"(https?)://([^/]+)/([^/]+/[^/]+?)(?:\.git)?/?", address.strip())
-    if not found:
-        return address.strip(), None
-    scheme, host, name = found.groups()
-    if host.casefold() in ("github.com", "www.github.com"):
-        return name, None
-    is_cloud = host.casefold().endswith(".ghe.com")
-    return name, f"{scheme}://api.{host}" if is_cloud else f"{scheme}://{host}/api/v3"
+    return str(click.prompt(question, default, show_default=False, value_proc=read))
 
 
 def _webhook(settings: Settings) -> dict[str, str]:
@@ -118,30 +100,24 @@ def _connect_app(file: SettingsFile) -> list[str]:
     app = github_side.app_of(settings)
     about = app.call("GET", "/app").data
     app.call("PATCH", "/app/hook/config", _webhook(settings))
-    owner, site = about.get("owner") or {}, site_of(settings.github_api_url)
-    place = f"organizations/{owner.get('login')}/" if owner.get("type") == "Organization" else ""
-    page = f"{site}/{place}settings/apps/{about['slug']}/permissions"
     to_do = []
-    if lacking := github_side.lacking_permissions(about):
-        to_do.append(f"Give the App {lacking} at {page}, and accept it where it's installed.")
-    if unheard := github_side.unheard_events(about):
-        to_do.append(f"Let the App hear {unheard} at {page}.")
-    here = [name for name in settings.github_repositories if github_side.is_installed(app, name)]
-    if missing := [name for name in settings.github_repositories if name not in here]:
+    lacks = (github_side.lacking_permissions(about), github_side.unheard_events(about))
+    if any(lacks):
+        where = f"its settings at {site_of(settings.github_api_url)}, under Permissions & events"
+        what = "; ".join(filter(None, lacks))
+        to_do.append(f"Give the App what it lacks ({what}) in {where}, and accept it where it's installed.")
+    if missing := _not_installed(app, settings):
         to_do.append(f"Install the App on {', '.join(missing)}: {about['html_url']}/installations/new")
-    return to_do + _absent_branches(settings, here)
+    return to_do
 
 
-def _absent_branches(settings: Settings, repositories: Iterable[str]) -> list[str]:
-    github = github_side.GitHubSide(settings, {})
-    return [line for name in repositories for line in github.absent_branches(name)]
+def _not_installed(app: Api, settings: Settings) -> list[str]:
+    return [name for name in settings.github_repositories if app.get(f"/repos/{name}/installation") is None]
 
 
 def _register(file: SettingsFile) -> None:
     """Lead a person through registering and installing the App, and write down its key and settings."""
-    not_yet = {"GITHUB_TOKEN_FILE": "", "GITHUB_APP_PRIVATE_KEY": "", "GITHUB_APP_PRIVATE_KEY_FILE": ""}
-    not_yet |= dict.fromkeys(("GITHUB_TOKEN", "GITHUB_WEBHOOK_SECRET"), "x" * 16)
-    settings = Settings.load({**file.environ, "GITHUB_WEBHOOK_SECRET_FILE": "", **not_yet})
+    settings = Settings.load({**file.environ, "GITHUB_TOKEN": "comes-later"})
     url, repositories = settings.public_url, settings.github_repositories
     owner = repositories[0].partition("/")[0]
     place = f"/organizations/{owner}" if _is_organization(settings.github_api_url, owner) else ""
@@ -156,11 +132,13 @@ def _register(file: SettingsFile) -> None:
     def is_done() -> bool:
         app = github_side.app_of(Settings.load(file.environ))
         try:
-            return all(github_side.is_installed(app, name) for name in repositories)
+            return not _not_installed(app, settings)
         except (Refused, TryAgain):  # GitHub's passing trouble: look again
             return False
 
-    with _listen(settings) as listening, served(create_page(about), listening):
+    if is_gate(url):
+        stop(f"A gate is running at {url}. Stop it first: setup needs its address for a moment.")
+    with listen("LISTEN", *settings.listen) as listening, served(create_page(about), listening):
         click.echo(f"Open {url}/setup in a browser, and enter this code: {about.code}")
         _wait(about, is_done)
     click.echo("The App is registered and installed.")
@@ -194,27 +172,9 @@ def site_of(api_url: str) -> str:
 def _is_organization(api_url: str, owner: str) -> bool:
     """Ask GitHub, which tells anybody, or else the operator."""
     try:
-        found = Api(api_url).get(f"/users/{owner}")
+        return bool(Api(api_url).call("GET", f"/users/{owner}").data["type"] == "Organization")
     except GitHubError:
-        found = None
-    if not isinstance(found, dict):
         return click.confirm(f"Is {owner} an organization?", default=True)
-    return found.get("type") == "Organization"
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """Return the socket to serve on. Stops beside a running gate, which would get the browser's requests."""
-    host, port = settings.listen
-    if is_gate(settings.public_url):
-        stop(
-            f"A gate is running at {settings.public_url}. Stop it first: setup needs its address for a moment."
-        )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        why = str(error.strerror).partition(" (")[0]
-        stop(f"Nothing can listen at LISTEN ({host}:{port}): {why}. Stop qa-gate serve first.")
 
 
 def _keep_app(file: SettingsFile, api_url: str, code: str) -> str:
@@ -224,20 +184,13 @@ def _keep_app(file: SettingsFile, api_url: str, code: str) -> str:
     """
     made = Api(api_url).call("POST", f"/app-manifests/{quote(code, safe='')}/conversions").data
     try:
-        app_id, secret, key = int(made["id"]), str(made["webhook_secret"]), str(made["pem"])
-        install_url = f"{made['html_url']}/installations/new"
+        app_id, key, page = int(made["id"]), str(made["pem"]), str(made["html_url"])
     except (KeyError, TypeError, ValueError):
         raise TryAgain("GitHub did not answer as it should: the App's key is missing.") from None
     path = file.path.with_name(f"github-app-{app_id}.pem")
     create(path, key)
-    file.put(
-        "GITHUB_TOKEN",
-        "GITHUB_TOKEN_FILE",
-        GITHUB_APP_ID=str(app_id),
-        GITHUB_APP_PRIVATE_KEY_FILE=str(path),
-        GITHUB_WEBHOOK_SECRET=secret,
-    )
-    return install_url
+    file.put("GITHUB_TOKEN", GITHUB_APP_ID=str(app_id), GITHUB_APP_PRIVATE_KEY_FILE=str(path))
+    return f"{page}/installations/new"
 
 
 def _wait(about: Registration, is_done: Callable[[], bool]) -> None:
@@ -257,8 +210,8 @@ def _wait(about: Registration, is_done: Callable[[], bool]) -> None:
     stop("An hour has passed, and the page is closed. Run qa-gate setup again.")
 
 
-def _connect_token(file: SettingsFile) -> list[str]:
-    """Take a token, and make or put right each repository's webhook; return what only a person can do.
+def _connect_token(file: SettingsFile) -> None:
+    """Take a token, and make or put right each repository's webhook.
 
     https://docs.github.com/en/rest/repos/webhooks
     """
@@ -266,11 +219,9 @@ def _connect_token(file: SettingsFile) -> list[str]:
         stop("A GitHub App is set up already: take GITHUB_APP_ID and its key out of the settings first.")
     if not file.has("GITHUB_TOKEN"):
         file.put(GITHUB_TOKEN=click.prompt("A token for the gate (not shown)", hide_input=True).strip())
-    if not file.has("GITHUB_WEBHOOK_SECRET"):
-        file.put(GITHUB_WEBHOOK_SECRET=secrets.token_urlsafe(32))
     settings = Settings.load(file.environ)
     api = Api.with_token(settings.github_api_url, operators_token() or settings.github_token or "")
-    webhook, to_do = _webhook(settings), []
+    webhook = _webhook(settings)
     wanted = {"active": True, "events": github_side.EVENTS, "config": webhook}
     for name in settings.github_repositories:
         found = github_side.hooks_to(api, name, webhook["url"])
@@ -279,6 +230,3 @@ def _connect_token(file: SettingsFile) -> list[str]:
         else:
             api.call("POST", f"/repos/{name}/hooks", {"name": "web", **wanted})
         click.echo(f"{name}: the webhook is {'right' if found else 'made'}.")
-        if len(found) > 1:
-            to_do.append(f"{name} has {len(found)} webhooks to {webhook['url']}: delete all but one.")
-    return to_do + _absent_branches(settings, settings.github_repositories)
