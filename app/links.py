@@ -4,7 +4,7 @@ Called by `jobs` and `mail` to write links and markers, by `web` to read links. 
 anything up, or read a clock: whether what a link speaks of still stands is for the caller to find out.
 
     BadLink             not ours, changed, cut, for another purpose, or signed with a key no longer in use
-    +-- ExpiredLink     ours, but too old: .link and .signed_at are verified and say what it was about
+    +-- ExpiredLink     ours, but too old: .link is verified and says what it was about
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from itsdangerous import (
     BadData,
@@ -25,6 +24,7 @@ from itsdangerous import (
     URLSafeTimedSerializer,
 )
 from itsdangerous.encoding import base64_decode, base64_encode
+from pydantic import Field, TypeAdapter, ValidationError
 
 from app.domain.approval import Choice
 from app.domain.review import Review
@@ -35,35 +35,38 @@ MARK_DIGITS = 32
 # Five are sent an hour to an address, whoever asks: so long the newest one must let its reader in.
 SIGN_IN_LASTS = timedelta(hours=1)
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
-_NONCE = re.compile(r"[0-9a-f]{24}")
-_REVIEWER = re.compile(r"[0-9a-f]{12}")
-_LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
 _SIGNING: dict[str, Any] = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
 
+_Nonce = Annotated[str, Field(pattern="^[0-9a-f]{24}$")]
+_ReviewerId = Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
+_Id = Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)]  # the largest is what a database's BIGINT holds
 
-@dataclass(frozen=True, slots=True)
-class DecideLink:
+
+class DecideLink(NamedTuple):
     """A question to one reviewer about one round, by the round's nonce; the choice merely preselects.
 
     Where nobody knows the nonce, after a backup was restored, repository id and number still lead to the change.
     """
 
-    nonce: str
-    repository_id: int
-    number: int
-    reviewer: str
+    nonce: _Nonce
+    repository_id: _Id
+    number: _Id
+    reviewer: _ReviewerId
     choice: Choice
 
 
-@dataclass(frozen=True, slots=True)
-class SignInLink:
+class SignInLink(NamedTuple):
     """A way in for one reviewer; `nonce` is that of the mail that carried it, so that it can be used up."""
 
-    nonce: str
-    reviewer: str
+    nonce: _Nonce
+    reviewer: _ReviewerId
 
 
-_Link = TypeVar("_Link", DecideLink, SignInLink)
+_Link = TypeVar("_Link")
+_Signed = TypeVar("_Signed")
+# What is signed, and when; a details link has no time.
+_DECIDE, _SIGN_IN = TypeAdapter(tuple[DecideLink, datetime]), TypeAdapter(tuple[SignInLink, datetime])
+_DETAILS: TypeAdapter[tuple[str]] = TypeAdapter(tuple[_Nonce])
 
 
 class BadLink(Exception):
@@ -73,10 +76,9 @@ class BadLink(Exception):
 class ExpiredLink(BadLink):
     """A link of ours that is too old; what it carries was verified."""
 
-    def __init__(self, link: DecideLink | SignInLink, signed_at: datetime) -> None:
+    def __init__(self, link: Any) -> None:
         super().__init__("This link is too old.")
         self.link = link
-        self.signed_at = signed_at
 
 
 class _SignedAt(TimestampSigner):
@@ -103,27 +105,19 @@ class Links:
 
     def decide_url(self, link: DecideLink, now: datetime) -> str:
         """Return the address of the page where this round can be decided."""
-        payload = [link.nonce, link.repository_id, link.number, link.reviewer, link.choice.value]
-        return f"{self._public_url}/decide/{self._timed('decide', now).dumps(payload)}"
+        return f"{self._public_url}/decide/{self._timed('decide', now).dumps(link)}"
 
     def read_decide(self, token: str, now: datetime) -> DecideLink:
         """Return what a decide link says. Raises BadLink; ExpiredLink once it is older than `link_days`."""
-        payload, signed_at = _verified(
-            token, partial(self._timed("decide", now).loads, return_timestamp=True)
-        )
-        return _fresh(_decide_link(payload), signed_at, now - self._link_lasts)
+        return self._read("decide", _DECIDE, token, now, self._link_lasts)
 
     def sign_in_url(self, link: SignInLink, now: datetime) -> str:
         """Return the address of the page where this reviewer can sign in."""
-        payload = [link.nonce, link.reviewer]
-        return f"{self._public_url}/sign-in/{self._timed('sign-in', now).dumps(payload)}"
+        return f"{self._public_url}/sign-in/{self._timed('sign-in', now).dumps(link)}"
 
     def read_sign_in(self, token: str, now: datetime) -> SignInLink:
         """Return what a sign-in link says. Raises BadLink; ExpiredLink once it is older than an hour."""
-        payload, signed_at = _verified(
-            token, partial(self._timed("sign-in", now).loads, return_timestamp=True)
-        )
-        return _fresh(_sign_in_link(payload), signed_at, now - SIGN_IN_LASTS)
+        return self._read("sign-in", _SIGN_IN, token, now, SIGN_IN_LASTS)
 
     def details_url(self, nonce: str) -> str:
         """Return the address of a review's read-only page, by its nonce: always the same one, and without an end."""
@@ -131,10 +125,7 @@ class Links:
 
     def read_details(self, token: str) -> str:
         """Return the nonce of the review that a details link is about. Raises BadLink."""
-        match _verified(token, self._lasting("status").loads):
-            case [str(nonce)] if _is_nonce(nonce):
-                return nonce
-        raise BadLink("A details link must hold one review.")
+        return _verified(token, self._lasting("status").loads, _DETAILS)[0]
 
     def markers(self, about: str) -> list[str]:
         """Return the hidden comments that mark the gate's words about something, one a key; the first is to be written.
@@ -144,6 +135,24 @@ class Links:
         signers = (Signer(key, salt="qa-gate/marker", **_SIGNING) for key in reversed(self._keys))
         marks = (base64_decode(signer.get_signature(about)).hex()[:MARK_DIGITS] for signer in signers)
         return [f"<!-- qa-gate {about} {mark} -->" for mark in marks]
+
+    def _read(
+        self,
+        purpose: str,
+        kind: TypeAdapter[tuple[_Link, datetime]],
+        token: str,
+        now: datetime,
+        lasts: timedelta,
+    ) -> _Link:
+        """Return what a link says.
+
+        Its age is not left to itsdangerous, which would call a link from a clock that runs a little ahead expired.
+        """
+        loads = partial(self._timed(purpose, now).loads, return_timestamp=True)
+        link, signed_at = _verified(token, loads, kind)
+        if signed_at < now - lasts:
+            raise ExpiredLink(link)
+        return link
 
     def _timed(self, purpose: str, now: datetime) -> URLSafeTimedSerializer:
         options = {**_SIGNING, "moment": int(now.timestamp())}
@@ -155,60 +164,20 @@ class Links:
         return URLSafeSerializer(self._keys, salt=f"qa-gate/{purpose}", signer_kwargs=_SIGNING)
 
 
-def _verified(token: str, loads: Callable[[str], Any]) -> Any:
-    """Return what was signed.
-
-    Its age is not checked here: itsdangerous would call a link from a clock that runs a little ahead expired.
-    """
+def _verified(token: str, loads: Callable[[str], Any], kind: TypeAdapter[_Signed]) -> _Signed:
+    """Return what was signed, if links of this kind hold such."""
     if len(token) > LONGEST or not _TOKEN.fullmatch(token):
         raise BadLink("A link is at most 512 plain characters.")
     signature = token.rpartition(".")[2]
     try:
         # Several last characters of a signature decode to the same bytes; one link is to be one string.
-        canonical = base64_encode(base64_decode(signature)) == signature.encode()
-        payload = loads(token)
-    except (BadData, RecursionError):
-        canonical = False
-    if not canonical:
-        raise BadLink("A link must be written and signed by us.")
-    return payload
-
-
-def _fresh(link: _Link, signed_at: datetime, oldest: datetime) -> _Link:
-    if signed_at < oldest:
-        raise ExpiredLink(link, signed_at)
-    return link
-
-
-def _decide_link(payload: Any) -> DecideLink:
-    match payload:
-        case [nonce, repository_id, number, reviewer, choice] if (
-            _is_nonce(nonce) and _is_id(repository_id) and _is_id(number) and _is_reviewer(reviewer)
-        ):
-            if choice in tuple(Choice):
-                return DecideLink(nonce, repository_id, number, reviewer, Choice(choice))
-    raise BadLink("A decide link must hold nonce, repository, number, reviewer and choice.")
-
-
-def _sign_in_link(payload: Any) -> SignInLink:
-    match payload:
-        case [nonce, reviewer] if _is_nonce(nonce) and _is_reviewer(reviewer):
-            return SignInLink(nonce, reviewer)
-    raise BadLink("A sign-in link must hold nonce and reviewer.")
+        if base64_encode(base64_decode(signature)) == signature.encode():
+            return kind.validate_python(loads(token))
+    except (BadData, RecursionError, ValidationError):
+        pass
+    raise BadLink("A link must be written and signed by us.")
 
 
 def decide_link(row: Review, reviewer_id: str, choice: Choice = Choice.APPROVE) -> DecideLink:
     """Return the link to the current round of a review."""
     return DecideLink(row.round_nonce, row.repository_id, row.number, reviewer_id, choice)
-
-
-def _is_id(value: Any) -> bool:
-    return type(value) is int and 1 <= value <= _LARGEST_ID  # a bool is no id
-
-
-def _is_nonce(value: Any) -> bool:
-    return isinstance(value, str) and _NONCE.fullmatch(value) is not None
-
-
-def _is_reviewer(value: Any) -> bool:
-    return isinstance(value, str) and _REVIEWER.fullmatch(value) is not None

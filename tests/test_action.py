@@ -126,7 +126,7 @@ OF_STATE: dict[State, dict[str, tuple[Any, ...]]] = {
     },
     State.TO_MERGE: {
         "is_giver_there": TWO,
-        "rejected_twin": (None, "#7"),
+        "twin": (None, "#7"),
         "keeps_branch": (None, True, False),
         "base": tuple(Base),
         "is_conflicting": TWO,
@@ -180,7 +180,7 @@ def test_an_approved_change_about_which_nothing_else_is_known_is_merged() -> Non
         {"owed": (LOCK,)},
         {"owed": (DECISION,)},
         {"is_giver_there": False},
-        {"rejected_twin": "#7"},
+        {"twin": "#7"},
         {"keeps_branch": None},
         {"keeps_branch": False},
         {"base": Base.UNREAD},

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.blocked import AN_HOUR, HANDLING, Blocked, Why
+from app.domain.blocked import AN_HOUR, Blocked, Why
 from app.mail.templates import next_step, why_for_developer, why_for_reviewer
 
 SAID = "Resource not accessible by integration"
@@ -29,13 +29,9 @@ def test_every_reason_has_its_words_and_githubs_own_are_not_for_reviewers(why: W
 
 
 def test_no_two_reasons_that_a_developer_is_asked_about_have_the_same_next_step() -> None:
-    asked = [why for why, manner in HANDLING.items() if manner.for_developer and why is not Why.REFUSED]
+    asked = [why for why in Why if why.handling.for_developer and why is not Why.REFUSED]
     steps = [next_step(Blocked(why, ("build",)), "development") for why in asked]
     assert len(set(steps)) == len(steps)
-
-
-def test_every_reason_has_its_manner() -> None:
-    assert set(HANDLING) == set(Why)
 
 
 def test_who_can_change_it_is_named_at_the_beginning_of_a_sentence_too() -> None:

@@ -28,7 +28,7 @@ from app.domain.rules import (
     since,
     tells_nothing_new,
 )
-from app.domain.statuses import said, statuses_to_say, unsaid_words
+from app.domain.statuses import statuses_to_say, unsaid_words
 from tests.builders import (
     HEAD,
     LILY,
@@ -255,7 +255,7 @@ def test_each_state_shows_its_status(state: State, words: str) -> None:
     assert status.context == "qa-gate/development"
     assert (
         statuses_to_say(
-            row(state, decision=made, posts=posts(shown(said(status), is_success=status.state == "success"))),
+            row(state, decision=made, posts=posts(shown(status.said, is_success=status.state == "success"))),
             POLICY,
         )
         == []
@@ -291,7 +291,7 @@ def test_a_success_in_the_same_place_is_overwritten_by_one_call() -> None:
 
 @pytest.mark.parametrize("method,states", [("merge", []), ("squash", ["pending"]), ("rebase", ["pending"])])
 def test_a_merged_success_stays_only_after_a_merge_commit(method: str, states: list[str]) -> None:
-    told = said(Status("success", "Approved by Lily.", HEAD, "qa-gate/development"))
+    told = Status("success", "Approved by Lily.", HEAD, "qa-gate/development").said
     stands = posts(shown(told, is_success=True))
     merged = row(State.MERGED, decision=decision(), merged_how=Merged.BY_GATE, posts=stands)
     found = statuses_to_say(merged, replace(POLICY, merge_method=method))
@@ -299,7 +299,7 @@ def test_a_merged_success_stays_only_after_a_merge_commit(method: str, states: l
 
 
 def test_a_merge_ends_what_was_said_to_be_in_its_way() -> None:
-    told = said(Status("success", "Approved by Lily. A check is red.", HEAD, "qa-gate/development"))
+    told = Status("success", "Approved by Lily. A check is red.", HEAD, "qa-gate/development").said
     stands = posts(shown(told, is_success=True))
     merged = row(State.MERGED, decision=decision(), merged_how=Merged.BY_GATE, posts=stands)
     (status,) = statuses_to_say(merged, POLICY)

@@ -18,8 +18,12 @@ from app.domain.known import A_MOMENT, Action, Base, Do, Known, Outside, Owed, R
 LOOK_AGAIN = timedelta(minutes=10)
 # So often in a row the gate asks for that.
 MOST_UPDATES = 3
-
+# A change of which no check was seen is looked at again after this time.
+CHECKS_BEGIN = timedelta(minutes=2)
 WRITES = frozenset({Do.SAY, Do.UPDATE})
+# What the checks of a change say, and what that keeps from going on.
+_BEFORE_A_QUESTION = {"red": Why.CHECKS_TO_PASS, "pending": Why.CHECKS_TO_END, "young": Why.CHECKS_TO_BEGIN}
+_BEFORE_A_MERGE = {"red": Why.CHECKS_RED, "pending": Why.CHECKS_RUNNING}
 
 
 def next_action(known: Known) -> Action:
@@ -31,8 +35,8 @@ def next_action(known: Known) -> Action:
         if known.owed:
             action = Action(Do.SAY, owed=known.owed[0])
         elif action.blocked and action.wait is None:
-            is_counted = known.state is State.TO_MERGE and known.blocked is not None
-            action = replace(action, wait=known.blocked.wait if is_counted and known.blocked else LOOK_AGAIN)
+            counted = known.blocked if known.state is State.TO_MERGE else None
+            action = replace(action, wait=counted.wait if counted else LOOK_AGAIN)
     if action.do in WRITES and known.read is Read.NOT:
         return Action(Do.READ)
     return action
@@ -80,8 +84,8 @@ def _to_ask(known: Known) -> Action:
         return _blocked(Why.OUTSIDE if known.outside is Outside.YES else Why.OUTSIDE_UNKNOWN)
     if known.is_conflicting:
         return _blocked(Why.CONFLICT)
-    if known.waits_for_checks and known.checks in (None, "red", "pending", "young"):
-        return _checks_first(known)
+    if known.waits_for_checks and known.checks not in ("green", "none"):
+        return _checks(known, _BEFORE_A_QUESTION)
     if known.away:
         return _blocked(Why.AWAY, known.back, wait=known.away)
     if known.is_release and known.has_release is None:
@@ -91,18 +95,6 @@ def _to_ask(known: Known) -> Action:
     if not known.is_release and known.is_compared is None:
         return Action(Do.READ_CHANGE)
     return Action(Do.ASK) if known.has_extras else Action(Do.READ_EXTRAS)
-
-
-def _checks_first(known: Known) -> Action:
-    match known.checks:
-        case None:
-            return Action(Do.READ_CHECKS)
-        case "red":
-            return _blocked(Why.CHECKS_TO_PASS, *known.check_names)
-        case "pending":
-            return _blocked(Why.CHECKS_TO_END, *known.check_names)
-        case _:
-            return _blocked(Why.CHECKS_TO_BEGIN, wait=timedelta(minutes=2))
 
 
 def _waiting(known: Known) -> Action:
@@ -128,8 +120,8 @@ def _to_merge(known: Known) -> Action:
         return Action(Do.SAY, owed=review)
     if known.told:
         return _refused(known, known.told)
-    if known.rejected_twin:
-        return _blocked(Why.REJECTED_TWIN, known.rejected_twin)
+    if known.twin:
+        return _blocked(Why.REJECTED_TWIN, known.twin)
     if known.read is not Read.NOW:
         return Action(Do.READ)
     if known.is_conflicting:
@@ -155,7 +147,7 @@ def _refused(known: Known, told: Blocked) -> Action:
         case Why.BEHIND:
             return _behind(known)
         case Why.CHECKS_RED | Why.CHECKS_RUNNING | Why.CHECK_MISSING if not told.names:
-            return _checks(known)
+            return _checks(known, _BEFORE_A_MERGE)
         case Why.STATUS_UNSEEN:
             return _said_again(known, told, "status")
         case Why.REVIEW_REQUIRED if known.is_carried:
@@ -169,27 +161,19 @@ def _behind(known: Known) -> Action:
     """Bring the branch up to date where the approval can be carried over then, and not for ever."""
     if known.is_updated:
         return Action(Do.REST, blocked=Blocked(Why.UPDATING), wait=A_MOMENT)
-    was_tried = (
-        known.blocked is not None
-        and known.blocked.why is Why.UPDATING
-        and known.blocked.tries >= MOST_UPDATES
-    )
-    if was_tried or known.may_update is False or (known.blocked and known.blocked.why is Why.BEHIND):
+    before = known.blocked
+    is_tried = before and before.why is Why.UPDATING and before.tries >= MOST_UPDATES
+    if is_tried or known.may_update is False or (before and before.why is Why.BEHIND):
         return _blocked(Why.BEHIND)
     return Action(Do.UPDATE if known.may_update else Do.READ_CARRIED)
 
 
-def _checks(known: Known) -> Action:
-    """Say which check is meant where GitHub named none: what the checks themselves say."""
-    match known.checks:
-        case None:
-            return Action(Do.READ_CHECKS)
-        case "red":
-            return _blocked(Why.CHECKS_RED, *known.check_names)
-        case "pending":
-            return _blocked(Why.CHECKS_RUNNING, *known.check_names)
-        case _:
-            return _blocked(Why.CHECK_MISSING)
+def _checks(known: Known, reasons: dict[str, Why]) -> Action:
+    """Read the checks, or say what they say."""
+    if known.checks is None:
+        return Action(Do.READ_CHECKS)
+    why = reasons.get(known.checks, Why.CHECK_MISSING)
+    return _blocked(why, *known.check_names, wait=CHECKS_BEGIN if why is Why.CHECKS_TO_BEGIN else None)
 
 
 def _said_again(known: Known, told: Blocked, kind: str) -> Action:

@@ -15,40 +15,6 @@ FIRST_WAIT = timedelta(seconds=2)
 A_WHILE, AN_HOUR = timedelta(minutes=10), timedelta(hours=1)
 
 
-class Why(StrEnum):
-    """What is in the way."""
-
-    # Nobody is asked yet.
-    SAME_COMMITS = "same_commits"  # another open pull request has the same commits
-    OUTSIDE = "outside"  # from outside, and nobody vouched for it
-    OUTSIDE_UNKNOWN = "outside_unknown"  # GitHub does not say whether its author belongs here
-    CHECKS_TO_PASS = "checks_to_pass"  # its checks are red
-    CHECKS_TO_END = "checks_to_end"  # its checks are running
-    CHECKS_TO_BEGIN = "checks_to_begin"  # no check was seen yet
-    AWAY = "away"  # every reviewer is away
-    # An approval is not merged.
-    MOVED = "moved"  # the head is said to be another
-    CONFLICT = "conflict"  # a conflict
-    UPDATING = "updating"  # the gate asked GitHub to bring it up to date
-    BEHIND = "behind"  # behind its base
-    CHECKS_RUNNING = "checks_running"  # checks are running
-    CHECKS_RED = "checks_red"  # checks are red
-    CHECK_MISSING = "check_missing"  # a required check never reported
-    REVIEW_REQUIRED = "review_required"  # a review is required
-    QUEUE_REQUIRED = "queue_required"  # a merge queue is required
-    METHOD_OFF = "method_off"  # the merge method is switched off
-    RIGHTS = "rights"  # the gate has not the right
-    ARCHIVED = "archived"  # the repository is archived
-    GONE = "gone"  # it cannot be found
-    BUSY = "busy"  # GitHub puts it off
-    REFUSED = "refused"  # GitHub refuses it
-    STATUS_UNSEEN = "status_unseen"  # GitHub does not count the gate's status
-    STATUS_REFUSED = "status_refused"  # GitHub refuses the gate's status
-    BRANCH_LOST = "branch_lost"  # GitHub would delete a gated branch
-    UNCOMPARED = "uncompared"  # it cannot be compared with its base
-    REJECTED_TWIN = "rejected_twin"  # another pull request with the same commits was rejected
-
-
 @dataclass(frozen=True, slots=True)
 class Handling:
     """How a reason is handled: after so many tries in a row it is shown, told and mailed.
@@ -63,26 +29,53 @@ class Handling:
     longest: timedelta = A_WHILE
 
 
-_AT_ONCE = Handling(patience=1, for_developer=True)
 _NOT_YET = Handling(patience=1, is_passing=True)
+_AT_ONCE = Handling(patience=1, for_developer=True)
+_MAY_PASS, _FOR_DEVELOPER = Handling(), Handling(for_developer=True)
 # Only a setting or a right ends these.
-_SETTING = Handling(longest=AN_HOUR)
+_SETTING, _THEIR_SETTING = Handling(longest=AN_HOUR), Handling(for_developer=True, longest=AN_HOUR)
 
-HANDLING: dict[Why, Handling] = {
-    **dict.fromkeys(
-        (Why.SAME_COMMITS, Why.OUTSIDE, Why.OUTSIDE_UNKNOWN, Why.CHECKS_TO_PASS, Why.CHECKS_TO_END), _NOT_YET
-    ),
-    **dict.fromkeys((Why.CHECKS_TO_BEGIN, Why.AWAY), _NOT_YET),
-    **dict.fromkeys((Why.CONFLICT, Why.BEHIND, Why.CHECKS_RED, Why.BRANCH_LOST, Why.REJECTED_TWIN), _AT_ONCE),
-    **dict.fromkeys((Why.REVIEW_REQUIRED, Why.QUEUE_REQUIRED, Why.REFUSED), Handling(for_developer=True)),
-    # A check may need a minute to begin.
-    Why.CHECK_MISSING: Handling(patience=6, for_developer=True),
-    Why.UPDATING: Handling(patience=1_000, is_passing=True),
-    **dict.fromkeys((Why.MOVED, Why.BUSY, Why.STATUS_UNSEEN, Why.UNCOMPARED), Handling()),
-    **dict.fromkeys((Why.RIGHTS, Why.ARCHIVED, Why.GONE), _SETTING),
-    **dict.fromkeys((Why.METHOD_OFF, Why.STATUS_REFUSED), Handling(for_developer=True, longest=AN_HOUR)),
-    Why.CHECKS_RUNNING: _NOT_YET,
-}
+
+class Why(StrEnum):
+    """What is in the way, and how that is handled."""
+
+    handling: Handling
+
+    def __new__(cls, value: str, handling: Handling) -> Why:
+        member = str.__new__(cls, value)
+        member._value_, member.handling = value, handling
+        return member
+
+    # Nobody is asked yet.
+    SAME_COMMITS = "same_commits", _NOT_YET  # another open pull request has the same commits
+    OUTSIDE = "outside", _NOT_YET  # from outside, and nobody vouched for it
+    OUTSIDE_UNKNOWN = "outside_unknown", _NOT_YET  # GitHub does not say whether its author belongs here
+    CHECKS_TO_PASS = "checks_to_pass", _NOT_YET  # its checks are red
+    CHECKS_TO_END = "checks_to_end", _NOT_YET  # its checks are running
+    CHECKS_TO_BEGIN = "checks_to_begin", _NOT_YET  # no check was seen yet
+    AWAY = "away", _NOT_YET  # every reviewer is away
+    # An approval is not merged.
+    MOVED = "moved", _MAY_PASS  # the head is said to be another
+    CONFLICT = "conflict", _AT_ONCE  # a conflict
+    UPDATING = "updating", Handling(1_000, is_passing=True)  # the gate asked GitHub to bring it up to date
+    BEHIND = "behind", _AT_ONCE  # behind its base
+    CHECKS_RUNNING = "checks_running", _NOT_YET  # checks are running
+    CHECKS_RED = "checks_red", _AT_ONCE  # checks are red
+    # A required check never reported; it may need a minute to begin.
+    CHECK_MISSING = "check_missing", Handling(patience=6, for_developer=True)
+    REVIEW_REQUIRED = "review_required", _FOR_DEVELOPER  # a review is required
+    QUEUE_REQUIRED = "queue_required", _FOR_DEVELOPER  # a merge queue is required
+    METHOD_OFF = "method_off", _THEIR_SETTING  # the merge method is switched off
+    RIGHTS = "rights", _SETTING  # the gate has not the right
+    ARCHIVED = "archived", _SETTING  # the repository is archived
+    GONE = "gone", _SETTING  # it cannot be found
+    BUSY = "busy", _MAY_PASS  # GitHub puts it off
+    REFUSED = "refused", _FOR_DEVELOPER  # GitHub refuses it
+    STATUS_UNSEEN = "status_unseen", _MAY_PASS  # GitHub does not count the gate's status
+    STATUS_REFUSED = "status_refused", _THEIR_SETTING  # GitHub refuses the gate's status
+    BRANCH_LOST = "branch_lost", _AT_ONCE  # GitHub would delete a gated branch
+    UNCOMPARED = "uncompared", _MAY_PASS  # it cannot be compared with its base
+    REJECTED_TWIN = "rejected_twin", _AT_ONCE  # another pull request with the same commits was rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +91,14 @@ class Blocked:
     tries: int = 1
 
     @property
-    def handling(self) -> Handling:
-        """Return how it is handled."""
-        return HANDLING[self.why]
-
-    @property
     def is_told(self) -> bool:
         """Tell whether it came often enough to be shown; what passes in seconds worries nobody."""
-        return self.tries >= self.handling.patience
+        return self.tries >= self.why.handling.patience
 
     @property
     def wait(self) -> timedelta:
         """Return how soon to try again, should nothing happen before."""
-        wait: timedelta = min(self.handling.longest, FIRST_WAIT * 2 ** min(self.tries - 1, 20))
+        wait: timedelta = min(self.why.handling.longest, FIRST_WAIT * 2 ** min(self.tries - 1, 20))
         return wait
 
     @property

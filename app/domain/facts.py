@@ -350,3 +350,13 @@ class Status:
     description: str
     sha: str
     context: str
+
+    @property
+    def key(self) -> str:
+        """Return the key of the post that is a status at this place."""
+        return f"status {self.sha} {self.context}"
+
+    @property
+    def said(self) -> str:
+        """Return how `Post.said` remembers it."""
+        return f"{self.state} {self.description}"

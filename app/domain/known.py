@@ -103,9 +103,9 @@ class Known:
     owed: tuple[Owed, ...] = ()
     blocked: Blocked | None = None
     is_noted: bool = False
+    twin: str | None = None
     # Nobody is asked yet.
     quiet: timedelta | None = None
-    twin: str | None = None
     outside: Outside = Outside.NO
     waits_for_checks: bool = False
     checks: str | None = None
@@ -124,7 +124,6 @@ class Known:
     are_extras_due: bool = False
     # An approval stands.
     is_giver_there: bool = True
-    rejected_twin: str | None = None
     keeps_branch: bool | None = True
     base: Base = Base.UNREAD
     is_conflicting: bool = False

@@ -37,8 +37,6 @@ class Happened(StrEnum):
     SAME_CHANGE = "same_change"
     EDITED = "edited"
     READY = "to_ask"
-    WAITING = "waiting"
-    GOING_IN_AGAIN = "to_merge"
     DRAFT = "draft"
     CLOSED = "closed"
     UNGATED = "ungated"
@@ -194,7 +192,7 @@ class Review:
     @property
     def is_stuck(self) -> bool:
         """Tell whether what is in the way does not end by itself."""
-        return self.held is not None and not self.held.handling.is_passing
+        return self.held is not None and not self.held.why.handling.is_passing
 
     @property
     def is_developer_told(self) -> bool:
@@ -206,16 +204,6 @@ class Review:
     def bypassed(self) -> bool:
         """Tell whether it was merged without an approval that covers it."""
         return self.merged_how is Merged.BYPASSED
-
-    @property
-    def is_lost(self) -> bool:
-        """Tell whether it was merged when nobody knows any more whether that was approved (`store.epoch`)."""
-        return self.merged_how is Merged.LOST
-
-    @property
-    def merged_by_gate(self) -> bool:
-        """Tell whether the gate itself merged it, with an approval."""
-        return self.merged_how is Merged.BY_GATE
 
     @property
     def is_decision_said(self) -> bool:

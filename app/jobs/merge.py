@@ -173,7 +173,7 @@ def note(work: Work, action: Action) -> None:
     who = "GitHub" if row.state is State.TO_MERGE else "qa-gate"
     news = (
         [outcome_letter(row, row.decision, TELL_AFTER)]
-        if row.decision and not blocked.handling.is_passing
+        if row.decision and not blocked.why.handling.is_passing
         else []
     )
     why = why_for_developer(blocked, row.base)

@@ -15,7 +15,7 @@ from app.domain.blocked import Blocked, Why
 from app.domain.facts import State, Status
 from app.domain.known import Action, Owed, Read
 from app.domain.review import DROPPED, OVERTAKEN, Happened, Post, Review
-from app.domain.statuses import mark_of, place_of, said, statuses_to_say, unsaid_words
+from app.domain.statuses import mark_of, statuses_to_say, unsaid_words
 from app.github.answers import Refused
 from app.github.client import GitHub
 from app.jobs.gate import Work
@@ -37,8 +37,7 @@ def owed(work: Work, twins: Sequence[Review]) -> tuple[Owed, ...]:
     """Return what GitHub should be told and was not yet, in order, without what it refused in this run."""
     row = work.row
     found = [
-        Owed("status", place_of(status), is_lock=_is_lock(row, status))
-        for status in statuses_owed(work, twins)
+        Owed("status", status.key, is_lock=_is_lock(row, status)) for status in statuses_owed(work, twins)
     ]
     found += [Owed(post.kind, post.key) for post in unsaid_words(row)]
     if _owes_comment(row):
@@ -53,7 +52,7 @@ def say(work: Work, action: Action) -> None:
     kind, key = action.owed.kind, action.owed.key
     match kind:
         case "status":
-            for status in (one for one in statuses_owed(work, twins_of(work)) if place_of(one) == key):
+            for status in (one for one in statuses_owed(work, twins_of(work)) if one.key == key):
                 say_status(work, status)
         case "decision":
             say_decision(work, work.row.posts[key])
@@ -78,14 +77,14 @@ def statuses_owed(work: Work, twins: Sequence[Review]) -> list[Status]:
 
 def _is_lock(row: Review, status: Status) -> bool:
     """Tell whether a status takes a success back, or is the one that the merge needs."""
-    post = row.posts.get(place_of(status))
+    post = row.posts.get(status.key)
     return (status.state == "success") is not (post is not None and post.is_success)
 
 
 def say_status(work: Work, status: Status) -> None:
     """Set one commit status. Where success may stand is noted before it is said, so it is always taken back."""
     row, is_success = work.row, status.state == "success"
-    before = row.posts.get(place_of(status), Post(place_of(status)))
+    before = row.posts.get(status.key, Post(status.key))
     work.keep(
         posts=[replace(before, said=None, is_success=before.is_success or is_success, tries=before.tries + 1)]
     )
@@ -93,7 +92,7 @@ def say_status(work: Work, status: Status) -> None:
         work.gate.github.say_status(row.repository, status, work.gate.links.details_url(row.nonce))
     except Refused as refusal:
         if is_success and row.state is State.TO_MERGE:
-            why = Why(refusal.kind) if refusal.kind in CLEAR else Why.STATUS_REFUSED
+            why = next((why for why in CLEAR if why is refusal.kind), Why.STATUS_REFUSED)
             work.status_refused = Blocked(why, said=refusal.reason)
             work.refused.add(before.key)
             work.keep(posts=[replace(before, said=None)])
@@ -104,7 +103,7 @@ def say_status(work: Work, status: Status) -> None:
             raise
     log.info("%s#%d: status %s is %s", row.repository, row.number, status.context, status.state)
     may_stand = replace(before, said=None, is_success=is_success or before.is_success)
-    work.keep_later(replace(before, said=said(status), is_success=is_success, tries=0), may_stand)
+    work.keep_later(replace(before, said=status.said, is_success=is_success, tries=0), may_stand)
 
 
 def say_decision(work: Work, post: Post) -> None:
@@ -205,7 +204,7 @@ def _owes_comment(row: Review) -> bool:
     post = row.posts.get("blocked")
     if _comment_about(row) in (None, post.said if post else None):
         return False
-    return post is not None or (row.held is not None and row.held.handling.for_developer)
+    return post is not None or (row.held is not None and row.held.why.handling.for_developer)
 
 
 def say_blocked(work: Work) -> None:
@@ -219,7 +218,7 @@ def say_blocked(work: Work) -> None:
         work.keep()
         if comment is not None:
             github.edit_comment(row.repository, comment, body)
-        elif held and held.handling.for_developer:
+        elif held and held.why.handling.for_developer:
             comment = github.say_comment(row.repository, row.number, body)
     except Refused:
         pass  # the status says it, too; nothing waits for a comment

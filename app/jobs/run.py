@@ -124,7 +124,7 @@ def _to_merge(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any
         "is_conflicting": facts is not None and facts.mergeable_state == CONFLICT,
         "told": work.told,
         "is_carried": row.decision is not None and row.decision.head_sha != row.head_sha,
-        "rejected_twin": next((f"#{one.number}" for one in twins if one.state is State.REJECTED), None),
+        "twin": next((f"#{one.number}" for one in twins if one.state is State.REJECTED), None),
         "may_update": work.may_update,
         "is_updated": work.is_updated,
         "status_refused": work.status_refused,
