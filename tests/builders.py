@@ -71,7 +71,6 @@ def pull(**facts: Any) -> PullRequest:
         "deletions": 2,
         "changed_files": 1,
         "commits": 1,
-        "created_at": NOON,
         "updated_at": NOON,
     }
     return PullRequest(**{**known, **facts})
@@ -96,7 +95,6 @@ def row(state: State = State.WAITING, **fields: Any) -> Review:
         "title": "Add gift cards",
         "author": "sam",
         "facts": Facts(
-            base_sha=BASE,
             draft=state is State.DRAFT,
             merged=state is State.MERGED,
             words=WORDS,
@@ -164,7 +162,7 @@ def snapshot(
 
 def told(seen: Seen, number: int = 12, **more: Any) -> PullRequestEvent:
     """What a webhook says of a pull request of acme/shop."""
-    facts = {"repository_id": 7, "repository": "acme/shop", "action": "edited", "author": "sam", **more}
+    facts = {"repository_id": 7, "repository": "acme/shop", **more}
     return PullRequestEvent(number=number, seen=seen, **{"updated_at": NOON, **facts})
 
 

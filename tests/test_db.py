@@ -73,7 +73,6 @@ def read_facts(store: Store, claim: Claim, row: Review) -> Review:
     """Write the facts of a first read."""
     facts = {
         "base": "development",
-        "base_sha": "c" * 40,
         "head": "gift-cards",
         "head_sha": HEAD,
         "author": "sam",

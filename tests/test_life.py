@@ -382,7 +382,7 @@ def test_an_undone_fix_that_no_list_of_files_shows_asks_again(world: World) -> N
     world.commit("gift-cards", till_py="rounded\n")
     world.github.open_pull_request(SHOP, "gift-cards", title="Round the total")
     world.settle()
-    asked_about = world.gate.github.change(SHOP, world.row().facts.base_sha, world.row().head_sha)
+    asked_about = world.gate.github.change(SHOP, "development", world.row().head_sha)
     world.github.commit(SHOP, "development", {"till.py": "mended\n"}, "Mend the till", "kim")
     merge_ours(world)
     now = world.gate.github.change(

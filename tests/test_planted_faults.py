@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from app.domain.approval import Cover, MergeCommit, Merged, how_merged
-from app.domain.facts import State, Step
+from app.domain.facts import Commit, State
 from app.domain.release import Merge, account
 from tests.builders import BASE, HEAD, decision, row
 from tests.outside import GATE, MakeOutside, Outside, given
@@ -232,7 +232,8 @@ def test_one_comparison_that_fails_makes_no_question_without_files(outside: Outs
 
 def test_of_a_rebase_that_landed_fewer_commits_than_were_approved_only_the_last_is_approved() -> None:
     """GitHub left some out, or something else came in the same instant: which of the others is whose nobody can tell."""
-    slipped, last = Step("s" * 40, (BASE,), "Slipped in", "kim"), Step("l" * 40, ("s" * 40,), "Two", "sam")
+    slipped = Commit("s" * 40, "Slipped in", "kim", parents=(BASE,))
+    last = Commit("l" * 40, "Two", "sam", parents=("s" * 40,))
     merged = row(
         State.MERGED, decision=decision(), merge_commit=last.sha, merged_onto=BASE, merged_how=Merged.BY_GATE
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.db.store import Store
-from app.domain.facts import Release, State, Step
+from app.domain.facts import Commit, Release, State
 from app.github.commits import Steps
 from app.jobs.release import NO_BRANCH
 from app.jobs.release_contents import MOST_ASKED, Place, account_of
@@ -521,7 +521,7 @@ def test_more_than_can_be_asked_about_at_once_is_asked_about_later(sqlite_url: s
         github=SimpleNamespace(brought_by=lambda _repository, sha, _branch: looked_up.append(sha)),
     )
     place = Place(gate, SHOP, 7, lambda: None)
-    steps = [Step(sha, (before,), "Fix", "kim") for before, sha in pairwise(shas)]
+    steps = [Commit(sha, "Fix", "kim", parents=(before,)) for before, sha in pairwise(shas)]
     store.releases.begin(7, "development", shas[0], ())
     ahead = Steps(shas[0], shas[0], shas[-1], tuple(steps))
     first, second = account_of(place, ahead), account_of(place, ahead)

@@ -50,7 +50,7 @@ TEMPLATES = Path(__file__).parent.parent / "templates"
 MAX = Reviewer("Max", "max@example.com")
 TONES = ("accent", "good", "bad", "warn", "ship")
 _numbers = count(1)
-_COPIED = "base base_sha head head_sha open draft merged title author url private".split()
+_COPIED = "base head head_sha open draft merged title author url private".split()
 
 
 class Desk:

@@ -156,5 +156,5 @@ class Inbox(StorePart):
 
 
 def _values(delivery: str, event: GitHubEvent) -> tuple[Any, ...]:
-    place = (event.repository_id, getattr(event, "number", None), getattr(event, "sha", None))
+    place = (event.repository_id, event.number, event.sha)
     return (delivery, event.kind, *place, event.model_dump_json())

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from app.domain.facts import Person, Seen
 
-# The action of what a poll found.
+# How the delivery id of what a poll found begins.
 POLLED = "polled"
 
 
@@ -22,11 +22,14 @@ class _Event(BaseModel):
 
     repository_id: int
     repository: str
+    number: int | None = None
+    sha: str | None = None
 
     @property
     def name(self) -> str:
-        """Return what it is about, as the logs show it; a branch may be called anything, so it is not in there."""
-        return self.repository
+        """Return "owner/repo#12" or "owner/repo@abc1234", as the logs show it; of a branch, which may be called anything, only the repository."""
+        number, sha = f"#{self.number}" if self.number else "", f"@{self.sha[:7]}" if self.sha else ""
+        return f"{self.repository}{number}{sha}"
 
 
 class PullRequestEvent(_Event):
@@ -36,9 +39,7 @@ class PullRequestEvent(_Event):
     """
 
     kind: Literal["pull_request"] = "pull_request"
-    action: str
     number: int
-    author: str
     author_id: int | None = None
     seen: Seen
     updated_at: datetime
@@ -46,33 +47,24 @@ class PullRequestEvent(_Event):
     base_before: str | None = None
     requests: tuple[tuple[Person, datetime], ...] = ()
 
-    @property
-    def name(self) -> str:
-        """Return "owner/repo#12@abc1234"."""
-        return f"{self.repository}#{self.number}@{self.seen.head_sha[:7]}"
 
+class CheckEvent(_Event):
+    """An automatic check of a commit has ended, or a status was set: its name and what it says, "" where that is not told.
 
-class _CommitEvent(_Event):
-    sha: str
-
-    @property
-    def name(self) -> str:
-        """Return "owner/repo@abc1234"; which pull requests it heads, a fork's event does not say."""
-        return f"{self.repository}@{self.sha[:7]}"
-
-
-class CheckEvent(_CommitEvent):
-    """An automatic check of a commit has ended, or a status was set: its name and what it says, "" where that is not told."""
+    Which pull requests the commit heads, a fork's event does not say.
+    """
 
     kind: Literal["check"] = "check"
+    sha: str
     check: str = ""
     says: Literal["", "green", "pending", "red"] = ""
 
 
-class DeploymentEvent(_CommitEvent):
+class DeploymentEvent(_Event):
     """A deployment of a commit has ended, well or not, or is no longer there."""
 
     kind: Literal["deployment"] = "deployment"
+    sha: str
 
 
 class CommentEvent(_Event):
@@ -80,11 +72,6 @@ class CommentEvent(_Event):
 
     kind: Literal["comment"] = "comment"
     number: int
-
-    @property
-    def name(self) -> str:
-        """Return "owner/repo#12"."""
-        return f"{self.repository}#{self.number}"
 
 
 class PushEvent(_Event):

@@ -53,12 +53,16 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit of a change; `message` is its first line, `name` who git says wrote it, "" where it does not."""
+    """One commit of a change; `message` is its first line, `name` who git says wrote it, "" where it does not.
+
+    `parents`, where they are known: it was put on the first of them.
+    """
 
     sha: str
     message: str
     author: str
     name: str = ""
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +107,6 @@ class Checks:
 
 
 # --- What a release holds: the pull requests that a reviewer approved, and what reached the branch past the reviewers.
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One commit of a comparison; `message` is its first line, the first of `parents` where it was put."""
-
-    sha: str
-    parents: tuple[str, ...]
-    message: str
-    author: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +234,6 @@ class PullRequest:
     deletions: int
     changed_files: int
     commits: int
-    created_at: datetime
     updated_at: datetime
     author_id: int | None = None
     belongs: bool | None = None

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.domain.approval import Merged
-from app.domain.facts import Passed, Release, Step, Unseen
+from app.domain.facts import Commit, Passed, Release, Unseen
 from app.domain.review import Review
 
 # Merges that an approval covers by itself; what another approved merge brought is that one's.
@@ -39,63 +39,56 @@ class Origin:
     author: str = ""
 
 
+UNPLACED = Origin(None)
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A release, sorted: `approved` merges, the pull requests of ours that brought what was not approved, and the `rest`.
+    """A release, sorted: what was `approved`, and the commits that were not, each with the pull request of ours that brought it.
 
-    `rest` is what only GitHub can tell the origin of; `earlier` counts the changes that were ahead on day one.
+    `earlier` counts the changes that were ahead on day one.
     """
 
-    steps: Mapping[str, Step]
-    approved: Sequence[Merge]
-    around: Mapping[str, Review]
-    rest: Sequence[str]
+    steps: Mapping[str, Commit]
+    approved: Sequence[Review]
+    past: Mapping[str, Review | None]
     earlier: int
+
+    @property
+    def rest(self) -> list[str]:
+        """Return the commits of which only GitHub can tell the origin."""
+        return [sha for sha, review in self.past.items() if review is None]
 
     def release(
         self, origins: Mapping[str, Origin], gone: Iterable[Review] = (), *, is_rewritten: bool = False
     ) -> Release:
         """Return what the release holds; `origins` are those of the rest, as far as they are known."""
-        passed = tuple(found for merge in self.approved if (found := _passed(merge.review)))
-        return Release(
-            passed,
-            tuple(self._unseen(origins)),
-            self.earlier,
-            is_rewritten,
-            tuple(found for review in gone if (found := _passed(review))),
-        )
+        unseen = tuple(self._unseen(origins))
+        return Release(_passed(self.approved), unseen, self.earlier, is_rewritten, _passed(gone))
 
     def _unseen(self, origins: Mapping[str, Origin]) -> Iterable[Unseen]:
         groups: dict[int | str, list[str]] = {}
-        rest = set(self.rest)
-        for sha in self.steps:
-            if sha in rest or sha in self.around:
-                groups.setdefault(self._pull(sha, origins) or sha, []).append(sha)
-        approved = {merge.review.number for merge in self.approved}
-        known = {review.number: review for review in self.around.values()}
+        for sha, review in self.past.items():
+            pull = review.number if review else origins.get(sha, UNPLACED).pull
+            groups.setdefault(pull or sha, []).append(sha)
+        approved = {review.number for review in self.approved}
         for key, shas in groups.items():
-            pull = key if isinstance(key, int) else None
-            sha = shas[-1]
-            step, origin = self.steps[sha], origins.get(sha, Origin(None))
-            ours = known.get(pull) if pull else None
+            sha, pull = shas[-1], key if isinstance(key, int) else None
+            brought_by = next((review for review in map(self.past.get, shas) if review), None)
+            about, step = brought_by or origins.get(sha, UNPLACED), self.steps[sha]
             yield Unseen(
                 sha,
-                ours.title if ours else origin.title or step.message,
-                ours.author if ours else origin.author or step.author,
+                about.title or step.message,
+                about.author or step.author,
                 pull,
                 was_asked=pull is not None or sha in origins,
                 commits=tuple(shas) if len(shas) > 1 else (),
                 is_beside=pull in approved,
             )
 
-    def _pull(self, sha: str, origins: Mapping[str, Origin]) -> int | None:
-        if sha in self.around:
-            return self.around[sha].number
-        return origins[sha].pull if sha in origins else None
-
 
 def account(
-    steps: Sequence[Step], merges: Sequence[Merge], branch: str, day_one: Collection[str] = ()
+    steps: Sequence[Commit], merges: Sequence[Merge], branch: str, day_one: Collection[str] = ()
 ) -> Account:
     """Sort the commits that go into a release; `merges` are those whose merge commit is among them.
 
@@ -110,18 +103,16 @@ def account(
     )
     around = {sha: merge.review for merge in others for sha in brought(merge, by_sha)}
     left = [sha for sha in by_sha if sha not in accounted]
-    past = [sha for sha in left if sha not in day_one]
     place = {sha: number for number, sha in enumerate(by_sha)}
     return Account(
         by_sha,
-        sorted(approved, key=lambda merge: place.get(merge.review.merge_commit or "", 0)),
-        {sha: around[sha] for sha in past if sha in around},
-        [sha for sha in past if sha not in around],
+        sorted((merge.review for merge in approved), key=lambda one: place.get(one.merge_commit or "", 0)),
+        {sha: around.get(sha) for sha in left if sha not in day_one},
         _changes_of([by_sha[sha] for sha in left if sha in day_one]),
     )
 
 
-def _changes_of(steps: Sequence[Step]) -> int:
+def _changes_of(steps: Sequence[Commit]) -> int:
     """Count commits as a person does: a merge with all that it brought is one change.
 
     So those count that first parents lead to; this counts only, and says nothing of what was approved.
@@ -141,30 +132,29 @@ def is_approved_merge(review: Review, branch: str) -> bool:
     return review.merged_how in APPROVED and review.has_yes and review.base == branch
 
 
-def brought(merge: Merge, steps: Mapping[str, Step]) -> set[str]:
+def brought(merge: Merge, steps: Mapping[str, Commit]) -> set[str]:
     """Return the commits that a merge brought; none where its merge commit is not among the steps."""
     last = steps.get(merge.review.merge_commit or "")
     if last is None:
         return set()
-    if _took_in_head(merge, steps):
-        return {last.sha, *(merge.commits or ())}
-    return {last.sha, *_rebased(merge, last, steps)}
+    took = (merge.commits or ()) if _took_in_head(merge, steps) else _rebased(merge, last, steps)
+    return {last.sha, *took}
 
 
-def lacks_commits(merge: Merge, steps: Mapping[str, Step]) -> tuple[str, str] | None:
+def lacks_commits(merge: Merge, steps: Mapping[str, Commit]) -> tuple[str, str] | None:
     """Return which two commits to compare where nobody knows yet what a merge took in, else None."""
     if merge.commits is None and _took_in_head(merge, steps):
         return steps[merge.review.merge_commit or ""].parents[0], merge.review.head_sha
     return None
 
 
-def _took_in_head(merge: Merge, steps: Mapping[str, Step]) -> bool:
+def _took_in_head(merge: Merge, steps: Mapping[str, Commit]) -> bool:
     """Tell whether the merge commit has the head as its second parent; that of a squash or a rebase has not."""
     last = steps.get(merge.review.merge_commit or "")
     return last is not None and last.parents[1:] == (merge.review.head_sha,)
 
 
-def _rebased(merge: Merge, last: Step, steps: Mapping[str, Step]) -> Sequence[str]:
+def _rebased(merge: Merge, last: Commit, steps: Mapping[str, Commit]) -> Sequence[str]:
     """Return the commits that a rebase put there: those between where the base stood just before, and the last.
 
     If those are not just as many as were approved, something else came in the same instant, or GitHub left one out:
@@ -172,7 +162,7 @@ def _rebased(merge: Merge, last: Step, steps: Mapping[str, Step]) -> Sequence[st
     https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/incorporating-changes-from-a-pull-request/about-pull-request-merges#rebase-and-merge-your-commits
     """
     number, shas = len(merge.commits or ()) - merge.merges, list[str]()
-    step: Step | None = last
+    step: Commit | None = last
     while step is not None and len(shas) < number and len(step.parents) == 1:
         shas.append(step.sha)
         if step.parents[0] == merge.review.merged_onto:
@@ -181,17 +171,12 @@ def _rebased(merge: Merge, last: Step, steps: Mapping[str, Step]) -> Sequence[st
     return ()
 
 
-def _passed(review: Review) -> Passed | None:
-    decision = review.decision
-    if decision is None:
-        return None
-    unchecked = review.merged_how is Merged.UNCHECKED
-    return Passed(
-        review.number,
-        review.title,
-        review.author,
-        decision.by,
-        decision.at,
-        decision.note,
-        is_unchecked=unchecked,
+def _passed(reviews: Iterable[Review]) -> tuple[Passed, ...]:
+    return tuple(
+        Passed(
+            *(review.number, review.title, review.author, said.by, said.at, said.note),
+            is_unchecked=review.merged_how is Merged.UNCHECKED,
+        )
+        for review in reviews
+        if (said := review.decision)
     )

@@ -94,7 +94,6 @@ class Facts:
     None where they were not; `had_red` are those that were red last since somebody was asked.
     """
 
-    base_sha: str = ""
     is_from_fork: bool = False
     draft: bool = False
     merged: bool = False

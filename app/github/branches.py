@@ -14,7 +14,7 @@ from urllib.parse import quote
 from github.Repository import Repository
 
 from app.domain.approval import MergeCommit
-from app.domain.facts import Step
+from app.domain.facts import Commit
 from app.github.commits import BranchAnswer, Comparison, RepositoryAnswer, SignedCommit, Steps, StepsAnswer
 from app.github.connection import Answer, call, etag_of, insist
 from app.github.pictures import Pictures
@@ -70,7 +70,7 @@ class Branches(Pictures):
 
     def all_steps(
         self, repository: str, first: Comparison, head: str, on_page: Callable[[], None] = nothing
-    ) -> list[Step]:
+    ) -> list[Commit]:
         """Return every commit of a comparison whose first page was read: one GET for each further page.
 
         The pages are pinned to two SHAs, one GET more where `head` is a branch. Raises TryAgain where they are not
@@ -185,7 +185,7 @@ def _branch(found: Repository, branch: str) -> BranchAnswer:
     return BranchAnswer.model_validate(call(found, "GET", f"/branches/{quote(branch)}").data)
 
 
-def _tip(steps: list[Step]) -> str:
+def _tip(steps: list[Commit]) -> str:
     """Return the commit that no other is built on: all were reached from it. Raises TryAgain."""
     shas = {step.sha for step in steps}
     tips = shas - {parent for step in steps for parent in step.parents}

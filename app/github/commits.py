@@ -6,13 +6,13 @@ Anything that is not as documented raises pydantic's ValidationError, so that ha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from app.domain.approval import MergeCommit
-from app.domain.facts import Change, ChangedFile, Commit, Step, Tree
+from app.domain.facts import Change, ChangedFile, Commit, Tree
 from app.github.models import Count, Id, Line, Model, Sha, Text, Words, WordsOrNone
 
 # What is kept of one file's patch, and of all of a change together, in characters.
@@ -38,7 +38,7 @@ class Steps:
     base: str = ""
     merge_base: str = ""
     head: str = ""
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Commit, ...] = ()
     is_empty: bool = False
     is_unchanged: bool = False
     etag: str | None = None
@@ -115,9 +115,8 @@ class _Commit(Model):
         author = (self.author and self.author.login) or name or "ghost"
         return Commit(self.sha, lines[0][:LONGEST_LINE] if lines else "", author, name)
 
-    def step(self) -> Step:
-        told = self.told()
-        return Step(told.sha, tuple(one.sha for one in self.parents), told.message, told.author)
+    def step(self) -> Commit:
+        return replace(self.told(), parents=tuple(one.sha for one in self.parents))
 
 
 class _File(Model):
@@ -162,7 +161,7 @@ class Comparison(StepsAnswer):
     base_commit: Named
     files: list[_File]
 
-    def change(self, steps: Sequence[Step]) -> Change:
+    def change(self, steps: Sequence[Commit]) -> Change:
         """Return what a reviewer is asked about; `steps` are all its commits, of which it names the first."""
         return Change(
             merge_base=self.merge_base_commit.sha,
@@ -173,7 +172,7 @@ class Comparison(StepsAnswer):
             merges=sum(len(step.parents) > 1 for step in steps),
         )
 
-    def meets_once(self, steps: Sequence[Step]) -> bool:
+    def meets_once(self, steps: Sequence[Commit]) -> bool:
         """Tell whether it shows by itself that its merge base is the only best common ancestor; `steps` are all its commits.
 
         It is where base is an ancestor of head, and where the commits of head hang on nothing else; False: perhaps.

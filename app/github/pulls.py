@@ -112,6 +112,13 @@ class Pull(Model):
         return not self.is_from_fork and (self.head.ref, self.base.ref) == (head, base)
 
 
+# What GitHub and the rules call alike.
+_SAME = (
+    "repository_id repository number title body author author_id draft merged merged_at mergeable mergeable_state "
+    "additions deletions changed_files commits updated_at"
+).split()
+
+
 class WholePull(Pull):
     """https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request ."""
 
@@ -125,40 +132,23 @@ class WholePull(Pull):
     deletions: Count
     changed_files: Count
     commits: Count
-    created_at: Moment
 
     def pull_request(self) -> PullRequest:
         """Return what the rules know of it."""
+        same: dict[str, Any] = {name: getattr(self, name) for name in _SAME}
         return PullRequest(
-            repository_id=self.repository_id,
-            repository=self.repository,
+            **same,
             private=self.base.repo.private,
-            number=self.number,
-            title=self.title,
-            body=self.body,
-            author=self.author,
             author_is_bot=self.user is not None and self.user.type == "Bot",
-            author_id=self.author_id,
             url=self.html_url,
             open=self.state == "open",
-            draft=self.draft,
-            merged=self.merged,
             merge_commit=self.merge_commit_sha,
             merged_by=self.merged_by.login if self.merged_by else None,
-            merged_at=self.merged_at,
             base=self.base.ref,
             base_sha=self.base.sha,
             head=self.head.ref,
             head_sha=self.head.sha,
             head_repository=self.head.repo.full_name if self.head.repo else None,
-            mergeable=self.mergeable,
-            mergeable_state=self.mergeable_state,
-            additions=self.additions,
-            deletions=self.deletions,
-            changed_files=self.changed_files,
-            commits=self.commits,
-            created_at=self.created_at,
-            updated_at=self.updated_at,
         )
 
 

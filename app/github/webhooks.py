@@ -101,9 +101,7 @@ class _PullRequestPayload(Model):
         return PullRequestEvent.model_construct(
             repository_id=self.repository.id,
             repository=self.repository.full_name,
-            action=self.action,
             number=pull.number,
-            author=pull.user.login if pull.user else "ghost",
             author_id=pull.user.id if pull.user else None,
             seen=Seen(
                 head_sha=pull.head.sha,

@@ -103,9 +103,7 @@ def _put(gate: Gate, claim: Claim, timer: Timer, pull: Pull) -> bool:
     event = PullRequestEvent(
         repository_id=pull.repository_id,
         repository=pull.repository,
-        action=POLLED,
         number=pull.number,
-        author=pull.author,
         author_id=pull.author_id,
         seen=pull.seen,
         updated_at=pull.updated_at,

@@ -26,7 +26,7 @@ from app.mail.release import is_release_title, without_part
 
 # Of what is read simply copied: into the row, and into its document of facts.
 _COPIED = ("repository", "base", "head", "head_sha", "is_from_outside", "open", "title", "author")
-_FACTS = ("base_sha", "is_from_fork", "draft", "merged", "words", "author_id", "url", "private", "updated_at")
+_FACTS = ("is_from_fork", "draft", "merged", "words", "author_id", "url", "private", "updated_at")
 
 _TOLD_BY_READING = {CONFLICT: Why.CONFLICT, "behind": Why.BEHIND}
 
