@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from flask import Flask, Response, g, request
@@ -43,13 +42,15 @@ def serve_metrics(listen: tuple[str, int], gate: Gate, app: Flask | None = None)
 def registry(gate: Gate, app: Flask | None = None) -> CollectorRegistry:
     """Return everything that is counted of a gate and, in the server, of its webhook."""
     found = CollectorRegistry()
+    ours: dict[str, Any] = {"namespace": "qa_gate", "registry": found}
     ProcessCollector(registry=found)
-    Gauge("qa_gate_info", "The version that runs.", ["version"], registry=found).labels(__version__).set(1)
+    Gauge("info", "The version that runs.", ["version"], **ours).labels(__version__).set(1)
     found.register(Stored(gate.store))
-    _count_calls(gate, found)
-    _count_mails(gate, found)
+    _count_calls(gate, ours)
+    mails = Counter("mails", "Emails by outcome: sent, refused, later, unanswered.", ["outcome"], **ours)
+    gate.mailer.told = lambda outcome: mails.labels(outcome).inc()
     if app is not None:
-        _count_webhooks(app, found)
+        _count_webhooks(app, ours)
     return found
 
 
@@ -69,11 +70,13 @@ class Stored(Collector):
             return
         yield _gauge("database_up", "1 while the database can be read.", 1)
         yield _gauge("reviews", "Pull requests and releases by state.", now.reviews, "state")
-        waited = _seconds(now.now, now.waiting_since or now.now)
-        yield _gauge("oldest_waiting_seconds", "How long the oldest question has waited.", waited)
+        waited = now.now - (now.waiting_since or now.now)
+        yield _gauge(
+            "oldest_waiting_seconds", "How long the oldest question has waited.", waited.total_seconds()
+        )
         due = {kind: number for kind, (number, _) in now.due.items()}
         yield _gauge("jobs_due", "Jobs that are due.", due, "kind")
-        ages = {kind: _seconds(now.now, first) for kind, (_, first) in now.due.items()}
+        ages = {kind: (now.now - first).total_seconds() for kind, (_, first) in now.due.items()}
         yield _gauge("oldest_due_seconds", "For how long the oldest of them has been due.", ages, "kind")
         yield _gauge("mails_unsent", "Emails that are still to be sent.", now.unsent)
         yield _gauge("problems", "Problems that last.", now.problems, "what")
@@ -94,17 +97,9 @@ def _gauge(name: str, meaning: str, value: float | Mapping[Any, float], label: s
     return found
 
 
-def _seconds(now: datetime, since: datetime) -> float:
-    return (now - since).total_seconds()
-
-
-def _count_calls(gate: Gate, found: CollectorRegistry) -> None:
-    calls = Counter(
-        "qa_gate_github_calls", "Calls to GitHub by status; 0: no answer.", ["status"], registry=found
-    )
-    left = Gauge(
-        "qa_gate_github_rate_left", "Calls that GitHub still allows, as its last answer said.", registry=found
-    )
+def _count_calls(gate: Gate, ours: Mapping[str, Any]) -> None:
+    calls = Counter("github_calls", "Calls to GitHub by status; 0: no answer.", ["status"], **ours)
+    left = Gauge("github_rate_left", "Calls that GitHub still allows, as its last answer said.", **ours)
 
     def count(status: int, headers: Mapping[str, Any]) -> None:
         calls.labels(status).inc()
@@ -115,19 +110,9 @@ def _count_calls(gate: Gate, found: CollectorRegistry) -> None:
     gate.github.told = count
 
 
-def _count_mails(gate: Gate, found: CollectorRegistry) -> None:
-    meaning = "Emails by outcome: sent, refused, later, unanswered."
-    mails = Counter("qa_gate_mails", meaning, ["outcome"], registry=found)
-    gate.mailer.told = lambda outcome: mails.labels(outcome).inc()
-
-
-def _count_webhooks(app: Flask, found: CollectorRegistry) -> None:
-    times = Histogram(
-        "qa_gate_webhook_seconds", "Webhooks by answer.", ["status"], buckets=BUCKETS, registry=found
-    )
-    refused = Counter(
-        "qa_gate_refused_signatures", "Webhooks with no signature, or a wrong one.", registry=found
-    )
+def _count_webhooks(app: Flask, ours: Mapping[str, Any]) -> None:
+    times = Histogram("webhook_seconds", "Webhooks by answer.", ["status"], buckets=BUCKETS, **ours)
+    refused = Counter("refused_signatures", "Webhooks with no signature, or a wrong one.", **ours)
 
     @app.before_request
     def begin() -> None:

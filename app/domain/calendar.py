@@ -6,6 +6,7 @@ reader's calendar; the last one is the current one.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -88,18 +89,17 @@ def by_week(answers: Iterable[Answer], first: date, timezone: tzinfo) -> list[We
     wait ended with the first answer, whatever came of it.
     """
     found = [Week(first + number * A_WEEK) for number in range(WEEKS)]
-    first_answer: dict[tuple[int, int], Answer] = {}
-    last_answer: dict[tuple[int, int], Answer] = {}
+    rounds: dict[tuple[int, int], list[Answer]] = defaultdict(list)
     for answer in answers:
-        first_answer.setdefault((answer.review, answer.round), answer)
-        last_answer[answer.review, answer.round] = answer
-    for key, answer in last_answer.items():
-        number = (answer.at.astimezone(timezone).date() - first) // A_WEEK
-        if answer.what in ("approved", "rejected") and 0 <= number < WEEKS:
+        rounds[answer.review, answer.round].append(answer)
+    for given in rounds.values():
+        last = given[-1]
+        number = (last.at.astimezone(timezone).date() - first) // A_WEEK
+        if last.what in ("approved", "rejected") and 0 <= number < WEEKS:
             week = found[number]
-            week.approved += answer.what == "approved"
-            week.rejected += answer.what == "rejected"
-            week.waits.append(max(first_answer[key].at - answer.asked_at, timedelta(0)))
+            week.approved += last.what == "approved"
+            week.rejected += last.what == "rejected"
+            week.waits.append(max(given[0].at - last.asked_at, timedelta(0)))
     return found
 
 

@@ -8,6 +8,8 @@ Sourcery"). Examples: https://docs.coderabbit.ai, https://docs.sourcery.ai, http
 from __future__ import annotations
 
 import re
+from bisect import bisect
+from collections import defaultdict
 from collections.abc import Iterator
 
 _OPEN, _CLOSE = "<!--", "-->"
@@ -56,24 +58,20 @@ def _kept(text: str) -> Iterator[str]:
 def _outside_of_marks(body: str) -> str:
     """Return the text without what stands between two hidden comments that begin and end one part."""
     kept: list[str] = []
-    place = 0
-    marks = list(_marks(body))
-    ends: dict[str, list[int]] = {}
+    place, marks = 0, list(_marks(body))
+    ends: dict[str, list[int]] = defaultdict(list)
     for number, (_, _, words) in enumerate(marks):
         if _is_end(words) or _NAME.fullmatch(words):
-            ends.setdefault(_key(words), []).append(number)
+            ends[_key(words)].append(number)
     for number, (start, _, words) in enumerate(marks):
         key = _key(words)
         if start < place or not key or "qa-gate" in words or (_is_end(words) and not _NAME.fullmatch(words)):
             continue
-        later = ends.get(key, [])
-        while later and later[0] <= number:
-            later.pop(0)
-        if later:
+        later = bisect(ends[key], number)
+        if later < len(ends[key]):
             kept.append(body[place:start])
-            place = marks[later[0]][1]
-    kept.append(body[place:])
-    return "".join(kept)
+            place = marks[ends[key][later]][1]
+    return "".join((*kept, body[place:]))
 
 
 def _marks(body: str) -> Iterator[tuple[int, int, str]]:
