@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.db.store import Store
+from app.domain.approval import Merged
 from app.domain.facts import Commit, Release, State
 from app.github.commits import Steps
 from app.jobs.release import NO_BRANCH
@@ -445,7 +446,7 @@ def test_a_merge_made_by_hand_under_the_gates_own_name_has_no_yes_before_the_gat
     push_by_hand(world, number, "qa-gate-bot")
     world.settle()
     row = world.row(number)
-    assert (row.state, row.merged_by_gate) == (State.MERGED, False)
+    assert (row.state, row.merged_how is Merged.BY_GATE) == (State.MERGED, False)
 
 
 def test_a_merge_made_by_hand_while_the_gates_own_is_out_has_no_yes(world: World) -> None:
@@ -456,7 +457,7 @@ def test_a_merge_made_by_hand_while_the_gates_own_is_out_has_no_yes(world: World
     world.decide()
     world.settle()
     row = world.row(number)
-    assert (row.state, row.bypassed, row.merged_by_gate) == (State.MERGED, True, False)
+    assert (row.state, row.bypassed, row.merged_how is Merged.BY_GATE) == (State.MERGED, True, False)
     held = holds(world, asked(world).number)
     assert (passed(held), [pull for _, pull in unseen(held)]) == ([], [number])
 
@@ -480,7 +481,7 @@ def test_a_merge_of_the_gates_own_that_lands_late_has_a_yes(world: World) -> Non
     world.settle()
     later(world, minutes=1)
     row = world.row(number)
-    assert (row.state, row.bypassed, row.merged_by_gate) == (State.MERGED, False, True)
+    assert (row.state, row.bypassed, row.merged_how is Merged.BY_GATE) == (State.MERGED, False, True)
     held = holds(world, asked(world).number)
     assert (passed(held), unseen(held)) == ([number], [])
 
@@ -493,7 +494,7 @@ def test_who_cannot_know_its_own_name_claims_no_merge(world: World) -> None:
     world.decide()
     world.settle()
     row = world.row(number)
-    assert (row.state, row.merged_by_gate) == (State.MERGED, False)
+    assert (row.state, row.merged_how is Merged.BY_GATE) == (State.MERGED, False)
 
 
 def test_a_retarget_in_the_last_instant_is_no_yes_for_where_it_turns_up(world: World) -> None:

@@ -37,7 +37,7 @@ from tests.world import WEBHOOK_SECRET, World
 PAYLOADS = Path(__file__).parent / "payloads"
 SECRET = "It's a Secret to Everybody"
 POLICY = Policy(reviewers=(), repositories=("Codertocat/Hello-World",))
-MASTER = "Codertocat/Hello-World#2@ec26c3e"
+MASTER = "Codertocat/Hello-World#2"
 
 Post = Callable[..., TestResponse]
 

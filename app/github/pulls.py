@@ -57,7 +57,7 @@ class Pull(Model):
     title: Words = ""
     body: Words = ""
     user: Account | None = None
-    state: Text
+    state: Literal["open", "closed"]
     draft: bool
     base: _Base
     head: _Head

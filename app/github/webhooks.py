@@ -9,11 +9,10 @@ wakes a row; what is true is read from GitHub. Nothing here ever raises anything
 from __future__ import annotations
 
 import hmac
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from app.domain.events import (
     CheckEvent,
@@ -23,9 +22,9 @@ from app.domain.events import (
     PullRequestEvent,
     PushEvent,
 )
-from app.domain.facts import Person, Seen, words_digest
 from app.github.checks import CommitStatus, Conclusion, Word, is_own, shown
-from app.github.models import Id, Model, Number, Sha, Text, Words, fault_of
+from app.github.models import Id, Model, Number, Sha, Text, fault_of
+from app.github.pulls import Account, Pull
 
 # Of a deployment that can be tried one day.
 _RUNNING = ("queued", "pending", "in_progress", "waiting")
@@ -47,34 +46,6 @@ class _Repository(Model):
     full_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}$")]
 
 
-class _User(Model):
-    id: Id
-    login: Text
-    type: str = "User"
-
-
-class _Head(Model):
-    sha: Sha
-
-
-class _Base(Model):
-    ref: Text
-
-
-class _Pull(Model):
-    number: Number
-    state: Literal["open", "closed"]
-    draft: bool
-    merged: bool
-    title: Words = ""
-    body: Words = ""
-    user: _User | None = None
-    head: _Head
-    base: _Base
-    updated_at: AwareDatetime
-    closed_at: AwareDatetime | None = None
-
-
 class _Before(Model):
     before: Annotated[Text, Field(alias="from")]
 
@@ -92,37 +63,23 @@ class _PullRequestPayload(Model):
 
     action: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
     repository: _Repository
-    pull_request: _Pull
+    pull_request: Pull
     changes: _Changes | None = None
-    sender: _User | None = None
+    sender: Account | None = None
 
     def event(self) -> PullRequestEvent:
-        pull = self.pull_request
+        pull, by = self.pull_request, self.sender.person() if self.sender else None
         return PullRequestEvent.model_construct(
             repository_id=self.repository.id,
             repository=self.repository.full_name,
             number=pull.number,
-            author_id=pull.user.id if pull.user else None,
-            seen=Seen(
-                head_sha=pull.head.sha,
-                base=pull.base.ref,
-                open=pull.state == "open",
-                draft=pull.draft,
-                merged=pull.merged,
-                title=pull.title,
-                words=words_digest(pull.title, pull.body),
-            ),
+            author_id=pull.author_id,
+            seen=pull.seen,
             updated_at=pull.updated_at,
             closed_at=pull.closed_at,
             base_before=self.changes.base.ref.before if self.changes and self.changes.base else None,
-            requests=self._requests(pull.updated_at),
+            requests=((by, pull.updated_at),) if by and self.action == "review_requested" else (),
         )
-
-    def _requests(self, at: datetime) -> tuple[tuple[Person, datetime], ...]:
-        by = self.sender
-        if self.action != "review_requested" or by is None:
-            return ()
-        return ((Person(by.id, by.login, by.type == "Bot"), at),)
 
 
 class _Ended(Conclusion):
