@@ -22,7 +22,7 @@ from traceback import walk_tb
 from app.db.database import Bell, Unavailable
 from app.db.jobs import NEEDS, Claim, Kind, Service
 from app.db.queue import Overtaken
-from app.domain.problems import Cause
+from app.domain.problems import What
 from app.github.answers import GitHubError
 from app.jobs.away import hand_over_unheld
 from app.jobs.gate import Gate, Rest, failure
@@ -114,7 +114,7 @@ def work_once(gate: Gate, lane: Lane = EVERYTHING) -> bool:
         # At most a minute apart: its traceback at first, and about once an hour.
         if claim.attempts % 60 == 0:
             log.exception("%s %s failed unexpectedly", claim.kind, claim.about)
-        rest = Rest(problem=UNEXPECTED, cause=Cause.BUG)
+        rest = Rest(problem=UNEXPECTED, cause=What.BUG)
     finish(gate, claim, rest)
     return True
 

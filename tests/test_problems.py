@@ -9,7 +9,6 @@ import pytest
 
 from app.domain.problems import (
     LASTING,
-    Cause,
     Effect,
     Problem,
     Trouble,
@@ -17,7 +16,6 @@ from app.domain.problems import (
     What,
     effects_on,
     narrowed,
-    trouble_of,
     turn_of,
 )
 from tests.builders import LILY, NOON
@@ -54,8 +52,8 @@ def problem(
         (problem(LASTING, MINUTE), True, Turn.BEGINS),
         (problem(LASTING, MINUTE), False, Turn.STAYS),
         (problem(LASTING, 2 * MINUTE), False, Turn.FORGOTTEN),
-        (problem(3 * HOUR, 2 * HOUR), True, Turn.AFRESH),
-        (problem(-HOUR, -HOUR), True, Turn.AFRESH),
+        (problem(3 * HOUR, 2 * HOUR), True, Turn.BEGINS),
+        (problem(-HOUR, -HOUR), True, Turn.BEGINS),
         (problem(-HOUR, -HOUR), False, Turn.FORGOTTEN),
         (problem(HOUR, MINUTE, HOUR, 59 * MINUTE), True, Turn.STAYS),
         (problem(HOUR, MINUTE, HOUR, HOUR), True, Turn.LASTS),
@@ -72,23 +70,9 @@ def test_a_problem_begins_when_it_has_lasted_and_ends_when_it_is_gone_for_good(
     assert turn_of(known, is_there, NOON) is turn
 
 
-def test_every_cause_is_a_trouble_somewhere() -> None:
-    places = {cause: trouble_of(cause, "acme/shop", is_look=True) for cause in Cause}
-    assert places == {
-        Cause.IDENTITY: (What.IDENTITY, ""),
-        Cause.RIGHTS: (What.RIGHTS, "acme/shop"),
-        Cause.MISSING: (What.REPOSITORY, "acme/shop"),
-        Cause.BRANCH: (What.BRANCH, "acme/shop"),
-        Cause.MAIL: (What.UNSENT, "acme/shop"),
-        Cause.BUG: (What.BUG, ""),
-        Cause.OTHER: (What.STUCK, "acme/shop"),
-    }
-    assert trouble_of(Cause.MISSING, "acme/shop", is_look=False) == (What.STUCK, "acme/shop")
-
-
 def test_what_another_trouble_explains_is_none_of_its_own() -> None:
     def kept(*troubles: tuple[What, str]) -> list[What]:
-        return [one.what for one in narrowed(Trouble(*one) for one in troubles)]
+        return [one.what for one in narrowed([Trouble(*one) for one in troubles])]
 
     assert kept((What.BRANCH, "a/a"), (What.REPOSITORY, "a/a")) == [What.REPOSITORY]
     assert kept((What.BRANCH, "a/a"), (What.REPOSITORY, "a/b")) == [What.BRANCH, What.REPOSITORY]

@@ -35,7 +35,7 @@ from app.db.columns import UtcTime, insert
 from app.db.database import StorePart
 from app.db.tables import jobs, reviews, services, timers
 from app.domain.facts import State
-from app.domain.problems import Cause
+from app.domain.problems import What
 
 # Longer than any step between two checkpoints takes; after it another worker takes over.
 LEASE = timedelta(seconds=120)
@@ -249,7 +249,7 @@ def finish(
     wait: timedelta | None,
     attempts: int = 0,
     problem: str | None = None,
-    cause: Cause | None = None,
+    cause: What | None = None,
     failed_in: Service | None = None,
 ) -> bool:
     """Give a job back: due again after `wait`, gone if that is None; False when the lease is gone.

@@ -11,28 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Row,
-    String,
-    bindparam,
-    cast,
-    exists,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, String, bindparam, case, cast, delete, exists, or_, select, update
 
-from app.db.columns import insert
-from app.db.database import StorePart
+from app.db.columns import Id, insert
+from app.db.database import StorePart, row_as
 from app.db.jobs import Kind, Service
 from app.db.letters import NewLetter, put_letter
 from app.db.tables import jobs, letters, problems, repositories, reviews, services
 from app.domain.facts import State
-from app.domain.problems import BLOCKING, Cause, Problem, Trouble, Turn, What, narrowed, trouble_of, turn_of
+from app.domain.problems import BLOCKING, Problem, Trouble, Turn, What, narrowed, turn_of
 
 _OUT = {Service.GITHUB: What.GITHUB, Service.MAIL: What.MAIL}
-_LOOKS = (Kind.POLL, Kind.RELEASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +37,15 @@ class Problems(StorePart):
 
     def begun(self) -> list[Problem]:
         """Return what has lasted and is not over, the oldest first."""
-        which = (problems.c.begun_at.is_not(None), problems.c.ended_at.is_(None))
-        with self._database.read() as connection:
-            return _read(connection, *which)
+        return self._database.many(Problem, _OPEN.where(problems.c.begun_at.is_not(None)))
 
     def get(self, problem_id: int | None) -> Problem | None:
         """Return one problem."""
-        with self._database.read() as connection:
-            return next(iter(_read(connection, problems.c.id == problem_id)), None)
+        return self._database.one(Problem, select(problems).where(problems.c.id == problem_id))
 
     def noted(self, what: What) -> set[str]:
         """Return where this was noted and is not over, whether or not it has lasted."""
-        with self._database.read() as connection:
-            return set(connection.scalars(_NOTED, {"what": what}))
+        return {row.place for row in self._database.all(_NOTED, {"what": what})}
 
     def troubles(self, names: Sequence[str]) -> list[Trouble]:
         """Return what is wrong right now, with what was said to whom; `names` are the configured repositories."""
@@ -83,17 +68,17 @@ class Problems(StorePart):
 
     def note(self, what: What, place: str) -> None:
         """Note what only this moment shows."""
-        with self._database.write() as connection:
-            self._put(connection, what, place, self._database.now(connection), is_noted=True)
+        with self._database.write_now() as (connection, now):
+            _put(connection, what, place, now, is_noted=True)
 
     def note_only(self, what: What, places: Collection[str]) -> bool:
         """Note this at these places, and that it is over everywhere else; tell whether that is news."""
         before = self.noted(what)
-        with self._database.write() as connection:
-            elsewhere = (_is_open(), problems.c.what == what, problems.c.place.not_in(places))
-            connection.execute(update(problems).where(*elsewhere).values(is_noted=False))
+        with self._database.write_now() as (connection, now):
+            this = (problems.c.ended_at.is_(None), problems.c.what == what)
+            connection.execute(update(problems).where(*this).values(is_noted=False))
             for place in places:
-                self._put(connection, what, place, self._database.now(connection), is_noted=True)
+                _put(connection, what, place, now, is_noted=True)
         return before != set(places)
 
     def look(
@@ -106,69 +91,34 @@ class Problems(StorePart):
         with self._database.write_now() as (connection, now):
             there = {(one.what, one.place) for one in (*_troubles(connection, names), *more)}
             for what, place in sorted(there):
-                self._put(connection, what, place, now)
-            told: list[tuple[Turn, Problem]] = []
-            for one in _read(connection, _is_open()):
-                is_there = (one.what, one.place) in there
-                turn = turn_of(one, is_there, now)
-                self._turn(connection, one, turn, now, readers)
-                if is_there:
-                    connection.execute(_this(one).values(seen_at=now))
-                if turn in (Turn.BEGINS, Turn.LASTS, Turn.ENDS):
-                    told.append((turn, one))
-            return told
+                _put(connection, what, place, now)
+            found = [row_as(Problem, row) for row in connection.execute(_OPEN)]
+            turns = [(turn_of(one, (one.what, one.place) in there, now), one) for one in found]
+            for turn, one in turns:
+                _turn(connection, one, turn, now, readers)
+        return [(turn, one) for turn, one in turns if turn in _NOTES]
 
-    def _put(
-        self, connection: Connection, what: What, place: str, now: datetime, *, is_noted: bool = False
-    ) -> None:
-        new = insert(problems).values(what=what, place=place, since=now, seen_at=now, is_noted=is_noted)
-        connection.execute(new.on_conflict_do_nothing())
-        if is_noted:
-            this = (_is_open(), problems.c.what == what, problems.c.place == place)
-            connection.execute(update(problems).where(*this).values(is_noted=True))
 
-    def _turn(
-        self, connection: Connection, one: Problem, turn: Turn, now: datetime, readers: Sequence[str]
-    ) -> None:
-        match turn:
-            case Turn.FORGOTTEN:
-                connection.execute(problems.delete().where(problems.c.id == one.id))
-            case Turn.AFRESH:
-                connection.execute(_this(one).values(since=now))
-            case Turn.LASTS:
-                connection.execute(_this(one).values(logged_at=now))
-            case Turn.BEGINS:
-                connection.execute(_this(one).values(begun_at=now, logged_at=now))
-                self._tell(connection, one, "problem", now, readers)
-            case Turn.ENDS:
-                connection.execute(_this(one).values(ended_at=now))
-                self._tell(connection, one, "solved", now, readers)
+def _put(connection: Connection, what: What, place: str, now: datetime, *, is_noted: bool = False) -> None:
+    """Take in what is wrong now; once it is noted, it stays so."""
+    new = insert(problems).values(what=what, place=place, since=now, seen_at=now, is_noted=is_noted)
+    seen = {"seen_at": now, "is_noted": or_(problems.c.is_noted, new.excluded.is_noted)}
+    where = problems.c.ended_at.is_(None)
+    connection.execute(
+        new.on_conflict_do_update(index_elements=["what", "place"], index_where=where, set_=seen)
+    )
 
-    def _tell(
-        self, connection: Connection, one: Problem, kind: str, now: datetime, readers: Sequence[str]
-    ) -> None:
+
+def _turn(connection: Connection, one: Problem, turn: Turn, now: datetime, readers: Sequence[str]) -> None:
+    this = problems.c.id == one.id
+    if turn is Turn.FORGOTTEN:
+        connection.execute(delete(problems).where(this))
+    if turn in _NOTES:
+        connection.execute(update(problems).where(this).values(dict.fromkeys(_NOTES[turn], now)))
+    if turn in _MAILS:
         for reader in readers:
-            letter = NewLetter(f"{kind} {one.id} {reader}", kind, reader, problem_id=one.id)
-            put_letter(connection, letter, now)
-
-
-def _read(connection: Connection, *which: Any) -> list[Problem]:
-    found = connection.execute(select(problems).where(*which).order_by(problems.c.since, problems.c.id))
-    return [_problem_from(row) for row in found]
-
-
-def _problem_from(row: Row[Any]) -> Problem:
-    values = row._mapping
-    fields = {name: values[name] for name in Problem.__dataclass_fields__}
-    return Problem(**{**fields, "what": What(row.what)})
-
-
-def _is_open() -> Any:
-    return problems.c.ended_at.is_(None)
-
-
-def _this(one: Problem) -> Any:
-    return update(problems).where(problems.c.id == one.id)
+            key = f"{_MAILS[turn]} {one.id} {reader}"
+            put_letter(connection, NewLetter(key, _MAILS[turn], reader, problem_id=one.id), now)
 
 
 def _troubles(connection: Connection, names: Sequence[str]) -> list[Trouble]:
@@ -181,40 +131,38 @@ def _troubles(connection: Connection, names: Sequence[str]) -> list[Trouble]:
         elif row.full_name.casefold() != row.name:
             found.append(Trouble(What.RENAMED, row.name, row.full_name))
     # What fails in an outage is explained by it.
-    failed: list[Any] = [row for row in connection.execute(_FAILED) if row.failed_in not in out]
-    found += _of_jobs(connection, failed)
+    found += [_of_job(row) for row in connection.execute(_FAILED) if row.failed_in not in out]
     found += [
         Trouble(BLOCKING[row.blocked.why], row.repository.casefold(), row.name, row.blocked.said)
         for row in connection.execute(_BLOCKED)
         if row.blocked.is_told and row.blocked.why in BLOCKING
     ]
-    found += [Trouble(What(row.what), row.place) for row in connection.execute(_STILL)]
+    found += [Trouble(row.what, row.place) for row in connection.execute(_STILL)]
     return narrowed(found)
 
 
-def _of_jobs(connection: Connection, failed: Sequence[Any]) -> list[Trouble]:
-    ids = {kind: [int(row.about) for row in failed if row.kind == kind] for kind in (Kind.REVIEW, Kind.MAIL)}
-    named = select(reviews.c.id, reviews.c.repository, reviews.c.number)
-    found = connection.execute(named.where(reviews.c.id.in_(ids[Kind.REVIEW])))
-    pulls = {str(row.id): (row.repository, f"{row.repository}#{row.number}") for row in found}
-    sent = connection.execute(
-        select(letters.c.id, letters.c.reviewer).where(letters.c.id.in_(ids[Kind.MAIL]))
-    )
-    readers = {str(row.id): (row.reviewer, row.reviewer) for row in sent}
-    troubles = []
-    for row in failed:
-        name = row.about.rpartition(" ")[2] if row.kind in _LOOKS else ""
-        of_kind = {Kind.REVIEW: pulls, Kind.MAIL: readers}.get(row.kind, {})
-        place, about = of_kind.get(row.about, (name, name or row.kind))
-        what, where = trouble_of(Cause(row.cause), place.casefold(), is_look=row.kind in _LOOKS)
-        troubles.append(Trouble(what, where, about, row.problem or ""))
-    return troubles
+def _of_job(row: Any) -> Trouble:
+    """Return what a job's failure is a sign of."""
+    what, is_look = row.cause, row.kind in (Kind.POLL, Kind.RELEASE)
+    if what is What.REPOSITORY and not is_look:
+        what = What.STUCK  # one pull request may be gone without its repository
+    place = row.repository or row.reviewer or (row.about.rpartition(" ")[2] if is_look else "")
+    about = f"{row.repository}#{row.number}" if row.repository else place or row.kind
+    is_everywhere = what in (What.IDENTITY, What.BUG)
+    return Trouble(what, "" if is_everywhere else place.casefold(), about, row.problem or "")
 
 
-_NOTED = select(problems.c.place).where(_is_open(), problems.c.is_noted, problems.c.what == bindparam("what"))
+# What is written, and mailed, at each turn.
+_NOTES = {Turn.BEGINS: ("begun_at", "logged_at"), Turn.LASTS: ("logged_at",), Turn.ENDS: ("ended_at",)}
+_MAILS = {Turn.BEGINS: "problem", Turn.ENDS: "solved"}
+_OPEN = select(problems).where(problems.c.ended_at.is_(None)).order_by(problems.c.since, problems.c.id)
+_NOTED = _OPEN.where(problems.c.is_noted, problems.c.what == bindparam("what"))
 _FAILING = select(services.c.name).where(services.c.failing_since.is_not(None))
-_FAILED = select(jobs.c.kind, jobs.c.about, jobs.c.cause, jobs.c.problem, jobs.c.failed_in).where(
-    jobs.c.cause.is_not(None)
+_FAILED = (
+    select(jobs, reviews.c.repository, reviews.c.number, letters.c.reviewer)
+    .outerjoin(reviews, reviews.c.id == case((jobs.c.kind == Kind.REVIEW, cast(jobs.c.about, Id))))
+    .outerjoin(letters, letters.c.id == case((jobs.c.kind == Kind.MAIL, cast(jobs.c.about, Id))))
+    .where(jobs.c.cause.is_not(None))
 )
 _BLOCKED = select(
     reviews.c.repository,
@@ -223,6 +171,4 @@ _BLOCKED = select(
 ).where(reviews.c.state.in_((State.TO_ASK, State.TO_MERGE, State.MERGING)), reviews.c.blocked.is_not(None))
 # A mail of which nobody knows whether it came is made up for by the next one.
 _CAME = exists().where(letters.c.reviewer == problems.c.place, letters.c.sent_at > problems.c.since)
-_STILL = select(problems.c.what, problems.c.place).where(
-    _is_open(), problems.c.is_noted, or_(problems.c.what != What.UNKNOWN, ~_CAME)
-)
+_STILL = _OPEN.where(problems.c.is_noted, or_(problems.c.what != What.UNKNOWN, ~_CAME))

@@ -41,7 +41,7 @@ from app.db.tables import jobs, letters, reviews, rounds, workers
 from app.db.talk import note_heard
 from app.domain.approval import Cover, Decision
 from app.domain.facts import Change, Remark, Snapshot
-from app.domain.problems import Cause
+from app.domain.problems import What
 from app.domain.review import Post, Review
 from app.domain.rules import Move, consequences
 
@@ -144,7 +144,7 @@ class Queue(StorePart):
         wait: timedelta | None,
         attempts: int = 0,
         problem: str | None = None,
-        cause: Cause | None = None,
+        cause: What | None = None,
         failed_in: Service | None = None,
         answered: Collection[Service] = (),
     ) -> None:

@@ -23,7 +23,7 @@ from app.db.columns import Document, Id, UtcTime, Word, metadata, where
 from app.domain.approval import Basis, Choice, Merged
 from app.domain.blocked import Blocked
 from app.domain.facts import Snapshot, State
-from app.domain.problems import Cause, What
+from app.domain.problems import What
 from app.domain.review import Facts, Happened
 
 # What there is to do, and for whom it failed last: see `jobs`. A row is gone when it is done.
@@ -38,7 +38,7 @@ jobs = Table(
     Column("revision", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("problem", Text),
-    Column("cause", Word(Cause)),
+    Column("cause", Word(What)),
     Column("failed_in", String(64)),
     UniqueConstraint("kind", "about"),
     Index("jobs_due", "due_at"),

@@ -6,7 +6,7 @@ begins when it has lasted, and ends when it is gone for good. What it is, is dat
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,22 +17,8 @@ from app.domain.blocked import Why
 LASTING = timedelta(minutes=15)
 # Gone for so long, it is over; a job that is tried again shows none for a moment.
 GONE_FOR = timedelta(minutes=2)
-# Nobody has looked for so long: whether it lasted all the time is not known.
-UNWATCHED = timedelta(minutes=20)
 # So often a problem that lasts is logged.
 REMINDED = timedelta(hours=1)
-
-
-class Cause(StrEnum):
-    """Why a job failed, as far as it matters to who must act; the values are what the database holds."""
-
-    IDENTITY = "identity"
-    RIGHTS = "rights"
-    MISSING = "missing"
-    BRANCH = "branch"
-    MAIL = "mail"
-    BUG = "bug"
-    OTHER = "other"
 
 
 class What(StrEnum):
@@ -53,23 +39,6 @@ class What(StrEnum):
     UNKNOWN = "unknown"  # nobody knows whether a mail went out
     SUPPRESSED = "suppressed"  # it takes the mail and drops it
     AWAY = "away"  # every reviewer is
-
-
-# What keeps changes from coming and going, whatever it is.
-HALTING = frozenset(
-    {
-        What.IDENTITY,
-        What.RIGHTS,
-        What.REPOSITORY,
-        What.TAKEN,
-        What.BRANCH,
-        What.GITHUB,
-        What.SETTING,
-        What.STUCK,
-        What.BUG,
-    }
-)
-UNMAILED = frozenset({What.MAIL, What.UNSENT, What.UNKNOWN})
 
 
 # What is in a pull request's way and neither Lily nor its developer can change, or nobody knows why it is.
@@ -112,59 +81,34 @@ class Turn(StrEnum):
     LASTS = "lasts"  # and is logged once more
     ENDS = "ends"
     STAYS = "stays"
-    AFRESH = "afresh"  # since when is not known: from now on
     FORGOTTEN = "forgotten"  # it passed before anybody was told
 
 
 def turn_of(problem: Problem, is_there: bool, now: datetime) -> Turn:
-    """Return what becomes of a problem; what a wrong clock wrote counts for nothing."""
-    unseen = now - problem.seen_at
-    is_over = not is_there and not timedelta(0) <= unseen < GONE_FOR
+    """Return what becomes of a problem."""
+    if not is_there and _is_past(problem.seen_at, GONE_FOR, now):
+        return Turn.ENDS if problem.begun_at else Turn.FORGOTTEN
     if problem.begun_at is None:
-        if is_over:
-            return Turn.FORGOTTEN
-        if is_there and not timedelta(0) <= unseen <= UNWATCHED:
-            return Turn.AFRESH
-        return Turn.BEGINS if is_there and now - problem.since >= LASTING else Turn.STAYS
-    if is_over:
-        return Turn.ENDS
-    is_told = problem.logged_at is not None and timedelta(0) <= now - problem.logged_at < REMINDED
-    return Turn.STAYS if is_told else Turn.LASTS
+        return Turn.BEGINS if is_there and _is_past(problem.since, LASTING, now) else Turn.STAYS
+    return Turn.LASTS if _is_past(problem.logged_at or problem.begun_at, REMINDED, now) else Turn.STAYS
 
 
-def trouble_of(cause: Cause, place: str, *, is_look: bool) -> tuple[What, str]:
-    """Return what a job's failure is a sign of, and where; `is_look`: it looked at a repository as a whole."""
-    match cause:
-        case Cause.IDENTITY:
-            return What.IDENTITY, ""
-        case Cause.MISSING:  # one pull request may be gone without its repository
-            return (What.REPOSITORY if is_look else What.STUCK), place
-        case Cause.RIGHTS:
-            return What.RIGHTS, place
-        case Cause.BRANCH:
-            return What.BRANCH, place
-        case Cause.MAIL:
-            return What.UNSENT, place
-        case Cause.BUG:
-            return What.BUG, ""
-        case Cause.OTHER:
-            return What.STUCK, place
+def _is_past(moment: datetime, span: timedelta, now: datetime) -> bool:
+    """Tell whether it is so long ago; a moment that is to come was written by a wrong clock, and is."""
+    return not timedelta(0) <= now - moment < span
 
 
-def narrowed(troubles: Iterable[Trouble]) -> list[Trouble]:
+def narrowed(troubles: Sequence[Trouble]) -> list[Trouble]:
     """Return the troubles without those that another one at the same place explains."""
-    found = list(troubles)
-    there = {(one.what, one.place) for one in found}
+    there = {(one.what, one.place) for one in troubles}
+    return [
+        one
+        for one in troubles
+        if not any((what, one.place) in there for what in _EXPLAINED_BY.get(one.what, ()))
+    ]
 
-    def is_explained(one: Trouble) -> bool:
-        by: tuple[What, ...] = ()
-        if one.what is What.BRANCH:
-            by = (What.REPOSITORY, What.TAKEN)
-        elif one.what is What.REPOSITORY:
-            by = (What.TAKEN,)
-        return any((what, one.place) in there for what in by)
 
-    return [one for one in found if not is_explained(one)]
+_EXPLAINED_BY = {What.BRANCH: (What.REPOSITORY, What.TAKEN), What.REPOSITORY: (What.TAKEN,)}
 
 
 class Effect(StrEnum):
@@ -176,17 +120,20 @@ class Effect(StrEnum):
     NOBODY = "nobody"  # nobody is asked
 
 
+_EFFECTS = {
+    **dict.fromkeys(What, Effect.HALTED),
+    **dict.fromkeys((What.MAIL, What.UNSENT, What.UNKNOWN), Effect.UNMAILED),
+    What.SUPPRESSED: Effect.BOUNCED,
+    What.AWAY: Effect.NOBODY,
+}
+
+
 def effects_on(reviewer_id: str, problems: Iterable[Problem]) -> list[Effect]:
     """Return what the problems that have begun mean for this reviewer, each once."""
-    found = set()
-    for one in problems:
-        is_hers = one.place in ("", reviewer_id)
-        if one.what in HALTING:
-            found.add(Effect.HALTED)
-        elif one.what in UNMAILED and is_hers:
-            found.add(Effect.UNMAILED)
-        elif one.what is What.SUPPRESSED and is_hers:
-            found.add(Effect.BOUNCED)
-        elif one.what is What.AWAY:
-            found.add(Effect.NOBODY)
+    found = {
+        _EFFECTS[one.what]
+        for one in problems
+        if one.what is not What.RENAMED  # all goes on
+        and (_EFFECTS[one.what] not in (Effect.UNMAILED, Effect.BOUNCED) or one.place in ("", reviewer_id))
+    }
     return [effect for effect in Effect if effect in found]

@@ -18,7 +18,7 @@ from app.domain.blocked import Blocked, Why
 from app.domain.facts import INSIDERS, Change, Checks, Person, PullRequest, Since, Snapshot
 from app.domain.known import Base, Read
 from app.domain.policy import Policy, Reviewer
-from app.domain.problems import Cause
+from app.domain.problems import What
 from app.domain.review import Post, Review
 from app.domain.rules import since
 from app.github.answers import GitHubError, NoAnswer, Refused, Unauthorized
@@ -74,22 +74,22 @@ class Rest:
     problem: str | None = None
     refused: bool = False
     failed_in: Service | None = None
-    cause: Cause | None = None
+    cause: What | None = None
 
 
 _DOWN = {NoAnswer: Service.GITHUB, MailUnanswered: Service.MAIL}
-_CAUSES: dict[object, Cause] = {Why.RIGHTS: Cause.RIGHTS, Why.ARCHIVED: Cause.RIGHTS, Why.GONE: Cause.MISSING}
+_CAUSES: dict[object, What] = {Why.RIGHTS: What.RIGHTS, Why.ARCHIVED: What.RIGHTS, Why.GONE: What.REPOSITORY}
 
 
 def failure(error: GitHubError | MailError) -> Rest:
     """Return how a step ends that GitHub or Amazon SES stopped."""
     match error:
         case Unauthorized():
-            cause = Cause.IDENTITY
+            cause = What.IDENTITY
         case Refused():
-            cause = _CAUSES.get(error.kind, Cause.OTHER)
+            cause = _CAUSES.get(error.kind, What.STUCK)
         case _:
-            cause = Cause.MAIL if isinstance(error, MailError) else Cause.OTHER
+            cause = What.UNSENT if isinstance(error, MailError) else What.STUCK
     return Rest(
         getattr(error, "after", None),
         error.reason,

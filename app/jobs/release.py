@@ -13,7 +13,7 @@ from datetime import datetime
 from app.db.jobs import Claim, Timer
 from app.domain.blocked import Why
 from app.domain.facts import Release
-from app.domain.problems import Cause
+from app.domain.problems import What
 from app.domain.review import Review
 from app.github.answers import PutOff, Refused
 from app.github.commits import Steps
@@ -105,7 +105,7 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         with suppress(Refused):
             _watch(place, name, timer)
         words = NO_BRANCH.format(place.repository, policy.release_branch, place.branch)
-        return Rest(problem=words, refused=True, cause=Cause.BRANCH)
+        return Rest(problem=words, refused=True, cause=What.BRANCH)
     if not ahead.is_unchanged:
         _require_same(place, name)
         note_head(place, ahead, merged, began)
@@ -139,7 +139,7 @@ def _watch(place: Place, name: str, timer: Timer) -> Rest:
         if refusal.kind is not Why.GONE:
             raise
         words = NO_DEVELOPMENT.format(place.repository, place.branch)
-        return Rest(problem=words, refused=True, cause=Cause.BRANCH)
+        return Rest(problem=words, refused=True, cause=What.BRANCH)
     if not came.is_unchanged:
         _require_same(place, name)
         if not tell(place, came, merged, began):
