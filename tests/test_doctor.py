@@ -107,8 +107,7 @@ class Clinic:
         return Found(exit_code(results), [asdict(one) for one in results])
 
     def stop(self) -> None:
-        self.gate.process.terminate()
-        self.gate.process.wait(60)
+        self.gate.end()
         self.github.stop()
         self.inbox.stop()
 
@@ -568,8 +567,7 @@ def test_serve_warns_of_what_is_wrong_at_its_start(clinic: Clinic, put: Set, tmp
     try:
         wait_until(lambda: "The App lacks statuses=write" in gate.said())
     finally:
-        gate.process.terminate()
-        gate.process.wait(60)
+        gate.end()
 
 
 def test_as_a_process_it_ends_with_its_exit_code(clinic: Clinic, put: Set) -> None:

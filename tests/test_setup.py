@@ -439,8 +439,7 @@ def test_beside_a_running_gate_it_refuses(stage: Stage) -> None:
         done, said = stage.run(answers=[])
         assert (done, "A gate is running at" in said) == (2, True)
     finally:
-        gate.process.terminate()
-        gate.process.wait(60)
+        gate.end()
 
 
 def status_of(url: str) -> str:
