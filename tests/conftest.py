@@ -61,8 +61,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the collector of memory look through what stays only once: it took a twelfth of all the time."""
+    """Let the collector of memory look through what stays only once, and the rest less often: it took a tenth of the time."""
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 # --- Databases ----------------------------------------------------------------------------------------------

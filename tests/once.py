@@ -1,13 +1,17 @@
 """What libraries do anew for each app, engine and client, done once a test run: half of its time went there.
 
 Flask reads and compiles every route of every app, SQLAlchemy every statement for each engine, botocore the names of every
-event for each client. All of it only depends on what does not change while the tests run.
+event for each client and whether each of its handlers takes what it is told, jwt checks an App's key for each token. All
+of it only depends on what does not change while the tests run.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+import jwt.algorithms
+from botocore import hooks
 from botocore.hooks import EventAliaser
 from sqlalchemy.engine.base import Engine
 from sqlalchemy.engine.default import DefaultDialect
@@ -55,6 +59,8 @@ def install() -> None:
     """Let all of it be done once from now on."""
     Rule.compile = _compiled_once  # type: ignore[method-assign]
     EventAliaser.__init__ = _named_once
+    hooks.accepts_kwargs = lambda _: True
+    jwt.algorithms.load_pem_private_key = cache(jwt.algorithms.load_pem_private_key)
     Engine._compiled_cache = property(_statements_of, lambda *_: None)  # type: ignore[assignment]
     DefaultDialect.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[method-assign,assignment]
     DefaultDialect.__hash__ = lambda self: hash(type(self))  # type: ignore[method-assign]

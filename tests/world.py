@@ -45,17 +45,16 @@ SHOP = "acme/shop"
 
 
 class _Compiled(BytecodeCache):
-    """Templates as compiled code, by their text."""
+    """Templates as code, by their text."""
 
     def __init__(self) -> None:
-        self._code: dict[str, bytes] = {}
+        self._code: dict[str, Any] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key + bucket.checksum in self._code:
-            bucket.bytecode_from_string(self._code[bucket.key + bucket.checksum])
+        bucket.code = self._code.get(bucket.key + bucket.checksum)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code[bucket.key + bucket.checksum] = bucket.bytecode_to_string()
+        self._code[bucket.key + bucket.checksum] = bucket.code
 
 
 _COMPILED = _Compiled()
