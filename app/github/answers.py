@@ -6,6 +6,7 @@ of ours to show to people; GitHub's message may be quoted in it, an exception's 
     GitHubError   something went wrong with GitHub
       Refused     a definite no: somebody must act
         Unauthorized  it does not know who asks
+        NoPlan        what the account pays for has no rules for branches
       TryAgain    nothing is known, or a passing state; `after` is how long to wait, None: as the caller likes
         NoAnswer  GitHub did not answer, or is in trouble itself
         PutOff    GitHub did nothing, and says that it may soon
@@ -19,12 +20,11 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from traceback import walk_tb
 from typing import Any, Literal
 
 import jwt
 import requests
-from github import BadAttributeException, GithubException, IncompletableObject
+from github import GithubException, IncompletableObject
 from pydantic import ValidationError
 
 from app.domain.blocked import Why
@@ -32,15 +32,6 @@ from app.github.models import fault_of, one_line
 
 # Why a change does not go on because of it, REFUSED where GitHub's words do not tell; else what was wrong with a call.
 Kind = Why | Literal["renamed", "invalid", "empty", "exists"]
-
-# What says by its class that GitHub, or the way to it, failed.
-FAILURES = (
-    GithubException,
-    BadAttributeException,
-    requests.RequestException,
-    jwt.PyJWTError,
-    ValidationError,
-)
 
 # A state that passes by itself in seconds.
 SOON = timedelta(seconds=5)
@@ -50,6 +41,11 @@ SLOW_DOWN = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(hours=1)
 LONGEST_QUOTE = 200
 ODD_ANSWER = "GitHub did not answer in a form that QA gate understands."
+
+ADVISES = (
+    "This plan has no rulesets and no branch protection for this repository, so the gate only advises: "
+    "whoever may push can merge without QA. A paid plan or a public repository lifts that."
+)
 
 _LIMIT = re.compile(r"rate limit|abuse detection|request again later|wait a few minutes", re.I)
 _SECRET = re.compile(r"gh[a-z]_\w|github_pat_|://[^/\s]*@|bearer\s|token=", re.I)
@@ -105,6 +101,13 @@ class Unauthorized(Refused):
         self.words = words
 
 
+class NoPlan(Refused):
+    """The account's plan has no rulesets and no branch protection, so nothing can be locked."""
+
+    def __init__(self) -> None:
+        super().__init__(ADVISES, Why.RIGHTS)
+
+
 class TryAgain(GitHubError):
     """Nothing is known, or it will pass."""
 
@@ -130,18 +133,6 @@ class PutOff(TryAgain):
 
 class Moved(GitHubError):
     """The head is another commit by now."""
-
-
-def is_githubs(error: BaseException) -> bool:
-    """Tell whether GitHub, or the way to it, failed; everything else is a bug of ours.
-
-    On an answer of another shape than it expects PyGithub raises whatever Python does (AttributeError, TypeError, ...):
-    then it is among the frames of the traceback. It never calls back into our code.
-    """
-    if isinstance(error, FAILURES):
-        return True
-    modules = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
-    return any(module.partition(".")[0] == "github" for module in modules)
 
 
 def meaning_of(error: BaseException, now: datetime) -> GitHubError:
@@ -180,6 +171,9 @@ def _by_status(error: GithubException, now: datetime) -> GitHubError:
     match status:
         case 401:
             return Unauthorized(_say("GitHub does not accept the gate's token or app key", words), words)
+        # "Upgrade to GitHub Pro or make this repository public to enable this feature.": of that it says nothing else.
+        case 403 if words.startswith('"Upgrade to GitHub'):
+            return NoPlan()
         case 403 if "archived" in words:
             return Refused(_say("GitHub does not let the gate do this", words), Why.ARCHIVED)
         case 403:

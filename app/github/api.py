@@ -1,55 +1,69 @@
-"""GitHub's REST API by path, for the operator's commands: JSON in, JSON out.
+"""GitHub's REST API by path, as one identity: JSON in, JSON out. The one place where PyGithub sends something.
 
-`operator` calls it. It never sleeps, sends nothing twice, and raises nothing but this package's errors; an answer that is
-wanted although it is no success (404: there is none) is given back.
-
-    NoPlan    the account's plan has no rules for branches in private repositories
+`connection` and `operator` call it. It never sleeps, sends nothing twice, and raises nothing but this package's errors; an
+answer that is wanted although it is no success (404: there is none) is given back. What PyGithub and requests raise may
+hold a token or an address, so it never leaves this module.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import github
+from pydantic import ValidationError
 
-from app.github.answers import GitHubError, TryAgain, is_githubs, meaning_of
-from app.github.connection import API_VERSION, Answer
+from app.github.answers import TryAgain, meaning_of
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from github.Auth import Auth
-
+# https://docs.github.com/en/rest/about-the-rest-api/api-versions
+API_VERSION = "2022-11-28"
 MOST_PAGES = 10  # of 100 each
-ADVISES = (
-    "This plan has no rulesets and no branch protection for this repository, so the gate only advises: "
-    "whoever may push can merge without QA. A paid plan or a public repository lifts that."
-)
+
+Read = TypeVar("Read")
+# Who counts the calls: is told each one's status, 0 without an answer, and headers.
+Told = Callable[[int, Mapping[str, Any]], None]
 
 
-class NoPlan(GitHubError):
-    """The plan has no rulesets and no branch protection here, so nothing can be locked."""
+class Answer(NamedTuple, Generic[Read]):
+    """What GitHub answered; `data` is what was read of a success's JSON, and the JSON itself, if any, of all else."""
+
+    status: int
+    headers: Mapping[str, Any]
+    data: Read
+
+
+def nobody(_status: int, _headers: Mapping[str, Any]) -> None:
+    """Count no calls."""
 
 
 class Api:
-    """GitHub with one identity: a person's token, an App, an installation of it, or nobody."""
+    """GitHub with one identity: a token, an App, an installation of it, or nobody; used by one thread only.
 
-    def __init__(self, url: str, auth: Auth | None = None) -> None:
-        self._url, self._auth = url.rstrip("/"), auth
+    `timeout` in seconds is for connecting and for each wait for data.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        auth: github.Auth.Auth | None = None,
+        timeout: int = 10,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        told: Told = nobody,
+    ) -> None:
+        self._url, self._auth, self._clock, self._told = url.rstrip("/"), auth, clock, told
         self._github = github.Github(
             auth=auth,
             base_url=self._url,
-            timeout=10,
+            timeout=timeout,
             user_agent="qa-gate",
             api_version=API_VERSION,
-            retry=None,
+            retry=None,  # the default sends PUT and POST again, and sleeps until a rate limit ends
             seconds_between_requests=None,
             seconds_between_writes=None,
         )
+        _read_environment(self._github, self._url)
 
     @classmethod
     def with_token(cls, url: str, token: str) -> Self:
@@ -58,7 +72,7 @@ class Api:
 
     @classmethod
     def as_app(cls, url: str, app_id: int, key: str) -> Self:
-        """Act as the App itself, which may read about itself and its installations. Raises Refused for a bad key."""
+        """Act as the App itself, which may read about itself and its installations."""
         return cls(url, github.Auth.AppAuth(app_id, key))
 
     def installed(self, number: int) -> Api:
@@ -73,19 +87,47 @@ class Api:
         path: str,
         body: Mapping[str, Any] | None = None,
         wanted: Collection[int] = (200, 201, 204),
-    ) -> Answer:
-        """Make one call. Raises NoPlan, or another GitHubError for a status that is not wanted."""
-        with _our_errors():
-            status, headers, text = self._github.requester.requestJson(method, path, input=body)
-            try:
-                data = json.loads(text) if text else None
-            except ValueError:  # a proxy's page
-                data = None
-            if status == 403 and _is_about_the_plan(data):
-                raise NoPlan(ADVISES)
-            if status not in wanted:
-                raise github.GithubException(status, data, headers)
-            return Answer(status, headers, data)
+        *,
+        query: Mapping[str, str | int] | None = None,
+        etag: str | None = None,
+        accept: str | None = None,
+        reads: Callable[[Any], Any] | None = None,
+    ) -> Answer[Any]:
+        """Make one call. Raises a GitHubError for a status that is not wanted, and for a success that `reads` refuses.
+
+        With an `etag` 304 is wanted, too. Of a 301 PyGithub follows the path only: the query is lost.
+        """
+        wishes = {"If-None-Match": etag, "Accept": accept}
+        headers = {name: value for name, value in wishes.items() if value}
+        send = self._github.requester.requestJson
+        try:
+            status, told, text = send(method, path, dict(query or {}), headers, body)
+        except Exception as error:  # noqa: BLE001 - PyGithub raises whatever Python does on an answer of an odd shape
+            self._told(0, {})
+            raise meaning_of(error, self._clock()) from None
+        self._told(status, told)
+        try:
+            data = json.loads(text) if text else None
+        except ValueError:  # an error page; its status says enough
+            data = None
+        if status not in wanted and not (etag and status == 304):
+            raise meaning_of(github.GithubException(status, data, told), self._clock())
+        try:
+            return Answer(status, told, reads(data) if reads and status < 300 else data)
+        except ValidationError as error:
+            raise meaning_of(error, self._clock()) from None
+
+    def token(self) -> str | None:
+        """Return what it signs its calls with now, None: nobody. Raises GitHubError."""
+        auth = self._github.requester.auth
+        try:
+            return auth.token if auth else None
+        except Exception as error:  # noqa: BLE001 - an App makes a call for it
+            raise meaning_of(error, self._clock()) from None
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._github.close()
 
     def get(self, path: str) -> Any:
         """Return what is at a path, None for a 404."""
@@ -95,9 +137,8 @@ class Api:
     def all(self, path: str) -> list[Any]:
         """Return every item of a list, at most 1,000."""
         found: list[Any] = []
-        sign = "&" if "?" in path else "?"
         for number in range(1, MOST_PAGES + 1):
-            items = self.call("GET", f"{path}{sign}per_page=100&page={number}").data
+            items = self.call("GET", path, query={"per_page": 100, "page": number}).data
             if not isinstance(items, list):
                 raise TryAgain("GitHub did not answer as it should: this is no list.")
             found += items
@@ -106,22 +147,12 @@ class Api:
         return found
 
 
-@contextmanager
-def _our_errors() -> Iterator[None]:
-    try:
-        yield
-    except GitHubError:
-        raise
-    except Exception as error:
-        if not is_githubs(error):
-            raise
-        # Not "from error": what PyGithub and requests raise may hold a header or an address.
-        raise meaning_of(error, datetime.now(UTC)) from None
+def _read_environment(client: github.Github, url: str) -> None:
+    """Let a client read which proxy and certificates the environment names once, and not before each of its calls.
 
-
-def _is_about_the_plan(data: Any) -> bool:
-    """Tell whether GitHub asks for a plan with more in it; of that it says nothing but this sentence.
-
-    "Upgrade to GitHub Pro or make this repository public to enable this feature."
+    That takes as long as all the rest of requests. PyGithub shows nobody its session, and to give it another one ends
+    that connections stay open.
     """
-    return isinstance(data, dict) and str(data.get("message", "")).startswith("Upgrade to GitHub")
+    way = getattr(client.requester, "_Requester__createConnection")()  # noqa: B009 - it is not mypy's to know
+    found = way.session.merge_environment_settings(url, {}, None, None, None)
+    way.session.proxies, way.verify, way.session.trust_env = found["proxies"], found["verify"], False

@@ -8,29 +8,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from urllib.parse import quote
 
-from github.Repository import Repository
-
 from app.domain.approval import MergeCommit
-from app.domain.facts import Commit
-from app.github.commits import BranchAnswer, Comparison, RepositoryAnswer, SignedCommit, Steps, StepsAnswer
-from app.github.connection import Answer, call, etag_of, insist
+from app.domain.facts import Change, Commit, Tree
+from app.github.commits import (
+    BranchAnswer,
+    Comparison,
+    RepositoryAnswer,
+    SignedCommit,
+    Steps,
+    StepsAnswer,
+    TreeAnswer,
+)
+from app.github.connection import etag_of, insist, nothing
 from app.github.pictures import Pictures
 from app.github.pulls import PULLS, Pull
 
-# https://docs.github.com/en/rest/commits/commits#compare-two-commits
-MOST_STEPS = 250
-
-
+# https://docs.github.com/en/rest/commits/commits#compare-two-commits: more comes in further pages
+MOST_COMMITS = 250
 # What cannot be a branch's name: GitHub refuses one that looks like this.
 # https://docs.github.com/en/get-started/using-git/dealing-with-special-characters-in-branch-and-tag-names
 IS_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-
-
-def nothing() -> None:
-    """Do nothing before a further page."""
 
 
 class Branches(Pictures):
@@ -51,47 +52,81 @@ class Branches(Pictures):
         changed since, the steps say so and are empty. `on_page` is called before each further page.
         https://docs.github.com/en/rest/commits/commits#compare-two-commits
         """
-        branches = [one for one in (base, head) if not IS_SHA.fullmatch(one)]
-        with self._repository(repository, *branches) as found:
-            first = _page_of_steps(found, f"/compare/{quote(base)}...{quote(head)}", 1, etag)
-            if first.status == 304:
-                return Steps(is_unchanged=True, etag=etag)
-            compared = Comparison.model_validate(first.data)
-        steps = self.all_steps(repository, compared, head, on_page)
-        merge_base = compared.merge_base_commit.sha
-        return Steps(
-            base=compared.base_commit.sha,
-            merge_base=merge_base,
-            head=_tip(steps) if steps else merge_base,
-            steps=tuple(steps),
-            is_empty=not compared.files,
-            etag=etag_of(first.headers),
-        )
+        names = [one for one in (base, head) if not IS_SHA.fullmatch(one)]
+        query, path = {"per_page": MOST_COMMITS}, _compare(base, head)
+        reads = Comparison.model_validate
+        first = self.call(repository, "GET", path, reads, query=query, etag=etag, branches=names)
+        if first.status == 304:
+            return Steps(is_unchanged=True, etag=etag)
+        return replace(self._all(repository, first.data, head, on_page), etag=etag_of(first.headers))
 
-    def all_steps(
-        self, repository: str, first: Comparison, head: str, on_page: Callable[[], None] = nothing
-    ) -> list[Commit]:
+    def compared(
+        self, repository: str, base: str, head_sha: str, on_page: Callable[[], None] = nothing
+    ) -> tuple[Change, Steps]:
+        """Compare a branch, as it stands now, with a commit, and read all its commits: one GET for each 250.
+
+        It names at most 300 files. Where merges leave open whether there is one best common ancestor, another GET
+        counts what comes after the one that GitHub names: after any other it would be more than after the branch.
+        `on_page` is called before each further page.
+        https://docs.github.com/en/rest/commits/commits#compare-two-commits
+        """
+        query, path = {"per_page": MOST_COMMITS}, _compare(base, head_sha)
+        first = self.get(repository, path, Comparison.model_validate, query)
+        whole = self._all(repository, first, head_sha, on_page)
+        change = first.change(whole.steps)
+        if not first.meets_once(whole.steps):
+            since = self._shortly(repository, whole.merge_base, head_sha)
+            change = replace(change, is_unique=since.total_commits == first.total_commits)
+        return change, whole
+
+    def change(self, repository: str, base: str, head_sha: str) -> Change:
+        """Compare a branch, as it stands now, with a commit; see `compared`."""
+        return self.compared(repository, base, head_sha)[0]
+
+    def merge_base(self, repository: str, base: str, head_sha: str) -> str:
+        """Return where a commit branched off from a branch, as that stands now, or from a commit: one GET.
+
+        https://docs.github.com/en/rest/commits/commits#compare-two-commits
+        """
+        return self._shortly(repository, base, head_sha).merge_base
+
+    def _shortly(self, repository: str, base: str, head_sha: str) -> Comparison:
+        return self.get(repository, _compare(base, head_sha), Comparison.model_validate, {"per_page": 1})
+
+    def _all(self, repository: str, first: Comparison, head: str, on_page: Callable[[], None]) -> Steps:
         """Return every commit of a comparison whose first page was read: one GET for each further page.
 
         The pages are pinned to two SHAs, one GET more where `head` is a branch. Raises TryAgain where they are not
         all of one comparison: a branch moved meanwhile, and half of one version and half of another is neither.
         """
-        steps = [commit.step() for commit in first.commits]
-        if len(steps) >= first.total_commits:
-            return steps
-        tip = head if IS_SHA.fullmatch(head) else self.branch_head(repository, head)
-        path = f"/compare/{first.base_commit.sha}...{tip}"
-        for number in count(2):
+        steps, total = [commit.step() for commit in first.commits], first.total_commits
+        tip, is_whole = head, len(steps) >= total
+        if not IS_SHA.fullmatch(head):
+            tip = (
+                (_tip(steps) if steps else first.merge_base)
+                if is_whole
+                else self.branch_head(repository, head)
+            )
+        for number in () if is_whole else count(2):
             on_page()
-            with self._repository(repository) as found:
-                page = StepsAnswer.model_validate(_page_of_steps(found, path, number, None).data)
-                steps += [commit.step() for commit in page.commits]
-                insist(bool(page.commits))
+            query, path = {"per_page": MOST_COMMITS, "page": number}, _compare(first.base, tip)
+            page = self.get(repository, path, StepsAnswer.model_validate, query)
+            steps += [commit.step() for commit in page.commits]
+            insist(bool(page.commits))
             if len(steps) >= page.total_commits:
+                # All lead to the tip, none is in the base, and they are as many as there are: just those, and all.
+                insist(len(steps) == page.total_commits and _tip(steps) == tip)
                 break
-        # All lead to the tip, none is in the base, and they are as many as there are: just those, and all of them.
-        insist(len(steps) == page.total_commits and _tip(steps) == tip)
-        return steps
+        return Steps(first.base, first.merge_base, tip, tuple(steps), is_empty=not first.files)
+
+    def tree(self, repository: str, sha: str) -> Tree | None:
+        """Read every file of a commit as (path, mode, blob), submodules too: one GET.
+
+        None where GitHub cannot give all of them, or not so that two trees can be told apart.
+        https://docs.github.com/en/rest/git/trees#get-a-tree
+        """
+        path = f"/git/trees/{sha}"
+        return self.get(repository, path, TreeAnswer.model_validate, {"recursive": "1"}).files()
 
     def merge_commit(self, repository: str, sha: str) -> MergeCommit:
         """Return what GitHub shows of a merge commit: one GET.
@@ -99,25 +134,21 @@ class Branches(Pictures):
         What GitHub commits itself is signed by it, with this address.
         https://docs.github.com/en/rest/git/commits#get-a-commit-object
         """
-        with self._repository(repository) as found:
-            return SignedCommit.model_validate(call(found, "GET", f"/git/commits/{sha}").data).merge_commit()
+        return self.get(repository, f"/git/commits/{sha}", SignedCommit.model_validate).merge_commit()
 
     def branch_head(self, repository: str, branch: str) -> str:
-        """Return where a branch stands: one GET.
+        """Return where a branch stands: one GET."""
+        return self._branch(repository, branch).sha
 
-        https://docs.github.com/en/rest/branches/branches#get-a-branch
-        """
-        with self._repository(repository, branch) as found:
-            return _branch(found, branch).commit.sha
+    def _branch(self, repository: str, branch: str) -> BranchAnswer:
+        """https://docs.github.com/en/rest/branches/branches#get-a-branch ."""
+        path = f"/branches/{quote(branch)}"
+        return self.call(repository, "GET", path, BranchAnswer.model_validate, branches=[branch]).data
 
     def identity(self, repository: str) -> tuple[int, str]:
-        """Return a repository's id, which no other ever has, and what it is called today: one GET.
-
-        https://docs.github.com/en/rest/repos/repos#get-a-repository
-        """
-        with self._repository(repository) as found:
-            about = RepositoryAnswer.model_validate(call(found, "GET", "").data)
-            return about.id, about.full_name
+        """Return a repository's id, which no other ever has, and what it is called today: one GET."""
+        about = self.get(repository, "", RepositoryAnswer.model_validate)
+        return about.id, about.full_name
 
     def deletes_when_merged(self, repository: str, branch: str) -> bool:
         """Tell whether GitHub itself would delete this branch once it is merged: one GET, or two.
@@ -125,21 +156,20 @@ class Branches(Pictures):
         It never deletes a protected branch. Who may not see the setting is told nothing of it.
         https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/configuring-pull-request-merges/managing-the-automatic-deletion-of-branches
         """
-        with self._repository(repository) as found:
-            about = RepositoryAnswer.model_validate(call(found, "GET", "").data)
-            if not about.delete_branch_on_merge or about.default_branch == branch:
-                return False
-            return not _branch(found, branch).protected
+        about = self.get(repository, "", RepositoryAnswer.model_validate)
+        if not about.delete_branch_on_merge or about.default_branch == branch:
+            return False
+        return not self._branch(repository, branch).protected
 
     def brought_by(self, repository: str, commit: str, base: str) -> Pull | None:
         """Return the pull request whose merge into `base` brought a commit there, None where there is none: one GET.
 
         https://docs.github.com/en/rest/commits/commits#list-pull-requests-associated-with-a-commit
         """
-        with self._repository(repository) as found:
-            answer = call(found, "GET", f"/commits/{commit}/pulls", query={"per_page": 100})
-            pulls = PULLS.validate_python(answer.data)
-            return next((pull for pull in pulls if pull.was_merged_into(base)), None)
+        path = f"/commits/{commit}/pulls"
+        pulls = self.get(repository, path, PULLS.validate_python, {"per_page": 100})
+        # Among them are open ones, and other branches'.
+        return next((pull for pull in pulls if pull.merged_at and pull.base == base), None)
 
     def find_pull(self, repository: str, head: str, base: str) -> Pull | None:
         """Return the open pull request from one branch into another, both of this repository, or None: one GET.
@@ -147,11 +177,10 @@ class Branches(Pictures):
         https://docs.github.com/en/rest/pulls/pulls#list-pull-requests
         """
         owner = repository.partition("/")[0]
-        query: dict[str, str | int] = {"state": "open", "head": f"{owner}:{head}", "base": base}
-        with self._repository(repository) as found:
-            answer = call(found, "GET", "/pulls", query=query)
-            pulls = PULLS.validate_python(answer.data)
-            return next((pull for pull in pulls if pull.is_between(head, base)), None)
+        query = {"state": "open", "head": f"{owner}:{head}", "base": base}
+        pulls = self.get(repository, "/pulls", PULLS.validate_python, query)
+        found = (pull for pull in pulls if (pull.head, pull.base) == (head, base) and not pull.is_from_fork)
+        return next(found, None)
 
     def open_pull(self, repository: str, head: str, base: str, title: str, body: str) -> int:
         """Open a pull request, and return its number: one POST.
@@ -160,29 +189,21 @@ class Branches(Pictures):
         https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request
         """
         wish = {"title": title, "head": head, "base": base, "body": body}
-        with self._repository(repository) as found:
-            said = Pull.model_validate(call(found, "POST", "/pulls", wanted=(201,), body=wish).data)
-            insist((said.base.ref, said.head.ref) == (base, head))
-            return said.number
+        said = self.call(repository, "POST", "/pulls", Pull.model_validate, wish).data
+        insist((said.base, said.head) == (base, head))
+        return said.number
 
     def edit_pull(self, repository: str, number: int, **changes: str) -> None:
         """Change a pull request's title or body, or close it (state "closed"): one PATCH.
 
         https://docs.github.com/en/rest/pulls/pulls#update-a-pull-request
         """
-        with self._repository(repository) as found:
-            said = Pull.model_validate(call(found, "PATCH", f"/pulls/{number}", body=changes).data)
-            insist(said.number == number)
+        said = self.call(repository, "PATCH", f"/pulls/{number}", Pull.model_validate, changes).data
+        insist(said.number == number)
 
 
-def _page_of_steps(found: Repository, path: str, number: int, etag: str | None) -> Answer:
-    headers = {"If-None-Match": etag} if etag else {}
-    query: dict[str, str | int] = {"per_page": MOST_STEPS, "page": number}
-    return call(found, "GET", path, wanted=(200, 304) if etag else (200,), query=query, headers=headers)
-
-
-def _branch(found: Repository, branch: str) -> BranchAnswer:
-    return BranchAnswer.model_validate(call(found, "GET", f"/branches/{quote(branch)}").data)
+def _compare(base: str, head: str) -> str:
+    return f"/compare/{quote(base)}...{quote(head)}"
 
 
 def _tip(steps: list[Commit]) -> str:

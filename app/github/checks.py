@@ -8,14 +8,11 @@ state still runs, an unknown conclusion is red.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Annotated, Generic, Literal, TypeVar
-
-from pydantic import Field
+from typing import Literal
 
 from app.domain.facts import Checks
-from app.github.models import Count, Id, Line, Model, Text, Words, one_line
+from app.github.models import Id, Line, Model, Text, Words, at, one_line
 
-Item = TypeVar("Item")
 # Contexts compare without case.
 OWN_PREFIX = "qa-gate/"
 LONGEST_NAME = 100
@@ -24,13 +21,6 @@ Word = Literal["green", "pending", "red"]
 _STATES: dict[str, Word] = {"success": "green", "failure": "red", "error": "red"}
 # https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/collaborating-on-repositories-with-code-quality-features/about-status-checks#check-statuses-and-conclusions
 _GREEN = frozenset({"success", "neutral", "skipped"})
-
-
-class Page(Model, Generic[Item]):
-    """A page of a list that says how long the whole is."""
-
-    total_count: Count
-    items: list[Item]
 
 
 class CommitStatus(Model):
@@ -45,14 +35,10 @@ class CommitStatus(Model):
         return _STATES.get(self.state, "pending")
 
 
-class StatusPage(Page[CommitStatus]):
+class StatusPage(Model):
     """A page of the statuses of a commit."""
 
-    items: Annotated[list[CommitStatus], Field(alias="statuses")]
-
-
-class _App(Model):
-    id: Id
+    statuses: list[CommitStatus]
 
 
 class Conclusion(Model):
@@ -75,13 +61,13 @@ class CheckRun(Conclusion):
 
     id: Id
     status: Text
-    app: _App | None = None
+    app: Id | None = at("app.id", default=None)
 
 
-class RunPage(Page[CheckRun]):
+class RunPage(Model):
     """A page of the check runs of a commit."""
 
-    items: Annotated[list[CheckRun], Field(alias="check_runs")]
+    check_runs: list[CheckRun]
 
 
 def read_checks(

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from app.domain.approval import MergeCommit
 from app.domain.facts import Change, ChangedFile, Commit, Tree
-from app.github.models import Count, Id, Line, Model, Sha, Text, Words, WordsOrNone
+from app.github.models import Count, Id, Line, Model, Sha, Text, Words, WordsOrNone, at
 
 # What is kept of one file's patch, and of all of a change together, in characters.
 LONGEST_PATCH, MOST_PATCHES = 20_000, 300_000
@@ -50,25 +50,17 @@ class Named(Model):
     sha: Sha
 
 
-class _Committer(Model):
-    email: Words = ""
-
-
-class _Verification(Model):
-    verified: bool = False
-
-
 class SignedCommit(Model):
     """https://docs.github.com/en/rest/git/commits#get-a-commit-object ."""
 
     sha: Sha
     parents: list[Named]
-    committer: _Committer = _Committer()
-    verification: _Verification = _Verification()
+    email: Words = at("committer.email", default="")
+    is_verified: bool = at("verification.verified", default=False)
 
     def merge_commit(self) -> MergeCommit:
         """Return it as the rules see it."""
-        is_githubs = self.verification.verified and self.committer.email == GITHUBS_ADDRESS
+        is_githubs = self.is_verified and self.email == GITHUBS_ADDRESS
         return MergeCommit(self.sha, tuple(one.sha for one in self.parents), is_githubs)
 
 
@@ -77,7 +69,6 @@ class RepositoryAnswer(Model):
 
     id: Id
     full_name: Text
-    private: bool
     delete_branch_on_merge: bool | None = None
     default_branch: Line | None = None
 
@@ -85,35 +76,21 @@ class RepositoryAnswer(Model):
 class BranchAnswer(Model):
     """https://docs.github.com/en/rest/branches/branches#get-a-branch ."""
 
-    commit: Named
+    sha: Sha = at("commit.sha")
     protected: bool
-
-
-class _GitAuthor(Model):
-    name: Words = ""
-
-
-class _GitCommit(Model):
-    message: Words = ""
-    author: _GitAuthor | None = None
-
-
-class _Login(Model):
-    # Of an author whom GitHub does not know it says null, or {}.
-    login: Line | None = None
 
 
 class _Commit(Model):
     sha: Sha
-    commit: _GitCommit
-    author: _Login | None = None
+    message: Words = at("commit.message", default="")
+    name: Words = at("commit.author.name", default="")
+    # Of an author whom GitHub does not know it says null, or {}.
+    login: Line | None = at("author.login", default=None)
     parents: list[Named]
 
     def told(self) -> Commit:
-        lines = self.commit.message.splitlines()
-        name = self.commit.author.name if self.commit.author else ""
-        author = (self.author and self.author.login) or name or "ghost"
-        return Commit(self.sha, lines[0][:LONGEST_LINE] if lines else "", author, name)
+        line = "".join(self.message.splitlines()[:1])[:LONGEST_LINE]
+        return Commit(self.sha, line, self.login or self.name or "ghost", self.name)
 
     def step(self) -> Commit:
         return replace(self.told(), parents=tuple(one.sha for one in self.parents))
@@ -151,23 +128,23 @@ class StepsAnswer(Model):
     """
 
     total_commits: Count
-    merge_base_commit: Named
+    merge_base: Sha = at("merge_base_commit.sha")
     commits: list[_Commit]
 
 
 class Comparison(StepsAnswer):
     """The first page of a comparison, or the only one."""
 
-    base_commit: Named
+    base: Sha = at("base_commit.sha")
     files: list[_File]
 
     def change(self, steps: Sequence[Commit]) -> Change:
         """Return what a reviewer is asked about; `steps` are all its commits, of which it names the first."""
         return Change(
-            merge_base=self.merge_base_commit.sha,
+            merge_base=self.merge_base,
             commits=tuple(commit.told() for commit in self.commits),
             files=tuple(self._files()),
-            base_sha=self.base_commit.sha,
+            base_sha=self.base,
             more=tuple(step.sha for step in steps[len(self.commits) :]),
             merges=sum(len(step.parents) > 1 for step in steps),
         )
@@ -177,11 +154,11 @@ class Comparison(StepsAnswer):
 
         It is where base is an ancestor of head, and where the commits of head hang on nothing else; False: perhaps.
         """
-        if self.merge_base_commit == self.base_commit:
+        if self.merge_base == self.base:
             return True
         shas = {step.sha for step in steps}
         hangs_on = {parent for step in steps for parent in step.parents} - shas
-        return hangs_on <= {self.merge_base_commit.sha}
+        return hangs_on <= {self.merge_base}
 
     def _files(self) -> Iterator[ChangedFile]:
         room = MOST_PATCHES

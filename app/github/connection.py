@@ -1,23 +1,19 @@
-"""The way to GitHub: clients, an App's installations, one place where a failure becomes one of `answers`' errors.
+"""The way to GitHub: as whom, with an App by which installation, and when not at all.
 
-`client` adds the calls. It never sleeps and sends nothing twice, and nothing at all while GitHub asks to slow down; a
-client is used by one thread only. What PyGithub and requests raise may hold a token or an address, so it never leaves
-this package.
+`client` adds the calls. It sends nothing while GitHub asks to slow down.
 """
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from json import loads
-from typing import Any, NamedTuple
+from itertools import count
+from typing import Any
 
 import github
-from github.Repository import Repository
 
 from app.domain.blocked import Why
 from app.domain.facts import Person
@@ -28,47 +24,48 @@ from app.github.answers import (
     NoAnswer,
     Refused,
     TryAgain,
-    is_githubs,
-    meaning_of,
     sent_at,
 )
+from app.github.api import Answer, Api, Read, Told, nobody
+from app.github.models import Id, Model, Text
 from app.github.pulls import Account
 
-log = logging.getLogger("qa-gate.github")
-
-# https://docs.github.com/en/rest/about-the-rest-api/api-versions
-API_VERSION = "2022-11-28"
 CLOCKS_DIFFER = timedelta(minutes=5)
+PAGE = 100
 # https://www.rfc-editor.org/rfc/rfc9110#name-etag
 _ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
 UNSAID = "GitHub didn’t confirm that it’s done: the repository may have been renamed or moved."
 
 
-Told = Callable[[int, Mapping[str, Any]], None]
+def nothing() -> None:
+    """Do nothing before a further page."""
 
 
-class Answer(NamedTuple):
-    """What GitHub answered; `data` is None where there was no JSON."""
+class _Installation(Model):
+    """https://docs.github.com/en/rest/apps/apps#get-a-repository-installation-for-the-authenticated-app ."""
 
-    status: int
-    headers: Mapping[str, Any]
-    data: Any
+    id: Id
+
+
+class _App(Model):
+    """https://docs.github.com/en/rest/apps/apps#get-the-authenticated-app ."""
+
+    slug: Text
 
 
 class _Clients(threading.local):
     """One client a thread, and for an App one an installation: a client shared by threads mixes up requests."""
 
     def __init__(self) -> None:
-        self.known: dict[int | None, github.Github] = {}
+        self.known: dict[int | None, Api] = {}
         self.has_answered = False
 
 
 class Connection:
     """The way to GitHub with one token or one App; may be used by many threads.
 
-    `app` is (App id, private key in PEM); `timeout` in seconds is for connecting and for each wait for data. `recall`
-    and `remember` keep until when an identity may not call; a limit is that of a token or an installation, whichever
-    job or machine has met it.
+    `app` is (App id, private key in PEM); `timeout` is as in `Api`. `recall` and `remember` keep until when an identity may
+    not call; a limit is that of a token or an installation, whichever job or machine has met it.
     """
 
     def __init__(
@@ -81,45 +78,28 @@ class Connection:
         recall: Callable[[str], datetime | None] | None = None,
         remember: Callable[[str, datetime], None] | None = None,
     ) -> None:
-        self._api_url = api_url.rstrip("/")
+        self._api_url, self._timeout, self._clock = api_url.rstrip("/"), timeout, clock
         self._token = token
         self._app = github.Auth.AppAuth(*app) if app else None
-        self._clock = clock
         self._clients = _Clients()
         self._installations: dict[str, int] = {}
         limits: dict[str, datetime] = {}
         self._recall = recall or limits.get
         self._remember = remember or limits.__setitem__
         self._login: str | None = None
-        self._account: int | None = None
+        self._account: Account | None = None
         # How far GitHub's clock is ahead of ours, as its last answer said.
         self.ahead = timedelta(0)
-        # Who counts the calls: is told each one's status, 0 without an answer, and headers.
-        self.told: Told | None = None
-        self._options: dict[str, Any] = {
-            "base_url": self._api_url,
-            "timeout": timeout,
-            "user_agent": "qa-gate",
-            "api_version": API_VERSION,
-            "per_page": 100,
-            "lazy": True,  # else each object is read before it is used
-            "retry": None,  # the default sends PUT and POST again, and sleeps until a rate limit ends
-            "seconds_between_requests": None,
-            "seconds_between_writes": None,
-        }
+        self.told: Told = nobody
 
     def own_login(self, repository: str) -> str | None:
-        """Return the name under which the gate acts at GitHub, None where it may not know: one GET, and only once.
-
-        https://docs.github.com/en/rest/users/users#get-the-authenticated-user
-        https://docs.github.com/en/rest/apps/apps#get-the-authenticated-app
-        """
+        """Return the name under which the gate acts at GitHub, None where it may not know: one GET, and only once."""
+        if self._app is None:
+            account = self._own_account(repository)
+            return account.login if account else None
         if self._login is None:
-            try:
-                with self._repository(repository) as found:
-                    self._login = self._read_login(found)
-            except Refused:
-                return None
+            about = self._about_itself(repository, "/app", _App.model_validate)
+            self._login = f"{about.slug}[bot]" if about else None
         return self._login
 
     def is_own(self, repository: str, person: Person) -> bool | None:
@@ -129,57 +109,110 @@ class Connection:
         """
         if self._app is not None:
             return False
+        account = self._own_account(repository)
+        return account.id == person.id if account else None
+
+    def _own_account(self, repository: str) -> Account | None:
         if self._account is None:
-            try:
-                with self._repository(repository) as found:
-                    self._account = _account(found).id
-            except Refused:
-                return None
-        return self._account == person.id
+            self._account = self._about_itself(repository, "/user", Account.model_validate)
+        return self._account
 
-    def _read_login(self, found: Repository) -> str:
-        if self._app is None:
-            login = _account(found).login
-            insist(bool(login))
-            return str(login)
-        with github.GithubIntegration(auth=self._app, **self._options) as app:
-            return f"{app.get_app().slug}[bot]"
+    def _about_itself(self, repository: str, path: str, reads: Callable[[Any], Read]) -> Read | None:
+        """Return what GitHub says of the token or the App, None where that is refused."""
+        try:
+            with self._client_of(repository, None) as client:
+                found: Read = client.call("GET", path, reads=reads).data
+        except Refused:
+            return None
+        return found
 
-    @contextmanager
-    def _repository(self, repository: str, *branches: str) -> Iterator[Repository]:
-        """Give the repository, unread, and map what fails of GitHub while it is used; a bug of ours stays what it is.
+    def call(
+        self,
+        repository: str,
+        method: str,
+        path: str,
+        reads: Callable[[Any], Read],
+        body: Mapping[str, Any] | None = None,
+        wanted: Collection[int] = (200, 201),
+        *,
+        query: Mapping[str, str | int] | None = None,
+        etag: str | None = None,
+        accept: str | None = None,
+        branches: Collection[str] = (),
+    ) -> Answer[Read]:
+        """Make one call below a repository, as `Api.call` does.
 
         `branches` are those without which GitHub answers that there is nothing.
         """
-        installation = None
+        path = f"/repos/{repository}{path}"
+        with self._client_of(repository, self._installation(repository), branches) as client:
+            return client.call(method, path, body, wanted, query=query, etag=etag, accept=accept, reads=reads)
+
+    def get(
+        self,
+        repository: str,
+        path: str,
+        reads: Callable[[Any], Read],
+        query: Mapping[str, str | int] | None = None,
+    ) -> Read:
+        """Return what one GET below a repository says."""
+        return self.call(repository, "GET", path, reads, query=query).data
+
+    def pages(
+        self,
+        repository: str,
+        path: str,
+        reads: Callable[[Any], Read],
+        query: Mapping[str, str | int] | None = None,
+        etag: str | None = None,
+        on_page: Callable[[], None] = nothing,
+    ) -> Iterator[Answer[Read]]:
+        """Give page after page of a list, each asked for when it is needed; `etag` is that of an earlier first page.
+
+        `on_page` is called before each further page.
+        https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
+        """
+        for number in count(1):
+            whole = {**(query or {}), "per_page": PAGE, "page": number}
+            page = self.call(repository, "GET", path, reads, query=whole, etag=etag)
+            yield page
+            if 'rel="next"' not in str(page.headers.get("link", "")):
+                return
+            on_page()
+            etag = None  # further pages are read whole
+
+    def each(self, repository: str, path: str, reads: Callable[[Any], list[Read]]) -> Iterator[Read]:
+        """Give everything of a list, page after page: one GET for each 100."""
+        for page in self.pages(repository, path, reads):
+            yield from page.data
+
+    @contextmanager
+    def _client_of(
+        self, repository: str, installation: int | None, branches: Collection[str] = ()
+    ) -> Iterator[Api]:
+        """Give the client of an installation (None: the token, or the App itself), and note how its call ends.
+
+        Raises Limited while GitHub wants no call of it.
+        """
+        self._keep_off(installation)
         try:
-            installation = self._installation(repository)
-            self._keep_off(installation)
-            yield self._client(installation).get_repo(repository)
-            self._clients.has_answered = True
-        except GitHubError:
-            raise
-        except Exception as error:
-            if not is_githubs(error):
-                raise
-            told = meaning_of(error, self._clock())
-            if branches and isinstance(told, Refused) and told.kind is Why.GONE:
-                which = " or no branch ".join(branches)
-                told = Refused(f"It has no branch {which}, or the gate has no access to it.", Why.GONE)
-            log.warning("%s: %s (%s)", repository, told.reason, type(error).__name__)
+            yield self._client(installation)
+        except GitHubError as told:
             self._clients.has_answered |= not isinstance(told, NoAnswer)
             if isinstance(told, Limited) and told.after:
                 self._remember(self._identity(installation), self._clock() + told.after)
             if isinstance(told, Refused) and told.kind in (Why.RIGHTS, Why.GONE):
                 self._forget(repository)
-            # Not "from error": what PyGithub and requests raise may hold a header or an address.
-            raise told from None
+            if branches and isinstance(told, Refused) and told.kind is Why.GONE:
+                which = " or no branch ".join(branches)
+                raise Refused(
+                    f"It has no branch {which}, or the gate has no access to it.", "missing"
+                ) from None
+            raise
+        self._clients.has_answered = True
 
     def _keep_off(self, installation: int | None) -> None:
-        """Raise Limited while GitHub wants no call of this installation; None: the token, or the App itself.
-
-        https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
-        """
+        # https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
         until = self._recall(self._identity(installation))
         left = until - self._clock() if until else timedelta(0)
         # GitHub's limits end within the hour: a later end is that of a clock that was wrong.
@@ -201,34 +234,29 @@ class Connection:
         answered, self._clients.has_answered = self._clients.has_answered, False
         return answered
 
-    def _client(self, installation: int | None) -> github.Github:
+    def _client(self, installation: int | None) -> Api:
         if installation not in self._clients.known:
-            client = github.Github(auth=self._auth(installation), **self._options)
-            _read_environment(client, self._api_url)
-            if self.told:
-                _tell_calls(client, self.told)
-            self._clients.known[installation] = client
+            auth = self._auth(installation)
+            self._clients.known[installation] = Api(
+                self._api_url, auth, self._timeout, self._clock, self.told
+            )
         return self._clients.known[installation]
 
     def _auth(self, installation: int | None) -> github.Auth.Auth | None:
-        if self._app and installation is not None:
-            return self._app.get_installation_auth(installation)  # renews its token by itself
+        if self._app:
+            # That of an installation renews its token by itself.
+            return self._app if installation is None else self._app.get_installation_auth(installation)
         return github.Auth.Token(self._token) if self._token else None
 
     def _installation(self, repository: str) -> int | None:
-        """Return where the App is installed, None with a token; looked up once for each repository.
-
-        https://docs.github.com/en/rest/apps/apps#get-a-repository-installation-for-the-authenticated-app
-        """
+        """Return where the App is installed, None with a token; looked up once for each repository."""
         if self._app is None:
             return None
         key = repository.casefold()
         if key not in self._installations:
-            self._keep_off(None)
-            with github.GithubIntegration(auth=self._app, **self._options) as app:
-                found = app.get_repo_installation(*repository.split("/")).id
-            insist(isinstance(found, int))
-            self._installations[key] = found
+            with self._client_of(repository, None) as client:
+                path, reads = f"/repos/{repository}/installation", _Installation.model_validate
+                self._installations[key] = client.call("GET", path, reads=reads).data.id
         return self._installations[key]
 
     def _forget(self, repository: str) -> None:
@@ -236,63 +264,6 @@ class Connection:
         self._installations.pop(repository.casefold(), None)
         while self._clients.known:
             self._clients.known.popitem()[1].close()
-
-
-def _read_environment(client: github.Github, url: str) -> None:
-    """Let a client read which proxy and certificates the environment names once, and not before each of its calls.
-
-    That takes as long as all the rest of requests. PyGithub shows nobody its session, and to give it another one ends
-    that connections stay open.
-    """
-    way = getattr(client.requester, "_Requester__createConnection")()  # noqa: B009 - it is not mypy's to know
-    found = way.session.merge_environment_settings(url, {}, None, None, None)
-    way.session.proxies, way.verify, way.session.trust_env = found["proxies"], found["verify"], False
-
-
-def _tell_calls(client: github.Github, told: Told) -> None:
-    """Let somebody know of each call of a client; all that PyGithub sends of JSON goes through this one method."""
-    plain = client.requester.requestJson
-
-    def request(*args: Any, **kwargs: Any) -> Any:
-        try:
-            status, headers, data = plain(*args, **kwargs)
-        except Exception:
-            told(0, {})
-            raise
-        told(status, headers)
-        return status, headers, data
-
-    setattr(client.requester, "requestJson", request)  # noqa: B010 - mypy knows it as a method
-
-
-def call(
-    found: Repository,
-    method: str,
-    path: str,
-    *,
-    wanted: Collection[int] = (200,),
-    query: Mapping[str, str | int] | None = None,
-    headers: Mapping[str, str] | None = None,
-    body: Mapping[str, Any] | None = None,
-) -> Answer:
-    """Make one call below a repository. Raises GithubException for a status that is not wanted, a redirect included.
-
-    For what PyGithub's own methods hide: ids, ETags, reasons. Of a 301 it follows the path only: the query is lost.
-    """
-    status, told, text = found.requester.requestJson(
-        method, f"{found.url}{path}", dict(query or {}), dict(headers or {}), body
-    )
-    try:
-        data = loads(text) if text else None
-    except ValueError:  # an error page; its status says enough
-        data = None
-    if status not in wanted:
-        raise github.GithubException(status, data, told)
-    return Answer(status, told, data)
-
-
-def _account(found: Repository) -> Account:
-    return Account.model_validate(found.requester.requestJsonAndCheck("GET", "/user")[1])
 
 
 def insist(is_done: bool) -> None:

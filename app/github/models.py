@@ -11,7 +11,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 # What no database column and no UTF-8 can hold.
 _UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
@@ -65,6 +65,13 @@ Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 # It becomes a link.
 WebAddress = Annotated[Line, AfterValidator(_web_address)]
+RepositoryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}$")]
+IsBot = Annotated[bool, BeforeValidator(lambda kind: kind == "Bot")]
+
+
+def at(path: str, **more: Any) -> Any:
+    """Return the field that is so deep in GitHub's JSON ("head.sha"); null on the way there is as if it was left out."""
+    return Field(validation_alias=AliasPath(*path.split(".")), **more)
 
 
 def fault_of(error: ValidationError) -> str:

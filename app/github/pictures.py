@@ -20,7 +20,8 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from app.github.answers import GitHubError
-from app.github.connection import Connection, call
+from app.github.connection import Connection
+from app.github.models import Model, Words
 from app.pictures import LARGEST_FILE
 
 # Whatever GitHub stores of its users is at one of its subdomains, but for what it only passes on from anywhere (camo);
@@ -42,6 +43,10 @@ class Found:
     address: str
     file: IO[bytes] | None = None
     may_come: bool = False
+
+
+class _Text(Model):
+    body_html: Words = ""
 
 
 class _Never(Exception):
@@ -73,9 +78,7 @@ class Pictures(Connection):
 
     def _signed(self, repository: str, path: str) -> list[str]:
         """Return the addresses of the images that GitHub shows in a text, signed where they must be. Raises GitHubError."""
-        with self._repository(repository) as found:
-            answer = call(found, "GET", f"/{path}", headers={"Accept": _FULL})
-            html = str((answer.data or {}).get("body_html") or "")
+        html = self.call(repository, "GET", f"/{path}", _Text.model_validate, accept=_FULL).data.body_html
         return [unescape(one or other) for one, other in _IMAGE.findall(html)]
 
     def _file(self, address: str, end: float) -> IO[bytes]:

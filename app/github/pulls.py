@@ -8,13 +8,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import TypeAdapter
 
+from app.domain.events import PullRequestEvent
 from app.domain.facts import Person, PullRequest, Remark, Seen, words_digest
-from app.github.commits import RepositoryAnswer
-from app.github.models import Count, Id, Line, Model, Moment, Number, Sha, Text, WebAddress, Words
+from app.github.models import (
+    Count,
+    Id,
+    IsBot,
+    Line,
+    Model,
+    Moment,
+    Number,
+    RepositoryName,
+    Sha,
+    Text,
+    WebAddress,
+    Words,
+    at,
+)
 
 
 class Account(Model):
@@ -22,75 +36,44 @@ class Account(Model):
 
     id: Id
     login: Line | None = None
-    type: Any = None
+    is_bot: IsBot = at("type", default=False)
 
     def person(self) -> Person | None:
         """Return who it is, None where it has no name."""
-        return Person(self.id, self.login, self.type == "Bot") if self.login else None
-
-
-class _Fork(Model):
-    id: Id | None = None
-    full_name: Line | None = None
-
-
-class _Head(Model):
-    ref: Text
-    sha: Sha
-    repo: _Fork | None = None
-
-
-class _Base(Model):
-    ref: Text
-    sha: Sha
-    repo: RepositoryAnswer
+        return Person(self.id, self.login, self.is_bot) if self.login else None
 
 
 class Pull(Model):
-    """One pull request of a list, which has fewer fields.
+    """One pull request of a webhook, or of a list, which has fewer fields; `author` is "ghost" for a deleted account.
 
     https://docs.github.com/en/rest/pulls/pulls#list-pull-requests
     https://docs.github.com/en/rest/commits/commits#list-pull-requests-associated-with-a-commit
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request
     """
 
+    repository_id: Id = at("base.repo.id")
+    repository: RepositoryName = at("base.repo.full_name")
     number: Number
     title: Words = ""
     body: Words = ""
-    user: Account | None = None
+    author: Text = at("user.login", default="ghost")
+    author_id: Id | None = at("user.id", default=None)
     state: Literal["open", "closed"]
     draft: bool
-    base: _Base
-    head: _Head
+    base: Text = at("base.ref")
+    head: Text = at("head.ref")
+    head_sha: Sha = at("head.sha")
+    head_id: Id | None = at("head.repo.id", default=None)
     merged_at: Moment | None
     closed_at: Moment | None = None
     updated_at: Moment
 
     @property
-    def repository_id(self) -> int:
-        """Return the id of the repository that it goes into."""
-        return self.base.repo.id
-
-    @property
-    def repository(self) -> str:
-        """Return the name of that repository."""
-        return self.base.repo.full_name
-
-    @property
-    def author(self) -> str:
-        """Return who opened it, "ghost" for a deleted account."""
-        return (self.user and self.user.login) or "ghost"
-
-    @property
-    def author_id(self) -> int | None:
-        """Return the author's id, None for a deleted account."""
-        return self.user.id if self.user else None
-
-    @property
     def seen(self) -> Seen:
         """Return what tells whether it must be looked at."""
         return Seen(
-            head_sha=self.head.sha,
-            base=self.base.ref,
+            head_sha=self.head_sha,
+            base=self.base,
             open=self.state == "open",
             draft=self.draft,
             merged=self.merged_at is not None,
@@ -101,31 +84,38 @@ class Pull(Model):
     @property
     def is_from_fork(self) -> bool:
         """Tell whether its head is another repository's branch."""
-        return self.head.repo is None or self.head.repo.id != self.base.repo.id
+        return self.head_id != self.repository_id
 
-    def was_merged_into(self, base: str) -> bool:
-        """Tell whether it was merged into this branch: a commit's list names open ones and other branches' too."""
-        return self.merged_at is not None and self.base.ref == base
-
-    def is_between(self, head: str, base: str) -> bool:
-        """Tell whether it is from and into these branches of one repository."""
-        return not self.is_from_fork and (self.head.ref, self.base.ref) == (head, base)
-
-
-# What GitHub and the rules call alike.
-_SAME = (
-    "repository_id repository number title body author author_id draft merged merged_at mergeable mergeable_state "
-    "additions deletions changed_files commits updated_at"
-).split()
+    def event(
+        self,
+        requests: tuple[tuple[Person, datetime], ...] = (),
+        base_before: str | None = None,
+    ) -> PullRequestEvent:
+        """Return that something happened to it."""
+        return PullRequestEvent.model_construct(
+            repository_id=self.repository_id,
+            repository=self.repository,
+            number=self.number,
+            author_id=self.author_id,
+            seen=self.seen,
+            updated_at=self.updated_at,
+            closed_at=self.closed_at,
+            base_before=base_before,
+            requests=requests,
+        )
 
 
 class WholePull(Pull):
     """https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request ."""
 
-    html_url: WebAddress
+    private: bool = at("base.repo.private")
+    author_is_bot: IsBot = at("user.type", default=False)
+    url: WebAddress = at("html_url")
     merged: bool
-    merge_commit_sha: Line | None = None
-    merged_by: Account | None = None
+    merge_commit: Line | None = at("merge_commit_sha", default=None)
+    merged_by: Line | None = at("merged_by.login", default=None)
+    base_sha: Sha = at("base.sha")
+    head_repository: Line | None = at("head.repo.full_name", default=None)
     mergeable: bool | None
     mergeable_state: Text
     additions: Count
@@ -135,21 +125,8 @@ class WholePull(Pull):
 
     def pull_request(self) -> PullRequest:
         """Return what the rules know of it."""
-        same: dict[str, Any] = {name: getattr(self, name) for name in _SAME}
-        return PullRequest(
-            **same,
-            private=self.base.repo.private,
-            author_is_bot=self.user is not None and self.user.type == "Bot",
-            url=self.html_url,
-            open=self.state == "open",
-            merge_commit=self.merge_commit_sha,
-            merged_by=self.merged_by.login if self.merged_by else None,
-            base=self.base.ref,
-            base_sha=self.base.sha,
-            head=self.head.ref,
-            head_sha=self.head.sha,
-            head_repository=self.head.repo.full_name if self.head.repo else None,
-        )
+        fields = self.model_dump(exclude={"state", "head_id", "closed_at"})
+        return PullRequest(open=self.state == "open", **fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +144,7 @@ class Permission(Model):
     https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
     """
 
-    user: Account
+    user_id: Id = at("user.id")
     permission: Text
 
 
@@ -197,6 +174,15 @@ class Done(Model):
     sha: Sha
 
 
+Place = Literal["comment", "review", "line"]
+# Where what people write about a pull request is listed.
+REMARKS: dict[Place, str] = {
+    "comment": "/issues/{}/comments",
+    "review": "/pulls/{}/reviews",
+    "line": "/pulls/{}/comments",
+}
+
+
 class Written(Model):
     """A comment, a review or a comment on a line.
 
@@ -211,7 +197,7 @@ class Written(Model):
     created_at: Moment | None = None
     submitted_at: Moment | None = None
 
-    def remark(self, place: Literal["comment", "review", "line"]) -> Remark | None:
+    def remark(self, place: Place) -> Remark | None:
         """Return what was said; None where it has no text, or is not submitted.
 
         A review without a text is only there to hold comments on lines.

@@ -9,7 +9,7 @@ wakes a row; what is true is read from GitHub. Nothing here ever raises anything
 from __future__ import annotations
 
 import hmac
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 from pydantic import Field, ValidationError
@@ -22,8 +22,8 @@ from app.domain.events import (
     PullRequestEvent,
     PushEvent,
 )
-from app.github.checks import CommitStatus, Conclusion, Word, is_own, shown
-from app.github.models import Id, Model, Number, Sha, Text, fault_of
+from app.github.checks import CommitStatus, Conclusion, is_own, shown
+from app.github.models import Id, Model, Number, RepositoryName, Sha, Text, at, fault_of
 from app.github.pulls import Account, Pull
 
 # Of a deployment that can be tried one day.
@@ -41,155 +41,103 @@ class BadPayload(Exception):
         self.reason = reason
 
 
-class _Repository(Model):
-    id: Id
-    full_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}$")]
-
-
-class _Before(Model):
-    before: Annotated[Text, Field(alias="from")]
-
-
-class _BaseChange(Model):
-    ref: _Before
-
-
-class _Changes(Model):
-    base: _BaseChange | None = None
-
-
 class _PullRequestPayload(Model):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request ."""
 
     action: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
-    repository: _Repository
     pull_request: Pull
-    changes: _Changes | None = None
+    base_before: Text | None = at("changes.base.ref.from", default=None)
     sender: Account | None = None
 
     def event(self) -> PullRequestEvent:
-        pull, by = self.pull_request, self.sender.person() if self.sender else None
-        return PullRequestEvent.model_construct(
-            repository_id=self.repository.id,
-            repository=self.repository.full_name,
-            number=pull.number,
-            author_id=pull.author_id,
-            seen=pull.seen,
-            updated_at=pull.updated_at,
-            closed_at=pull.closed_at,
-            base_before=self.changes.base.ref.before if self.changes and self.changes.base else None,
-            requests=((by, pull.updated_at),) if by and self.action == "review_requested" else (),
-        )
+        by = self.sender.person() if self.sender and self.action == "review_requested" else None
+        requests = ((by, self.pull_request.updated_at),) if by else ()
+        return self.pull_request.event(requests, self.base_before)
+
+
+class _Payload(Model):
+    """What all others say: which repository it is about."""
+
+    repository_id: Id = at("repository.id")
+    repository: RepositoryName = at("repository.full_name")
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return {"repository_id": self.repository_id, "repository": self.repository}
 
 
 class _Ended(Conclusion):
     head_sha: Sha
 
 
-class _CheckPayload(Model):
+class _CheckPayload(_Payload):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#check_suite, and #check_run."""
 
     action: str
-    repository: _Repository
     check_suite: _Ended | None = None
     check_run: _Ended | None = None
 
     def event(self) -> CheckEvent | None:
-        about = self.check_suite or self.check_run
-        if self.action != "completed" or about is None:
+        ended = self.check_suite or self.check_run
+        if self.action != "completed" or ended is None:
             return None
-        name = "" if self.check_suite else shown(about.name)
-        return _check(self.repository, about.head_sha, name, about.word if about.conclusion else "")
+        name, says = "" if self.check_suite else shown(ended.name), ended.word if ended.conclusion else ""
+        return CheckEvent(**self.about, sha=ended.head_sha, check=name, says=says)
 
 
-class _StatusPayload(CommitStatus):
+class _StatusPayload(_Payload, CommitStatus):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#status ."""
 
-    repository: _Repository
     sha: Sha
 
     def event(self) -> CheckEvent | None:
         if is_own(self.context):
             return None  # the gate's own says nothing new to it
-        return _check(self.repository, self.sha, shown(self.context), self.word)
+        return CheckEvent(**self.about, sha=self.sha, check=shown(self.context), says=self.word)
 
 
-class _State(Model):
-    state: str
-
-
-class _Deployment(Model):
-    sha: Sha
-
-
-class _DeploymentPayload(Model):
+class _DeploymentPayload(_Payload):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment_status ."""
 
-    repository: _Repository
-    deployment: _Deployment
-    deployment_status: _State
+    sha: Sha = at("deployment.sha")
+    state: str = at("deployment_status.state")
 
     def event(self) -> DeploymentEvent | None:
-        if self.deployment_status.state in _RUNNING:
-            return None
-        about = self.repository
-        return DeploymentEvent(repository_id=about.id, repository=about.full_name, sha=self.deployment.sha)
+        return None if self.state in _RUNNING else DeploymentEvent(**self.about, sha=self.sha)
 
 
-class _Issue(Model):
-    number: Number
-    pull_request: Any = None
-
-
-class _CommentPayload(Model):
+class _CommentPayload(_Payload):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment ."""
 
     action: str
-    repository: _Repository
-    issue: _Issue
+    number: Number = at("issue.number")
+    pull_request: Any = at("issue.pull_request", default=None)
 
     def event(self) -> CommentEvent | None:
         # GitHub's events call a pull request an issue, too.
-        is_written = self.action in _WRITTEN and self.issue.pull_request is not None
-        return _comment(self.repository, self.issue.number) if is_written else None
+        is_needed = self.action in _WRITTEN and self.pull_request is not None
+        return CommentEvent(**self.about, number=self.number) if is_needed else None
 
 
-class _Reviewed(Model):
-    number: Number
-
-
-class _ReviewPayload(Model):
+class _ReviewPayload(_CommentPayload):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request_review, and #pull_request_review_comment."""
 
-    action: str
-    repository: _Repository
-    pull_request: _Reviewed
-
-    def event(self) -> CommentEvent | None:
-        return _comment(self.repository, self.pull_request.number) if self.action in _WRITTEN else None
+    number: Number = at("pull_request.number")
+    pull_request: Any
 
 
-class _PushPayload(Model):
+class _PushPayload(_Payload):
     """https://docs.github.com/en/webhooks/webhook-events-and-payloads#push ."""
 
-    repository: _Repository
     ref: Text
 
     def event(self) -> PushEvent | None:
-        if not self.ref.startswith(_HEADS):
-            return None
-        about, branch = self.repository, self.ref.removeprefix(_HEADS)
-        return PushEvent(repository_id=about.id, repository=about.full_name, branch=branch)
+        is_branch, branch = self.ref.startswith(_HEADS), self.ref.removeprefix(_HEADS)
+        return PushEvent(**self.about, branch=branch) if is_branch else None
 
 
 Payload = (
-    _PullRequestPayload
-    | _CheckPayload
-    | _StatusPayload
-    | _DeploymentPayload
-    | _CommentPayload
-    | _ReviewPayload
-    | _PushPayload
+    _PullRequestPayload | _CheckPayload | _StatusPayload | _DeploymentPayload | _CommentPayload | _PushPayload
 )
 _PAYLOADS: dict[str, type[Payload]] = {
     "pull_request": _PullRequestPayload,
@@ -253,11 +201,3 @@ def _why(event: str, error: ValidationError) -> str:
     if not first["loc"]:
         return "The JSON is not an object."
     return f"The payload is not one of a {event.replace('_', ' ')}: {fault_of(error)}."
-
-
-def _check(about: _Repository, sha: str, name: str, says: Word | Literal[""]) -> CheckEvent:
-    return CheckEvent(repository_id=about.id, repository=about.full_name, sha=sha, check=name, says=says)
-
-
-def _comment(about: _Repository, number: int) -> CommentEvent:
-    return CommentEvent(repository_id=about.id, repository=about.full_name, number=number)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from app.db.jobs import RELEASE, Claim, Timer
 from app.domain.blocked import Why
-from app.domain.events import POLLED, PullRequestEvent
+from app.domain.events import POLLED
 from app.domain.facts import Person
 from app.github.answers import Refused
 from app.github.pulls import Listing, Pull
@@ -100,16 +100,7 @@ def _listing(gate: Gate, claim: Claim, timer: Timer) -> Listing:
 
 def _put(gate: Gate, claim: Claim, timer: Timer, pull: Pull) -> bool:
     requests = _requests(gate, claim, pull) if timer.seen is not None else ()
-    event = PullRequestEvent(
-        repository_id=pull.repository_id,
-        repository=pull.repository,
-        number=pull.number,
-        author_id=pull.author_id,
-        seen=pull.seen,
-        updated_at=pull.updated_at,
-        closed_at=pull.closed_at,
-        requests=requests,
-    )
+    event = pull.event(requests)
     # What was found before is the same delivery.
     digest = hashlib.blake2b(event.model_dump_json().encode(), digest_size=16).hexdigest()
     return gate.store.inbox.put(f"{POLLED} {digest}", event)

@@ -20,8 +20,7 @@ import click
 from app.db.database import Unavailable
 from app.db.inspection import Inspected, look
 from app.domain.policy import Reviewer
-from app.github.answers import GitHubError, TryAgain
-from app.github.api import NoPlan
+from app.github.answers import GitHubError, NoPlan, TryAgain
 from app.mail.problem import compose_trial, tell
 from app.mail.send import Mailer, MailError, MailLater
 from app.mail.ses import NotAllowed, Ses, aws_problems
