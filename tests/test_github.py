@@ -550,7 +550,10 @@ def test_a_wrong_field_is_named_and_its_value_never_shown() -> None:
     with pytest.raises(ValidationError) as fault:
         WholePull.model_validate(pull_request_json() | {"merged": "a-secret", "html_url": "a-secret"})
     said = meaning_of(fault.value, NOW).reason
-    assert said == 'GitHub did not answer as it should: "html_url": is not a web address.'
+    assert (
+        said
+        == "GitHub did not answer as it should: \"html_url\": String should match pattern '^https?://[^\\x00]*$'."
+    )
     assert "a-secret" not in str(fault.value)
 
 
@@ -1837,7 +1840,8 @@ def test_calls_do_not_wait_for_each_other(github: GitHub, ask: Ask) -> None:
 
 
 def test_a_token_knows_under_which_name_it_acts_and_asks_once(github: GitHub, pretend: PretendGitHub) -> None:
-    assert [github.own_login("acme/shop") for _ in range(2)] == ["qa-gate-bot"] * 2
+    bot = Person(pretend.world.person("qa-gate-bot").id, "qa-gate-bot")
+    assert [github.own_account("acme/shop") for _ in range(2)] == [bot, bot]
     assert calls_of(pretend) == ["GET /user"]
 
 
@@ -1845,10 +1849,10 @@ def test_who_may_not_know_its_name_has_none_and_who_gets_no_answer_tries_again(
     github: GitHub, pretend: PretendGitHub
 ) -> None:
     pretend.fail("GET", "^/user$", 403, {"message": "Resource not accessible by integration"})
-    assert github.own_login("acme/shop") is None
+    assert github.own_account("acme/shop") is None
     pretend.fail("GET", "^/user$", 502)
     with pytest.raises(TryAgain):
-        github.own_login("acme/shop")
+        github.own_account("acme/shop")
 
 
 # --- As a GitHub App ----------------------------------------------------------------------------------------
@@ -1915,7 +1919,8 @@ def test_an_app_acts_under_the_name_of_its_robot(
     app_pretend: PretendGitHub, app_key: tuple[str, str]
 ) -> None:
     github = GitHub(app_pretend.url, app=(4711, app_key[0]), timeout=5)
-    assert [github.own_login("acme/shop") for _ in range(2)] == ["qa-gate[bot]"] * 2
+    robot = Person(0, "qa-gate[bot]", is_bot=True)
+    assert [github.own_account("acme/shop") for _ in range(2)] == [robot, robot]
     assert calls_of(app_pretend) == ["GET /app"]
 
 

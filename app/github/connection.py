@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -52,6 +52,9 @@ class _App(Model):
 
     slug: Text
 
+    def person(self) -> Person:
+        return Person(0, f"{self.slug}[bot]", is_bot=True)
+
 
 class _Clients(threading.local):
     """One client a thread, and for an App one an installation: a client shared by threads mixes up requests."""
@@ -86,45 +89,21 @@ class Connection:
         limits: dict[str, datetime] = {}
         self._recall = recall or limits.get
         self._remember = remember or limits.__setitem__
-        self._login: str | None = None
-        self._account: Account | None = None
+        self._account: Person | None = None
         # How far GitHub's clock is ahead of ours, as its last answer said.
         self.ahead = timedelta(0)
         self.told: Told = nobody
 
-    def own_login(self, repository: str) -> str | None:
-        """Return the name under which the gate acts at GitHub, None where it may not know: one GET, and only once."""
-        if self._app is None:
-            account = self._own_account(repository)
-            return account.login if account else None
-        if self._login is None:
-            about = self._about_itself(repository, "/app", _App.model_validate)
-            self._login = f"{about.slug}[bot]" if about else None
-        return self._login
+    def own_account(self, repository: str) -> Person | None:
+        """Return as whom the gate acts at GitHub, None where it may not know: one GET, and only once.
 
-    def is_own(self, repository: str, person: Person) -> bool | None:
-        """Tell whether the gate itself acts under this account, None where it may not know: one GET, and only once.
-
-        An App's account is a program's, and no person's.
+        An App acts as a program, which is no account: it has only a name.
         """
-        if self._app is not None:
-            return False
-        account = self._own_account(repository)
-        return account.id == person.id if account else None
-
-    def _own_account(self, repository: str) -> Account | None:
         if self._account is None:
-            self._account = self._about_itself(repository, "/user", Account.model_validate)
+            path, reads = ("/app", _App.model_validate) if self._app else ("/user", Account.model_validate)
+            with suppress(Refused), self._client_of(repository, None) as client:
+                self._account = client.call("GET", path, reads=reads).data.person()
         return self._account
-
-    def _about_itself(self, repository: str, path: str, reads: Callable[[Any], Read]) -> Read | None:
-        """Return what GitHub says of the token or the App, None where that is refused."""
-        try:
-            with self._client_of(repository, None) as client:
-                found: Read = client.call("GET", path, reads=reads).data
-        except Refused:
-            return None
-        return found
 
     def call(
         self,
@@ -201,13 +180,13 @@ class Connection:
             self._clients.has_answered |= not isinstance(told, NoAnswer)
             if isinstance(told, Limited) and told.after:
                 self._remember(self._identity(installation), self._clock() + told.after)
-            if isinstance(told, Refused) and told.kind in (Why.RIGHTS, Why.GONE):
+            kind = told.kind if isinstance(told, Refused) else None
+            if kind in (Why.RIGHTS, Why.GONE):
                 self._forget(repository)
-            if branches and isinstance(told, Refused) and told.kind is Why.GONE:
+            if branches and kind is Why.GONE:
                 which = " or no branch ".join(branches)
-                raise Refused(
-                    f"It has no branch {which}, or the gate has no access to it.", "missing"
-                ) from None
+                sentence = f"It has no branch {which}, or the gate has no access to it."
+                raise Refused(sentence, Why.GONE) from None
             raise
         self._clients.has_answered = True
 

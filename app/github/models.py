@@ -11,7 +11,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 # What no database column and no UTF-8 can hold.
 _UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
@@ -22,12 +22,6 @@ class Model(BaseModel):
     """A part of GitHub's JSON: a wrong type is refused, an unknown field is ignored, and no error shows a value."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
-
-
-def _keepable(value: str) -> str:
-    if _UNKEEPABLE.search(value):
-        raise ValueError("holds characters that cannot be kept")
-    return value
 
 
 def _mended(value: Any) -> Any:
@@ -44,13 +38,8 @@ def _moment(value: Any) -> datetime:
     raise ValueError("is not a time")
 
 
-def _web_address(value: str) -> str:
-    if not value.startswith(("https://", "http://")):
-        raise ValueError("is not a web address")
-    return value
-
-
-Line = Annotated[str, AfterValidator(_keepable)]
+# A pattern alone keeps lone surrogates out.
+Line = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 Text = Annotated[Line, Field(min_length=1)]
 # What people wrote, "" for null.
 Words = Annotated[str, BeforeValidator(lambda value: "" if value is None else _mended(value))]
@@ -64,7 +53,7 @@ Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 # In UTC.
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 # It becomes a link.
-WebAddress = Annotated[Line, AfterValidator(_web_address)]
+WebAddress = Annotated[str, Field(pattern=r"^https?://[^\x00]*$")]
 RepositoryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}$")]
 IsBot = Annotated[bool, BeforeValidator(lambda kind: kind == "Bot")]
 

@@ -119,8 +119,10 @@ def _is_ours(work: Work, remark: Remark, by: Person) -> bool:
     """Tell whether the gate wrote it: by its account, which a person may share, and with its marker on the last line."""
     if remark.place == "comment" and remark.id in {post.remote_id for post in work.row.questions}:
         return True
-    is_marked = remark.body.rstrip().rpartition("\n")[2].startswith(OWN)
-    return is_marked and work.gate.github.is_own(work.row.repository, by) is not False
+    if not remark.body.rstrip().rpartition("\n")[2].startswith(OWN):
+        return False
+    own = work.gate.github.own_account(work.row.repository)
+    return own is None or own.id == by.id
 
 
 def _reader(work: Work) -> Reviewer:

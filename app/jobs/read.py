@@ -174,8 +174,8 @@ def is_our_merge(work: Work, facts: PullRequest) -> bool:
     """
     if not facts.merged_by or work.row.merge_sent != facts.head_sha:
         return False
-    login = work.gate.github.own_login(facts.repository)
-    return login is not None and login.casefold() == facts.merged_by.casefold()
+    own = work.gate.github.own_account(facts.repository)
+    return own is not None and own.login.casefold() == facts.merged_by.casefold()
 
 
 def _edited(work: Work, facts: PullRequest) -> tuple[str, str] | None:
