@@ -243,12 +243,18 @@ def test_a_retarget_between_ungated_bases_is_forgotten(post: Post) -> None:
 
 
 def test_a_repository_that_is_not_configured_is_forgotten(post: Post, store: Store) -> None:
-    assert outcome(post(changed(repository__full_name="evil/twin"))) == (202, "repository not configured")
+    assert outcome(post(changed(pull_request__base__repo__full_name="evil/twin"))) == (
+        202,
+        "repository not configured",
+    )
     assert store.reviews.pending() == []
 
 
 def test_the_name_is_known_in_any_case(post: Post, store: Store) -> None:
-    assert outcome(post(changed(repository__full_name="codertocat/hello-world"))) == (202, "woken")
+    assert outcome(post(changed(pull_request__base__repo__full_name="codertocat/hello-world"))) == (
+        202,
+        "woken",
+    )
 
 
 @ON_BOTH
@@ -257,7 +263,7 @@ def test_another_repository_under_a_known_name_is_a_problem_and_never_a_match(
 ) -> None:
     post(real("pull_request.opened"))
     before = store.reviews.pending()
-    answer = post(changed(repository__id=77, pull_request__title="An impostor"), delivery="d-2")
+    answer = post(changed(pull_request__base__repo__id=77, pull_request__title="An impostor"), delivery="d-2")
     assert outcome(answer) == (202, "another repository under a known name")
     assert store.reviews.pending() == before
     assert [(one.what, one.place) for one in store.problems.troubles(["Codertocat/Hello-World"])] == [
