@@ -5,9 +5,19 @@ Nothing of ours is imported here: each process, the server's parent above all, l
 """
 
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 __version__ = "1.0.0"  # pyproject.toml reads it from here
+
+
+def folder(name: str) -> Path:
+    """Return the folder of all templates, or of the migrations: beside app/ in a checkout, inside it in an installed wheel.
+
+    Never in the folder that the gate is started in; pyproject.toml says what the wheel holds.
+    """
+    inside = Path(__file__).parent / name
+    return inside if inside.is_dir() else inside.parent.parent / name
 
 
 def stop(first: str, *more: str) -> NoReturn:

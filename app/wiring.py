@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask, request
 from flask.sessions import SecureCookieSessionInterface
 
-from app import web, wording
+from app import folder, web
 from app.db.store import Store
 from app.domain.policy import Policy, Reviewer
 from app.github.client import GitHub
@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None, gate: Gate | None = None) -> Fl
     """
     settings = settings or Settings.load()
     gate = gate or create_gate(settings)
-    app = _Flask("app", template_folder=str(wording.templates()), static_folder=None)
+    app = _Flask("app", template_folder=str(folder("templates")), static_folder=None)
     app.session_interface = _Sessions()
     app.url_map.merge_slashes = False  # else "//" redirects to whatever host the request names
     app.config.update(session_config(settings))

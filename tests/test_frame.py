@@ -217,7 +217,7 @@ def test_the_image_holds_all_that_its_command_needs(tmp_path: Path) -> None:
         [sys.executable, *command], env=environ, cwd="/", capture_output=True, text=True, check=True
     )
     assert said.stdout.startswith("qa-gate ")
-    where = "import app, app.wording as w; print(app.__file__, w.templates())"
+    where = "import app; print(app.__file__, app.folder('templates'))"
     found = subprocess.run(
         [sys.executable, "-c", where], env=environ, cwd="/", capture_output=True, text=True, check=True
     ).stdout.split()

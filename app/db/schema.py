@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
 
+from app import folder
 from app.db.columns import metadata
 from app.db.database import Database
 from app.db.rows import new_nonce
@@ -21,9 +22,7 @@ from app.db.tables import epochs
 
 log = logging.getLogger("qa-gate.store")
 
-_CODE = Path(__file__).parent.parent
-_INSIDE = _CODE / "migrations"
-MIGRATIONS = _INSIDE if _INSIDE.is_dir() else _CODE.parent / "migrations"
+MIGRATIONS = folder("migrations")
 # alembic's own: which migration the database had last.
 versions = Table(
     "alembic_version", MetaData(), Column("version_num", String(32), primary_key=True, nullable=False)

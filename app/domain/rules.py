@@ -210,21 +210,19 @@ def ask_at(row: Review, policy: Policy) -> datetime:
     return min(row.changed_at + policy.quiet, row.restless_since + MOST_QUIET_TIMES * policy.quiet)
 
 
-def delta(before: Tree, after: Tree) -> frozenset[tuple[str, str, str, str]]:
-    """Return what a change does, file by file: each (side, path, mode, blob) that only one of two trees has.
+def delta(before: Tree, after: Tree) -> tuple[Tree, Tree]:
+    """Return what a change does, file by file: what only one of two trees has, and what only the other.
 
     Two changes are the same exactly when these are equal: one other bit, mode or path makes them differ.
     """
-    gone = {("-", *entry) for entry in before - after}
-    come = {("+", *entry) for entry in after - before}
-    return frozenset(gone | come)
+    return before - after, after - before
 
 
 def may_be_carried(row: Review, facts: PullRequest, policy: Policy, since: Since = NOTHING) -> bool:
     """Tell whether a new head could hold the same change as the one asked about; a release's never can."""
-    is_asked = row.state in _ASKED and not since.asked_again and not since.interrupted
-    moved = facts.head_sha != row.head_sha and facts.base == row.base and facts.open and not facts.draft
-    return is_asked and moved and not policy.is_release(facts)
+    if row.state not in _ASKED or policy.is_release(facts):
+        return False
+    return event_of(row, facts, policy, same_change=True, since=since) is E.SAME_CHANGE
 
 
 def tells_nothing_new(row: Review, seen: Seen) -> bool:

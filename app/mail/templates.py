@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.runtime import Macro
 from markupsafe import Markup
 
-from app import wording
+from app import folder
 from app.domain.blocked import Blocked
 from app.text.clean import disarmed, plain, quote
 from app.text.words import count
@@ -33,7 +33,7 @@ def say(sentence: str, **values: object) -> str:
 
 def _environment(*, autoescape: bool = True) -> Environment:
     return Environment(
-        loader=FileSystemLoader(wording.templates()),
+        loader=FileSystemLoader(folder("templates")),
         autoescape=autoescape,  # noqa: S701 - what is not escaped here is escaped where it is shown
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -21,7 +21,7 @@ from flask import Flask, Response, redirect, render_template, request, send_from
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response as Redirect
 
-from app import wording
+from app import folder
 from app.github.answers import GitHubError
 
 Answer = tuple[str, int] | Redirect
@@ -88,7 +88,7 @@ def _same(given: str, wanted: str) -> bool:
 
 def create_page(about: Registration) -> Flask:
     """Return the page as an application."""
-    app = Flask("app.operator", template_folder=str(wording.templates()), static_folder=None)
+    app = Flask("app.operator", template_folder=str(folder("templates")), static_folder=None)
     is_https = about.public_url.startswith("https://")
     app.config.update(
         MAX_CONTENT_LENGTH=8 * 1024,
@@ -127,7 +127,7 @@ def create_page(about: Registration) -> Flask:
 
     @app.get("/setup/<any('style.css', 'favicon.svg'):name>")
     def look(name: str) -> Response:
-        return send_from_directory(wording.templates() / "static", name)
+        return send_from_directory(folder("templates") / "static", name)
 
     @app.after_request
     def guard(answer: Response) -> Response:

@@ -22,7 +22,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, make_response, render_template, request, session, url_for
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from app import wording
+from app import folder
 from app.db.database import Unavailable
 from app.db.history import Entry
 from app.db.letters import A_DAY
@@ -68,7 +68,7 @@ class _Asset:
 
 def serve(pages: Blueprint) -> None:
     """Add the files to the blueprint, and `static(name)`, the address of one, to its templates."""
-    files = {path.name: _read(path) for path in sorted((wording.templates() / "static").iterdir())}
+    files = {path.name: _read(path) for path in sorted((folder("templates") / "static").iterdir())}
 
     def asset(digest: str, name: str) -> Response:
         file = files.get(name)
