@@ -143,12 +143,9 @@ def sync() -> None:
         pass
     for name, line in gate.store.reviews.happened_since(began):
         click.echo(f"{name}: {line.what}" + (f", {line.detail}" if line.detail else ""))
-    problems = [f"{about}: {problem}" for about, problem in gate.store.queue.problems()]
-    # What is wrong with no job that says so.
-    others = gate.store.problems.troubles(gate.policy.repositories)
-    problems += [
-        said_of(gate, one).sentence for one in others if not one.reason and one.what is not What.RENAMED
-    ]
+    troubles = gate.store.problems.troubles(gate.policy.repositories)
+    found = [said_of(gate, one) for one in troubles if one.what is not What.RENAMED]
+    problems = dict.fromkeys(line for one in found for line in one.reasons or (one.sentence,))
     for problem in problems:
         click.echo(problem)
     if problems:

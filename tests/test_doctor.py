@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from app.cli import cli
 from app.db.inspection import Inspected
 from app.db.store import Store
-from app.domain.problems import Problem, What
+from app.domain.problems import Problem, Trouble, What
 from app.operator.doctor import exit_code, make, ses_checks, work_checks
 from app.operator.github_side import GitHubSide
 from app.settings import Settings
@@ -228,14 +228,15 @@ def test_a_database_that_cannot_be_opened_is_a_failure(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["DROP TABLE workers", "ALTER TABLE reviews RENAME COLUMN title TO old_title"]
+    "change", ["DROP TABLE alembic_version", "UPDATE alembic_version SET version_num = '9'"]
 )
-def test_an_older_schema_is_a_failure(clinic: Clinic, sqlite_url: str, change: str) -> None:
+def test_another_schema_is_a_failure(clinic: Clinic, sqlite_url: str, change: str) -> None:
     store = Store(sqlite_url)
     store.create()
     store.close()
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
         connection.execute(change)
+        connection.commit()
     found = clinic.doctor(DATABASE_URL=sqlite_url)
     assert found.one("database")[0] == "failure"
     assert "schema" in found.one("database")[1]
@@ -267,7 +268,7 @@ def test_work_that_is_not_done_is_told(clinic: Clinic, seen: Inspected, check: s
 def test_what_lasts_and_what_waits_after_a_failure_are_warnings_that_say_what_to_do(clinic: Clinic) -> None:
     now = datetime.now(UTC)
     seen = Inspected(
-        failed=("acme/shop#1: GitHub said no.",),
+        troubles=(Trouble(What.STUCK, "acme/shop", "acme/shop#1", "GitHub said no."),),
         problems=(Problem(1, What.BRANCH, "acme/shop", now, now, now),),
     )
     results = make(work_checks(seen, Settings.load(clinic.environ)))

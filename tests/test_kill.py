@@ -117,7 +117,7 @@ class Story:
         """The promises."""
         # On PostgreSQL a kill may leave a gap in the numbers.
         (row,) = filter(None, map(self.store.reviews.get, range(1, 5)))
-        assert (row.state, row.bypassed, self.store.queue.problems()) == (State.MERGED, False, [])
+        assert (row.state, row.bypassed, self.store.problems.troubles([])) == (State.MERGED, False, [])
         assert self.github.log(SHOP, "development")[0].sha == row.merge_commit
         assert len(self.github.log(SHOP, "development")) == 2
         merges = [call for call in self.github.calls if call.method == "PUT" and call.status == 200]

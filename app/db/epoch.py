@@ -83,7 +83,7 @@ def _let_go(connection: Connection, now: datetime) -> None:
     unused = (letters.c.kind == "sign_in", letters.c.used_at.is_(None))
     connection.execute(update(letters).where(*unused).values(used_at=now))
     connection.execute(delete(jobs).where(jobs.c.kind == Kind.MAIL))
-    afresh = {"lease": None, "due_at": now, "attempts": 0, "problem": None, "failed_in": None}
+    afresh = {"lease": None, "due_at": now, "attempts": 0, "problem": None, "cause": None, "failed_in": None}
     connection.execute(update(jobs).values(afresh))
     connection.execute(update(timers).values(etag=None))
     # The email about one that lasts may be among those that were dropped: what is still wrong is a new one.

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
-from app.db.columns import metadata
 from app.db.database import Database
 from app.db.jobs import Kind
 from app.db.schema import revisions, version_of
@@ -26,17 +25,14 @@ from app.domain.problems import Problem, Trouble
 class Inspected:
     """What was found.
 
-    `schema` is the database's, `wanted` this version's; where they differ, or `missing` names tables and columns that
-    this version needs, the rest is unknown.
+    `schema` is the database's, `wanted` this version's; where they differ, the rest is unknown.
     """
 
     schema: str | None = None
     wanted: str | None = None
-    missing: tuple[str, ...] = ()
     clock_off: timedelta = timedelta(0)  # this machine's clock, ahead of the database's
     worker_seen: timedelta | None = None  # so long ago
     oldest_due: timedelta | None = None
-    failed: tuple[str, ...] = ()  # what the last runs of jobs said
     problems: tuple[Problem, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     ids: tuple[tuple[str, int | None], ...] = ()  # the repository pinned to each name
@@ -49,17 +45,15 @@ def look(url: str, repositories: tuple[str, ...]) -> Inspected | None:
     store = Store(url)
     try:
         with store.database.read() as connection:
-            schema, wanted, missing = version_of(connection), revisions()[-1], _missing(connection)
-        if missing or schema != wanted:
-            return Inspected(schema, wanted, missing)
-        failed = tuple(f"{about}: {problem}" for about, problem in store.queue.problems())
+            schema, wanted = version_of(connection), revisions()[-1]
+        if schema != wanted:
+            return Inspected(schema, wanted)
         return Inspected(
             schema,
             wanted,
             clock_off=datetime.now(UTC) - store.now(),
             worker_seen=store.queue.last_beat(),
             oldest_due=store.queue.oldest_due(),
-            failed=failed,
             problems=tuple(store.problems.begun()),
             troubles=tuple(store.problems.troubles(repositories)),
             ids=tuple((name, store.repositories.id_of(name)) for name in repositories),
@@ -72,17 +66,6 @@ def is_there(url: str) -> bool:
     """Tell whether there is a database to look at; a SQLite file would be made by opening it."""
     target = make_url(url)
     return target.get_backend_name() != "sqlite" or Path(target.database or "").exists()
-
-
-def _missing(connection: Connection) -> tuple[str, ...]:
-    there = inspect(connection)
-    tables = set(there.get_table_names())
-    found = [name for name in metadata.tables if name not in tables]
-    for name, table in metadata.tables.items():
-        if name in tables:
-            columns = {column["name"] for column in there.get_columns(name)}
-            found += [f"{name}.{column.name}" for column in table.columns if column.name not in columns]
-    return tuple(sorted(found))
 
 
 # --- What can be counted of the store at a moment.

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, and_, bindparam, cast, func, select, update
+from sqlalchemy import Connection, and_, bindparam, func, select, update
 
 from app.db import jobs as queue
 from app.db.columns import insert
@@ -37,7 +37,7 @@ from app.db.rows import (
     written,
 )
 from app.db.services import note_down, note_up
-from app.db.tables import jobs, letters, reviews, rounds, workers
+from app.db.tables import jobs, reviews, rounds, workers
 from app.db.talk import note_heard
 from app.domain.approval import Cover, Decision
 from app.domain.facts import Change, Remark, Snapshot
@@ -196,25 +196,6 @@ class Queue(StorePart):
             now = self._database.now(connection)
             first = queue.oldest_due(connection, now)
             return now - first if first is not None and first <= now else None
-
-    def problems(self) -> list[tuple[str, str]]:
-        """Return whose last step failed, and why: a review, a letter by its kind, or what else a job is about."""
-        review = reviews.c.repository + "#" + cast(reviews.c.number, String)
-        by_kind: tuple[tuple[Any, Any, tuple[Kind, ...]], ...] = (
-            (review, reviews.c.id, (Kind.REVIEW,)),
-            (letters.c.kind, letters.c.id, (Kind.MAIL,)),
-        )
-        with self._database.read() as connection:
-            found: list[Any] = []
-            for about, key, kinds in by_kind:
-                failed = select(about, jobs.c.problem).join(jobs, jobs.c.about == cast(key, String))
-                failed = failed.where(jobs.c.kind.in_(kinds), jobs.c.problem.is_not(None))
-                found += connection.execute(failed.order_by(key))
-            others = select(jobs.c.about, jobs.c.problem).where(
-                jobs.c.kind.not_in((Kind.REVIEW, Kind.MAIL)), jobs.c.problem.is_not(None)
-            )
-            found += connection.execute(others.order_by(jobs.c.about))
-        return [(about, problem) for about, problem in found]
 
     def beat(self, worker: str) -> None:
         """Note that this worker is alive."""

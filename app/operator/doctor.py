@@ -136,8 +136,6 @@ def _database(settings: Settings, usable: list[Inspected]) -> Found:
     elif seen.schema != seen.wanted:
         schemas = f"{seen.schema or 'without a version'}, and not this version's ({seen.wanted})"
         yield "failure", f"Its schema is {schemas}. Start qa-gate serve: it mends that, or says what to do."
-    elif seen.missing:
-        yield "failure", f"Its schema misses {', '.join(seen.missing[:3])}. Restore a backup."
     else:
         usable.append(seen)
         yield "ok", f"It opens, and its schema is this version's ({seen.wanted})."
@@ -176,7 +174,8 @@ def _problems(seen: Inspected, settings: Settings) -> Found:
     people = [Reviewer(*one) for one in settings.people]
     for problem in seen.problems:
         yield "warning", tell(problem, people, settings.branches, seen.troubles).sentence
-    for reason in seen.failed:
+    now = [tell(one, people, settings.branches, seen.troubles) for one in seen.troubles]
+    for reason in dict.fromkeys(reason for one in now for reason in one.reasons):
         yield "warning", f"{reason} After fixing it, run qa-gate sync."
 
 
