@@ -19,7 +19,7 @@ from app.github.commits import LONGEST_PATCH, MOST_PATCHES
 from app.mail.compose import comment, held, question
 from app.mail.question import Line
 from app.mail.release import with_part, without_part
-from app.text.clean import disarmed, person, plain, quote, unusual
+from app.text.clean import disarmed, person, plain, quote
 from app.text.how_to_test import is_about_testing, parted, says_how
 from app.text.markdown import rendered
 from app.text.words import csv_line, diff_blocks
@@ -54,7 +54,6 @@ def test_every_other_function_for_strangers_text_is_done_soon(text: str) -> None
         person,
         quote,
         disarmed,
-        unusual,
         says_how,
         is_about_testing,
         without_part,

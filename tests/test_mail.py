@@ -18,6 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from app.domain.approval import Choice
 from app.domain.blocked import Blocked, Why
+from app.domain.cautions import Caution, Kind, cautions
 from app.domain.facts import Change, ChangedFile, Commit, Release, Snapshot, State, Unseen
 from app.domain.policy import Reviewer
 from app.mail.compose import Mail, comment, compose_request, compose_sign_in, held
@@ -260,10 +261,13 @@ def test_program_is_called_a_program() -> None:
 
 
 def test_a_branch_name_that_may_imitate_another_is_a_caution() -> None:
-    mail = ask(head="gift-cаrds")  # its third vowel is Cyrillic
+    asked = snapshot(head="gift-cаrds")  # its third vowel is Cyrillic
+    mail = ask(asked, cautions=tuple(cautions(asked)))
     for part in (words(mail.html), mail.text):
-        assert "the branch name “gift-cаrds” may imitate another one" in part
-    assert "imitate" not in ask().text + ask().html
+        assert "this branch name imitates another one (gift-cаrds). Ask a developer" in part
+    for name in ("p\u0430yment", "a\u202eb", "tab\t", "é", "a\nb"):
+        assert cautions(snapshot(head=name))[0].kind == "imitates"
+    assert "imitates" not in [one.kind for one in cautions(snapshot(head="feature/login-2_(copy)"))]
 
 
 def test_what_goes_straight_into_the_release_branch_says_so() -> None:
@@ -329,10 +333,11 @@ HOSTILE = '<script>alert(1)</script><a href="https://evil.example">Approve</a>\u
 
 
 @pytest.mark.parametrize(
-    "field", ["title", "body", "author", "head", "base", "place", "skips_to", "same_code_but"]
+    "field", ["title", "body", "author", "head", "branch", "place", "skips_to", "same_code_but"]
 )
 def test_hostile_words_stay_words(field: str) -> None:
-    mail = ask(**{"try_url": None, field: HOSTILE})
+    odd = {"cautions": (Caution(Kind.IMITATES, (HOSTILE,)),)}
+    mail = ask(**{"try_url": None, **(odd if field == "branch" else {field: HOSTILE})})
     assert "<script" not in mail.html
     assert "{{ 7*7 }}" in mail.html
     # A description may hold links, as at GitHub; each says where it leads.

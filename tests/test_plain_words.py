@@ -87,10 +87,10 @@ def test_a_question_that_is_too_long_is_called_so_and_not_lost(desk: Desk) -> No
 
 def test_the_page_has_the_facts_that_the_mail_has(desk: Desk) -> None:
     words = desk.see(desk.link(desk.ask(head="gіft", head_repository="eve/shop")))
-    assert "Careful: “gіft” imitates another name. Ask a developer before approving." in words
+    assert "Careful: this branch name imitates another one (gіft). Ask a developer before approving." in words
     assert "From gіft, of eve/shop" in words
-    assert words.index("imitates another name") < words.index("What sam wrote")
-    assert "imitates another name" not in desk.see(desk.link(desk.ask(13)))
+    assert words.index("imitates another one") < words.index("What sam wrote")
+    assert "imitates another" not in desk.see(desk.link(desk.ask(13)))
 
 
 def test_a_program_is_called_one_and_a_developer_is_who_to_talk_to(desk: Desk) -> None:

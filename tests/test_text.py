@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from app.text.clean import plain, quote, unusual
+from app.text.clean import plain, quote
 from app.text.gfm import LIMIT
 from app.text.how_to_test import parted
 from app.text.markdown import rendered
@@ -473,12 +473,6 @@ def test_visible_text_is_left_as_it_is() -> None:
 def test_quote_marks_every_line() -> None:
     assert quote("a\n\nb\r\nc") == "> a\n>\n> b\n> c"
     assert quote("") == ""
-
-
-def test_a_name_with_letters_that_may_mislead_is_unusual() -> None:
-    assert not unusual("feature/login-2 (copy).py")
-    for name in ("p\u0430yment.py", "a\u202eb", "tab\t", "é", "a\nb"):
-        assert unusual(name)
 
 
 # --- Times, sizes, counts -----------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ NOTHING_SINCE = Facts()
 class Kind(StrEnum):
     """What could fool her; each has its own words, the most important first."""
 
+    IMITATES = "imitates"
     OVERLAPS = "overlaps"
     FAILING = "failing"
     FITS_AGAIN = "fits_again"
@@ -54,7 +55,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """One of them. `names` are the paths, or the checks, that it is about."""
+    """One of them. `names` are the paths, the checks or the branches that it is about."""
 
     kind: Kind
     names: tuple[str, ...] = ()
@@ -68,6 +69,8 @@ def cautions(snapshot: Snapshot, *, is_edited: bool = False, now: Facts = NOTHIN
     about = {
         kind: tuple(file.path for file in snapshot.change.files if kind in _kinds(file)) for kind in Kind
     }
+    branches = (snapshot.pull.head, snapshot.pull.base)
+    about[Kind.IMITATES] = tuple(name for name in branches if not (name.isascii() and name.isprintable()))
     had_conflict, checks = snapshot.pull.mergeable_state == CONFLICT, now.checks or snapshot.checks
     overlaps = had_conflict if now.conflicts is None else now.conflicts
     about[Kind.FAILING] = checks.names if checks and checks.state == "red" else ()

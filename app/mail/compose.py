@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import formataddr
@@ -23,7 +23,7 @@ from app.links import SIGN_IN_LASTS
 from app.mail.question import Line, Request, opening_of, sender_of
 from app.mail.release import release_values
 from app.mail.templates import next_step, render, say, why_for_developer
-from app.text.clean import person, plain, shortened, unusual
+from app.text.clean import person, plain, shortened
 from app.text.gfm import host_of
 from app.text.how_to_test import parted
 from app.text.markdown import rendered
@@ -183,7 +183,6 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         "first": opening.first,
         "helper": helper,
         "cautions": request.cautions,
-        "notes": list(_imitations(pull)),
         "try_host": host_of(request.try_url or ""),
         "elsewhere": say("try_elsewhere", branch=pull.head, helper=helper),
         **_news(request),
@@ -204,13 +203,6 @@ def _checks(checks: Checks) -> str:
     """Return what the automatic checks say, with a sign before it that says as much without colour."""
     sign = {"green": "✓ ", "red": "✕ "}.get(checks.state, "")
     return f"{sign}{checks_words(checks.state, checks.names)}".strip()
-
-
-def _imitations(pull: PullRequest) -> Iterator[str]:
-    """Return a caution for each branch whose name may look like another one."""
-    for branch in (pull.head, pull.base):
-        if unusual(branch):
-            yield say("imitates", branch=branch)
 
 
 def _news(request: Request) -> dict[str, Any]:

@@ -114,8 +114,3 @@ def disarmed(value: str, limit: int | None = None) -> str:
 def quote(text: str) -> str:
     """Return every line with "> " before it, as mails and Markdown quote; '' stays ''."""
     return "\n".join(f"> {line}".rstrip() for line in clean(text).split("\n")) if text else ""
-
-
-def unusual(name: str) -> bool:
-    """Tell whether a branch or file name holds more than printable ASCII, so may look like another one."""
-    return not (name.isascii() and name.isprintable())

@@ -31,7 +31,7 @@ from app.domain.policy import Reviewer
 from app.domain.review import Review
 from app.jobs.gate import Gate
 from app.mail.templates import why_for_developer, why_for_reviewer
-from app.text.clean import clean, person, plain, unusual
+from app.text.clean import clean, person, plain
 from app.text.gfm import host_of
 from app.text.how_to_test import parted, steps_of
 from app.text.markdown import rendered
@@ -139,7 +139,6 @@ def register(pages: Blueprint) -> None:
     pages.add_app_template_filter(_why_at_github, "why_at_github")
     pages.add_app_template_filter(person, "person")
     pages.add_app_template_filter(_helper, "helper")
-    pages.add_app_template_test(unusual, "unusual")
     pages.add_app_template_filter(diff_blocks, "blocks")
     pages.register_error_handler(DeadEnd, _dead_end)
     for error, answer in ((HTTPException, _http_error), (Unavailable, _away), (Exception, _unexpected)):
