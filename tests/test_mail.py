@@ -59,16 +59,12 @@ def commits(*messages: str) -> tuple[Commit, ...]:
 
 
 def item(number: int = 12, **fields: Any) -> DigestItem:
-    """One question of a list; a higher number waits for a shorter time."""
+    """One question of a list; a higher number waits for a shorter time. `fields` are those of the item, or of the change."""
+    facts = {name: fields.pop(name) for name in list(fields) if name not in DigestItem.__dataclass_fields__}
     known: dict[str, Any] = {
-        "title": f"Add gift card {number}",
-        "author": "sam",
-        "author_is_bot": False,
+        "snapshot": snapshot(**{"title": f"Add gift card {number}", **facts}),
         "place": f"#{number}",
         "asked_at": NOON + timedelta(minutes=number),
-        "additions": 10,
-        "deletions": 2,
-        "changed_files": 1,
         "url": f"{APPROVE}-{number}",
     }
     return DigestItem(**{**known, **fields})

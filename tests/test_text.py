@@ -540,7 +540,7 @@ def test_today_begins_at_the_readers_midnight() -> None:
     ],
 )
 def test_size_is_told_in_plain_words(additions: int, deletions: int, changed_files: int, words: str) -> None:
-    assert size_words(additions=additions, deletions=deletions, changed_files=changed_files) == words
+    assert size_words(additions + deletions, changed_files) == words
 
 
 def test_count_knows_one_from_many() -> None:

@@ -245,6 +245,11 @@ class PullRequest:
         return Person(self.author_id, self.author, self.author_is_bot) if self.author_id else None
 
     @property
+    def lines(self) -> int:
+        """Return how many lines it changes."""
+        return self.additions + self.deletions
+
+    @property
     def words(self) -> str:
         """Return the digest of its title and text."""
         return words_digest(self.title, self.body)

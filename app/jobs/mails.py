@@ -150,21 +150,15 @@ def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> DigestI
     asked = gate.store.reviews.round(row.id, row.round)
     if asked is None:
         return None
-    pull, talk = asked.now.pull, _talk(gate, row, asked.snapshot)
+    talk = _talk(gate, row, asked.snapshot)
     return DigestItem(
-        title=pull.title,
-        author=asked.now.author_name,
-        author_is_bot=pull.author_is_bot,
+        asked.now,
         place=gate.policy.place(row),
         asked_at=asked.asked_at,
-        additions=pull.additions,
-        deletions=pull.deletions,
-        changed_files=pull.changed_files,
         url=_both_links(gate, row, reviewer, now)[0],
         try_url=where_to_try(gate, row),
         is_again="is_again" in what_is_new(gate, row, asked.snapshot, reviewer, None),
         answered_by=talk[-1].name if talk and not talk[-1].is_question else None,
-        release=asked.snapshot.release,
     )
 
 

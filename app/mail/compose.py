@@ -21,8 +21,8 @@ from app.domain.policy import Reviewer
 from app.domain.review import Review
 from app.links import SIGN_IN_LASTS
 from app.mail.question import Line, Request, opening_of, sender_of
-from app.mail.release import release_values
-from app.mail.templates import next_step, render, say, why_for_developer
+from app.mail.release import brought
+from app.mail.templates import next_step, render, say, titled, why_for_developer
 from app.text.clean import person, plain, shortened
 from app.text.gfm import host_of
 from app.text.how_to_test import parted
@@ -46,7 +46,6 @@ MOST_ANSWERS, LONGEST_LOGIN = 3, 40
 LONGEST_TITLE, LONGEST_SUBJECT_TITLE = 256, 70
 # So many commits that came since the last look are named, each in so many characters.
 MOST_NEW, LONGEST_NEW = 10, 120
-UNTITLED, UNNAMED = say("untitled"), say("unnamed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +66,10 @@ class Mail:
 def compose_request(request: Request, now: datetime, timezone: ZoneInfo) -> Mail:
     """Return the mail that asks a reviewer; its HTML part stays under 90,000 bytes whatever the change holds."""
     pull = request.snapshot.pull
-    values = _question(request, now, timezone)
     when = partial(waiting_since, now=now, timezone=timezone)
+    values = _question(request, when)
     shorter = (
-        _own_words(request, length)
-        | release_values(request.snapshot.release, most, when)
-        | _talk(request, line, when)
+        {**_own_words(request, length), "most": most, **_talk(request, line, when)}
         for length, most, line in zip(TEXT_LENGTHS, RELEASE_LENGTHS, LINE_LENGTHS, strict=True)
     )
     thread = thread_of(pull.repository, pull.number)
@@ -93,18 +90,10 @@ def mail_of(
     """
     html = ""
     for more in shorter:
-        values = {**values, **more}
-        html = render(f"mail/{name}.html", values)
+        html = render(f"mail/{name}.html", {"name": reader.name, "place": "", **values, **more})
         if len(html.encode()) <= LARGEST_HTML:
             break
-    return Mail(
-        to=address_of(reader),
-        subject=values["subject"],
-        text=f"{text_of(html)}\n",
-        html=html,
-        thread=thread,
-        sender=sender,
-    )
+    return Mail(address_of(reader), values["subject"], f"{text_of(html)}\n", html, thread, sender)
 
 
 def compose_sign_in(reviewer: Reviewer, url: str) -> Mail:
@@ -113,8 +102,6 @@ def compose_sign_in(reviewer: Reviewer, url: str) -> Mail:
     values: dict[str, Any] = {
         "subject": say("sign_in_subject"),
         "preheader": say("sign_in_preview", minutes=minutes),
-        "place": "",
-        "name": reviewer.name,
         "url": url,
         "minutes": minutes,
     }
@@ -165,35 +152,33 @@ def held(blocked: Blocked | None, marker: str, base: str, *, is_merged: bool = F
     return tidy(render("github/held.md", values))
 
 
-def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, Any]:
-    """Return what the templates of a question need, but for what people wrote."""
-    pull, checks = request.snapshot.pull, request.snapshot.checks
-    title, opening = plain(pull.title, LONGEST_TITLE) or UNTITLED, opening_of(request)
-    is_nobodys = pull.author_is_bot or request.snapshot.release
-    helper = say("a_developer") if is_nobodys else person(request.snapshot.author_name)
+def _question(request: Request, when: Callable[[datetime], str]) -> dict[str, Any]:
+    """Return what the template of a question needs, but for what people wrote."""
+    pull, release, checks = request.snapshot.pull, request.snapshot.release, request.snapshot.checks
+    title, opening = titled(pull.title, LONGEST_TITLE), opening_of(request)
+    helper = say("a_developer") if pull.author_is_bot or release else person(request.snapshot.author_name)
+    who = say("you") if request.is_previous_own else plain(request.previous_by)
     return {
-        **{name: getattr(request, name) for name in ("approve_url", "reject_url", "pending_url", "try_url")},
+        "request": request,
         "pull": pull,
+        "release": release,
+        "brought": brought,
+        "when": when,
         "place": request.place,
         "title": title,
-        "subject": subject_of(pull, title, request.place, is_release=request.snapshot.release is not None),
+        "subject": subject_of(pull, title, request.place, is_release=release is not None),
         "preheader": opening.preview,
-        "name": request.reviewer.name,
         "chips": opening.chips,
         "first": opening.first,
         "helper": helper,
-        "cautions": request.cautions,
         "try_host": host_of(request.try_url or ""),
         "elsewhere": say("try_elsewhere", branch=pull.head, helper=helper),
         **_news(request),
         "previous_note": shortened(request.previous_note or "", LONGEST_NOTE),
-        "previous_who": _previous_who(request, now, timezone),
-        "size": size_words(
-            additions=pull.additions, deletions=pull.deletions, changed_files=pull.changed_files
-        ),
+        "previous_who": say("wrote", who=who, on=when(request.previous_at) if request.previous_at else ""),
+        "size": size_words(pull.lines, pull.changed_files),
         "checks": _checks(checks) if checks else "",
         "others": say("more_waiting", others=request.others) if request.others else "",
-        "since": waiting_since(request.asked_at, now, timezone),
         # Who decides has no account there, and sees only what everybody sees.
         "code_url": None if pull.private else pull.url,
     }
@@ -217,7 +202,7 @@ def _news(request: Request) -> dict[str, Any]:
 
 
 def _first_line(commit: Commit) -> str:
-    return plain(commit.message.strip().partition("\n")[0], LONGEST_NEW) or UNNAMED
+    return plain(commit.message.strip().partition("\n")[0], LONGEST_NEW) or say("unnamed")
 
 
 def _own_words(request: Request, length: int) -> dict[str, Any]:
@@ -242,13 +227,6 @@ def subject_of(about: PullRequest | Review, title: str, place: str, *, is_releas
     """
     matter = say("release_into", base=about.base) if is_release else title
     return f"{plain(matter, LONGEST_SUBJECT_TITLE)} ({plain(place)})"
-
-
-def _previous_who(request: Request, now: datetime, timezone: ZoneInfo) -> str:
-    """Return how the reason of the last rejection is introduced to this reader."""
-    who = say("you") if request.is_previous_own else plain(request.previous_by)
-    at = request.previous_at
-    return say("wrote", who=who, on=waiting_since(at, now, timezone) if at else "")
 
 
 def waiting_since(asked_at: datetime, now: datetime, timezone: ZoneInfo) -> str:

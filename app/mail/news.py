@@ -6,19 +6,18 @@ stranger's becomes markup, a header or a link, and the HTML part stays under 90,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.domain.blocked import Blocked
-from app.domain.facts import Release
+from app.domain.facts import Release, Snapshot
 from app.domain.policy import Reviewer
 from app.domain.review import Review
 from app.mail.compose import (
     LONGEST_TITLE,
-    UNTITLED,
     Mail,
     mail_of,
     subject_of,
@@ -26,39 +25,37 @@ from app.mail.compose import (
     tidy,
     waiting_since,
 )
-from app.mail.question import HELD, NEW, NEW_VERSION, NOT_APPROVED, RELEASE, Chip, Opening, answered_by
-from app.mail.templates import render, say, why_for_reviewer
+from app.mail.question import HELD, LIVE, NEW, NEW_VERSION, NOT_APPROVED, RELEASE, Chip, Opening, answered_by
+from app.mail.templates import render, say, titled, why_for_reviewer
 from app.text.clean import person, plain
-from app.text.words import NOT_NOW, count, day_of_month, size_words
+from app.text.words import NOT_NOW, day_of_month, size_in_short
 
 # So many are listed; fewer where long names make too much of them. The page has them all.
 MOST_ITEMS = (30, 20, 10)
-LONGEST_LISTED_TITLE, LONGEST_NAME = 120, 80
+LONGEST_NAME = 80
 # What has been waiting for so long is marked.
 LATE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
 class DigestItem:
-    """One question in a list. `url` is the reader's own way to it; the counts are GitHub's.
+    """One question in a list. `url` is the reader's own way to it.
 
-    `is_again`: an earlier version was asked about before; `answered_by` is who answered the reviewer's question last;
-    `release` is what it holds if it is one.
+    `is_again`: an earlier version was asked about before; `answered_by` is who answered the reviewer's question last.
     """
 
-    title: str
-    author: str
-    author_is_bot: bool
+    snapshot: Snapshot
     place: str
     asked_at: datetime
-    additions: int
-    deletions: int
-    changed_files: int
     url: str
     try_url: str | None = None
     is_again: bool = False
     answered_by: str | None = None
-    release: Release | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether it is nothing but new."""
+        return not (self.is_again or self.answered_by or self.snapshot.release)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +77,7 @@ class About:
     @property
     def title(self) -> str:
         """Return its title as one line."""
-        return plain(self.row.title, LONGEST_TITLE) or UNTITLED
+        return titled(self.row.title, LONGEST_TITLE)
 
     @property
     def helper(self) -> str:
@@ -104,85 +101,34 @@ def compose_digest(
 ) -> Mail:
     """Return the mail that lists what waits, the longest waiting first; at least one item is given."""
     ordered = sorted(items, key=lambda item: item.asked_at)
-    lines = [_line(item, now, timezone) for item in ordered]
+    lines = [
+        {
+            "title": titled(item.snapshot.pull.title),
+            "chips": list(_chips(item, now)),
+            "about": " · ".join(_facts(item, now, timezone)),
+            "item": item,
+        }
+        for item in ordered
+    ]
     values: dict[str, Any] = {
         "subject": say("list_subject", items=len(lines)),
         "preheader": _preview(ordered, now),
-        "place": "",
-        "name": reviewer.name,
         "pending_url": pending_url,
     }
     shorter = ({"items": lines[:most], "more": len(lines[most:])} for most in MOST_ITEMS)
     return mail_of(reviewer, "digest", values, shorter=shorter)
 
 
-def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:
-    """Return the mail that says that `merged_by` merged it without a reviewer's approval."""
-    who = person(merged_by, LONGEST_NAME) or say("someone")
-    first, preview = say("bypass", who=who, base=about.row.base), say("bypass_preview", who=who)
-    opening = Opening((NOT_APPROVED,), first, preview)
-    return _about(reviewer, "bypass", about, opening, say("bypass_next", helper=about.helper))
-
-
-def compose_outcome(reviewer: Reviewer, about: About, held: Held) -> Mail:
-    """Return the mail that says that what the reviewer approved is not merged yet, why, and what happens next."""
-    why = why_for_reviewer(held.why, about.row.base, about.helper) if held.why else NOT_NOW
-    opening = Opening(
-        (HELD,),
-        say("held", why=why),
-        say("held_preview", why=why),
-    )
-    who = about.helper
-    is_ours = who in (say("a_developer"), say("the_developers"))
-    who = who[:1].upper() + who[1:] if is_ours else who
-    told = say("who_is_told", who=who, are_several=about.is_release)
-    then = told if held.is_developer_told else say("all_see_it")
-    return _about(reviewer, "outcome", about, opening, f"{then} {say('goes_in_itself')}")
-
-
-def _about(reviewer: Reviewer, name: str, about: About, opening: Opening, next_: str) -> Mail:
-    """Return a mail with news about one pull request."""
-    values: dict[str, Any] = {
-        "subject": subject_of(about.row, about.title, about.place, is_release=about.is_release),
-        "preheader": opening.preview,
-        "chips": opening.chips,
-        "first": opening.first,
-        "next": next_,
-        "name": reviewer.name,
-        "title": about.title,
-        "place": about.place,
-        "url": about.url,
-        "pending_url": about.pending_url,
-        "others": say("waiting", others=about.others) if about.others else "",
-    }
-    return mail_of(reviewer, name, values, thread_of(about.row.repository, about.row.number))
-
-
 def _preview(items: Sequence[DigestItem], now: datetime) -> str:
     """Return what is in a list, in the few words that an inbox shows; the first item waits longest."""
     counts = {
-        "new_ones": sum(_is_new(item) for item in items),
-        "new_versions": sum(item.is_again and not item.release for item in items),
+        "new_ones": sum(item.is_new for item in items),
+        "new_versions": sum(item.is_again and not item.snapshot.release for item in items),
         "answers": sum(item.answered_by is not None for item in items),
-        "releases": sum(item.release is not None for item in items),
+        "releases": sum(item.snapshot.release is not None for item in items),
     }
     what = ", ".join(say(name, number=number) for name, number in counts.items() if number)
     return say("list_preview", what=what, days=(now - items[0].asked_at).days)
-
-
-def _is_new(item: DigestItem) -> bool:
-    return not (item.is_again or item.answered_by or item.release)
-
-
-def _line(item: DigestItem, now: datetime, timezone: ZoneInfo) -> dict[str, Any]:
-    """Return what the list says about one question."""
-    return {
-        "title": plain(item.title, LONGEST_LISTED_TITLE) or UNTITLED,
-        "chips": list(_chips(item, now)),
-        "about": " · ".join(_facts(item, now, timezone)),
-        "url": item.url,
-        "try_url": item.try_url,
-    }
 
 
 def _chips(item: DigestItem, now: datetime) -> Iterator[Chip]:
@@ -190,31 +136,74 @@ def _chips(item: DigestItem, now: datetime) -> Iterator[Chip]:
     waited = now - item.asked_at
     if waited >= LATE:
         yield Chip("warn", "◷", say("late_chip", days=waited.days))
-    if item.release:
+    if item.snapshot.release:
         yield RELEASE
     if item.is_again:
         yield NEW_VERSION
     if item.answered_by:
         yield answered_by(item.answered_by)
-    if _is_new(item) and waited < LATE:
+    if item.is_new and waited < LATE:
         yield NEW
 
 
 def _facts(item: DigestItem, now: datetime, timezone: ZoneInfo) -> Iterator[str]:
     """Return whose it is and how large; of a release what QA did not approve, and since when it waits."""
+    pull, release = item.snapshot.pull, item.snapshot.release
     # A lone number says nothing to her.
     if not item.place.startswith("#"):
         yield plain(item.place, LONGEST_NAME)
-    if item.release:
-        yield say("unapproved", unseen=len(item.release.unseen))
+    if release:
+        yield say("unapproved", unseen=len(release.unseen))
         yield say("since", when=waiting_since(item.asked_at, now, timezone))
         return
-    author = person(item.author, LONGEST_NAME)
-    yield say("automatic", name=author) if item.author_is_bot else author
-    size = size_words(
-        additions=item.additions, deletions=item.deletions, changed_files=item.changed_files
-    ).partition(":")[0]
-    yield say("size_of", size=size, files=item.changed_files)
+    author = person(item.snapshot.author_name, LONGEST_NAME)
+    yield say("automatic", name=author) if pull.author_is_bot else author
+    yield size_in_short(pull.lines, pull.changed_files)
+
+
+def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:
+    """Return the mail that says that `merged_by` merged it without a reviewer's approval."""
+    who = person(merged_by, LONGEST_NAME) or say("someone")
+    first, preview = say("bypass", who=who, base=about.row.base), say("bypass_preview", who=who)
+    opening = Opening((NOT_APPROVED,), first, preview)
+    return _about(reviewer, "bypass", about, opening, next=say("bypass_next", helper=about.helper))
+
+
+def compose_outcome(reviewer: Reviewer, about: About, held: Held) -> Mail:
+    """Return the mail that says that what the reviewer approved is not merged yet, why, and what happens next."""
+    why = why_for_reviewer(held.why, about.row.base, about.helper) if held.why else NOT_NOW
+    opening = Opening((HELD,), say("held", why=why), say("held_preview", why=why))
+    who = about.helper
+    is_ours = who in (say("a_developer"), say("the_developers"))
+    who = who[:1].upper() + who[1:] if is_ours else who
+    told = say("who_is_told", who=who, are_several=about.is_release)
+    then = told if held.is_developer_told else say("all_see_it")
+    return _about(reviewer, "outcome", about, opening, next=f"{then} {say('goes_in_itself')}")
+
+
+def _about(
+    reviewer: Reviewer,
+    name: str,
+    about: About,
+    opening: Opening,
+    shorter: Iterable[dict[str, Any]] = ({},),
+    **more: str,
+) -> Mail:
+    """Return a mail with news about one pull request; `more` is what only this one says."""
+    values: dict[str, Any] = {
+        "subject": subject_of(about.row, about.title, about.place, is_release=about.is_release),
+        "preheader": opening.preview,
+        "chips": opening.chips,
+        "first": opening.first,
+        "title": about.title,
+        "place": about.place,
+        "url": about.url,
+        "pending_url": about.pending_url,
+        "others": say("waiting", others=about.others) if about.others else "",
+        **more,
+    }
+    thread = thread_of(about.row.repository, about.row.number)
+    return mail_of(reviewer, name, values, thread, shorter=shorter)
 
 
 # --- What went live with a release, as a list for customers: on the page, as a text to take away, and as a mail.
@@ -234,46 +223,22 @@ class Item:
 
 
 def what_went_live(release: Release) -> list[Item]:
-    """Return each change of a release, those that were approved first; commits from before the gate have no title."""
-    approved = [
-        Item(_live_line(one.title, LONGEST_LIVE_TITLE), _live_line(one.note, LONGEST_LIVE_NOTE))
+    """Return each change of a release, those that were approved first."""
+    passed = [
+        Item(titled(one.title, LONGEST_LIVE_TITLE), plain(one.note, LONGEST_LIVE_NOTE))
         for one in release.passed
     ]
-    return [*approved, *(Item(_live_line(one.title, LONGEST_LIVE_TITLE)) for one in release.unseen)]
+    return passed + [Item(titled(one.title, LONGEST_LIVE_TITLE)) for one in release.unseen]
 
 
 def live_text(items: Sequence[Item], day: date) -> str:
     """Return the list as a text that can be pasted anywhere."""
-    values = {"items": [_named(item) for item in items], "day": f"{day_of_month(day)} {day.year}"}
-    return tidy(render("mail/went_live.txt", values))
+    return tidy(render("mail/went_live.txt", {"items": items, "day": f"{day_of_month(day)} {day.year}"}))
 
 
 def compose_live(reviewer: Reviewer, about: About, release: Release, when: str) -> Mail:
     """Return the mail that says that a release which the reviewer approved went out."""
-    items = [_named(item) for item in what_went_live(release)]
-    changes = count(len(items), "change")
-    values: dict[str, Any] = {
-        "subject": subject_of(about.row, about.title, about.place, is_release=True),
-        "preheader": f"It’s live: {changes} went out {when}." if items else f"It went out {when}.",
-        "chips": (Chip("good", "✓", "Live"),),
-        "first": f"the release you approved went out {when}.",
-        "name": reviewer.name,
-        "title": "It’s live",
-        "place": about.place,
-        "url": about.url,
-        "pending_url": about.pending_url,
-        "others": f"{count(about.others, 'change is', 'changes are')} waiting for you."
-        if about.others
-        else "",
-    }
+    items = what_went_live(release)
+    opening = Opening((LIVE,), say("live", when=when), say("live_preview", changes=len(items), when=when))
     shorter = ({"items": items[:most], "more": len(items[most:])} for most in MOST_LIVE)
-    thread = thread_of(about.row.repository, about.row.number)
-    return mail_of(reviewer, "live", values, thread, shorter=shorter)
-
-
-def _named(item: Item) -> Item:
-    return Item(item.title or UNTITLED, item.note)
-
-
-def _live_line(words: str, most: int) -> str:
-    return plain(words, most)
+    return _about(reviewer, "live", about, opening, shorter)

@@ -6,7 +6,7 @@ The sentences of a problem, in templates/problem.txt, are those of the log and o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 from app.domain.facts import Unseen
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble
-from app.mail.compose import UNTITLED, Mail, mail_of, waiting_since
+from app.mail.compose import Mail, mail_of, waiting_since
 from app.mail.question import NOT_APPROVED, Chip
 from app.mail.templates import render, say
-from app.text.clean import person, plain, shortened
+from app.text.clean import plain, shortened
 from app.text.words import span_words
 
 # So many of what was said are shown, each in so many characters.
@@ -68,27 +68,18 @@ def compose_problem(
     reader: Reviewer, problem: Problem, told: Told, public_url: str, timezone: ZoneInfo
 ) -> Mail:
     """Return the mail that says that a problem began, or that it is over."""
-    is_over = problem.ended_at is not None
-    since = waiting_since(problem.since, problem.ended_at or problem.since, timezone)
-    if problem.ended_at:
-        took = span_words(problem.ended_at - problem.since)
-        first = say("problem_last", since=since, took=took)
-    else:
-        first = say("problem_first", since=since)
+    is_over, until = problem.ended_at is not None, problem.ended_at or problem.since
+    since, took = waiting_since(problem.since, until, timezone), span_words(until - problem.since)
     values: dict[str, Any] = {
-        "subject": say("problem_subject", title=told.title, is_over=is_over),
+        "subject": plain(say("problem_subject", title=told.title, is_over=is_over), 200),
         "preheader": say("problem_over") if is_over else told.todo,
-        "place": "",
-        "title": told.title,
+        "told": told,
         "chips": (OVER if is_over else NEW,),
-        "name": reader.name,
-        "first": first,
-        "todo": told.todo,
-        "reasons": told.reasons,
+        "first": say("problem_last" if is_over else "problem_first", since=since, took=took),
         "is_over": is_over,
         "url": public_url,
     }
-    return replace(mail_of(reader, "problem", values), subject=plain(values["subject"], 200))
+    return mail_of(reader, "problem", values)
 
 
 # --- The mail that tells what was pushed past the reviewers, where no release will name it.
@@ -96,7 +87,6 @@ def compose_problem(
 
 # So many are listed.
 MOST_ITEMS = 30
-LONGEST_TITLE, LONGEST_NAME = 120, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,31 +105,17 @@ class Pushed:
 
 def compose_push(reviewer: Reviewer, pushed: Pushed, pending_url: str) -> Mail:
     """Return the mail about a push that nobody asked a reviewer about."""
-    items = [_item(item) for item in pushed.items[:MOST_ITEMS]]
-    gone = [plain(title, LONGEST_TITLE) or UNTITLED for title in pushed.gone[:MOST_ITEMS]]
+    changes, branch = len(pushed.items), pushed.branch
     values: dict[str, Any] = {
-        "subject": say("push_subject", changes=len(pushed.items), branch=pushed.branch),
-        "preheader": say("push_preview", changes=len(pushed.items), branch=pushed.branch),
-        "branch": pushed.branch,
+        "subject": say("push_subject", changes=changes, branch=branch),
+        "preheader": say("push_preview", changes=changes, branch=branch),
         "place": pushed.place,
-        "name": reviewer.name,
         "chips": (NOT_APPROVED,),
-        "items": items,
-        "total": len(pushed.items),
-        "gone": gone,
-        "more_gone": len(pushed.gone) - len(gone),
-        "is_rewritten": pushed.is_rewritten,
-        "by": {person(item.author, LONGEST_NAME) for item in pushed.items},
+        "pushed": pushed,
+        "most": MOST_ITEMS,
         "pending_url": pending_url,
     }
     return mail_of(reviewer, "push", values)
-
-
-def _item(item: Unseen) -> dict[str, str]:
-    return {
-        "title": plain(item.title, LONGEST_TITLE) or UNTITLED,
-        "author": person(item.author, LONGEST_NAME),
-    }
 
 
 # --- The mail that says that a backup was restored, to who decides and to who runs the gate.
@@ -163,12 +139,9 @@ def compose_restored(
     values: dict[str, Any] = {
         "subject": say("restored_subject"),
         "preheader": say("restored_preview", since=since),
-        "place": "",
-        "name": reader.name,
         "since": since,
         "until": until,
-        "decides": restored.decides,
-        "operates": restored.operates,
+        "restored": restored,
         "url": f"{public_url}/",
     }
     return mail_of(reader, "restored", values)
@@ -182,8 +155,6 @@ def compose_trial(name: str, address: str, public_url: str) -> Mail:
     values: dict[str, Any] = {
         "subject": say("trial_subject"),
         "preheader": say("trial_preview"),
-        "place": "",
-        "name": name,
         "url": f"{public_url}/",
     }
     return mail_of(Reviewer(name, address), "trial", values)

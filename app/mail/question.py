@@ -15,7 +15,7 @@ from app.mail.templates import say
 from app.text.clean import person, plain
 from app.text.markdown import rendered
 from app.text.plain_text import Shown
-from app.text.words import size_words
+from app.text.words import size_name
 
 LONGEST_NAME = 40
 # So much of an answer is in the preview.
@@ -61,6 +61,7 @@ ASKED_AGAIN = Chip("acc", "↻\ufe0e", say("chip_asked_again"))
 NEW_LINK = Chip("acc", "→", say("chip_new_link"))
 RELEASE = Chip("ship", "◆", say("chip_release"))
 NOT_APPROVED = Chip("warn", "▲", say("chip_not_approved"))
+LIVE = Chip("good", "✓", say("chip_live"))
 HELD = Chip("warn", "❙❙", say("chip_held"))
 
 
@@ -185,9 +186,7 @@ def _what(request: Request) -> str:
     pull, release = request.snapshot.pull, request.snapshot.release
     if release:
         return _approved_of(release)
-    size = size_words(
-        additions=pull.additions, deletions=pull.deletions, changed_files=pull.changed_files
-    ).partition(":")[0]
+    size = size_name(pull.lines, pull.changed_files)
     who, is_program = asker(request.snapshot), pull.author_is_bot
     return say("what", who=who, size=size, files=pull.changed_files, is_program=is_program)
 

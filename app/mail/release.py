@@ -1,19 +1,15 @@
-"""What a release holds, in words: the gate's own part of a release pull request, and the lists in a letter. Pure.
+"""What a release holds, in words: the gate's own part of a release pull request. Pure.
 
-`jobs` keeps the pull request by it, `compose` puts the lists into the letter. A title in a list is a stranger's:
+`jobs` keeps the pull request by it. A title in a list is a stranger's:
 it can close no issue, call nobody, and not end the gate's part.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any
 
-from app.domain.facts import Passed, Release, Unseen
+from app.domain.facts import Release, Unseen
 from app.mail.templates import render, say
-from app.text.clean import person, plain
 from app.text.words import count
 
 BEGIN, END = "<!-- qa-gate release -->", "<!-- /qa-gate release -->"
@@ -24,8 +20,6 @@ _PART = re.compile(rf"{BEGIN}(?:(?!{BEGIN}).)*?(?:{_LAST}(?:\s*{END})?|{END})", 
 _TITLE = re.compile(r"Release of (?:1 change|[0-9,]+ changes)")
 # GitHub's most for a text is 65,536 characters: so many lines of each list, fewer where that is not enough.
 LONGEST_BODY, MOST_LINES = 65_000, (300, 100, 20, 0)
-LONGEST_TITLE, LONGEST_NAME, LONGEST_NOTE = 120, 40, 200
-SHORT_SHA = 7
 
 
 def release_title(release: Release) -> str:
@@ -51,19 +45,18 @@ def without_part(body: str) -> str:
 def with_part(body: str, release: Release, head: str, base: str) -> str:
     """Return a pull request's text with the gate's own part brought up to date, or put below; the rest stays."""
     for most in MOST_LINES:
-        whole = _put(body, _part(release, head, base, most))
+        values = {"release": release, "most": most, "brought": brought, "head": head, "base": base}
+        part = re.sub(r"\n{3,}", "\n\n", render("github/release.md", values)).strip()
+        whole = _put(body, part)
         if len(whole) <= LONGEST_BODY:
             break
     return whole
 
 
-def release_values(release: Release | None, most: int, when: Callable[[datetime], str]) -> dict[str, Any]:
-    """Return what the templates of a letter need of a release, at most so many of each list; `when` says a time."""
-    if release is None:
-        return {"release": None}
-    lists = _lists(release, most, "you")
-    passed = [{**item, "when": when(item["at"])} for item in lists["passed"]]
-    return {"release": {**lists, "passed": passed}}
+def _put(body: str, part: str) -> str:
+    if has_part(body):
+        return _PART.sub(lambda _: part, body, count=1)
+    return f"{body.rstrip()}\n\n{part}" if body.strip() else part
 
 
 def brought(item: Unseen, asking: str = "QA") -> str:
@@ -73,50 +66,3 @@ def brought(item: Unseen, asking: str = "QA") -> str:
     if item.pull:
         return say("merged_without", pull=item.pull, asking=asking)
     return say("pushed_directly" if item.was_asked else "nobody_knows")
-
-
-def _put(body: str, part: str) -> str:
-    if has_part(body):
-        return _PART.sub(lambda _: part, body, count=1)
-    return f"{body.rstrip()}\n\n{part}" if body.strip() else part
-
-
-def _part(release: Release, head: str, base: str, most: int) -> str:
-    part = render("github/release.md", {**_lists(release, most), "head": head, "base": base})
-    return re.sub(r"\n{3,}", "\n\n", part).strip()
-
-
-def _lists(release: Release, most: int, asking: str = "QA") -> dict[str, Any]:
-    return {
-        "unseen": [_unseen(item, asking) for item in release.unseen[:most]],
-        "more_unseen": len(release.unseen[most:]),
-        "unseen_total": len(release.unseen),
-        "passed": [_passed(item) for item in release.passed[:most]],
-        "more_passed": len(release.passed[most:]),
-        "passed_total": len(release.passed),
-        "earlier": count(release.earlier, "change") if release.earlier else "",
-        "is_rewritten": release.is_rewritten,
-        "gone": [_passed(item) for item in release.gone[:most]],
-        "more_gone": len(release.gone[most:]),
-        "gone_total": len(release.gone),
-    }
-
-
-def _unseen(item: Unseen, asking: str) -> dict[str, str]:
-    return {
-        "sha": item.sha[:SHORT_SHA],
-        "title": plain(item.title, LONGEST_TITLE) or say("untitled"),
-        "author": person(item.author, LONGEST_NAME),
-        "how": brought(item, asking),
-    }
-
-
-def _passed(item: Passed) -> dict[str, Any]:
-    return {
-        "number": item.number,
-        "title": plain(item.title, LONGEST_TITLE) or say("untitled"),
-        "author": person(item.author, LONGEST_NAME),
-        "reviewer": plain(item.reviewer, LONGEST_NAME),
-        "at": item.at,
-        "note": plain(item.note, LONGEST_NOTE),
-    }

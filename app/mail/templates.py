@@ -7,6 +7,7 @@ its filter is at worst over-escaped. What is made by `say` and `why_for_reviewer
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,7 +16,7 @@ from markupsafe import Markup
 
 from app import folder
 from app.domain.blocked import Blocked
-from app.text.clean import disarmed, plain, quote
+from app.text.clean import disarmed, person, plain, quote
 from app.text.words import count
 
 
@@ -31,26 +32,14 @@ def say(sentence: str, **values: object) -> str:
     return str(said).strip()
 
 
-def _environment(*, autoescape: bool = True) -> Environment:
-    return Environment(
-        loader=FileSystemLoader(folder("templates")),
-        autoescape=autoescape,  # noqa: S701 - what is not escaped here is escaped where it is shown
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def titled(title: str, limit: int = 120) -> str:
+    """Return a title as one line, and words of ours where it has none."""
+    return plain(title, limit) or say("untitled")
 
 
-def _line_of_text(value: str) -> Markup:
-    return Markup(plain(value))  # noqa: S704 - plain text has no markup to be unsafe
-
-
-def _quoted(value: str) -> Markup:
-    return Markup(quote(value))  # noqa: S704 - the same
-
-
-def _disarmed(value: str) -> Markup:
-    return Markup(disarmed(value))  # noqa: S704 - every sign in it has a backslash before it
+def _marked(change: Callable[..., str]) -> Callable[..., Markup]:
+    """Return a filter for text, in which no sign is markup."""
+    return lambda *values: Markup(change(*values))  # noqa: S704 - it is escaped where it is needed, or is plain text
 
 
 def _escaped(value: str) -> str:
@@ -58,10 +47,21 @@ def _escaped(value: str) -> str:
     return value.replace("&", "&amp;").replace("<", "&lt;")
 
 
-_HTML, _TEXT, _WORDS = _environment(), _environment(), _environment(autoescape=False)
-_HTML.filters["line"] = _WORDS.filters["line"] = plain
-_WORDS.globals["count"] = count
-_TEXT.filters |= {"line": _line_of_text, "quoted": _quoted, "escaped": _escaped, "disarmed": _disarmed}
+def _environment(*, autoescape: bool = True, **filters: Callable[..., str]) -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(folder("templates")),
+        autoescape=autoescape,  # noqa: S701 - what is not escaped here is escaped where it is shown
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"line": plain, "person": person, "titled": titled, **filters}
+    made.globals["count"] = count
+    return made
+
+
+_HTML, _WORDS = _environment(), _environment(autoescape=False)
+_TEXT = _environment(line=_marked(plain), quoted=_marked(quote), disarmed=_marked(disarmed), escaped=_escaped)
 
 
 # --- What is in the way of a change, in words: for reviewers, and for developers with the next step.

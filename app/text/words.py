@@ -106,25 +106,22 @@ def _date(day: date, with_year: bool) -> str:
     return f"{words} {day.year}" if with_year else words
 
 
-def size_words(*, additions: int, deletions: int, changed_files: int) -> str:
-    """Return how large a change is: "Small: 12 lines in 2 files". Named, since three numbers mix up."""
-    lines = additions + deletions
-    if not changed_files:
+def size_words(lines: int, files: int) -> str:
+    """Return how large a change is: "Small: 12 lines in 2 files"."""
+    if not files:
         return "No files changed"
-    where = count(changed_files, "file")
-    size = _size(lines, changed_files)
+    size, where = size_name(lines, files), count(files, "file")
     return f"{size}: {count(lines, 'line')} in {where}" if lines else f"{size}: {where}, no lines of text"
 
 
-def size_in_short(*, additions: int, deletions: int, changed_files: int) -> str:
+def size_in_short(lines: int, files: int) -> str:
     """Return how large a change is, within a line: "small, 2 files"."""
-    if not changed_files:
-        return "no files"
-    return f"{_size(additions + deletions, changed_files).lower()}, {count(changed_files, 'file')}"
+    return f"{size_name(lines, files).lower()}, {count(files, 'file')}" if files else "no files"
 
 
-def _size(lines: int, changed_files: int) -> str:
-    fitting = (name for most, files, name in _SIZES if lines <= most and changed_files <= files)
+def size_name(lines: int, files: int) -> str:
+    """Return how large a change is in a word: "Small"."""
+    fitting = (name for most_lines, most, name in _SIZES if lines <= most_lines and files <= most)
     return next(fitting, "Very large")
 
 
