@@ -7,8 +7,7 @@ in quotes and in points of lists: it must never look like a line of the gate's o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import chain, repeat
 from typing import NamedTuple
@@ -20,7 +19,9 @@ from app.text.gfm import followable, parse
 _SPACE = re.compile(r"[ \t\n\xa0]+")
 _VOID = frozenset({"br", "hr", "meta"})
 # An empty line is before and after each of these.
-_APART = frozenset("div h1 h3 h4 h5 h6 p section".split())
+_APART = frozenset("div h1 h2 h3 h4 h5 h6 p section".split())
+# What comes before and after the words of others.
+_MARKS = {"td": ("", " "), "del": ("~~", "~~"), "s": ("~~", "~~"), "sup": ("^", "")}
 # In a table of somebody's these only part words: a row is one line.
 _IN_CELLS = _APART | frozenset("blockquote li ol pre table td th tr ul".split())
 
@@ -47,14 +48,14 @@ class _Block(NamedTuple):
 
 
 class _Reader(HTMLParser):
-    """Reads HTML into lines. What begins an element returns what is to be done at its end."""
+    """Reads HTML into lines. What writes an element goes on where it stopped when the element ends."""
 
     def __init__(self) -> None:
         super().__init__()
         self._blocks = [_Block("", 0, [])]
         self._line = ""
         self._gap = 0  # how many empty lines come before the next one
-        self._ends: list[Callable[[], None]] = []
+        self._open: list[Iterator[None]] = []
         self._hidden = 0  # how many elements are open in what is left out
         self._numbers: list[int | None] = []  # the next number of each open list
         self._tables = 0  # how many of somebody's tables are open
@@ -77,20 +78,15 @@ class _Reader(HTMLParser):
             self._part()
             self._add("---")
             self._part()
-        elif self._tables and tag in _IN_CELLS:
-            self._ends.append(self._in_table(tag))
-        elif "words" in classes:
-            self._ends.append(self._block("> "))
-        elif "point" in classes:
-            self._ends.append(self._block("- ", 0))
-        else:
-            self._ends.append(self._element(tag, values))
+        elif tag not in _VOID:
+            self._open.append(self._element(tag, values, classes))
+            next(self._open[-1])
 
     def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - each is closed, and in order
         if self._hidden:
             self._hidden -= 1
         else:
-            self._ends.pop()()
+            next(self._open.pop(), None)
 
     def handle_data(self, data: str) -> None:
         if self._hidden:
@@ -108,7 +104,7 @@ class _Reader(HTMLParser):
         self._line += words.lstrip(" ") if self._line[-1:] in ("", " ") else words
 
     def _part(self, gap: int = 1) -> None:
-        """End the line; at least so many empty ones come before the next. A row of a table goes on."""
+        """End the line; at least so many empty ones come before the next. A row of somebody's table goes on."""
         if self._tables:
             self._add(" ")
         else:
@@ -122,69 +118,71 @@ class _Reader(HTMLParser):
             self._gap = 0
         self._gap = max(self._gap, gap)
 
-    def _element(self, tag: str, values: dict[str, str]) -> Callable[[], None]:
-        match tag:
-            case "a":
-                return self._link(values)
-            case "blockquote":
-                return self._block("> ")
-            case "ul" | "ol":
-                return self._list(int(values.get("start", "1")) if tag == "ol" else None)
-            case "li":
-                return self._block(self._bullet(), 0)
-            case "pre":
-                self._is_code = True
-                return self._block("    ")
-            case "h2":
-                self._end_line(1)
-                return self._underline
-            case "table" if values.get("role") != "presentation":
-                return self._table()
-            case "table" | "tr":
+    def _element(self, tag: str, values: dict[str, str], classes: list[str]) -> Iterator[None]:
+        """Write what comes before the inside of an element, and then what comes after it."""
+        if self._tables and tag in _IN_CELLS:
+            yield from self._in_table(tag)
+        elif "words" in classes or tag == "blockquote":
+            yield from self._block("> ")
+        elif "point" in classes or tag == "li":
+            yield from self._block(self._bullet(), 0)
+        elif tag == "pre":
+            self._is_code = True
+            yield from self._block("    ")
+            self._is_code = False
+        elif tag in ("ul", "ol"):
+            yield from self._list(int(values.get("start", "1")) if tag == "ol" else None)
+        elif tag == "a":
+            yield from self._link(values)
+        elif tag == "table" and values.get("role") != "presentation":
+            self._part()
+            self._tables += 1
+            yield
+            self._tables -= 1
+            self._part()
+        elif tag in _APART:
+            self._end_line(1)
+            yield
+            if tag == "h2":
+                length = len(self._line.rstrip())
                 self._end_line()
-                return self._end_line
-            case "td":
-                return lambda: self._add(" ")
-            case "del" | "s":
-                self._add("~~")
-                return lambda: self._add("~~")
-            case "sup":
-                self._add("^")
-            case _ if tag in _APART:
-                self._end_line(1)
-                return self._part
-        return lambda: None
+                self._line = "-" * length
+            self._end_line(1)
+        elif tag in ("table", "tr"):
+            self._end_line()
+            yield
+            self._end_line()
+        else:
+            before, after = _MARKS.get(tag, ("", ""))
+            self._add(before)
+            yield
+            self._add(after)
 
-    def _block(self, margin: str, gap: int = 1) -> Callable[[], None]:
-        """Begin lines that have a margin, with so many empty ones before and after them at least."""
+    def _block(self, margin: str, gap: int = 1) -> Iterator[None]:
+        """Write lines with a margin, and so many empty ones before and after them at least."""
         self._end_line(gap)
         self._blocks.append(_Block(margin, self._gap, []))
         self._gap = 0
-        return partial(self._end_block, gap)
-
-    def _end_block(self, gap: int) -> None:
+        yield
         self._end_line()
-        self._is_code = False
-        margin, before, lines = self._blocks.pop()
+        _, before, lines = self._blocks.pop()
         while lines and not lines[-1]:  # of code
             lines.pop()
         if lines:
             outer = self._blocks[-1].lines
-            later = margin if margin == "> " else " " * len(margin)
-            margins = chain([margin], repeat(later))
+            margins = chain([margin], repeat(margin if margin == "> " else " " * len(margin)))
             outer += [""] * (before if outer else 0)
             outer += [f"{margin}{line}".rstrip() for margin, line in zip(margins, lines, strict=False)]
         self._gap = max(self._gap, gap if lines else before)
 
-    def _list(self, number: int | None) -> Callable[[], None]:
-        """Begin a list, which stands apart unless it is in a point of another."""
-        self._end_line(0 if self._numbers else 1)
+    def _list(self, number: int | None) -> Iterator[None]:
+        """Write a list, which stands apart unless it is in a point of another."""
+        gap = 0 if self._numbers else 1
+        self._end_line(gap)
         self._numbers.append(number)
-        return self._end_list
-
-    def _end_list(self) -> None:
+        yield
         self._numbers.pop()
-        self._end_line(0 if self._numbers else 1)
+        self._end_line(gap)
 
     def _bullet(self) -> str:
         number = self._numbers[-1] if self._numbers else None
@@ -193,52 +191,30 @@ class _Reader(HTMLParser):
         self._numbers[-1] = number + 1
         return f"{number}. "
 
-    def _underline(self) -> None:
-        line = self._line.rstrip()
-        self._end_line()
-        self._line = "-" * len(line)
-        self._end_line(1)
-
-    def _table(self) -> Callable[[], None]:
-        self._part()
-        self._tables += 1
-        return self._end_table
-
-    def _end_table(self) -> None:
-        self._tables -= 1
-        self._part()
-
-    def _in_table(self, tag: str) -> Callable[[], None]:
+    def _in_table(self, tag: str) -> Iterator[None]:
         if tag == "tr":
             self._end_line()
-            self._is_row_begun = False
-        elif tag in ("td", "th") and self._is_row_begun:
-            self._add(" | ")
-        else:
-            self._add(" ")
+        self._add(" | " if tag in ("td", "th") and self._is_row_begun else " ")
         self._is_row_begun = tag != "tr"
-        return partial(self._add, " ")
+        yield
+        self._add(" ")
 
-    def _link(self, values: dict[str, str]) -> Callable[[], None]:
+    def _link(self, values: dict[str, str]) -> Iterator[None]:
         self._label = []
-        url = values["href"].removeprefix("mailto:")
-        if "class" in values:
+        url, is_own = values["href"].removeprefix("mailto:"), "class" in values
+        if is_own:
             self._end_line(1)
-            return partial(self._end_own_link, url)
-        return partial(self._end_link, url) if "rel" in values else lambda: None
-
-    def _end_own_link(self, url: str) -> None:
-        self._line = f"{self._line.rstrip()}:"
-        self._end_line()
-        self._line = url
-        self._end_line(1)
-
-    def _end_link(self, url: str) -> None:
-        """End a link of somebody's with its address, unless its words are just that."""
-        words = "".join(self._label).strip()
-        # Other letters may look like the address's own.
-        if not words.isascii() or words not in (url, url.removeprefix("http://")):
-            self._add(f" ({url})")
+        yield
+        if is_own:
+            self._line = f"{self._line.rstrip()}:"
+            self._end_line()
+            self._line = url
+            self._end_line(1)
+        elif "rel" in values:
+            words = "".join(self._label).strip()
+            # Other letters may look like the address's own.
+            is_said = words.isascii() and words in (url, url.removeprefix("http://"))
+            self._add("" if is_said else f" ({url})")
 
 
 # --- The pictures in a stranger's text: which there are, and how one that is kept here is shown.
