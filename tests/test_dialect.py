@@ -165,7 +165,8 @@ def test_a_mail_carries_its_styles_inline_and_folds_nothing() -> None:
     assert "<details" not in mail
     assert '<table style="margin:0 0 12px;border-collapse:collapse;">' in mail
     assert '<td style="padding:4px 10px;' in mail
-    assert 'target="_blank" style="color:#0b5c6b;">b</a><span class="look"> (c.de)' in mail
+    assert '<a style="color:#0b5c6b;" href="https://c.de" rel=' in mail
+    assert '>b</a><span class="look"> (c.de)</span>' in mail
 
 
 # https://github.com/bsvin33t/bsvin33t and https://github.com/pondevelopment/pon-developer-guide have such templates.

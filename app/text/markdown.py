@@ -16,7 +16,7 @@ from app.text.clean import cut
 from app.text.gfm import LIMIT, Token, Tokens, followable, host_of, parse
 from app.text.plain_text import Shown, image, text_of
 
-CUT = "The text goes on; only its beginning is shown here."
+_CUT = "\n<p><em>The text goes on; only its beginning is shown here.</em></p>"
 
 _REL = 'rel="nofollow noreferrer noopener"'
 _HEADINGS = frozenset("h1 h2 h3 h4 h5 h6".split())
@@ -26,9 +26,9 @@ _CELL = "padding:4px 10px;border:1px solid #dbe3e4;text-align:left;vertical-alig
 _MONO = "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:15px;"
 _STYLES = {
     **dict.fromkeys(["h3", "h4", "h5", "h6"], "font-size:17px;line-height:1.4;margin:18px 0 6px;"),
-    **dict.fromkeys(["p", "table"], _BELOW),
     **dict.fromkeys(["ul", "ol"], f"{_BELOW}padding-left:24px;"),
     **dict.fromkeys(["td", "th"], _CELL),
+    "p": _BELOW,
     "table": f"{_BELOW}border-collapse:collapse;",
     "blockquote": f"{_BELOW}padding-left:12px;border-left:3px solid #dbe3e4;",
     "code": _MONO,
@@ -36,9 +36,14 @@ _STYLES = {
     "hr": "border:0;border-top:1px solid #dbe3e4;",
     "a": "color:#0b5c6b;",
 }
-# Mail programs do not fold: a summary is a line above what it would show.
-_OPENS_IN_MAIL = {"summary": "<p><strong>", "details": "<div>"}
-_ENDS_IN_MAIL = {"summary": "</strong></p>", "details": "</div>"}
+# How a tag begins, and how it does in a mail. Mail programs do not fold: a summary is a line above what it would show.
+_IN_MAIL = {f"<{name}": f'<{name} style="{style}"' for name, style in _STYLES.items()} | {
+    "<details": "<div",
+    "</details": "</div",
+    "<summary": "<p><strong",
+    "</summary": "</strong></p",
+}
+_TAG_BEGINS = re.compile(r"</?[a-z1-6]+")
 _ALERT = re.compile(r"\s*\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\]\s*", re.IGNORECASE)
 _SHORTCODE = re.compile(r":[a-z0-9_+-]{1,40}:")
 
@@ -78,9 +83,9 @@ def write(
             writer.open(token)
         else:
             writer.close(token.name)
-    page, mail = "".join(writer.page).strip(), "".join(writer.mail).strip()
-    if is_cut or writer.is_full:
-        page, mail = f"{page}\n<p><em>{CUT}</em></p>", f'{mail}\n<p style="{_BELOW}"><em>{CUT}</em></p>'
+    is_cut = is_cut or writer.is_full
+    page, mail = (f"{''.join(parts).strip()}{_CUT if is_cut else ''}" for parts in (writer.page, writer.mail))
+    mail = _TAG_BEGINS.sub(lambda found: _IN_MAIL.get(found[0], found[0]), mail)
     return Rendered(Markup(page), Markup(mail))  # noqa: S704 - only known tags and escaped text were written
 
 
@@ -143,7 +148,7 @@ class _Writer:
             case "br":
                 self._both("<br>")
             case "hr":
-                self._rule()
+                self._both("<hr>\n")
             case "img":
                 self._picture(values)
             case "input":
@@ -156,14 +161,14 @@ class _Writer:
 
     def _element(self, name: str, values: dict[str, str]) -> None:
         if name == "section" and "data-footnotes" in values:
-            self._rule()
+            self._both("<hr>\n")
         if name in _HEADINGS:
             name = self._heading(name)
         self._path.append(name)
         start = values.get("start", "")
         number = int(start) if start.isdigit() and len(start) < 10 else 1
         more = f' start="{number}"' if name == "ol" and number != 1 else ""
-        self._both(f"<{name}{more}>", mail=_OPENS_IN_MAIL.get(name, f"<{name}{more}{_style(name)}>"))
+        self._both(f"<{name}{more}>")
 
     def close(self, name: str) -> None:
         if self._unopened:
@@ -177,10 +182,7 @@ class _Writer:
             self.page.pop()
             self.mail.pop()
         else:
-            self._both(f"</{name}>", mail=_ENDS_IN_MAIL.get(name))
-
-    def _rule(self) -> None:
-        self._both("<hr>\n", mail=f"<hr{_style('hr')}>\n")
+            self._both(f"</{name}>")
 
     def _heading(self, name: str) -> str:
         """Return h3 or below, since a page itself has h1 and h2, and leave no level out: it is a screen reader's map."""
@@ -194,9 +196,9 @@ class _Writer:
         words = f"[picture: {alt}]" if alt else "[picture]"
         url, in_link = followable(values.get("src", "")), self._link is not None
         if one := self._shown.get(url):
-            mail = f'<a href="{escape(one.url)}" target="_blank"{_style("a")}>{escape(words)}</a>'
+            mail = escape(words) if in_link else f'<a href="{escape(one.url)}">{escape(words)}</a>'
             self._link_words.append(words)
-            self._both(image(one, alt, in_link=in_link), mail=str(escape(words)) if in_link else mail)
+            self._both(image(one, alt, in_link=in_link), mail)
             self._left -= len(words)
         elif url and not in_link:
             self._open_link({"href": url})
@@ -210,8 +212,7 @@ class _Writer:
         self._link = followable(values.get("href", ""))
         self._link_words = []
         if self._link:
-            opening = f'<a href="{escape(self._link)}" {_REL}'
-            self._both(f"{opening}>", mail=f'{opening} target="_blank"{_style("a")}>')
+            self._both(f'<a href="{escape(self._link)}" {_REL}>')
 
     def _close_link(self) -> None:
         """End a link with the host that it leads to, unless its words say that themselves."""
@@ -226,7 +227,7 @@ class _Writer:
         elif words.isascii() and words in (address, address.removeprefix("http://")):
             self._both("</a>")
         else:
-            self._both(f"</a> ({host})", mail=f'</a><span class="look"> ({host})</span>')
+            self._both(f"</a> ({host})", f'</a><span class="look"> ({host})</span>')
 
 
 def _emoji(words: str) -> str:
@@ -238,7 +239,3 @@ def _emoji_of(shortcode: str) -> str:
     import emoji  # noqa: PLC0415 - its table takes 8 MB, and few texts need it
 
     return emoji.emojize(shortcode, language="alias")
-
-
-def _style(name: str) -> str:
-    return f' style="{_STYLES[name]}"' if name in _STYLES else ""
