@@ -26,7 +26,7 @@ from app.text.words import csv_line, diff_blocks
 from tests.builders import BASE, HEAD, LILY, snapshot
 from tests.hostile import shapes
 from tests.seconds import soon
-from tests.test_mail import ask, bypass, digest, item
+from tests.test_mail import ask, bypass, digest, item, rejected
 from tests.world import SHOP, World
 
 LONGEST_BODY = 65_536  # GitHub's own limit for a description or a comment
@@ -98,7 +98,7 @@ def test_a_mail_with_any_of_them_anywhere_is_composed_soon(field: str) -> None:
 def _mail(field: str, text: str) -> Any:
     match field:
         case "note":
-            return ask(previous_note=text)
+            return ask(rejection=rejected(text, text))
         case "answer":
             return ask(
                 is_answer=True, talk=(Line(LILY.id, "Lily", text, True), Line("sam", "sam", text, False))

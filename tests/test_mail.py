@@ -16,7 +16,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from app.domain.approval import Choice
+from app.domain.approval import Choice, Decision
 from app.domain.blocked import Blocked, Why
 from app.domain.cautions import Caution, Kind, cautions
 from app.domain.facts import Change, ChangedFile, Commit, Release, Snapshot, State, Unseen
@@ -52,6 +52,10 @@ def ask(asked: Snapshot | None = None, **fields: Any) -> Mail:
         "try_url": TRY,
     }
     return compose_request(Request(**{**known, **fields}), NOON + timedelta(minutes=2), BERLIN)
+
+
+def rejected(note: str, by: str = "Lily", reviewer: str = LILY.id) -> Decision:
+    return Decision(1, Choice.REJECT, by, reviewer, NOON - timedelta(days=1), note)
 
 
 def commits(*messages: str) -> tuple[Commit, ...]:
@@ -169,9 +173,7 @@ def test_a_description_that_is_empty_leaves_no_heading() -> None:
 
 def test_later_question_says_that_the_code_changed_and_what_she_wrote() -> None:
     note = "The total is wrong.\nPlease look again."
-    mail = ask(
-        is_again=True, previous_note=note, previous_reviewer=LILY.id, previous_at=NOON - timedelta(days=1)
-    )
+    mail = ask(is_again=True, rejection=rejected(note))
     for part in (words(mail.html), mail.text):
         assert "Hi Lily, sam changed this after your message. Please look again." in part
         assert "You wrote on Mon 23 Nov at 13:00:" in part
@@ -214,8 +216,7 @@ def test_commit_without_words_gets_some() -> None:
 def test_what_is_new_and_her_reason_come_before_the_buttons() -> None:
     mail = ask(
         is_again=True,
-        previous_note="The total is wrong.",
-        previous_reviewer=LILY.id,
+        rejection=rejected("The total is wrong."),
         new_commits=commits("Round the total"),
         compare_url=COMPARE,
     )
@@ -413,7 +414,7 @@ def test_letter_stays_small_whatever_the_change_holds(unit: str) -> None:
     body = (unit * 65_536)[:65_536]
     asked = with_files(*files, body=body, title=(unit * 256)[:256], changed_files=3000)
     news = commits(*[unit * 4000] * 250)
-    mail = ask(asked, is_again=True, previous_note=unit * 4000, new_commits=news, compare_url=COMPARE)
+    mail = ask(asked, is_again=True, rejection=rejected(unit * 4000), new_commits=news, compare_url=COMPARE)
     assert len(mail.html.encode()) < 90_000
     assert len(mail.text.encode()) < 90_000
     assert "The text goes on" in mail.html

@@ -33,7 +33,7 @@ from app.mail.problem import (
 )
 from app.mail.question import Line
 from tests.builders import BASE, HEAD, LILY, NOON, pull, row, snapshot
-from tests.test_mail import APPROVE, BERLIN, COMPARE, PENDING, ask, bypass, commits, digest, item
+from tests.test_mail import APPROVE, BERLIN, COMPARE, PENDING, ask, bypass, commits, digest, item, rejected
 
 DATA = json.loads((Path(__file__).parent / "data" / "caniemail.json").read_text(encoding="utf-8"))
 FEATURES: dict[str, str] = DATA["features"]
@@ -242,7 +242,7 @@ def everything() -> Mail:
             Line(LILY.id, "Lily", "Is 0 euros possible?", True),
             Line("sam", "sam", "No.\nNot any more.", False),
         ),
-        previous_note="The total is wrong.",
+        rejection=rejected("The total is wrong."),
         new_commits=commits(*(f"Step {number}" for number in range(12))),
         compare_url=COMPARE,
     )
@@ -368,7 +368,7 @@ def huge(**facts: Any) -> Iterator[Mail]:
             others=10_000,
             talk=(Line("x", "&" * 80, "&" * 65_536, True), *[Line("x", "&" * 80, "&" * 2_000, False)] * 30),
             is_again=True,
-            previous_note="&\n" * 2_000,
+            rejection=rejected("&\n" * 2_000),
             new_commits=change.commits,
             compare_url=f"https://github.com/acme/shop/compare/{long}",
             try_url=f"https://{'a' * 63}.example.com/{'&' * 1_900}",

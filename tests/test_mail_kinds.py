@@ -22,7 +22,7 @@ from app.mail.problem import Pushed, Restored, compose_problem, compose_push, co
 from app.mail.question import Line
 from demo.inbox import Mail as Arrived
 from tests.builders import HEAD, LILY, NOON, row, snapshot
-from tests.test_mail import APPROVE, PENDING, ask, bypass, commits, digest, item, words
+from tests.test_mail import APPROVE, PENDING, ask, bypass, commits, digest, item, rejected, words
 
 HELD = About(row(State.TO_MERGE), "sam", "#12", APPROVE, PENDING, 3)
 TALK = (
@@ -108,9 +108,7 @@ KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
         "ask",
         ask(
             is_again=True,
-            previous_note="It is cut off.",
-            previous_by="Lily",
-            previous_reviewer=LILY.id,
+            rejection=rejected("It is cut off."),
             new_commits=commits("Mend it"),
         ),
         "sam via",
@@ -119,7 +117,7 @@ KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
     ),
     "new version after another's message": (
         "ask",
-        ask(is_again=True, previous_note="It is cut off.", previous_by="Max", previous_reviewer="another"),
+        ask(is_again=True, rejection=rejected("It is cut off.", "Max", "another")),
         "sam via",
         "New version: sam changed this after Max’s message.",
         "Hi Lily, sam changed this after Max’s message. Please look again.",

@@ -157,7 +157,6 @@ def _question(request: Request, when: Callable[[datetime], str]) -> dict[str, An
     pull, release, checks = request.snapshot.pull, request.snapshot.release, request.snapshot.checks
     title, opening = titled(pull.title, LONGEST_TITLE), opening_of(request)
     helper = say("a_developer") if pull.author_is_bot or release else person(request.snapshot.author_name)
-    who = say("you") if request.is_previous_own else plain(request.previous_by)
     return {
         "request": request,
         "pull": pull,
@@ -174,13 +173,24 @@ def _question(request: Request, when: Callable[[datetime], str]) -> dict[str, An
         "try_host": host_of(request.try_url or ""),
         "elsewhere": say("try_elsewhere", branch=pull.head, helper=helper),
         **_news(request),
-        "previous_note": shortened(request.previous_note or "", LONGEST_NOTE),
-        "previous_who": say("wrote", who=who, on=when(request.previous_at) if request.previous_at else ""),
+        **_rejection(request, when),
         "size": size_words(pull.lines, pull.changed_files),
         "checks": _checks(checks) if checks else "",
         "others": say("more_waiting", others=request.others) if request.others else "",
         # Who decides has no account there, and sees only what everybody sees.
         "code_url": None if pull.private else pull.url,
+    }
+
+
+def _rejection(request: Request, when: Callable[[datetime], str]) -> dict[str, str]:
+    """Return the message of the last rejection, and how it is introduced to this reader."""
+    last = request.rejection
+    if last is None:
+        return {"previous_note": ""}
+    who = say("you") if last.reviewer == request.reviewer.id else plain(last.by)
+    return {
+        "previous_note": shortened(last.note, LONGEST_NOTE),
+        "previous_who": say("wrote", who=who, on=when(last.at)),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.domain.approval import Decision
 from app.domain.cautions import Caution
 from app.domain.facts import Commit, Release, Snapshot
 from app.domain.policy import Reviewer
@@ -74,17 +75,14 @@ def answered_by(name: str) -> Chip:
 class Request:
     """A question to one reviewer about one round.
 
-    `place` is its number, after the repository's name where there are several.
-    `is_again`: an earlier version was asked about before; `same_code_but`: the very same code was, and what happened
-    since; `old_base`: it was to go there then; `voided`: the reviewer had approved it. `is_fresh`: the reviewer asked
-    for a new link. `instead_of` is who was asked first, and is away now or, with
-    `is_unreached`, gets no mail. `skips_to` is the release branch, where the
-    change goes there without a release.
-    `previous_note` is the message of the last rejection, by `previous_by`, whose id as a reviewer is
-    `previous_reviewer`; `new_commits` are those that came since an
-    earlier version was asked about, and `compare_url` leads to just what they change. `talk` is the last question
-    and its answers; `is_answer`: the mail goes out because of an answer. `others` counts what else waits for the
-    reviewer. `shown` are the pictures that the page shows, each with the way there.
+    `place` is its number, after the repository's name where there are several. `is_again`: an earlier version was
+    asked about before; `same_code_but`: the very same code was, and what happened since; `old_base`: it was to go
+    there then; `voided`: the reviewer had approved it. `is_fresh`: the reviewer asked for a new link. `instead_of`
+    is who was asked first, and is away now or, with `is_unreached`, gets no mail. `skips_to` is the release branch,
+    where the change goes there without a release. `rejection` is the last decision, if it was one; `new_commits`
+    are those that came since an earlier version was asked about, and `compare_url` leads to just what they change.
+    `talk` is the last question and its answers; `is_answer`: the mail goes out because of an answer. `others`
+    counts what else waits for the reviewer. `shown` are the pictures that the page shows, each with the way there.
     """
 
     reviewer: Reviewer
@@ -104,10 +102,7 @@ class Request:
     instead_of: str | None = None
     is_unreached: bool = False
     skips_to: str | None = None
-    previous_note: str | None = None
-    previous_by: str = ""
-    previous_reviewer: str | None = None
-    previous_at: datetime | None = None
+    rejection: Decision | None = None
     new_commits: tuple[Commit, ...] = ()
     compare_url: str | None = None
     is_answer: bool = False
@@ -115,11 +110,6 @@ class Request:
     cautions: tuple[Caution, ...] = ()
     others: int = 0
     shown: tuple[Shown, ...] = ()
-
-    @property
-    def is_previous_own(self) -> bool:
-        """Tell whether the reader made the last decision."""
-        return self.previous_reviewer == self.reviewer.id
 
     @property
     def answers(self) -> tuple[Line, ...]:
@@ -207,9 +197,8 @@ def _changed(request: Request) -> str:
         changed = say("release_changed", goes_out=say("goes_out", changes=release.size))
     elif request.voided:
         changed = say("changed_after_approval", who=who)
-    elif request.previous_note:
-        by = plain(request.previous_by, LONGEST_NAME)
-        whose = say("your") if request.is_previous_own else say("whose", name=by)
+    elif (last := request.rejection) and last.note:
+        whose = _whose(request, last.reviewer, last.by)
         changed = say("changed_after_message", who=who, whose=whose)
     else:
         changed = say("changed", who=who)
@@ -230,11 +219,15 @@ def _answered(request: Request, release: tuple[Chip, ...]) -> Opening:
     last = request.answers[-1]
     who = person(last.name, LONGEST_NAME)
     asked = next((line for line in request.talk if line.is_question), None)
-    is_own = asked is None or asked.by == request.reviewer.id
-    whose = say("your") if is_own or asked is None else say("whose", name=plain(asked.name, LONGEST_NAME))
+    whose = _whose(request, asked.by, asked.name) if asked else say("your")
     gist = plain(rendered(last.words, LONGEST_ANSWER).text, LONGEST_GIST)
     first = say("answered", who=who, whose=whose)
     return Opening((*release, answered_by(last.name)), first, say("answered_preview", who=who, gist=gist))
+
+
+def _whose(request: Request, by: str, name: str) -> str:
+    """Return "your" for what the reader said, "Max’s" for what another reviewer did."""
+    return say("your") if by == request.reviewer.id else say("whose", name=plain(name, LONGEST_NAME))
 
 
 def _capital(sentence: str) -> str:
