@@ -43,7 +43,6 @@ def ask(asked: Snapshot | None = None, **fields: Any) -> Mail:
     known: dict[str, Any] = {
         "reviewer": LILY,
         "snapshot": asked or snapshot(**facts),
-        "round": 1,
         "place": "#12",
         "asked_at": NOON,
         "approve_url": APPROVE,
@@ -289,7 +288,7 @@ def test_mails_load_nothing_and_run_nothing() -> None:
 
 
 def test_letters_of_one_pull_request_share_thread_and_subject() -> None:
-    first, again = ask(), ask(is_again=True, round=2, head_sha="d" * 40, body="Other words")
+    first, again = ask(), ask(is_again=True, head_sha="d" * 40, body="Other words")
     assert (first.thread, first.subject) == (again.thread, again.subject) == ("acme-shop-12", first.subject)
     assert ask(number=13).thread != first.thread
     assert compose_sign_in(LILY, APPROVE).thread is None

@@ -76,7 +76,6 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | None:
     request = Request(
         reviewer=reviewer,
         snapshot=replace(asked.now, checks=asked.last_checks(row)[0]),
-        round=row.round,
         place=gate.policy.place(row),
         asked_at=asked.asked_at,
         approve_url=approve,

@@ -87,7 +87,6 @@ class Request:
 
     reviewer: Reviewer
     snapshot: Snapshot
-    round: int
     place: str
     asked_at: datetime
     approve_url: str
