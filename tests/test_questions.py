@@ -64,7 +64,8 @@ def test_the_answer_comes_by_mail_with_both_links(world: World) -> None:
         assert words in mail.text
     assert "> ~~allow~~ forbid that, see the rules (https://example.com/r)." in mail.text
     for html in (mail.html, world.see()):
-        assert 'forbid <strong>that</strong>, see <a href="https://example.com/r"' in html
+        assert "forbid <strong>that</strong>, see <a " in html
+        assert ' href="https://example.com/r" rel="nofollow noreferrer noopener">the rules</a>' in html
         assert "<td" in html
     assert "Done." in world.see()
     world.decide(path=world.link())
