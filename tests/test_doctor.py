@@ -18,9 +18,10 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import cli
-from app.db.inspection import Inspected
+from app.db.jobs import Kind
 from app.db.store import Store
-from app.domain.problems import Problem, Trouble, What
+from app.db.tables import jobs, problems
+from app.domain.problems import What
 from app.operator.doctor import exit_code, make, ses_checks, work_checks
 from app.operator.github_side import GitHubSide
 from app.settings import Settings
@@ -99,7 +100,7 @@ class Clinic:
 
     def github_checks(self, **more: str) -> Found:
         settings = Settings.load({**self.environ, **more})
-        results = list(make(GitHubSide(settings, {SHOP: self.number}).checks()))
+        results = list(make(GitHubSide(settings, {SHOP: self.number}.get).checks()))
         return Found(exit_code(results), [asdict(one) for one in results])
 
     def ses_checks(self, **more: str) -> Found:
@@ -228,15 +229,14 @@ def test_a_database_that_cannot_be_opened_is_a_failure(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["DROP TABLE alembic_version", "UPDATE alembic_version SET version_num = '9'"]
+    "change", ["DROP TABLE alembic_version", "UPDATE alembic_version SET version_num = 'x'"]
 )
 def test_another_schema_is_a_failure(clinic: Clinic, sqlite_url: str, change: str) -> None:
     store = Store(sqlite_url)
     store.create()
     store.close()
-    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute(change)
-        connection.commit()
     found = clinic.doctor(DATABASE_URL=sqlite_url)
     assert found.one("database")[0] == "failure"
     assert "schema" in found.one("database")[1]
@@ -252,31 +252,47 @@ def test_a_worker_that_gives_no_sign_of_life_is_a_failure(clinic: Clinic, databa
 
 
 @pytest.mark.parametrize(
-    "seen,check,verdict",
-    [
-        (Inspected(worker_seen=timedelta(minutes=2)), "worker", "failure"),
-        (Inspected(oldest_due=timedelta(minutes=4)), "oldest job", "ok"),
-        (Inspected(oldest_due=timedelta(minutes=6)), "oldest job", "warning"),
-        (Inspected(oldest_due=timedelta(hours=2)), "oldest job", "failure"),
-    ],
+    "minutes,worker,job", [(0, "ok", "ok"), (4, "failure", "ok"), (6, "failure", "failure")]
 )
-def test_work_that_is_not_done_is_told(clinic: Clinic, seen: Inspected, check: str, verdict: str) -> None:
-    results = make(work_checks(seen, Settings.load(clinic.environ)))
-    assert [one.verdict for one in results if one.check == check] == [verdict]
+def test_work_that_is_not_done_is_told(
+    clinic: Clinic, sqlite_url: str, minutes: int, worker: str, job: str
+) -> None:
+    begin = now = datetime.now(UTC)
+    store = Store(sqlite_url, lambda: now)
+    store.create()
+    store.queue.beat("a worker")
+    with store.database.write() as connection:
+        connection.execute(jobs.insert().values(kind=Kind.POLL, about=SHOP, due_at=begin))
+    now = begin + timedelta(minutes=minutes, seconds=1)
+    verdicts = {one.check: one.verdict for one in make(work_checks(store, Settings.load(clinic.environ)))}
+    store.close()
+    assert (verdicts["worker"], verdicts["oldest job"]) == (worker, job)
 
 
-def test_what_lasts_and_what_waits_after_a_failure_are_warnings_that_say_what_to_do(clinic: Clinic) -> None:
-    now = datetime.now(UTC)
-    seen = Inspected(
-        troubles=(Trouble(What.STUCK, "acme/shop", "acme/shop#1", "GitHub said no."),),
-        problems=(Problem(1, What.BRANCH, "acme/shop", now, now, now),),
-    )
-    results = make(work_checks(seen, Settings.load(clinic.environ)))
+def test_what_lasts_and_what_waits_after_a_failure_are_warnings_that_say_what_to_do(
+    clinic: Clinic, sqlite_url: str
+) -> None:
+    store = Store(sqlite_url)
+    store.create()
+    now = store.now()
+    lasts = {"what": What.BRANCH, "place": SHOP, "since": now, "seen_at": now, "begun_at": now}
+    waits = {
+        "kind": Kind.POLL,
+        "about": SHOP,
+        "due_at": now,
+        "cause": What.STUCK,
+        "problem": "GitHub said no.",
+    }
+    with store.database.write() as connection:
+        connection.execute(problems.insert().values(**lasts))
+        connection.execute(jobs.insert().values(**waits))
+    results = list(make(work_checks(store, Settings.load(clinic.environ))))
+    store.close()
     lasting, failed = (one for one in results if one.check == "problems")
     assert (lasting.verdict, failed.verdict) == ("warning", "warning")
     assert "acme/shop has no branch development, or no branch master" in lasting.says
     assert "RELEASE_BRANCH" in lasting.says
-    assert failed.says == "acme/shop#1: GitHub said no. After fixing it, run qa-gate sync."
+    assert failed.says == "acme/shop: GitHub said no. After fixing it, run qa-gate sync."
 
 
 # --- GitHub --------------------------------------------------------------------------------------------------
@@ -496,7 +512,7 @@ def test_a_repositorys_webhook_that_is_missing_off_or_unreadable_is_told(
 
 def test_a_sender_that_ses_does_not_know_or_has_not_verified_is_a_failure(clinic: Clinic, put: Set) -> None:
     put(clinic.inbox.account, "identities", {})
-    assert "doesn't know gate@example.com" in clinic.ses_checks().one("SES identity")[1]
+    assert "gate@example.com isn't verified" in clinic.ses_checks().one("SES identity")[1]
     put(clinic.inbox.account, "identities", {"example.com": False})
     assert clinic.ses_checks().one("SES identity")[0] == "failure"
     put(clinic.inbox.account, "identities", {"gate@example.com": True, "example.com": False})

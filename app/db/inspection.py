@@ -1,12 +1,12 @@
-"""The database as `doctor` sees it: looked at, never made, never changed.
+"""The database looked at from outside: whether it is there, and what can be counted of it at a moment.
 
-Called by the operator's commands. A SQLite file that is not there is not made by looking at it.
+Called by the operator's commands and by `metrics`; nothing is made or changed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -14,61 +14,14 @@ from sqlalchemy.engine import make_url
 
 from app.db.database import Database
 from app.db.jobs import Kind
-from app.db.schema import revisions, version_of
-from app.db.store import Store
 from app.db.tables import jobs, problems, reviews
 from app.domain.facts import State
-from app.domain.problems import Problem, Trouble
-
-
-@dataclass(frozen=True, slots=True)
-class Inspected:
-    """What was found.
-
-    `schema` is the database's, `wanted` this version's; where they differ, the rest is unknown.
-    """
-
-    schema: str | None = None
-    wanted: str | None = None
-    clock_off: timedelta = timedelta(0)  # this machine's clock, ahead of the database's
-    worker_seen: timedelta | None = None  # so long ago
-    oldest_due: timedelta | None = None
-    problems: tuple[Problem, ...] = ()
-    troubles: tuple[Trouble, ...] = ()
-    ids: tuple[tuple[str, int | None], ...] = ()  # the repository pinned to each name
-
-
-def look(url: str, repositories: tuple[str, ...]) -> Inspected | None:
-    """Look at the database, None where there is none yet. Raises Unavailable."""
-    if not is_there(url):
-        return None
-    store = Store(url)
-    try:
-        with store.database.read() as connection:
-            schema, wanted = version_of(connection), revisions()[-1]
-        if schema != wanted:
-            return Inspected(schema, wanted)
-        return Inspected(
-            schema,
-            wanted,
-            clock_off=datetime.now(UTC) - store.now(),
-            worker_seen=store.queue.last_beat(),
-            oldest_due=store.queue.oldest_due(),
-            problems=tuple(store.problems.begun()),
-            troubles=tuple(store.problems.troubles(repositories)),
-            ids=tuple((name, store.repositories.id_of(name)) for name in repositories),
-        )
-    finally:
-        store.close()
 
 
 def is_there(url: str) -> bool:
     """Tell whether there is a database to look at; a SQLite file would be made by opening it."""
     target = make_url(url)
     return target.get_backend_name() != "sqlite" or Path(target.database or "").exists()
-
-
-# --- What can be counted of the store at a moment.
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from functools import partial
 from itertools import chain
@@ -18,7 +19,9 @@ from itertools import chain
 import click
 
 from app.db.database import Unavailable
-from app.db.inspection import Inspected, look
+from app.db.inspection import is_there
+from app.db.schema import revisions, version_of
+from app.db.store import Store
 from app.domain.policy import Reviewer
 from app.github.answers import GitHubError, NoPlan, TryAgain
 from app.mail.problem import compose_trial, tell
@@ -31,7 +34,7 @@ from app.settings.file import WHERE, SettingsError
 
 VERDICTS = ("ok", "warning", "failure")  # the exit code is the place of the worst
 WORKER_SILENT = timedelta(seconds=60)  # it gives a sign of life every 15
-OVERDUE, LONG_OVERDUE = timedelta(minutes=5), timedelta(hours=1)
+OVERDUE = timedelta(minutes=5)
 CLOCK_OFF = timedelta(seconds=5)
 NEARLY = 0.8  # of a day's quota
 
@@ -86,7 +89,7 @@ def make(checks: Iterable[Check]) -> Iterator[Result]:
 def warn_at_start(settings: Settings) -> None:
     """Log what the checks of GitHub and Amazon SES find wrong; for a thread of its own, as they are slow."""
     log = logging.getLogger("qa-gate.doctor")
-    for one in make(chain(GitHubSide(settings, {}).checks(), ses_checks(settings))):
+    for one in make(chain(GitHubSide(settings, lambda _: None).checks(), ses_checks(settings))):
         if one.verdict != "ok":
             log.warning("%s: %s", one.check, one.says)
 
@@ -94,16 +97,15 @@ def warn_at_start(settings: Settings) -> None:
 def all_checks(settings: Settings, mail: bool = False) -> Iterator[Check]:
     """Yield every check, to be made at once: what follows depends on it."""
     yield "settings", "All are there.", partial(_settings, settings)
-    for name, url, hint in (
-        ("listener", near(settings), "Start it with qa-gate serve, or see why it ended."),
-        ("public address", settings.public_url, "Check DNS, the proxy before the gate, and its certificate."),
-    ):
-        yield name, f"{url} is this gate.", partial(_answers, settings, url, hint)
-    usable: list[Inspected] = []
-    yield "database", "", partial(_database, settings, usable)
-    for seen in usable:
-        yield from work_checks(seen, settings)
-    yield from GitHubSide(settings, dict(usable[0].ids) if usable else {}).checks()
+    for name, url in (("listener", near(settings)), ("public address", settings.public_url)):
+        yield name, f"{url} is this gate.", partial(_answers, settings, url)
+    stores: list[Store] = []
+    with ExitStack() as at_the_end:
+        yield "database", "", partial(_database, settings, stores, at_the_end)
+        for store in stores:
+            yield from work_checks(store, settings)
+        id_of: Callable[[str], int | None] = stores[0].repositories.id_of if stores else lambda _: None
+        yield from GitHubSide(settings, id_of).checks()
     yield from ses_checks(settings)
     if mail:
         reader = Reviewer(*settings.qa_reviewers[0])
@@ -118,9 +120,9 @@ def _settings(settings: Settings) -> Found:
         yield "warning", f"Nobody is mailed when something lasting is wrong. {to_do}"
 
 
-def _answers(settings: Settings, url: str, hint: str) -> Found:
+def _answers(settings: Settings, url: str) -> Found:
     if wrong := ping(url, settings.github_webhook_secret[0]):
-        yield "failure", f"{wrong} {hint}"
+        yield "failure", wrong
 
 
 def _test_email(settings: Settings, reader: Reviewer) -> Found:
@@ -129,53 +131,55 @@ def _test_email(settings: Settings, reader: Reviewer) -> Found:
     return iter(())
 
 
-def _database(settings: Settings, usable: list[Inspected]) -> Found:
-    seen = look(settings.database_url, settings.github_repositories)
-    if seen is None:
+def _database(settings: Settings, stores: list[Store], at_the_end: ExitStack) -> Found:
+    if not is_there(settings.database_url):
         yield "failure", "There is no database yet: qa-gate serve makes it when it starts."
-    elif seen.schema != seen.wanted:
-        schemas = f"{seen.schema or 'without a version'}, and not this version's ({seen.wanted})"
-        yield "failure", f"Its schema is {schemas}. Start qa-gate serve: it mends that, or says what to do."
+        return
+    store = at_the_end.enter_context(closing(Store(settings.database_url)))
+    with store.database.read() as connection:
+        found, ours = version_of(connection), revisions()[-1]
+    if found == ours:
+        stores.append(store)
+        yield "ok", f"It opens, and its schema is this version's ({ours})."
     else:
-        usable.append(seen)
-        yield "ok", f"It opens, and its schema is this version's ({seen.wanted})."
+        to_do = "Restart qa-gate serve: it brings an older one up to date, or says what to do."
+        yield "failure", f"Its schema ({found}) is not this version's ({ours}). {to_do}"
 
 
-def work_checks(seen: Inspected, settings: Settings) -> Iterator[Check]:
+def work_checks(store: Store, settings: Settings) -> Iterator[Check]:
     """Yield what a database of this version tells of the work."""
-    yield "database clock", "It agrees with this machine's.", partial(_database_clock, seen)
-    yield "worker", "It's alive.", partial(_worker, seen)
-    yield "oldest job", "Nothing is overdue.", partial(_oldest_job, seen)
-    yield "problems", "None.", partial(_problems, seen, settings)
+    yield "database clock", "It agrees with this machine's.", partial(_database_clock, store)
+    yield "worker", "It's alive.", partial(_worker, store)
+    yield "oldest job", "Nothing is overdue.", partial(_oldest_job, store)
+    yield "problems", "None.", partial(_problems, store, settings)
 
 
-def _database_clock(seen: Inspected) -> Found:
-    off = abs(seen.clock_off)
+def _database_clock(store: Store) -> Found:
+    off = abs(datetime.now(UTC) - store.now())
     if off > CLOCK_OFF:
-        says = f"This machine and the database differ by {off.seconds} s: switch time sync on at both."
-        yield "warning", says
+        yield "warning", f"It is {off.seconds} s off this machine's: switch time sync on at both."
 
 
-def _worker(seen: Inspected) -> Found:
-    if seen.worker_seen is None or seen.worker_seen > WORKER_SILENT:
+def _worker(store: Store) -> Found:
+    seen = store.queue.last_beat()
+    if seen is None or seen > WORKER_SILENT:
         yield "failure", "No worker gives a sign of life: start qa-gate serve, or qa-gate worker."
 
 
-def _oldest_job(seen: Inspected) -> Found:
-    due = seen.oldest_due or timedelta(0)
-    if due > OVERDUE:
-        says = (
-            f"It has been due for {due // timedelta(minutes=1)} minutes. Read the log for what holds it up."
-        )
-        yield "failure" if due > LONG_OVERDUE else "warning", says
+def _oldest_job(store: Store) -> Found:
+    due = store.queue.oldest_due()
+    if due and due > OVERDUE:
+        minutes = due // timedelta(minutes=1)
+        yield "failure", f"It has been due for {minutes} minutes. Read the log for what holds it up."
 
 
-def _problems(seen: Inspected, settings: Settings) -> Found:
+def _problems(store: Store, settings: Settings) -> Found:
     people = [Reviewer(*one) for one in settings.people]
-    for problem in seen.problems:
-        yield "warning", tell(problem, people, settings.branches, seen.troubles).sentence
-    now = [tell(one, people, settings.branches, seen.troubles) for one in seen.troubles]
-    for reason in dict.fromkeys(reason for one in now for reason in one.reasons):
+    troubles = store.problems.troubles(settings.github_repositories)
+    for problem in store.problems.begun():
+        yield "warning", tell(problem, people, settings.branches, troubles).sentence
+    told = (tell(one, people, settings.branches, troubles) for one in troubles)
+    for reason in dict.fromkeys(reason for one in told for reason in one.reasons):
         yield "warning", f"{reason} After fixing it, run qa-gate sync."
 
 
@@ -203,19 +207,17 @@ def ses_checks(settings: Settings) -> Iterator[Check]:
 def _identity(ses: Ses, settings: Settings) -> Found:
     sender = parseaddr(settings.mail_from)[1]
     found = ses.identity(sender)
-    if found is None:
-        yield "failure", f"SES doesn't know {sender} in this region: verify it, or its domain."
-    elif not found.is_verified:
-        yield "failure", f"{sender} isn't verified: answer the email that SES sent, or set the DNS records."
+    if not (found and found.is_verified):
+        to_do = "verify it, or its domain, and answer the email that SES sends."
+        yield "failure", f"{sender} isn't verified at SES in this region: {to_do}"
 
 
 def _account(ses: Ses, settings: Settings) -> Found:
     sending = ses.sending()
-    if not sending.is_enabled or sending.health == "SHUTDOWN":
-        yield "failure", "AWS has paused its sending: see SES's account dashboard for why."
-        return
-    if sending.health != "HEALTHY":
-        yield "warning", "AWS watches it for bounces or complaints: see SES's account dashboard."
+    if not sending.is_enabled or sending.health != "HEALTHY":
+        is_paused = not sending.is_enabled or sending.health == "SHUTDOWN"
+        state = "has paused its sending" if is_paused else "watches it for bounces or complaints"
+        yield "failure" if is_paused else "warning", f"AWS {state}: see SES's account dashboard for why."
     if sending.is_production:
         return
     found = {address: ses.identity(address) for _, address in settings.people}
@@ -229,12 +231,11 @@ def _account(ses: Ses, settings: Settings) -> Found:
 
 def _quota(ses: Ses, _settings: Settings) -> Found:
     sending = ses.sending()
-    if 0 < sending.most <= sending.sent:
-        yield "failure", f"Today's {sending.most} emails are used up: ask AWS for more."
-    elif sending.sent >= NEARLY * sending.most > 0:
-        yield "warning", f"{sending.sent} of today's {sending.most} emails are used: ask AWS for more."
+    used = f"{sending.sent} of {sending.most} emails in 24 hours"
+    if sending.sent >= NEARLY * sending.most > 0:
+        yield "failure" if sending.sent >= sending.most else "warning", f"{used}: ask AWS for more."
     else:
-        yield "ok", f"{sending.sent} of {sending.most} emails in 24 hours."
+        yield "ok", f"{used}."
 
 
 def _tracking(ses: Ses, settings: Settings) -> Found:

@@ -75,11 +75,11 @@ def hooks_to(api: Api, repository: str, url: str) -> list[dict[str, Any]]:
 class GitHubSide:
     """The checks, and what they share: one connection an identity, each thing read once.
 
-    `ids` are those by which the gate knows the repositories.
+    `id_of` tells by which id the gate knows a repository.
     """
 
-    def __init__(self, settings: Settings, ids: Mapping[str, int | None]) -> None:
-        self._settings, self._ids = settings, ids
+    def __init__(self, settings: Settings, id_of: Callable[[str], int | None]) -> None:
+        self._settings, self._id_of = settings, id_of
         self._app = app_of(settings) if settings.github_app_id else None
         self._own = self._app or Api.with_token(settings.github_api_url, settings.github_token or "")
         self._webhook_url = webhook_of(settings.public_url)
@@ -152,13 +152,11 @@ class GitHubSide:
                 yield _delivered(code, f"{name}: {self._webhook_url}.")
 
     def _is_ours(self, name: str) -> Found:
-        found, known = self._repository(name), self._ids.get(name)
+        found, known = self._repository(name), self._id_of(name)
         if found.get("archived"):
             yield "failure", "It's archived, so nothing can be merged there."
-        elif known is not None and found.get("id") != known:
+        elif known not in (None, found.get("id")):
             yield "failure", f"Another repository has this name now. If that's meant: qa-gate trust {name}."
-        elif str(found.get("full_name", "")).casefold() != name.casefold():
-            yield "warning", f"It's called {found.get('full_name')} now: change GITHUB_REPOSITORIES."
 
     def _app_rights(self, name: str) -> Found:
         found = self._installation(name)

@@ -49,14 +49,15 @@ def ping(url: str, secret: str) -> str:
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 401:
-            return (
-                f"The gate at {url} has another GITHUB_WEBHOOK_SECRET: it's not this one, or needs a restart."
-            )
-        return f"{url}/webhook answers {error.code} instead of the gate."
+            return f"The gate at {url} has another GITHUB_WEBHOOK_SECRET: is it this one? Restart it."
+        return f"{url}/webhook answers {error.code} instead of the gate: see the proxy before it."
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        return f"Nobody answers at {url} ({getattr(reason, 'strerror', None) or type(reason).__name__})."
-    return "" if b"pong" in said else f"Something else than the gate answers at {url}."
+        why = getattr(reason, "strerror", None) or type(reason).__name__
+        return (
+            f"Nobody answers at {url} ({why}). Does qa-gate serve run, and do DNS and the proxy lead to it?"
+        )
+    return "" if b"pong" in said else f"Something else than the gate answers at {url}: see DNS and the proxy."
 
 
 def _read(asked: urllib.request.Request) -> bytes:

@@ -96,10 +96,10 @@ def value_of(environ: Mapping[str, str], name: str) -> str:
             raise ValueError(_unreadable(f"{name}_FILE", error)) from None
     if not value.strip() or name == "GITHUB_APP_PRIVATE_KEY":  # the only one of several lines
         return value.strip()
-    if value != value.strip():
-        raise ValueError(f"{name} begins or ends with a blank: remove it.")
-    if not value.isprintable():
-        raise ValueError(f"{name} holds a character that cannot be printed: type it again, on one line.")
+    if value != value.strip() or not value.isprintable():
+        raise ValueError(
+            f"{name} must be one line of characters that can be printed, without blanks around it."
+        )
     return value
 
 
