@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwr
 
 from tests import databases, once
 from tests.chromium import arguments, find_or_fetch
+from tests.desk import Desk
 from tests.gallery import Gallery
 from tests.outside import Outside
 from tests.world import World
@@ -155,6 +156,14 @@ def kind() -> str:
 def usual_url(request: pytest.FixtureRequest, kind: str) -> str:
     """SQLAlchemy URL of a fresh database of the test's kind."""
     return str(request.getfixturevalue("sqlite_url" if kind == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture
+def desk(usual_url: str) -> Iterator[Desk]:
+    """A gate's pages on rows that a test moves by hand."""
+    desk = Desk(usual_url)
+    yield desk
+    desk.store.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

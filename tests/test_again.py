@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from app.domain.facts import State
+from tests.desk import said
 from tests.test_life import asked, what
-from tests.test_web import said
 from tests.world import SHOP, World
 
 Happen = Callable[[World, int], None]

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from benchmarks import life, release, unchanged_look, unchanged_release, unchanged_webhook
+from benchmarks import life, release, unchanged_release, unchanged_webhook
 from benchmarks.intake import memory
 from benchmarks.pages import PENDING, page_costs
 from benchmarks.pictures import most_during
@@ -25,10 +25,6 @@ def test_a_webhook_that_changes_nothing_is_no_call_and_at_most_three_statements(
     cost = unchanged_webhook()
     assert (cost.calls, cost.mails) == (0, 0)
     assert 1 <= cost.statements <= 3
-
-
-def test_a_look_at_a_hundred_unchanged_ones_is_one_call_that_counts_for_nothing() -> None:
-    assert unchanged_look().answers == (304,)
 
 
 def test_a_look_at_an_unchanged_release_is_one_call_more_that_counts_for_nothing() -> None:

@@ -19,7 +19,7 @@ from app.domain.rules import Event
 from app.text.words import diff_blocks
 from demo.serving import end, serve
 from tests.builders import CARDS, LILY
-from tests.test_web import MAX, Desk, said
+from tests.desk import MAX, Desk, said
 from tests.world import wait_until
 
 PATCH = """\

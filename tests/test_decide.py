@@ -19,7 +19,8 @@ from app.mail.compose import comment
 from app.text.how_to_test import steps_of
 from app.text.words import device_words
 from tests.builders import HEAD, LILY, NOON, snapshot
-from tests.test_web import MAX, Desk, said, served, small_desk  # noqa: F401 - fixtures
+from tests.desk import MAX, Desk, said
+from tests.test_web import served  # noqa: F401 - a fixture
 from tests.world import World
 
 IPHONE = (
@@ -111,31 +112,31 @@ def test_the_longest_title_and_three_warnings_leave_the_buttons_near(
     expect(page.get_by_role("heading", level=3, name=title[:256].strip())).to_be_visible()
 
 
-def test_the_buttons_keep_their_places_and_only_the_emphasis_moves(small_desk: Desk) -> None:  # noqa: F811
-    row = small_desk.ask()
-    pages = {choice: small_desk.client.get(small_desk.link(row, choice)).text for choice in Choice}
+def test_the_buttons_keep_their_places_and_only_the_emphasis_moves(desk: Desk) -> None:
+    row = desk.ask()
+    pages = {choice: desk.client.get(desk.link(row, choice)).text for choice in Choice}
     pages_of = [pages[Choice.APPROVE], pages[Choice.REJECT]]
     icons = {re.search(r'value="reject"><svg.*?</svg>', text, re.DOTALL) for text in pages_of}
     assert len({found[0] for found in icons if found}) == 1
-    pages_of.append(small_desk.post(small_desk.link(row), "question").text)
+    pages_of.append(desk.post(desk.link(row), "question").text)
     for page, strong in zip(pages_of, ("approve", "reject", "question"), strict=True):
         buttons = re.findall(r'<button class="([^"]+)" type="submit" name="choice" value="(\w+)"', page)
         assert [value for _, value in buttons] == ["approve", "reject", "question"]
         assert [value for look, value in buttons if "strong" in look] == [strong]
 
 
-def test_rejecting_without_a_message_asks_for_one_and_keeps_the_ticks(small_desk: Desk) -> None:  # noqa: F811
-    row = small_desk.ask(body=HOW)
-    key = re.findall(r'name="works" value="(\w+)"', small_desk.client.get(small_desk.link(row)).text)[1]
+def test_rejecting_without_a_message_asks_for_one_and_keeps_the_ticks(desk: Desk) -> None:
+    row = desk.ask(body=HOW)
+    key = re.findall(r'name="works" value="(\w+)"', desk.client.get(desk.link(row)).text)[1]
     form = {"choice": "reject", "note": "", "page": "approve", "works": key}
-    page = small_desk.client.post(small_desk.link(row), data=form).text
+    page = desk.client.post(desk.link(row), data=form).text
     assert "What should sam change?" in page
     assert 'role="alert"' not in page  # she made no mistake
     assert f'value="{key}" checked' in page
     assert " autofocus" in page
-    again = small_desk.client.post(small_desk.link(row), data={**form, "page": "reject"}).text
+    again = desk.client.post(desk.link(row), data={**form, "page": "reject"}).text
     assert "Write what should change" in again
-    assert small_desk.row(12) == row
+    assert desk.row(12) == row
 
 
 def test_what_she_ticked_and_her_device_go_along_to_the_developer(world: World) -> None:
@@ -151,21 +152,21 @@ def test_what_she_ticked_and_her_device_go_along_to_the_developer(world: World) 
     assert f"Decided on an iPhone, Safari; version {head[:7]}." in review.body
 
 
-def test_details_shows_developers_what_was_tried_and_on_what(small_desk: Desk) -> None:  # noqa: F811
-    row = small_desk.ask(body=HOW, private=True)
+def test_details_shows_developers_what_was_tried_and_on_what(desk: Desk) -> None:
+    row = desk.ask(body=HOW, private=True)
     link, page = (
-        small_desk.link(row),
-        small_desk.gate.links.details_url(row.nonce).removeprefix("http://localhost"),
+        desk.link(row),
+        desk.gate.links.details_url(row.nonce).removeprefix("http://localhost"),
     )
-    key = re.findall(r'name="works" value="(\w+)"', small_desk.client.get(link).text)[0]
+    key = re.findall(r'name="works" value="(\w+)"', desk.client.get(link).text)[0]
     form = {"choice": "reject", "note": "It’s cut off.", "works": key, "seen": "0"}
-    small_desk.client.post(link, data=form, headers={"User-Agent": IPHONE})
-    details = small_desk.see(page)
+    desk.client.post(link, data=form, headers={"User-Agent": IPHONE})
+    details = desk.see(page)
     told = details.partition("Lily’s message")[2].partition("Facts")[0]
     assert "It’s cut off. What was tried Works: Open Gifts Not ticked: Put one into the cart" in told
     assert f"Decided on an iPhone, Safari; version {row.head_sha[:7]}" in told
-    small_desk.change(12, None, private=False)
-    assert "What was tried" not in small_desk.see(page)  # anybody can read that page
+    desk.change(12, None, private=False)
+    assert "What was tried" not in desk.see(page)  # anybody can read that page
 
 
 def test_what_was_ticked_acts_on_nothing_in_the_comment() -> None:
@@ -214,43 +215,40 @@ def test_what_is_no_list_of_steps_stays_as_it_was_written(html: str) -> None:
     assert [(step.key, step.html) for step in steps_of(Markup(html))] == [("", html)]
 
 
-def test_approve_after_all_asks_once_more_and_a_get_decides_nothing(small_desk: Desk) -> None:  # noqa: F811
-    link = small_desk.link(small_desk.ask())
-    small_desk.post(link, "reject", "Too slow.")
-    before = small_desk.tables()
+def test_approve_after_all_asks_once_more_and_a_get_decides_nothing(desk: Desk) -> None:
+    link = desk.link(desk.ask())
+    desk.post(link, "reject", "Too slow.")
+    before = desk.tables()
     way = re.findall(
-        r'href="([^"]+)">[^<]*<svg[^>]*><path[^>]*/></svg>Approve after all', small_desk.client.get(link).text
+        r'href="([^"]+)">[^<]*<svg[^>]*><path[^>]*/></svg>Approve after all', desk.client.get(link).text
     )
-    page = small_desk.client.get(way[0])
+    page = desk.client.get(way[0])
     assert "Approve “Add gift cards”?" in said(page)
     assert "Too slow." in said(page)
-    assert small_desk.tables() == before
-    assert small_desk.post(link, "approve").status_code == 303
-    assert small_desk.row(12).state is State.TO_MERGE
+    assert desk.tables() == before
+    assert desk.post(link, "approve").status_code == 303
+    assert desk.row(12).state is State.TO_MERGE
 
 
-def test_each_act_is_confirmed_once(small_desk: Desk) -> None:  # noqa: F811
-    link = small_desk.link(small_desk.ask())
-    sent = small_desk.post(link, "question", "Why?").headers["Location"]
-    assert "Question sent to sam" in small_desk.see(sent)
-    assert "Approve “Add gift cards”?" in small_desk.see(link)
-    small_desk.post(link, "approve")
-    assert "Question sent" not in small_desk.see(sent)
-    back = small_desk.post(link, "take_back").headers["Location"]
-    assert "You withdrew your approval Nothing will be merged." in small_desk.see(back)
-    assert (
-        "withdrew"
-        not in small_desk.see(small_desk.link(small_desk.row(12), reader=MAX)).partition("What happened")[0]
-    )
+def test_each_act_is_confirmed_once(desk: Desk) -> None:
+    link = desk.link(desk.ask())
+    sent = desk.post(link, "question", "Why?").headers["Location"]
+    assert "Question sent to sam" in desk.see(sent)
+    assert "Approve “Add gift cards”?" in desk.see(link)
+    desk.post(link, "approve")
+    assert "Question sent" not in desk.see(sent)
+    back = desk.post(link, "take_back").headers["Location"]
+    assert "You withdrew your approval Nothing will be merged." in desk.see(back)
+    assert "withdrew" not in desk.see(desk.link(desk.row(12), reader=MAX)).partition("What happened")[0]
 
 
-def test_a_link_alone_leads_to_no_other_change(small_desk: Desk) -> None:  # noqa: F811
-    small_desk.ask(13, title="Another")
-    link = small_desk.link(small_desk.ask())
-    small_desk.post(link, "reject", "No")
-    assert "Next:" not in small_desk.see(link)
-    small_desk.sign_in()
-    assert "Next: Another" in small_desk.see(link)
+def test_a_link_alone_leads_to_no_other_change(desk: Desk) -> None:
+    desk.ask(13, title="Another")
+    link = desk.link(desk.ask())
+    desk.post(link, "reject", "No")
+    assert "Next:" not in desk.see(link)
+    desk.sign_in()
+    assert "Next: Another" in desk.see(link)
 
 
 def test_people_are_called_by_their_names_and_outsiders_and_programs_are_not() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,15 +9,8 @@ import pytest
 from app.domain.blocked import Blocked, Why
 from app.domain.rules import Event
 from app.links import Links
-from tests.test_web import Desk, said
+from tests.desk import Desk, said
 from tests.world import SHOP, World
-
-
-@pytest.fixture
-def desk(sqlite_url: str) -> Iterator[Desk]:
-    desk = Desk(sqlite_url)
-    yield desk
-    desk.store.close()
 
 
 def details(desk: Desk) -> str:

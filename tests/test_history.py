@@ -15,12 +15,13 @@ from sqlalchemy import insert
 from app.db.history import BATCH, PAGE, Search
 from app.db.tables import history
 from app.text.words import csv_line
-from tests.test_web import MAX, Desk, said
+from tests.databases import ON_BOTH
+from tests.desk import MAX, Desk, said
 
 
 @pytest.fixture
-def desk(database_url: str) -> Iterator[Desk]:
-    desk = Desk(database_url)
+def desk(usual_url: str) -> Iterator[Desk]:
+    desk = Desk(usual_url)
     desk.sign_in()
     yield desk
     desk.store.close()
@@ -101,6 +102,7 @@ FINDS = {
 }
 
 
+@ON_BOTH
 def test_what_is_asked_for_is_found_newest_first(desk: Desk) -> None:
     stories(desk)
     named = {1: "Größere Karten, 100% neu", 12: "Round_the totals", 3: "Release"}
@@ -112,6 +114,7 @@ def test_what_is_asked_for_is_found_newest_first(desk: Desk) -> None:
     }
 
 
+@ON_BOTH
 def test_a_day_is_a_day_of_the_readers_zone(desk: Desk) -> None:
     desk.clock.pass_(hours=10, minutes=57)
     desk.ask(1, title="Before midnight")  # 23:59 in Berlin
@@ -163,6 +166,7 @@ def turn(desk: Desk, path: str) -> tuple[list[int], str | None, str | None]:
     return numbers, *((links.get(words) or "").replace("&amp;", "&") or None for words in ("Newer", "Older"))
 
 
+@ON_BOTH
 def test_pages_follow_each_other_whatever_is_appended_meanwhile(desk: Desk) -> None:
     desk.new()
     note(desk, 2 * PAGE + 5)
@@ -208,6 +212,7 @@ def answered(desk: Desk, number: int, choice: str, hours: int) -> None:
     desk.post(desk.link(desk.row(number)), choice, "Because")
 
 
+@ON_BOTH
 def test_twelve_weeks_are_shown_as_bars_and_as_the_same_numbers(desk: Desk) -> None:
     answered(desk, 1, "approve", 1)
     answered(desk, 2, "reject", 3)
@@ -266,6 +271,7 @@ def test_the_table_is_a_file_for_excel(desk: Desk) -> None:
     assert answer.data.startswith(b'\xef\xbb\xbf"when')
 
 
+@ON_BOTH
 def test_the_table_has_no_end_and_is_read_batch_by_batch(desk: Desk) -> None:
     desk.new()
     note(desk, 2 * BATCH + 1)

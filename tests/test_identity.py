@@ -11,8 +11,8 @@ from app.domain.facts import State
 from app.domain.problems import What
 from app.jobs.poll import set_looks
 from demo.github.state import Repo
+from tests.desk import said
 from tests.test_life import approved, asked
-from tests.test_web import said
 from tests.world import SHOP, World
 
 MakeWorld = Callable[..., World]

@@ -15,12 +15,13 @@ from app.db.tables import rounds
 from app.domain.facts import Passed, Release, Unseen
 from app.domain.rules import Event
 from tests.builders import LILY, NOON
-from tests.test_web import MAX, Desk, said
+from tests.databases import ON_BOTH
+from tests.desk import MAX, Desk, said
 
 
 @pytest.fixture
-def desk(database_url: str) -> Iterator[Desk]:
-    desk = Desk(database_url)
+def desk(usual_url: str) -> Iterator[Desk]:
+    desk = Desk(usual_url)
     desk.sign_in()
     yield desk
     desk.store.close()
@@ -53,6 +54,7 @@ def test_a_first_question_is_new_and_says_whose_it_is_and_how_large(desk: Desk) 
     assert cards(desk) == {"Cards": "New sam · large, 14 files · just now"}
 
 
+@ON_BOTH
 def test_each_says_how_long_it_has_been_waiting_as_the_longest_comes_first(desk: Desk) -> None:
     desk.ask(1, title="Cards")
     desk.clock.pass_(hours=3)
@@ -126,6 +128,7 @@ def test_signed_in_an_old_link_opens_what_waits_at_once(desk: Desk, days: int) -
     assert desk.row(12).has_yes
 
 
+@ON_BOTH
 def test_signed_in_as_another_an_old_link_opens_a_question_of_ones_own(desk: Desk) -> None:
     old = desk.link(desk.ask(), reader=MAX)
     desk.follow(12, Event.NEW_HEAD)

@@ -9,9 +9,10 @@ import pytest
 from playwright.sync_api import CDPSession, Page, expect
 
 from app.domain.facts import State
+from tests.desk import Desk
 from tests.pictures import photo
 from tests.test_decide import HOW, WORKFLOW
-from tests.test_web import Desk, served, small_desk  # noqa: F401 - fixtures
+from tests.test_web import served  # noqa: F401 - a fixture
 from tests.world import World
 
 OpenPage = Callable[..., Page]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,16 +18,9 @@ from app.mail.templates import why_for_developer
 from app.text.words import NOT_NOW
 from app.web.decide import LONGEST_NOTE
 from tests.builders import LILY, NOT_YET, row
-from tests.test_web import MAX, Desk, said
+from tests.desk import MAX, Desk, said
 
 HIDDEN = "\u202e\u200b\x07\ufe01"
-
-
-@pytest.fixture
-def desk(sqlite_url: str) -> Iterator[Desk]:
-    desk = Desk(sqlite_url)
-    yield desk
-    desk.store.close()
 
 
 def csrf(page: str) -> str:

@@ -9,196 +9,35 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
-from functools import partial
-from itertools import count
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-from flask import Flask
 from playwright.sync_api import Page, expect
-from sqlalchemy import select
 from werkzeug.serving import make_server
-from werkzeug.test import Client, TestResponse
+from werkzeug.test import Client
 
-from app import __version__, web
-from app.db.columns import metadata
+from app import __version__
 from app.db.database import Unavailable
-from app.db.jobs import Kind
-from app.db.letters import NewLetter
 from app.db.rows import Happening
-from app.db.store import Store
 from app.domain.approval import Choice, Merged
 from app.domain.blocked import Blocked, Why
-from app.domain.events import PullRequestEvent
 from app.domain.facts import Passed, Release, Seen, State, Unseen
-from app.domain.policy import Policy, Reviewer
-from app.domain.review import Post, Review
-from app.domain.rules import Event, Move, Signpost, next_move
-from app.jobs.gate import Gate
-from app.links import Links, SignInLink, decide_link
+from app.domain.review import Post
+from app.domain.rules import Event, Signpost
+from app.links import decide_link
 from app.text.words import NOT_NOW
 from app.web.decide import LONGEST_NOTE
 from demo.serving import end, serve
-from tests.builders import HEAD, LILY, NOON, Clock, columns, snapshot, told
-from tests.world import World, compiled_once
-
-TEMPLATES = Path(__file__).parent.parent / "templates"
-MAX = Reviewer("Max", "max@example.com")
-TONES = ("accent", "good", "bad", "warn", "ship")
-_numbers = count(1)
-_COPIED = "base head head_sha open draft merged title author url private".split()
-
-
-class Desk:
-    """A gate's pages, and the hands that move its rows."""
-
-    def __init__(self, url: str, preview_url: str | None = "https://{branch}.shop.example") -> None:
-        self.clock = Clock()
-        self.store = Store(url, self.clock)
-        self.store.create()
-        self.gate = self._gate(Policy((LILY, MAX), ("acme/shop",)), preview_url)
-        self.app = self._app(self.gate)
-        self.client = self.app.test_client()
-        self.get = partial(self.client.get, buffered=True)  # so that files are closed
-
-    def _gate(self, policy: Policy, preview_url: str | None = None, url: str = "http://localhost") -> Gate:
-        links = Links(["k" * 40], url, 30)
-        zone = ZoneInfo("Europe/Berlin")
-        return Gate(policy, self.store, links, None, None, url, zone, preview_url)  # type: ignore[arg-type]
-
-    def _app(self, gate: Gate) -> Flask:
-        app = Flask("app", template_folder=str(TEMPLATES), static_folder=None)
-        app.config["SECRET_KEY"] = "s" * 40
-        app.register_blueprint(web.blueprint(gate))
-        return compiled_once(app)
-
-    def without(self, reviewer: Reviewer) -> Client:
-        """The same gate, after this reviewer was taken from QA_REVIEWERS."""
-        named = tuple(person for person in self.gate.policy.reviewers if person != reviewer)
-        return self._app(self._gate(Policy(named, ("acme/shop",)))).test_client()
-
-    # --- Rows -----------------------------------------------------------------------------------------------
-
-    def new(self, number: int = 12) -> Review:
-        """A row that a webhook just made."""
-        self._wake(number, "Add gift cards")
-        return self.row(number)
-
-    def ask(self, number: int = 12, asks: Reviewer = LILY, **facts: Any) -> Review:
-        """A row that waits for an answer."""
-        self.new(number)
-        return self.ask_again(number, asks, **facts)
-
-    def ask_again(self, number: int = 12, asks: Reviewer = LILY, **facts: Any) -> Review:
-        row = self.row(number)
-        asked = snapshot(number=number, **{"head_sha": row.head_sha or HEAD, **facts})
-        return self.change(
-            number,
-            next_move(State.TO_ASK, Event.ASKED),
-            asked=asked,
-            letter=NewLetter(f"ask {row.id} {row.round}", "ask", asks.id, row.id, row.round),
-            reviewer=asks.id,
-            happened=[Happening("asked", asks.name)],
-            **{name: getattr(asked.pull, name) for name in _COPIED},
-        )
-
-    def change(self, number: int, move: Move | None, problem: str | None = None, **changes: Any) -> Review:
-        """What the worker does to a row: claim it, write, give it back."""
-        self._wake(number, f"title {next(_numbers)}")
-        row = self.row(number)
-        while True:
-            claim = self.store.queue.claim((Kind.REVIEW,))
-            assert claim is not None
-            if claim.id == row.id:
-                break
-            self.store.queue.finish(claim, wait=None)
-        changes = columns(row.facts, changes)
-        self.store.queue.checkpoint(claim, row, move=move, seen_rev=row.rev, **changes)
-        self.store.queue.finish(claim, wait=timedelta(minutes=5) if problem else None, problem=problem)
-        return self.row(number)
-
-    def follow(self, number: int, event: Event, **changes: Any) -> Review:
-        """Let a row follow an event by the rules."""
-        move = next_move(self.row(number).state, event)
-        assert move is not None
-        if event is Event.NEW_HEAD:
-            changes = {"head_sha": f"{next(_numbers):040x}", "base": self.row(number).base, **changes}
-        return self.change(number, move, **changes)
-
-    def row(self, number: int) -> Review:
-        rows = (self.store.reviews.get(review_id) for review_id in range(1, 50))
-        return next(row for row in rows if row and row.number == number)
-
-    def _wake(self, number: int, title: str) -> None:
-        seen = Seen("f" * 40, "development", True, False, False, title, "0" * 16)
-        self.told(told(seen, number))
-
-    def told(self, event: PullRequestEvent) -> None:
-        """A webhook tells of a pull request."""
-        self.store.inbox.put(f"delivery-{next(_numbers)}", event)
-        self.store.inbox.fold(self.gate.policy)
-
-    # --- Links and clicks -----------------------------------------------------------------------------------
-
-    def link(self, row: Review, choice: Choice = Choice.APPROVE, reader: Reviewer = LILY) -> str:
-        """The path of a link to the row's current round."""
-        url = self.gate.links.decide_url(decide_link(row, reader.id, choice), self.clock())
-        return url.removeprefix("http://localhost")
-
-    def post(self, path: str, choice: str, note: str = "", **options: Any) -> TestResponse:
-        return self.client.post(path, data={"choice": choice, "note": note}, **options)
-
-    def see(self, path: str) -> str:
-        return said(self.get(path))
-
-    def sign_in_link(self, reader: Reviewer = LILY) -> str:
-        """The path of the link in a sign-in letter."""
-        self.clock.pass_(minutes=2)
-        self.store.letters.request(NewLetter(f"sign_in {next(_numbers)}", "sign_in", reader.id))
-        letter = max(self.tables()["letters"], key=lambda letter: letter["id"])["nonce"]
-        url = self.gate.links.sign_in_url(SignInLink(letter, reader.id), self.clock())
-        return url.removeprefix("http://localhost")
-
-    def sign_in(self, reader: Reviewer = LILY) -> None:
-        assert self.client.post(self.sign_in_link(reader)).status_code == 303
-
-    def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """All that is in the database."""
-        with self.store.database.read() as connection:
-            return {
-                table.name: [dict(row._mapping) for row in connection.execute(select(table))]
-                for table in metadata.sorted_tables
-            }
-
-
-def said(answer: TestResponse) -> str:
-    """What a page says, without its markup, in one line."""
-    page = re.sub(r"<(script|style)\b.*?</\1>", " ", answer.text, flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]+>", " ", page).replace("&#39;", "'").split())
-
-
-@pytest.fixture
-def desk(database_url: str) -> Iterator[Desk]:
-    desk = Desk(database_url)
-    yield desk
-    desk.store.close()
-
-
-@pytest.fixture
-def small_desk(sqlite_url: str) -> Iterator[Desk]:
-    """On SQLite only: for what does not depend on the database."""
-    desk = Desk(sqlite_url)
-    yield desk
-    desk.store.close()
-
+from tests.builders import LILY, NOON, told
+from tests.databases import ON_BOTH
+from tests.desk import MAX, TEMPLATES, TONES, Desk, said
+from tests.world import World
 
 # --- The question -------------------------------------------------------------------------------------------
 
 
+@ON_BOTH
 def test_question_shows_what_she_must_know(desk: Desk) -> None:
     row = desk.ask(body="Adds **gift cards**.", title="Add gift cards")
     page = desk.client.get(desk.link(row))
@@ -227,8 +66,8 @@ def test_question_without_a_preview_names_the_branch(sqlite_url: str) -> None:
     assert "Take the branch gift-cards" in words
 
 
-def test_the_question_comes_first_then_the_choice_then_the_rest(small_desk: Desk) -> None:
-    words = small_desk.see(small_desk.link(small_desk.ask()))
+def test_the_question_comes_first_then_the_choice_then_the_rest(desk: Desk) -> None:
+    words = desk.see(desk.link(desk.ask()))
     order = [
         "Add gift cards",
         "Approve:",
@@ -241,16 +80,16 @@ def test_the_question_comes_first_then_the_choice_then_the_rest(small_desk: Desk
 
 
 @pytest.mark.parametrize("choice, first", [(Choice.APPROVE, "approve"), (Choice.REJECT, "reject")])
-def test_the_clicked_choice_comes_first(small_desk: Desk, choice: Choice, first: str) -> None:
-    page = small_desk.client.get(small_desk.link(small_desk.ask(), choice)).text
+def test_the_clicked_choice_comes_first(desk: Desk, choice: Choice, first: str) -> None:
+    page = desk.client.get(desk.link(desk.ask(), choice)).text
     buttons = re.findall(r'<button class="([^"]+)" type="submit" name="choice" value="(\w+)"', page)
     assert [value for look, value in buttons if "strong" in look] == [first]
 
 
-def test_a_release_is_called_a_release(small_desk: Desk) -> None:
+def test_a_release_is_called_a_release(desk: Desk) -> None:
     passed = Passed(3, "Add a gift card", "sam", "Lily", NOON, "")
     holds = Release((passed,), (Unseen("a" * 40, "Fix in haste", "kim", None),))
-    words = small_desk.see(small_desk.link(small_desk.ask(head="development", base="master", release=holds)))
+    words = desk.see(desk.link(desk.ask(head="development", base="master", release=holds)))
     assert "When you approve, these 2 changes go out." in words
     assert words.index("Fix in haste") < words.index("Add a gift card")
 
@@ -263,18 +102,18 @@ def test_a_new_version_repeats_what_was_asked_for(desk: Desk) -> None:
     assert "The button is\n&lt;b&gt;green&lt;/b&gt;." in page.text
 
 
-def test_hostile_text_stays_text(small_desk: Desk) -> None:
+def test_hostile_text_stays_text(desk: Desk) -> None:
     nasty = '<script>alert(1)</script>"><img src=x>'
-    row = small_desk.ask(title=nasty, body=nasty, author=nasty, head="a\u202eb", url='https://x/"onclick="y')
-    small_desk.sign_in()
-    for path in (small_desk.link(row), "/"):
-        page = small_desk.client.get(path).text
+    row = desk.ask(title=nasty, body=nasty, author=nasty, head="a\u202eb", url='https://x/"onclick="y')
+    desk.sign_in()
+    for path in (desk.link(row), "/"):
+        page = desk.client.get(path).text
         assert "<script>alert" not in page
         assert "<img src=x" not in page
         assert '"onclick="' not in page
         assert "\u202e" not in page
-    small_desk.post(small_desk.link(row), "reject", nasty)
-    assert "<script>alert" not in small_desk.client.get(small_desk.link(row)).text
+    desk.post(desk.link(row), "reject", nasty)
+    assert "<script>alert" not in desk.client.get(desk.link(row)).text
 
 
 # --- Deciding -----------------------------------------------------------------------------------------------
@@ -302,6 +141,7 @@ def test_another_reviewer_reads_who_approved(desk: Desk) -> None:
     assert "Withdraw the approval" in words
 
 
+@ON_BOTH
 def test_a_rejection_is_told_and_may_become_an_approval(desk: Desk) -> None:
     row = desk.ask()
     assert desk.post(desk.link(row), "reject", "Too slow.\nSee the list.").status_code == 303
@@ -326,41 +166,42 @@ def test_a_rejection_without_a_reason_changes_nothing(desk: Desk, note: str) -> 
     assert desk.row(12) == row
 
 
-def test_a_note_that_is_too_long_is_not_lost(small_desk: Desk) -> None:
-    row = small_desk.ask()
+def test_a_note_that_is_too_long_is_not_lost(desk: Desk) -> None:
+    row = desk.ask()
     note = "ä" * (LONGEST_NOTE + 1)
-    answer = small_desk.post(small_desk.link(row), "reject", note)
+    answer = desk.post(desk.link(row), "reject", note)
     assert answer.status_code == 422
     assert note in answer.text
-    assert small_desk.row(12) == row
-    assert small_desk.post(small_desk.link(row), "reject", "\U0001f600" * LONGEST_NOTE).status_code == 303
+    assert desk.row(12) == row
+    assert desk.post(desk.link(row), "reject", "\U0001f600" * LONGEST_NOTE).status_code == 303
 
 
-def test_a_form_that_is_far_too_large_is_refused(small_desk: Desk) -> None:
-    row = small_desk.ask()
-    answer = small_desk.post(small_desk.link(row), "approve", "x" * 200_000)
+def test_a_form_that_is_far_too_large_is_refused(desk: Desk) -> None:
+    row = desk.ask()
+    answer = desk.post(desk.link(row), "approve", "x" * 200_000)
     assert answer.status_code == 413
     assert "too much at once" in said(answer)
-    assert small_desk.row(12) == row
+    assert desk.row(12) == row
 
 
-def test_a_note_keeps_its_lines_and_loses_what_cannot_be_seen(small_desk: Desk) -> None:
-    row = small_desk.ask()
-    small_desk.post(small_desk.link(row), "reject", " One\r\n\ttwo\x00\u202e\rthree ")
-    decision = small_desk.row(12).decision
+def test_a_note_keeps_its_lines_and_loses_what_cannot_be_seen(desk: Desk) -> None:
+    row = desk.ask()
+    desk.post(desk.link(row), "reject", " One\r\n\ttwo\x00\u202e\rthree ")
+    decision = desk.row(12).decision
     assert decision is not None
     assert decision.note == "One\n\ttwo\nthree"
 
 
 @pytest.mark.parametrize("choice", ["", "merge", "APPROVE"])
-def test_a_form_without_a_choice_changes_nothing(small_desk: Desk, choice: str) -> None:
-    row = small_desk.ask()
-    answer = small_desk.post(small_desk.link(row), choice, "my words")
+def test_a_form_without_a_choice_changes_nothing(desk: Desk, choice: str) -> None:
+    row = desk.ask()
+    answer = desk.post(desk.link(row), choice, "my words")
     assert answer.status_code == 422
     assert "my words" in answer.text
-    assert small_desk.row(12) == row
+    assert desk.row(12) == row
 
 
+@ON_BOTH
 @pytest.mark.parametrize("choice, note", [("approve", "fine"), ("reject", "not yet")])
 def test_second_click_changes_nothing(desk: Desk, choice: str, note: str) -> None:
     row = desk.ask()
@@ -371,6 +212,7 @@ def test_second_click_changes_nothing(desk: Desk, choice: str, note: str) -> Non
     assert desk.tables() == before
 
 
+@ON_BOTH
 def test_an_approval_can_be_taken_back_until_it_is_merged(desk: Desk) -> None:
     row = desk.ask()
     desk.post(desk.link(row), "approve")
@@ -397,19 +239,19 @@ def test_words_that_came_too_late_are_given_back(desk: Desk) -> None:
     assert desk.row(12).state is State.TO_MERGE
 
 
-def test_an_old_page_overrules_nobody_unread(small_desk: Desk) -> None:
-    row = small_desk.ask()
-    link = small_desk.link(row)
-    old = form_of(small_desk.client.get(link).text)
-    small_desk.post(small_desk.link(row, reader=MAX), "reject", "It loses orders.")
-    answer = small_desk.client.post(link, data={**old, "choice": "approve", "note": "Fine."})
+def test_an_old_page_overrules_nobody_unread(desk: Desk) -> None:
+    row = desk.ask()
+    link = desk.link(row)
+    old = form_of(desk.client.get(link).text)
+    desk.post(desk.link(row, reader=MAX), "reject", "It loses orders.")
+    answer = desk.client.post(link, data={**old, "choice": "approve", "note": "Fine."})
     assert answer.status_code == 409
     for words in ("It was decided in the meantime", "It loses orders.", "Fine.", "Approve after all"):
         assert words in said(answer)
-    assert small_desk.row(12).state is State.REJECTED
-    new = form_of(small_desk.client.get(f"{link}?again=approve").text)
-    assert small_desk.client.post(link, data={**new, "choice": "approve"}).status_code == 303
-    assert small_desk.row(12).state is State.TO_MERGE
+    assert desk.row(12).state is State.REJECTED
+    new = form_of(desk.client.get(f"{link}?again=approve").text)
+    assert desk.client.post(link, data={**new, "choice": "approve"}).status_code == 303
+    assert desk.row(12).state is State.TO_MERGE
 
 
 def form_of(page: str) -> dict[str, str]:
@@ -417,6 +259,7 @@ def form_of(page: str) -> dict[str, str]:
     return dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w*)">', page))
 
 
+@ON_BOTH
 @pytest.mark.parametrize("choice", ["approve", "reject", "take_back"])
 def test_an_old_round_authorises_nothing(desk: Desk, choice: str) -> None:
     old = desk.link(desk.ask())
@@ -551,9 +394,9 @@ def test_a_round_that_nobody_was_asked_about_cannot_be_answered_on_the_page(desk
 
 
 @pytest.mark.parametrize("token", ["x", "a.b.c", "%00", "e" * 5000])
-def test_a_damaged_link_leads_to_the_list(small_desk: Desk, token: str) -> None:
+def test_a_damaged_link_leads_to_the_list(desk: Desk, token: str) -> None:
     for path in (f"/decide/{token}", f"/sign-in/{token}"):
-        for answer in (small_desk.client.get(path), small_desk.client.post(path)):
+        for answer in (desk.client.get(path), desk.client.post(path)):
             assert answer.status_code == 404
             assert "This link doesn’t work" in said(answer)
             assert 'href="/"' in answer.text
@@ -586,13 +429,13 @@ def test_an_expired_link_decides_nothing_and_offers_a_fresh_one(desk: Desk) -> N
     "happen, words", [(_closed, "was closed"), (_new_version, "See everything that’s waiting")]
 )
 def test_an_expired_link_offers_no_mail_where_nothing_waits(
-    small_desk: Desk, happen: Callable[[Desk], None], words: str
+    desk: Desk, happen: Callable[[Desk], None], words: str
 ) -> None:
-    link = small_desk.link(small_desk.ask())
-    happen(small_desk)
-    small_desk.clock.pass_(days=31)
-    assert words in small_desk.see(link)
-    assert "Email me" not in small_desk.see(link)
+    link = desk.link(desk.ask())
+    happen(desk)
+    desk.clock.pass_(days=31)
+    assert words in desk.see(link)
+    assert "Email me" not in desk.see(link)
 
 
 @pytest.mark.parametrize("days", [0, 31])
@@ -628,14 +471,14 @@ def test_who_is_no_reviewer_any_more_decides_and_gets_nothing(desk: Desk) -> Non
 def test_a_link_about_nothing_known_says_so(desk: Desk) -> None:
     row = desk.ask()
     path = desk.gate.links.decide_url(
-        replace(decide_link(row, LILY.id), nonce="0" * 24, number=99), desk.clock()
+        decide_link(row, LILY.id)._replace(nonce="0" * 24, number=99), desk.clock()
     )
     answer = desk.client.get(path.removeprefix("http://localhost"))
     assert (answer.status_code, "We don’t know the change" in said(answer)) == (404, True)
 
 
-def test_every_signpost_of_the_rules_has_words_of_its_own(small_desk: Desk) -> None:
-    notices = small_desk.app.jinja_env.get_template("pages/notices.html").module
+def test_every_signpost_of_the_rules_has_words_of_its_own(desk: Desk) -> None:
+    notices = desk.app.jinja_env.get_template("pages/notices.html").module
     fallback = notices.notice("?", None)  # type: ignore[attr-defined]
     pages_of_their_own = {Signpost.OLD_ROUND, Signpost.CLOSED, Signpost.DRAFT}
     # Taking back what nobody decided leads straight to the question.
@@ -663,20 +506,20 @@ def raising(error: Exception) -> Callable[..., Any]:
     return fail
 
 
-def test_a_database_that_is_away_is_told_kindly(small_desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    link = small_desk.link(small_desk.ask())
-    small_desk.store.database.read = raising(Unavailable("secret words"))  # type: ignore[method-assign]
-    for answer in (small_desk.client.get(link), small_desk.post(link, "approve")):
+def test_a_database_that_is_away_is_told_kindly(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    link = desk.link(desk.ask())
+    desk.store.database.read = raising(Unavailable("secret words"))  # type: ignore[method-assign]
+    for answer in (desk.client.get(link), desk.post(link, "approve")):
         assert answer.status_code == 503
         assert "Please come back in a minute" in said(answer)
         assert "secret words" not in answer.text
         assert answer.headers["Retry-After"] == "60"
 
 
-def test_a_fault_of_ours_shows_and_logs_no_link(small_desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    link = small_desk.link(small_desk.ask())
-    small_desk.store.database.read = raising(Broken("secret words"))  # type: ignore[method-assign]
-    answer = small_desk.client.get(link)
+def test_a_fault_of_ours_shows_and_logs_no_link(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    link = desk.link(desk.ask())
+    desk.store.database.read = raising(Broken("secret words"))  # type: ignore[method-assign]
+    answer = desk.client.get(link)
     assert answer.status_code == 500
     assert "Something went wrong" in said(answer)
     assert "secret words" not in answer.text
@@ -694,8 +537,8 @@ def test_a_fault_of_ours_shows_and_logs_no_link(small_desk: Desk, caplog: pytest
         ("GET", "/assets/x/layout.html", 404, "There’s no such page"),
     ],
 )
-def test_errors_are_kind_pages(small_desk: Desk, method: str, path: str, status: int, words: str) -> None:
-    answer = small_desk.client.open(path, method=method)
+def test_errors_are_kind_pages(desk: Desk, method: str, path: str, status: int, words: str) -> None:
+    answer = desk.client.open(path, method=method)
     assert (answer.status_code, words in said(answer)) == (status, True)
     assert ("Allow" in answer.headers) is (status == 405)
 
@@ -725,6 +568,7 @@ def every_get(desk: Desk) -> dict[str, str]:
     return paths
 
 
+@ON_BOTH
 def test_get_and_head_never_write(desk: Desk) -> None:
     paths = every_get(desk)
     rules = {rule.rule for rule in desk.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
@@ -738,13 +582,13 @@ def test_get_and_head_never_write(desk: Desk) -> None:
     assert desk.tables() == before
 
 
-def test_every_answer_carries_the_headers(small_desk: Desk) -> None:
-    paths = every_get(small_desk)
-    answers = {name: small_desk.get(path) for name, path in paths.items()}
-    answers["refused"] = small_desk.client.post("/sign-out")
-    answers["wrong way"] = small_desk.client.put("/")
-    small_desk.store.database.read = raising(Broken())  # type: ignore[method-assign]
-    answers["failed"] = small_desk.client.get(paths["question"])
+def test_every_answer_carries_the_headers(desk: Desk) -> None:
+    paths = every_get(desk)
+    answers = {name: desk.get(path) for name, path in paths.items()}
+    answers["refused"] = desk.client.post("/sign-out")
+    answers["wrong way"] = desk.client.put("/")
+    desk.store.database.read = raising(Broken())  # type: ignore[method-assign]
+    answers["failed"] = desk.client.get(paths["question"])
     for name, answer in answers.items():
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy, name
@@ -755,18 +599,18 @@ def test_every_answer_carries_the_headers(small_desk: Desk) -> None:
         assert (answer.headers["Cache-Control"] == "no-store") is (name != "style"), name
 
 
-def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline(small_desk: Desk) -> None:
-    for name, path in every_get(small_desk).items():
-        page = small_desk.get(path).text
+def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline(desk: Desk) -> None:
+    for name, path in every_get(desk).items():
+        page = desk.get(path).text
         loaded = re.findall(r'<(?:script|img|link)\b[^>]*?(?:src|href)="([^"]+)"', page)
         assert all(address.startswith("/assets/") for address in loaded), name
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page), name
 
 
-def test_words_for_people_are_for_people(small_desk: Desk) -> None:
+def test_words_for_people_are_for_people(desk: Desk) -> None:
     answers = [
-        small_desk.see(path)
-        for name, path in every_get(small_desk).items()
+        desk.see(path)
+        for name, path in every_get(desk).items()
         if name not in ("/healthz", "/readyz", "style")
     ]
     for words in (words for words in answers if words.startswith("<!doctype") or "QA gate" in words):
@@ -780,28 +624,26 @@ def test_words_for_people_are_for_people(small_desk: Desk) -> None:
     "site, is_let_in",
     [("cross-site", False), ("same-site", False), ("same-origin", True), ("none", True), (None, True)],
 )
-def test_only_our_own_pages_may_send_a_form(small_desk: Desk, site: str | None, is_let_in: bool) -> None:
-    row = small_desk.ask()
+def test_only_our_own_pages_may_send_a_form(desk: Desk, site: str | None, is_let_in: bool) -> None:
+    row = desk.ask()
     headers = {"Sec-Fetch-Site": site} if site else {}
-    answer = small_desk.post(small_desk.link(row), "approve", headers=headers)
+    answer = desk.post(desk.link(row), "approve", headers=headers)
     assert answer.status_code == (303 if is_let_in else 403)
-    assert (small_desk.row(12).state is State.TO_MERGE) is is_let_in
+    assert (desk.row(12).state is State.TO_MERGE) is is_let_in
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "{link}/fresh", "{way_in}", "/sign-out"])
-def test_every_form_refuses_other_sites(small_desk: Desk, path: str) -> None:
-    path = path.format(link=small_desk.link(small_desk.ask()), way_in=small_desk.sign_in_link())
-    before = small_desk.tables()
-    answer = small_desk.client.post(
-        path, data={"address": LILY.address}, headers={"Sec-Fetch-Site": "cross-site"}
-    )
+def test_every_form_refuses_other_sites(desk: Desk, path: str) -> None:
+    path = path.format(link=desk.link(desk.ask()), way_in=desk.sign_in_link())
+    before = desk.tables()
+    answer = desk.client.post(path, data={"address": LILY.address}, headers={"Sec-Fetch-Site": "cross-site"})
     assert (answer.status_code, "another page" in said(answer)) == (403, True)
-    assert small_desk.tables() == before
+    assert desk.tables() == before
 
 
-def test_a_link_from_a_mail_program_opens(small_desk: Desk) -> None:
-    row = small_desk.ask()
-    answer = small_desk.client.get(small_desk.link(row), headers={"Sec-Fetch-Site": "cross-site"})
+def test_a_link_from_a_mail_program_opens(desk: Desk) -> None:
+    row = desk.ask()
+    answer = desk.client.get(desk.link(row), headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 200
 
 
@@ -819,6 +661,7 @@ def test_known_and_unknown_addresses_get_the_same_words(desk: Desk) -> None:
     assert letters == [("sign_in", LILY.id)]
 
 
+@ON_BOTH
 def test_a_way_in_is_opened_by_a_button_and_works_once(desk: Desk) -> None:
     link = desk.sign_in_link()
     assert "Hi Lily" in desk.see(link)
@@ -863,11 +706,11 @@ def test_a_session_ends_when_its_reviewer_is_not_named_any_more(desk: Desk) -> N
     assert "Your email address" in said(removed.get("/sign-in"))
 
 
-def test_signing_in_starts_a_session_of_its_own(small_desk: Desk) -> None:
-    with small_desk.client.session_transaction() as session:
+def test_signing_in_starts_a_session_of_its_own(desk: Desk) -> None:
+    with desk.client.session_transaction() as session:
         session["csrf"], session["planted"] = "known to somebody else", "yes"
-    small_desk.sign_in()
-    with small_desk.client.session_transaction() as session:
+    desk.sign_in()
+    with desk.client.session_transaction() as session:
         assert set(session) == {"_permanent", "reviewer", "csrf", "epoch", "since", "seen"}
         assert session["csrf"] != "known to somebody else"
 
@@ -897,25 +740,26 @@ def test_a_sign_in_link_leads_on_to_her_page_in_any_browser(world: World) -> Non
     assert "Expires=" in entered.headers["Set-Cookie"]
 
 
-def test_who_is_signed_in_needs_no_form(small_desk: Desk) -> None:
-    small_desk.sign_in()
-    assert small_desk.client.get("/sign-in").headers["Location"] == "/"
+def test_who_is_signed_in_needs_no_form(desk: Desk) -> None:
+    desk.sign_in()
+    assert desk.client.get("/sign-in").headers["Location"] == "/"
 
 
 @pytest.mark.parametrize("given", ["", "wrong", "ä", "\ud83d"])
-def test_signing_out_needs_the_sessions_own_form(small_desk: Desk, given: str) -> None:
-    small_desk.sign_in()
-    answer = small_desk.client.post("/sign-out", data={"csrf": given.encode("utf-8", "surrogatepass")})
+def test_signing_out_needs_the_sessions_own_form(desk: Desk, given: str) -> None:
+    desk.sign_in()
+    answer = desk.client.post("/sign-out", data={"csrf": given.encode("utf-8", "surrogatepass")})
     assert (answer.status_code, "Please try that again" in said(answer)) == (403, True)
-    page = small_desk.client.get("/").text
+    page = desk.client.get("/").text
     csrf = re.findall(r'name="csrf" value="([^"]+)"', page)[0]
-    assert small_desk.client.post("/sign-out", data={"csrf": csrf}).status_code == 303
-    assert small_desk.client.get("/").headers["Location"] == "/sign-in"
+    assert desk.client.post("/sign-out", data={"csrf": csrf}).status_code == 303
+    assert desk.client.get("/").headers["Location"] == "/sign-in"
 
 
 # --- What waits ---------------------------------------------------------------------------------------------
 
 
+@ON_BOTH
 def test_what_waits_longest_comes_first_and_is_one_click_away(desk: Desk) -> None:
     for number, title in ((3, "Oldest"), (1, "Middle"), (2, "Newest")):
         desk.ask(number, title=title)
@@ -931,6 +775,7 @@ def test_what_waits_longest_comes_first_and_is_one_click_away(desk: Desk) -> Non
     assert desk.row(3).state is State.TO_MERGE
 
 
+@ON_BOTH
 def test_the_list_shows_whose_turn_the_rest_is(desk: Desk) -> None:
     desk.ask(1, title="Held", asks=MAX)
     desk.post(desk.link(desk.row(1)), "approve")
@@ -981,12 +826,13 @@ def test_the_list_is_for_reviewers_only(desk: Desk) -> None:
 # --- Health -------------------------------------------------------------------------------------------------
 
 
-def test_healthz_needs_nothing(small_desk: Desk) -> None:
-    small_desk.store.database.read = raising(Broken())  # type: ignore[method-assign]
-    answer = small_desk.client.get("/healthz")
+def test_healthz_needs_nothing(desk: Desk) -> None:
+    desk.store.database.read = raising(Broken())  # type: ignore[method-assign]
+    answer = desk.client.get("/healthz")
     assert (answer.status_code, answer.text) == (200, "ok\n")
 
 
+@ON_BOTH
 def test_readyz_follows_the_worker(desk: Desk) -> None:
     answer = desk.client.get("/readyz")
     assert (answer.status_code, answer.json["worker"]) == (503, "silent")  # type: ignore[index]
@@ -1010,6 +856,7 @@ def test_readyz_follows_the_worker(desk: Desk) -> None:
     assert desk.client.get("/readyz").status_code == 503
 
 
+@ON_BOTH
 def test_readyz_sees_overdue_work(desk: Desk) -> None:
     desk.new()
     desk.clock.pass_(minutes=5)
@@ -1020,9 +867,9 @@ def test_readyz_sees_overdue_work(desk: Desk) -> None:
     assert (answer.status_code, answer.json["oldest_due_for"]) == (503, 301.0)  # type: ignore[index]
 
 
-def test_readyz_sees_that_the_database_is_away(small_desk: Desk) -> None:
-    small_desk.store.database.read = raising(Unavailable("secret words"))  # type: ignore[method-assign]
-    answer = small_desk.client.get("/readyz")
+def test_readyz_sees_that_the_database_is_away(desk: Desk) -> None:
+    desk.store.database.read = raising(Unavailable("secret words"))  # type: ignore[method-assign]
+    answer = desk.client.get("/readyz")
     assert (answer.status_code, answer.json) == (
         503,
         {"ready": False, "version": __version__, "database": "away"},
@@ -1033,11 +880,11 @@ def test_readyz_sees_that_the_database_is_away(small_desk: Desk) -> None:
 
 
 @pytest.fixture
-def served(small_desk: Desk) -> Iterator[tuple[Desk, str]]:
+def served(desk: Desk) -> Iterator[tuple[Desk, str]]:
     """The pages on a port of this machine."""
-    server = make_server("127.0.0.1", 0, small_desk.app, threaded=True)
+    server = make_server("127.0.0.1", 0, desk.app, threaded=True)
     thread = serve(server)
-    yield small_desk, f"http://127.0.0.1:{server.server_port}"
+    yield desk, f"http://127.0.0.1:{server.server_port}"
     end(server, thread)
 
 
@@ -1096,11 +943,11 @@ def test_no_page_scrolls_sideways_on_a_phone_and_every_target_is_large(
         assert small == [], name
 
 
-def test_time_of_the_list_is_in_the_readers_zone(small_desk: Desk) -> None:
-    small_desk.ask(head="development", base="master", release=Release((), ()))
-    small_desk.clock.now += timedelta(hours=2)
-    small_desk.sign_in()
-    assert "since today at 13:00" in small_desk.see("/")
+def test_time_of_the_list_is_in_the_readers_zone(desk: Desk) -> None:
+    desk.ask(head="development", base="master", release=Release((), ()))
+    desk.clock.now += timedelta(hours=2)
+    desk.sign_in()
+    assert "since today at 13:00" in desk.see("/")
 
 
 def luminance(colour: str) -> float:
@@ -1134,25 +981,25 @@ def test_every_colour_can_be_read_on_what_it_stands_on(scheme: int) -> None:
     assert min(contrast(palette["edge"], palette[paper]) for paper in ("canvas", "surface")) >= 3
 
 
-def test_a_browser_asks_for_each_static_file_once(small_desk: Desk) -> None:
-    page = small_desk.get("/sign-in/sent").text
+def test_a_browser_asks_for_each_static_file_once(desk: Desk) -> None:
+    page = desk.get("/sign-in/sent").text
     files = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)
     assert {path.rpartition("/")[2] for path in files} == {"style.css", "favicon.svg"}
     for path in files:
-        kept = small_desk.get(path)
+        kept = desk.get(path)
         assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         # The name of another release leads to what there is now, and that is not kept under it.
-        other = small_desk.get(f"/assets/000000000000/{path.rpartition('/')[2]}")
+        other = desk.get(f"/assets/000000000000/{path.rpartition('/')[2]}")
         assert (other.status_code, other.data) == (200, kept.data)
         assert other.headers["Cache-Control"] == "no-cache"
 
 
-def test_static_files_are_packed_for_who_can_unpack_them(small_desk: Desk) -> None:
-    path = style_of(small_desk.get("/sign-in/sent").text)
-    plain = small_desk.get(path)
-    packed = small_desk.get(path, headers={"Accept-Encoding": "gzip, br"})
+def test_static_files_are_packed_for_who_can_unpack_them(desk: Desk) -> None:
+    path = style_of(desk.get("/sign-in/sent").text)
+    plain = desk.get(path)
+    packed = desk.get(path, headers={"Accept-Encoding": "gzip, br"})
     assert gzip.decompress(packed.data) == plain.data
     assert len(packed.data) < len(plain.data) / 2
     assert (packed.headers["Content-Encoding"], packed.headers["Vary"]) == ("gzip", "Accept-Encoding")
-    refused = small_desk.get(path, headers={"Accept-Encoding": "gzip;q=0"})
+    refused = desk.get(path, headers={"Accept-Encoding": "gzip;q=0"})
     assert "Content-Encoding" not in refused.headers
