@@ -68,16 +68,7 @@ def stale_successes(row: Review, policy: Policy, twins: Sequence[Review] = ()) -
 
 
 # Of several pull requests with one head and base, the first of these shows on it: a rejection wins.
-_LOUDEST = (
-    State.REJECTED,
-    State.TO_MERGE,
-    State.MERGING,
-    State.WAITING,
-    State.TO_ASK,
-    State.DRAFT,
-    State.MERGED,
-    State.CLOSED,
-)
+_LOUDEST = "rejected to_merge merging waiting to_ask draft merged closed".split()
 
 
 def speaker(row: Review, twins: Sequence[Review]) -> Review:
