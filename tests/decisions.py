@@ -14,7 +14,7 @@ from typing import Any
 from app.domain.action import next_duty
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State
-from app.domain.known import Action, Base, Do, Outside, Owed, Read
+from app.domain.known import Action, Base, Do, Owed, Read
 
 PAGE = Path(__file__).parent.parent / "docs" / "decisions.md"
 
@@ -51,7 +51,8 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "is_noted": (False, True),
     "quiet": (None, A_DAY),
     "twin": (None, "#7"),
-    "outside": tuple(Outside),
+    "outside": (None, Why.OUTSIDE_UNKNOWN, Why.OUTSIDE),
+    "are_vouchers_read": (True, False),
     "waits_for_checks": (False, True),
     "just_checked": (None, (Blocked(Why.CHECKS_TO_END), A_DAY)),
     "checks": (None, "green", "red", "pending", "young", "none"),
@@ -111,6 +112,7 @@ LOOKS: dict[str, str] = {
     "quiet": "to be left alone for a while",
     "twin": "twin",
     "outside": "from outside",
+    "are_vouchers_read": "who may vouch for it was read",
     "waits_for_checks": "waits for checks",
     "just_checked": "waits for its checks, which were read just now",
     "checks": "checks",

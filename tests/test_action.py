@@ -12,7 +12,7 @@ import pytest
 from app.domain.action import next_action
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State
-from app.domain.known import Action, Base, Do, Known, Outside, Owed, Read
+from app.domain.known import Action, Base, Do, Known, Owed, Read
 from tests.decisions import A_DAY, ANSWERS, COMMENT, DECISION, LOCK, PAGE, QUESTION, page
 
 STATUS = Owed("status", "wording")
@@ -40,7 +40,7 @@ def perform(known: Known, action: Action, goes_well: bool) -> Known:
         case Do.HAND_OVER:
             return replace(known, is_held_by_reviewer=True)
         case Do.READ_VOUCHERS:
-            return replace(known, outside=Outside.NO if yes else Outside.YES)
+            return replace(known, outside=None if yes else known.outside, are_vouchers_read=True)
         case Do.READ_CHECKS:
             return replace(known, checks="green") if yes else replace(known, is_stopped=True)
         case Do.READ_CHANGE:
@@ -111,7 +111,8 @@ OF_STATE: dict[State, dict[str, tuple[Any, ...]]] = {
     State.TO_ASK: {
         "quiet": (None, A_DAY),
         "twin": (None, "#7"),
-        "outside": tuple(Outside),
+        "outside": (None, Why.OUTSIDE, Why.OUTSIDE_UNKNOWN),
+        "are_vouchers_read": TWO,
         "waits_for_checks": TWO,
         "checks": (None, "red", "young", "green"),
         "away": (None, A_DAY),

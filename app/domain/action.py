@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State
-from app.domain.known import A_MOMENT, Action, Base, Do, Known, Outside, Owed, Read
+from app.domain.known import A_MOMENT, Action, Base, Do, Known, Owed, Read
 
 # Should no webhook say that it is over, a change that nobody is asked about yet is looked at again after this time.
 LOOK_AGAIN = timedelta(minutes=10)
@@ -76,12 +76,12 @@ def _to_ask(known: Known) -> Action:
         return Action(Do.REST, wait=known.soon)
     if known.read is Read.NOT:
         return Action(Do.READ)
-    if known.outside is Outside.UNREAD:
+    if known.outside and not known.are_vouchers_read:
         return Action(Do.READ_VOUCHERS)
     if known.twin:
         return _blocked(Why.SAME_COMMITS, known.twin)
-    if known.outside is not Outside.NO:
-        return _blocked(Why.OUTSIDE if known.outside is Outside.YES else Why.OUTSIDE_UNKNOWN)
+    if known.outside:
+        return _blocked(known.outside)
     if known.is_conflicting:
         return _blocked(Why.CONFLICT)
     if known.waits_for_checks and known.checks not in ("green", "none"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from app.domain.blocked import Blocked
+from app.domain.blocked import Blocked, Why
 from app.domain.facts import State
 
 # GitHub updates a branch in its own time, and says so by a webhook.
@@ -51,15 +51,6 @@ class Read(StrEnum):
     NOW = "now"
 
 
-class Outside(StrEnum):
-    """What is known of who brought a fork's change."""
-
-    NO = "no"
-    UNREAD = "not read who vouches"
-    UNKNOWN = "unknown"
-    YES = "yes"
-
-
 class Base(StrEnum):
     """Where the head meets its base, next to where it did when the reviewer was asked."""
 
@@ -89,7 +80,7 @@ class Known:
     tells whether the repository is in the settings. `owed` is what GitHub was not told yet, in order, without what it
     refused in this run. `just_checked`: it waits for its checks, with what that blocks, and for how long they are not read
     again, since that was done just now. `blocked` is what was noted last, `is_noted` in this run. `quiet` is how long a
-    change is to be left alone, `away` how long nobody is there to be asked, `check_names` the red or else the running ones. `is_conflicting` is
+    change is to be left alone, `outside` what follows where it comes from a fork and nobody vouched for it, `away` how long nobody is there to be asked, `check_names` the red or else the running ones. `is_conflicting` is
     GitHub's word of the last read. `is_carried`: the approval was given to an earlier head.
     `may_update` is None while nobody looked whether the approval could be carried over.
     `status_refused` is what follows where GitHub took no status in this run; `is_stopped`: a read that the duty needs failed
@@ -106,7 +97,8 @@ class Known:
     twin: str | None = None
     # Nobody is asked yet.
     quiet: timedelta | None = None
-    outside: Outside = Outside.NO
+    outside: Why | None = None
+    are_vouchers_read: bool = True
     waits_for_checks: bool = False
     checks: str | None = None
     just_checked: tuple[Blocked, timedelta] | None = None

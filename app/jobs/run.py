@@ -19,7 +19,7 @@ from app.domain.action import LOOK_AGAIN, next_action
 from app.domain.blocked import Why
 from app.domain.cautions import CONFLICT
 from app.domain.facts import State
-from app.domain.known import A_MOMENT, Action, Do, Known, Outside
+from app.domain.known import A_MOMENT, Action, Do, Known
 from app.domain.review import Happened, Review
 from app.domain.rules import Event, ask_at, next_move
 from app.github.answers import GitHubError, Limited, Refused
@@ -92,6 +92,7 @@ def _to_ask(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
         "quiet": quiet if quiet > timedelta(0) else None,
         "twin": f"#{twin.number}" if twin else None,
         "outside": _outside(work, row),
+        "are_vouchers_read": work.vouchers_read,
         "waits_for_checks": policy.wait_for_checks,
         "just_checked": (row.blocked, wait) if wait and _waits_for_checks(row) else None,
         "is_conflicting": row.facts.conflicts is True and not policy.ask_despite_conflict,
@@ -145,12 +146,10 @@ def _waits_for_checks(row: Review) -> bool:
     return row.blocked is not None and row.blocked.why in _CHECKS_FIRST
 
 
-def _outside(work: Work, row: Review) -> Outside:
+def _outside(work: Work, row: Review) -> Why | None:
     if row.vouched or not (row.is_from_outside or work.unanswered):
-        return Outside.NO
-    if not work.vouchers_read:
-        return Outside.UNREAD
-    return Outside.UNKNOWN if work.unanswered else Outside.YES
+        return None
+    return Why.OUTSIDE_UNKNOWN if work.unanswered else Why.OUTSIDE
 
 
 def _checks(work: Work) -> str | None:
