@@ -158,7 +158,7 @@ def test_every_column_of_every_table_comes_back_on_either_kind(
     other = Store(new_url(target), Clock(NOON))
     done = restore(other.database, tmp_path / "backup.gz")
     assert contents(other) == before
-    assert (done.rows, done.made_at) == (made.rows, NOON) == (2 * len(metadata.tables), NOON)
+    assert (done, made) == (NOON, NOON)
     other.close()
 
 

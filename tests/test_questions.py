@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.db.store import Store
+from app.db.talk import open_talk
 from app.domain.facts import State
 from app.domain.rules import Signpost, may_ask
 from app.worker import work_once
@@ -454,7 +455,7 @@ def test_a_question_is_kept_on_both_databases(database_url: str) -> None:
         store.talk.ask(1, 1, QUESTION, LILY)
     wake(store)
     assert store.talk.ask(1, 1, QUESTION, LILY) is None
-    assert [line.detail for line in store.talk.last(1)] == [QUESTION]
+    assert [line.detail for line in open_talk(store.reviews.history(1))] == [QUESTION]
     found = store.reviews.get(1)
     assert found
     assert [post.said for post in found.questions] == [None]

@@ -208,14 +208,6 @@ def test_a_newer_schema_is_refused_in_words(store: Store, tmp_path: Path) -> Non
     assert "Install the newer version" in refused.value.reason
 
 
-def test_a_database_from_before_there_were_versions_is_refused_in_words(store: Store) -> None:
-    with store.database.write() as connection:
-        connection.execute(text("CREATE TABLE reviews (id INTEGER)"))
-    with pytest.raises(SchemaError) as refused:
-        store.create()
-    assert "start with an empty one" in refused.value.reason
-
-
 def test_serve_says_why_it_does_not_start_on_a_newer_schema(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     try:

@@ -24,7 +24,6 @@ import secrets
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import groupby, islice
 from pathlib import Path
@@ -71,16 +70,8 @@ class BackupError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What was backed up or restored: when the backup was made, aware, and how many rows it holds."""
-
-    made_at: datetime
-    rows: int
-
-
-def back_up(database: Database, path: Path) -> Done:
-    """Write all that the database holds at this moment into a new file. Raises BackupError, SchemaError, Unavailable."""
+def back_up(database: Database, path: Path) -> datetime:
+    """Write all that the database holds at this moment into a new file; return the moment. Raises BackupError, SchemaError, Unavailable."""
     with database.snapshot() as connection:
         found, (*_, wanted) = version_of(connection), revisions()
         if found is None:
@@ -89,7 +80,7 @@ def back_up(database: Database, path: Path) -> Done:
             raise SchemaError(OTHER_SCHEMA.format(found, wanted))
         now = database.now(connection)
         seen = connection.scalar(select(func.max(workers.c.seen_at)))
-        streamed, rows = connection.execution_options(yield_per=AT_ONCE), 0
+        streamed = connection.execution_options(yield_per=AT_ONCE)
         with _new_file(path) as write:
             about = {"schema": found, "made_at": now, "worker_seen": seen}
             write({"qa-gate": KIND, "format": FORMAT, **about})
@@ -97,8 +88,7 @@ def back_up(database: Database, path: Path) -> Done:
                 write({"table": table.name, "columns": table.columns.keys()})
                 for row in streamed.execute(select(table).order_by(*table.primary_key)):
                     write(list(row))
-                    rows += 1
-    return Done(now, rows)
+    return now
 
 
 @contextmanager
@@ -156,8 +146,8 @@ def restore(
     begin: Callable[[Connection, datetime], None] | None = None,
     is_move: bool = False,
     migrations: Path = MIGRATIONS,
-) -> Done:
-    """Fill an empty database from a backup; all of it or nothing. Raises BackupError, Unavailable.
+) -> datetime:
+    """Fill an empty database from a backup, all of it or nothing; return when it was made. Raises BackupError, Unavailable.
 
     `begin` is called with the transaction and when the backup was made. `is_move`: the gate must have been stopped when
     it was made.
@@ -175,7 +165,7 @@ def restore(
         else:
             migrate(connection, schema, migrations)
         try:
-            rows = _fill(connection, islice(_read(path), 1, None))
+            _fill(connection, islice(_read(path), 1, None))
         except (DataError, IntegrityError, KeyError, TypeError, ValueError) as error:
             raise BackupError(UNFIT.format(path)) from error
         if schema != known[-1]:
@@ -184,7 +174,7 @@ def restore(
             _set_sequences(connection)
         if begin:
             begin(connection, made_at)
-    return Done(made_at, rows)
+    return made_at
 
 
 def _read(path: Path) -> Iterator[Any]:
@@ -240,10 +230,9 @@ def _require_empty(connection: Connection) -> None:
     versions.drop(connection, checkfirst=True)
 
 
-def _fill(connection: Connection, lines: Iterator[Any]) -> int:
-    """Fill the tables that are there, each of them once; return how many rows there are. Raises what values raise that don't fit."""
+def _fill(connection: Connection, lines: Iterator[Any]) -> None:
+    """Fill the tables that are there, each of them once. Raises what values raise that don't fit."""
     tables = {table.name: table for table in _tables(connection)}
-    count = 0
     for is_part, group in groupby(lines, lambda line: isinstance(line, dict)):
         if is_part:
             for part in group:
@@ -254,10 +243,8 @@ def _fill(connection: Connection, lines: Iterator[Any]) -> int:
             continue
         while rows := list(islice(group, AT_ONCE)):
             connection.execute(table.insert(), [_values(kinds, row) for row in rows])
-            count += len(rows)
     if tables:
         raise ValueError
-    return count
 
 
 def _tables(connection: Connection, names: Collection[str] = ()) -> list[Table]:

@@ -106,16 +106,14 @@ class History(StorePart):
         """
         known = self._answers
         new = history.c.id > max(known) - OVERLAP if known else history.c.at >= moment
-        with self._database.read() as connection:
-            read = {row.id: Answer(*row[1:]) for row in connection.execute(_ANSWERS.where(new))}
+        read = {row.id: Answer(*tuple(row)[1:]) for row in self._database.all(_ANSWERS.where(new))}
         self._answers = {id_: one for id_, one in sorted({**known, **read}.items()) if one.at >= moment}
         return list(self._answers.values())
 
     def _find(self, search: Search, most: int) -> list[Entry]:
         order = history.c.id if search.after is not None else history.c.id.desc()
         query = _matching(search).order_by(order).limit(most)
-        with self._database.read() as connection:
-            return [_entry_from(row) for row in connection.execute(query)]
+        return [_entry_from(row) for row in self._database.all(query)]
 
 
 _ROUND = and_(rounds.c.review_id == history.c.review_id, rounds.c.round == history.c.round)

@@ -27,34 +27,25 @@ class People(StorePart):
 
     def permission(self, repository_id: int, person: Person) -> str | None:
         """Return what somebody may do, None where GitHub was not asked within a day."""
-        with self._database.read() as connection:
-            since = self._database.now(connection) - BELIEVED
-            key = (
-                people.c.repository_id == repository_id,
-                people.c.id == person.id,
-                people.c.read_at > since,
-            )
-            return connection.scalar(select(people.c.permission).where(*key))
+        key = (people.c.repository_id == repository_id, people.c.id == person.id)
+        is_fresh = people.c.read_at > self._database.now() - BELIEVED
+        said: str | None = self._database.scalar(select(people.c.permission).where(*key, is_fresh))
+        return said
 
     def note(self, repository_id: int, person: Person, permission: str) -> None:
         """Remember what GitHub said just now."""
-        with self._database.write() as connection:
+        with self._database.write_now() as (connection, now):
             key = {"repository_id": repository_id, "id": person.id}
-            read_at = self._database.now(connection)
-            said = {"login": person.login, "permission": permission, "read_at": read_at}
+            said = {"login": person.login, "permission": permission, "read_at": now}
             connection.execute(put(people, key, said))
 
     def requesters(self, review_id: int) -> list[Person]:
         """Return who asked for a review, other than the author and programs."""
         asked = select(requesters).where(requesters.c.review_id == review_id).order_by(requesters.c.id)
-        with self._database.read() as connection:
-            return [Person(row.id, row.login) for row in connection.execute(asked)]
+        return self._database.many(Person, asked)
 
 
 # --- Absences: which reviewer is away, and on which day they are back.
-
-
-_ALL = select(absences)
 
 
 class Absences(StorePart):
@@ -62,8 +53,7 @@ class Absences(StorePart):
 
     def all(self) -> dict[str, date]:
         """Return the first day back of everybody who ever said one, by reviewer's id."""
-        with self._database.read() as connection:
-            return {row.reviewer: row.until for row in connection.execute(_ALL)}
+        return {row.reviewer: row.until for row in self._database.all(select(absences))}
 
     def begin(self, reviewer: Reviewer, until: date) -> bool:
         """Note that a reviewer is away, `until` being the first day back; tell whether that is new."""

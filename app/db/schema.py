@@ -31,10 +31,6 @@ NEWER = (
     "The database has a newer schema ({}) than this version of qa-gate knows ({}). Install the newer version again, "
     "or restore a backup that this one made into an empty database."
 )
-NO_VERSION = (
-    "The database was made before version 1.0, and can't be brought up to date. Put it aside and start with an empty "
-    "one: every open pull request is asked about again."
-)
 
 
 class SchemaError(Exception):
@@ -66,8 +62,6 @@ def bring_up(database: Database, migrations: Path = MIGRATIONS) -> None:
     with database.rebuild() as connection:
         found = version_of(connection)  # another process may have done it meanwhile
         if found is None:
-            if ours(connection):
-                raise SchemaError(NO_VERSION)
             make(connection, known[-1])
             connection.execute(epochs.insert().values(nonce=new_nonce(), began_at=database.now(connection)))
         elif found not in known:
@@ -85,7 +79,7 @@ def ours(connection: Connection) -> list[str]:
 def make(connection: Connection, version: str) -> None:
     """Make the tables as this version has them, without a migration: a test holds that both come to the same."""
     versions.create(connection)
-    metadata.create_all(connection)
+    metadata.create_all(connection, checkfirst=False)
     connection.execute(versions.insert().values(version_num=version))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from app.db.columns import put
-from app.db.database import StorePart, row_as
+from app.db.database import StorePart
 from app.db.jobs import wake_reviews
 from app.db.pictures import send_with
 from app.db.reviews import DECISIONS
@@ -38,11 +38,10 @@ class Talk(StorePart):
 
         The very question that was asked last is the same question. Raises LookupError when there is no such review.
         """
-        with self._database.write() as connection:
+        with self._database.write_now() as (connection, now):
             row = load(connection, review_id, lock=True)
             if row is None:
                 raise LookupError(review_id)
-            now = self._database.now(connection)
             refused = may_ask(row, round_, words)
             if refused:
                 return refused
@@ -53,31 +52,20 @@ class Talk(StorePart):
             put_post(connection, review_id, Post(f"question {number}", after=row.decisions))
             wake_reviews(connection, now, reviews.c.id == review_id)
             send_with(connection, pictures, "question", number)
-            note_history(
-                connection, now, row, [Happening(QUESTION, reviewer.name, words.strip(), reviewer.id)]
-            )
+            asked = Happening(QUESTION, reviewer.name, words.strip(), reviewer.id)
+            note_history(connection, now, row, [asked])
         self._database.work_made.ring()
         return None
 
     def questions(self, review_id: int) -> list[HistoryRow]:
         """Return every question about a review, oldest first."""
-        with self._database.read() as connection:
-            found = connection.execute(
-                _lines(review_id).where(history.c.what == QUESTION).order_by(history.c.id)
-            )
-            return [row_as(HistoryRow, row) for row in found]
+        asked = _lines(review_id).where(history.c.what == QUESTION).order_by(history.c.id)
+        return self._database.many(HistoryRow, asked)
 
     def heard(self, review_id: int) -> dict[tuple[str, int], str]:
         """Return the digest of each remark that was looked at, by its place and id."""
-        with self._database.read() as connection:
-            found = connection.execute(select(heard).where(heard.c.review_id == review_id))
-            return {(row.place, row.id): row.digest for row in found}
-
-    def last(self, review_id: int) -> list[HistoryRow]:
-        """Return the last question and what was answered since; empty when nobody asked, or somebody decided since."""
-        with self._database.read() as connection:
-            found = connection.execute(_lines(review_id, *DECISIONS.values()).order_by(history.c.id))
-            return open_talk([row_as(HistoryRow, row) for row in found])
+        found = self._database.all(select(heard).where(heard.c.review_id == review_id))
+        return {(row.place, row.id): row.digest for row in found}
 
 
 def open_talk(lines: Sequence[HistoryRow]) -> list[HistoryRow]:
@@ -94,7 +82,5 @@ def note_heard(connection: Connection, review_id: int, remark: Remark) -> None:
     connection.execute(put(heard, key, {"digest": remark.digest}))
 
 
-def _lines(review_id: int, *more: str) -> Select[Any]:
-    return select(history).where(
-        history.c.review_id == review_id, history.c.what.in_((QUESTION, ANSWER, *more))
-    )
+def _lines(review_id: int) -> Select[Any]:
+    return select(history).where(history.c.review_id == review_id, history.c.what.in_((QUESTION, ANSWER)))

@@ -13,6 +13,7 @@ from typing import Any
 from app.db.epoch import RESTORED
 from app.db.letters import A_DAY, LIST, Letter, outcome_letter
 from app.db.reviews import Round
+from app.db.talk import open_talk
 from app.domain.approval import Choice
 from app.domain.cautions import Caution, cautions
 from app.domain.facts import Snapshot, State
@@ -110,7 +111,7 @@ def _talk(gate: Gate, row: Review, snapshot: Snapshot) -> tuple[Line, ...]:
         else Line(
             line.who, snapshot.names.get(line.who, line.who), line.detail, is_question=False, at=line.at
         )
-        for line in gate.store.talk.last(row.id)
+        for line in open_talk(gate.store.reviews.history(row.id))
     )
 
 

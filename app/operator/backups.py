@@ -7,13 +7,14 @@ keys are the operator's to keep.
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import click
 
 from app import stop
-from app.db.backup import Done, back_up
+from app.db.backup import back_up
 from app.db.backup import restore as fill
 from app.db.epoch import begin_epoch
 from app.db.inspection import is_there
@@ -40,8 +41,8 @@ def backup(file: Path) -> None:
     if not is_there(settings.database_url):
         stop("There is no database yet, so there's nothing to back up.")
     with closing(Store(settings.database_url)) as store:
-        done = back_up(store.database, file)
-    click.echo(f"{_what(done)} is in {file}. Keep your settings and keys besides: they aren't in it.")
+        made_at = back_up(store.database, file)
+    click.echo(f"{_what(made_at)} is in {file}. Keep your settings and keys besides: they aren't in it.")
 
 
 @click.command()
@@ -58,12 +59,12 @@ def restore(file: Path, move: bool) -> None:
             stop(RUNNING.format(url))
     with closing(Store(settings.database_url)) as store:
         begin = None if move else partial(begin_epoch, database=store.database, readers=readers(settings))
-        done = fill(store.database, file, begin=begin, is_move=move)
-    click.echo(f"{_what(done)} is restored." + ("" if move else f" {AGAIN}"))
+        made_at = fill(store.database, file, begin=begin, is_move=move)
+    click.echo(f"{_what(made_at)} is restored." + ("" if move else f" {AGAIN}"))
 
 
-def _what(done: Done) -> str:
-    return f"What the gate knew on {done.made_at:%Y-%m-%d at %H:%M:%S} UTC ({done.rows:,} rows)"
+def _what(made_at: datetime) -> str:
+    return f"What the gate knew on {made_at:%Y-%m-%d at %H:%M:%S} UTC"
 
 
 def readers(settings: Settings) -> list[str]:

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as Redirect
 
 from app.db.reviews import DECISIONS, Round
 from app.db.rows import HistoryRow
+from app.db.talk import open_talk
 from app.domain.approval import Basis, Choice, Decision
 from app.domain.facts import State
 from app.domain.policy import Reviewer
@@ -221,7 +222,7 @@ def _answer(
     facts: dict[str, Any] = {
         "asked": asked,
         "release": asked.snapshot.release if asked else None,
-        "talk": gate.store.talk.last(row.id) if is_question else [],
+        "talk": open_talk(history) if is_question else [],
         "is_live": row.state in (State.TO_MERGE, State.MERGING)
         or (row.state is State.REJECTED and not row.is_decision_said)
         or bool(stale_successes(row, gate.policy)),
