@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import quote
 
 from app.db.fold import SLACK
@@ -17,7 +16,7 @@ from app.db.letters import NewLetter
 from app.db.rows import Happening
 from app.domain.blocked import Why
 from app.domain.facts import UNKNOWN_CHANGE, PullRequest, Snapshot, State
-from app.domain.known import A_MOMENT, Action, Do
+from app.domain.known import A_MOMENT, Action
 from app.domain.policy import Reviewer
 from app.domain.review import Happened, Review
 from app.domain.rules import Event, changes_checks, next_move
@@ -36,7 +35,7 @@ from app.mail.release import is_release_title, release_title, without_part
 ASK_AGAIN = timedelta(minutes=1)
 
 
-def read_extras(work: Work, action: Action) -> None:
+def read_extras(work: Work, _action: Action) -> None:
     """Read what belongs to a question, or where a change that was asked about can be tried by now."""
     inbox, repository_id = work.gate.store.inbox, work.row.repository_id
     if work.row.state is not State.TO_ASK:
@@ -44,23 +43,21 @@ def read_extras(work: Work, action: Action) -> None:
         return
     if work.checks is None and inbox.told_at("check", repository_id):
         with suppress(GitHubError):
-            read_checks(work, action)
-    is_used = work.gate.preview_url is None and inbox.told_at("deployment", repository_id)
-    work.extras = _deployed(work) if is_used else {}
+            read_checks(work)
+    if work.gate.preview_url is None and inbox.told_at("deployment", repository_id):
+        _find_deployment(work)
+    work.has_extras = True
     if work.facts:
         read_pictures(work, work.facts.body)
 
 
 def _find_more(work: Work) -> None:
     """Read what came of a change after it was asked about: what checks say now, where it was deployed to, pictures that were not there yet."""
-    is_found, work.wait = True, _read_newer_checks(work)
-    if _is_deployed_since(work):
-        work.extras = _deployed(work)
-        work.keep(**work.extras)
-        is_found = bool(work.extras)
-    work.has_pictures = True
-    is_found = find_pictures(work) and is_found
-    work.wait = work.wait if is_found else min(work.wait or ASK_AGAIN, ASK_AGAIN)
+    work.wait = _read_newer_checks(work)
+    is_found = not _is_deployed_since(work) or _find_deployment(work)
+    work.has_extras = work.has_pictures = True
+    if not find_pictures(work) or not is_found:
+        work.wait = min(work.wait or ASK_AGAIN, ASK_AGAIN)
 
 
 def _read_newer_checks(work: Work) -> timedelta | None:
@@ -73,7 +70,7 @@ def _read_newer_checks(work: Work) -> timedelta | None:
     if wait := checks_wait(row, now):
         return wait
     try:
-        read_checks(work, Action(Do.READ_CHECKS))
+        read_checks(work)
     except Refused:  # a right is missing: nothing is said of it
         work.keep(facts=replace(row.facts, checks_read_at=now))
     except GitHubError:
@@ -98,35 +95,30 @@ def _is_deployed_since(work: Work) -> bool:
     """Tell whether GitHub said of a change that was asked about that it was deployed, since that was read."""
     row = work.row
     is_asked = row.state in (State.WAITING, State.REJECTED, State.TO_MERGE)
-    if not is_asked or work.gate.preview_url is not None or work.extras is not None:
+    if not is_asked or work.gate.preview_url is not None or work.has_extras:
         return False
     told = work.gate.store.inbox.told_at("deployment", row.repository_id, row.head_sha)
     return told is not None and (row.facts.try_read_at is None or told >= row.facts.try_read_at)
 
 
-def _deployed(work: Work) -> dict[str, Any]:
+def _find_deployment(work: Work) -> bool:
+    """Read where the head was deployed to; False where GitHub did not say."""
     row, now = work.row, work.gate.store.now()  # what is told while it is read makes another read
     try:
         url = work.gate.github.try_url(row.repository, row.head_sha)
-    except Refused:  # a right is missing: nothing is said of it
-        url = None
     except GitHubError:
-        return {}
-    return {"facts": replace(row.facts, try_url=url, try_read_at=now)}
-
-
-def _preview(gate: Gate, row: Review) -> str | None:
-    """Return where the change can be tried, from PREVIEW_URL; its values are encoded."""
-    # A fork's branch may have the name of another one here, whose preview would show other code.
-    if gate.preview_url is None or (row.is_from_fork and "{branch}" in gate.preview_url):
-        return None
-    values = {"number": row.number, "branch": quote(row.head, safe=""), "sha": row.head_sha}
-    return gate.preview_url.format(**values)
+        return False
+    work.keep(facts=replace(row.facts, try_url=url, try_read_at=now))
+    return True
 
 
 def where_to_try(gate: Gate, row: Review) -> str | None:
-    """Return where a change can be tried as it is now: by PREVIEW_URL, else where its head was deployed to."""
-    return _preview(gate, row) or row.facts.try_url
+    """Return where a change can be tried as it is now: by PREVIEW_URL, whose values are encoded, else where its head was deployed to."""
+    # A fork's branch may have the name of another one here, whose preview would show other code.
+    if gate.preview_url is None or (row.is_from_fork and "{branch}" in gate.preview_url):
+        return row.facts.try_url
+    values = {"number": row.number, "branch": quote(row.head, safe=""), "sha": row.head_sha}
+    return gate.preview_url.format(**values)
 
 
 # --- The question.
@@ -150,7 +142,7 @@ def read_release(work: Work, _action: Action) -> None:
     """Read what a release holds; it cannot be said yet while a merge of the gate's own is out."""
     if work.facts:
         work.held = release_snapshot(work, work.facts)
-        work.is_held_early = work.held is None
+        work.has_release = work.held is not None
 
 
 def ask(work: Work, _action: Action) -> None:
@@ -168,7 +160,6 @@ def ask(work: Work, _action: Action) -> None:
         letter=letter_about(work, reviewer),
         reviewer=reviewer.id,
         happened=[Happening(Happened.ASKED, reviewer.name)],
-        **(work.extras or {}),
     )
 
 
@@ -181,7 +172,7 @@ def keep_release(work: Work, _action: Action) -> None:
             raise
         work.is_noted = True  # GitHub does not know it any more
         return
-    work.is_held_early = held is None
+    work.has_release = held is not None
     if held:
         work.keep(asked=held)
 

@@ -120,10 +120,10 @@ class Work:
         self.vouchers_read = False
         self.checks: Checks | None = None
         self.change: Change | None = None
-        self.extras: dict[str, Any] | None = None
+        self.has_extras = False
         self.has_pictures = False
         self.held: Snapshot | None = None
-        self.is_held_early = False
+        self.has_release: bool | None = None
         self.base = Base.UNREAD
         self.keeps_branch: bool | None = None
         self.told: Blocked | None = None

@@ -205,7 +205,7 @@ def read_vouchers(work: Work, _action: Action) -> None:
             return
 
 
-def read_checks(work: Work, _action: Action) -> None:
+def read_checks(work: Work, _action: Action | None = None) -> None:
     """Read what the automatic checks of the head say."""
     gate, row = work.gate, work.row
     at = gate.store.now()  # what is told while they are read makes another read

@@ -23,32 +23,8 @@ from app.domain.known import A_MOMENT, Action, Do, Known
 from app.domain.review import Happened, Review
 from app.domain.rules import Event, ask_at, next_move
 from app.github.answers import GitHubError, Limited, Refused
-from app.jobs.ask import (
-    are_extras_due,
-    ask,
-    checks_wait,
-    compare,
-    keep_release,
-    place_of,
-    read_extras,
-    read_release,
-)
-from app.jobs.away import first_back, first_there, hand_over, lacks_reviewer, who_is_away
+from app.jobs import ask, away, merge, posts, questions, read
 from app.jobs.gate import SOON, Gate, Rest, Work, failure
-from app.jobs.merge import (
-    merge,
-    note,
-    read_base,
-    read_carried,
-    read_setting,
-    say_again,
-    update,
-    void,
-    void_rewritten,
-)
-from app.jobs.posts import owed, say, say_status, statuses_owed, twins_of
-from app.jobs.questions import hear
-from app.jobs.read import read, read_checks, read_facts, read_vouchers
 from app.jobs.release_contents import look_again_after, merge_is_out
 
 # --- What is known of one pull request, loaded afresh before each action: the row, the settings, the calendar, this run's reads.
@@ -56,28 +32,41 @@ from app.jobs.release_contents import look_again_after, merge_is_out
 
 # A commit without any check after this time has none.
 NO_CHECKS_AFTER = timedelta(minutes=2)
+# What the run itself has read and done, under the names that the rules give it.
+_OF_THIS_RUN = (
+    "is_gated",
+    "is_news",
+    "is_noted",
+    "base",
+    "told",
+    "may_update",
+    "is_updated",
+    "status_refused",
+    "has_extras",
+    "has_release",
+)
 _CHECKS_FIRST = (Why.CHECKS_TO_BEGIN, Why.CHECKS_TO_END, Why.CHECKS_TO_PASS)
 
 
 def load(work: Work) -> Known:
     """Return all that the next action depends on."""
-    row = work.row
+    row, policy = work.row, work.gate.policy
+    this_run = {name: getattr(work, name) for name in _OF_THIS_RUN}
     if not work.is_gated:
-        return Known(row.state, is_gated=work.is_gated, read=work.when_read, is_noted=work.is_noted)
-    more, twins = _MORE.get(row.state), twins_of(work)
+        return Known(row.state, read=work.when_read, **this_run)
+    more, twins = _MORE.get(row.state), posts.twins_of(work)
     return Known(
         state=row.state,
-        is_news=work.is_news,
         read=work.when_read,
-        owed=owed(work, twins),
+        owed=posts.owed(work, twins),
         blocked=row.blocked,
-        is_noted=work.is_noted,
-        is_release=work.gate.policy.is_release(row),
+        is_release=policy.is_release(row),
         checks=_checks(work),
         check_names=work.checks.names if work.checks else (),
         is_stopped=work.failure is not None,
         soon=look_again_after(work.gate),
-        are_extras_due=are_extras_due(work),
+        are_extras_due=ask.are_extras_due(work),
+        **this_run,
         **(more(work, row, twins) if more else {}),
     )
 
@@ -85,65 +74,49 @@ def load(work: Work) -> Known:
 def _to_ask(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
     policy, now = work.gate.policy, work.gate.store.now()
     quiet = ask_at(row, policy) - now
-    twin = next((one for one in twins if one.open), None)
-    is_release = policy.is_release(row)
-    wait = checks_wait(row, now) if work.checks is None else None
+    wait = ask.checks_wait(row, now) if work.checks is None else None
+    waits_for_checks = row.blocked is not None and row.blocked.why in _CHECKS_FIRST
     return {
         "quiet": quiet if quiet > timedelta(0) else None,
-        "twin": f"#{twin.number}" if twin else None,
+        "twin": next((f"#{twin.number}" for twin in twins if twin.open), None),
         "outside": _outside(work, row),
         "are_vouchers_read": work.vouchers_read,
         "waits_for_checks": policy.wait_for_checks,
-        "just_checked": (row.blocked, wait) if wait and _waits_for_checks(row) else None,
+        "just_checked": (row.blocked, wait) if wait and waits_for_checks else None,
         "is_conflicting": row.facts.conflicts is True and not policy.ask_despite_conflict,
-        "is_merge_out": is_release and merge_is_out(place_of(work)),
+        "is_merge_out": policy.is_release(row) and merge_is_out(ask.place_of(work)),
         "is_compared": None if work.change is None else work.change.is_known,
-        "has_extras": work.extras is not None,
-        "has_release": _has_release(work),
-        **_absence(work.gate, who_is_away(work.gate)),
+        **_absence(work.gate, away.who_is_away(work.gate)),
     }
 
 
 def _waiting(work: Work, row: Review, _twins: Sequence[Review]) -> dict[str, Any]:
-    away = who_is_away(work.gate)
+    gone = away.who_is_away(work.gate)
     is_open = any(post.remote_id and row.is_open_question(post) for post in row.questions)
     return {
-        "is_held_by_reviewer": not lacks_reviewer(work.gate, row, away),
+        "is_held_by_reviewer": not away.lacks_reviewer(work.gate, row, gone),
         "has_answers": is_open and not work.is_heard,
-        **_absence(work.gate, away),
+        **_absence(work.gate, gone),
     }
 
 
 def _to_merge(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
-    policy, facts = work.gate.policy, work.facts
+    policy, facts, decision = work.gate.policy, work.facts, row.decision
     is_gated_head = facts is not None and not facts.is_from_fork and policy.gates(facts.head)
     return {
-        "is_giver_there": row.decision is not None and policy.reviewer(row.decision.reviewer) is not None,
+        "is_giver_there": decision is not None and policy.reviewer(decision.reviewer) is not None,
         "keeps_branch": work.keeps_branch if is_gated_head else True,
         "back": row.head,
-        "base": work.base,
         "is_conflicting": facts is not None and facts.mergeable_state == CONFLICT,
-        "told": work.told,
-        "is_carried": row.decision is not None and row.decision.head_sha != row.head_sha,
+        "is_carried": decision is not None and decision.head_sha != row.head_sha,
         "twin": next((f"#{one.number}" for one in twins if one.state is State.REJECTED), None),
-        "may_update": work.may_update,
-        "is_updated": work.is_updated,
-        "status_refused": work.status_refused,
     }
 
 
 def _merged(work: Work, row: Review, _twins: Sequence[Review]) -> dict[str, Any]:
     is_release = work.gate.policy.is_release(row)
     is_kept = not is_release or work.is_noted or work.gate.store.reviews.round(row.id, row.round) is not None
-    return {
-        "is_kept": is_kept,
-        "is_merge_out": not is_kept and merge_is_out(place_of(work)),
-        "has_release": _has_release(work),
-    }
-
-
-def _waits_for_checks(row: Review) -> bool:
-    return row.blocked is not None and row.blocked.why in _CHECKS_FIRST
+    return {"is_kept": is_kept, "is_merge_out": not is_kept and merge_is_out(ask.place_of(work))}
 
 
 def _outside(work: Work, row: Review) -> Why | None:
@@ -160,15 +133,11 @@ def _checks(work: Work) -> str | None:
     return "young" if early else "none"
 
 
-def _has_release(work: Work) -> bool | None:
-    return True if work.held else False if work.is_held_early else None
-
-
-def _absence(gate: Gate, away: dict[str, datetime]) -> dict[str, Any]:
+def _absence(gate: Gate, gone: dict[str, datetime]) -> dict[str, Any]:
     """Return for how long nobody can be asked, and the day when somebody is back."""
-    if first_there(gate, away) is not None:
+    if away.first_there(gate, gone) is not None:
         return {}
-    return {"away": min(away.values()) - gate.store.now(), "back": first_back(gate, away)}
+    return {"away": min(gone.values()) - gate.store.now(), "back": away.first_back(gate, gone)}
 
 
 _MORE = {State.TO_ASK: _to_ask, State.WAITING: _waiting, State.TO_MERGE: _to_merge, State.MERGED: _merged}
@@ -184,16 +153,16 @@ def let_go(work: Work, _action: Action) -> None:
     """
     work.is_noted = True
     if work.row.state is State.MERGING:
-        read_facts(work)
+        read.read_facts(work)
     move = next_move(work.row.state, Event.CLOSED)
     if move:
         work.keep(move=move, happened=[Happening(Happened.LET_GO, "qa-gate")])
-    if not statuses_owed(work, twins_of(work)):
+    if not posts.statuses_owed(work, posts.twins_of(work)):
         return
     try:
         work.keep(repository=work.read().repository)
-        for status in statuses_owed(work, twins_of(work)):
-            say_status(work, status)
+        for status in posts.statuses_owed(work, posts.twins_of(work)):
+            posts.say_status(work, status)
     except Refused:
         gone = [replace(post, is_success=False) for post in work.row.posts.values() if post.is_success]
         work.keep(posts=gone)
@@ -208,27 +177,27 @@ log = logging.getLogger("qa-gate.review")
 MOST_ACTIONS = 60
 
 ACTIONS: dict[Do, Callable[[Work, Action], None]] = {
-    Do.READ: read,
+    Do.READ: read.read,
     Do.LET_GO: let_go,
-    Do.VOID: void,
-    Do.VOID_REWRITTEN: void_rewritten,
-    Do.HAND_OVER: hand_over,
-    Do.READ_VOUCHERS: read_vouchers,
-    Do.READ_CHECKS: read_checks,
-    Do.READ_CHANGE: compare,
-    Do.READ_EXTRAS: read_extras,
-    Do.READ_RELEASE: read_release,
-    Do.READ_BASE: read_base,
-    Do.READ_SETTING: read_setting,
-    Do.READ_CARRIED: read_carried,
-    Do.READ_ANSWERS: hear,
-    Do.ASK: ask,
-    Do.MERGE: merge,
-    Do.UPDATE: update,
-    Do.SAY: say,
-    Do.SAY_AGAIN: say_again,
-    Do.NOTE: note,
-    Do.KEEP_RELEASE: keep_release,
+    Do.VOID: merge.void,
+    Do.VOID_REWRITTEN: merge.void_rewritten,
+    Do.HAND_OVER: away.hand_over,
+    Do.READ_VOUCHERS: read.read_vouchers,
+    Do.READ_CHECKS: read.read_checks,
+    Do.READ_CHANGE: ask.compare,
+    Do.READ_EXTRAS: ask.read_extras,
+    Do.READ_RELEASE: ask.read_release,
+    Do.READ_BASE: merge.read_base,
+    Do.READ_SETTING: merge.read_setting,
+    Do.READ_CARRIED: merge.read_carried,
+    Do.READ_ANSWERS: questions.hear,
+    Do.ASK: ask.ask,
+    Do.MERGE: merge.merge,
+    Do.UPDATE: merge.update,
+    Do.SAY: posts.say,
+    Do.SAY_AGAIN: merge.say_again,
+    Do.NOTE: merge.note,
+    Do.KEEP_RELEASE: ask.keep_release,
 }
 
 
