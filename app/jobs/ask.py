@@ -47,8 +47,7 @@ def read_extras(work: Work, _action: Action) -> None:
     if work.gate.preview_url is None and inbox.told_at("deployment", repository_id):
         _find_deployment(work)
     work.has_extras = True
-    if work.facts:
-        read_pictures(work, work.facts.body)
+    read_pictures(work, work.pull.body)
 
 
 def _find_more(work: Work) -> None:
@@ -140,18 +139,17 @@ def compare(work: Work, _action: Action) -> None:
 
 def read_release(work: Work, _action: Action) -> None:
     """Read what a release holds; it cannot be said yet while a merge of the gate's own is out."""
-    if work.facts:
-        work.held = release_snapshot(work, work.facts)
-        work.has_release = work.held is not None
+    work.held = release_snapshot(work, work.pull)
+    work.has_release = work.held is not None
 
 
 def ask(work: Work, _action: Action) -> None:
     """Ask the first reviewer who is there."""
     gate = work.gate
     reviewer = first_there(gate, who_is_away(gate))
-    if reviewer is None or work.facts is None:
+    if reviewer is None:
         return
-    held = work.held or Snapshot(work.facts, work.change or UNKNOWN_CHANGE)
+    held = work.held or Snapshot(work.pull, work.change or UNKNOWN_CHANGE)
     asked = replace(held, checks=work.checks)
     work.keep(
         move=next_move(State.TO_ASK, Event.ASKED),

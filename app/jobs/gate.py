@@ -166,6 +166,13 @@ class Work:
         # Events that are forgotten by now may have told anything.
         return found if len(events) == self.read_rev - self.row.seen_rev else replace(found, is_known=False)
 
+    @property
+    def pull(self) -> PullRequest:
+        """Return the pull request as this run has read it; no action that needs it comes before that."""
+        if self.facts is None:
+            raise LookupError("it was not read")
+        return self.facts
+
     def read(self) -> PullRequest:
         """Read the pull request from GitHub, once a call."""
         self.read_rev = self.row.rev

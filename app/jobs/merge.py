@@ -13,14 +13,14 @@ from app.db.letters import outcome_letter
 from app.db.rows import Happening
 from app.domain.approval import Choice, Decision, Merged
 from app.domain.blocked import Blocked, Why
-from app.domain.facts import State
+from app.domain.facts import UNKNOWN_CHANGE, State
 from app.domain.known import Action, Base, Read
 from app.domain.review import Happened, Post, Review
 from app.domain.rules import Event, next_move
 from app.domain.statuses import context_of, head_key
 from app.github.answers import GitHubError, Limited, Moved, PutOff, Refused
 from app.jobs.gate import Work
-from app.jobs.read import is_base_rewritten, live_letters, may_carry
+from app.jobs.read import live_letters, read_trees
 from app.mail.templates import why_for_developer
 
 # What is over within this time is not worth a mail.
@@ -51,35 +51,41 @@ def void_rewritten(work: Work, _action: Action) -> None:
 
 
 def read_base(work: Work, _action: Action) -> None:
-    """Find out whether the head meets its base where it did when it was asked about, or further on."""
-    if work.facts is None:
+    """Find out whether the head meets its base where it did when it was asked about, or further on.
+
+    Elsewhere, history was dropped from the base, and a merge would bring back what the reviewer was not shown. Further
+    on is fine: less of what she saw is still to come. One GET, and another where the place is not the same.
+    """
+    known, pull, github = work.row.merge_base, work.pull, work.gate.github
+    work.base = Base.SAME
+    if known is None:
         return
     try:
-        is_rewritten = is_base_rewritten(work, work.facts)
+        now = github.merge_base(pull.repository, pull.base, pull.head_sha)
+        work.keep()
+        if now != known:
+            before = github.merge_base(pull.repository, known, now)
+            work.keep()
+            work.base = Base.SAME if before == known else Base.REWRITTEN
     except Limited:
         raise
     except GitHubError:
         work.base = Base.UNKNOWN
-    else:
-        work.base = Base.REWRITTEN if is_rewritten else Base.SAME
 
 
 def read_setting(work: Work, _action: Action) -> None:
     """Find out whether GitHub would delete a gated branch itself once it is merged into the other."""
-    would_delete = work.gate.github.deletes_when_merged(work.row.repository, work.row.head)
+    work.keeps_branch = not work.gate.github.deletes_when_merged(work.row.repository, work.row.head)
     work.keep()
-    work.keeps_branch = not would_delete
 
 
 def merge(work: Work, _action: Action) -> None:
     """Merge what the reviewer approved: note that the merge is out, send it with its SHA. Raises GitHubError."""
-    facts = work.facts
-    if facts is None:
-        return
-    method, onto = work.gate.policy.method_for(facts), None
-    if method == "rebase" and facts.commits > 1:
+    pull = work.pull
+    method, onto = work.gate.policy.method_for(pull), None
+    if method == "rebase" and pull.commits > 1:
         # It lands several commits, and GitHub names only the last: where they begin must be known (`release_contents`).
-        onto = work.gate.github.branch_head(facts.repository, facts.base)
+        onto = work.gate.github.branch_head(pull.repository, pull.base)
     sent = next_move(State.TO_MERGE, Event.MERGE_SENT)
     work.keep(move=sent, merge_sent=work.row.head_sha, merged_onto=onto)
     row, work.when_read, work.base = work.row, Read.NOT, Base.UNREAD
@@ -120,15 +126,23 @@ def in_the_way(row: Review, refusal: Refused) -> Blocked:
 def read_carried(work: Work, _action: Action) -> None:
     """Find out whether the branch may be brought up to date, and the approval be carried over to what comes of it.
 
-    A gated branch is moved by its own pull requests only.
+    A gated branch is moved by its own pull requests only. A release is never carried over, nor what could not be compared
+    when it was asked about, or where not all of its trees can be read: at most two reads.
     """
-    row, facts, gate = work.row, work.facts, work.gate
-    is_gated = facts is None or (facts.head_repository == row.repository and gate.policy.gates(row.head))
-    work.may_update = not is_gated and may_carry(work)
+    row, policy, reviews = work.row, work.gate.policy, work.gate.store.reviews
+    is_gated = work.pull.head_repository == row.repository and policy.gates(row.head)
+    asked = reviews.round(row.id, row.round)
+    change = asked.snapshot.change if asked else UNKNOWN_CHANGE
+    work.may_update = (
+        not (is_gated or policy.is_release(row))
+        and change.is_known
+        and change.is_unique
+        and read_trees(work, change.merge_base, row.head_sha) is not None
+    )
 
 
 def update(work: Work, _action: Action) -> None:
-    """Bring a branch up to date with its base where GitHub asks for that; the approval is carried over (`read.may_carry`)."""
+    """Bring a branch up to date with its base where GitHub asks for that; the approval is carried over (`read_carried`)."""
     row = work.row
     try:
         work.gate.github.update_branch(row.repository, row.number, row.head_sha)
@@ -159,22 +173,15 @@ def note(work: Work, action: Action) -> None:
     """
     row, before, blocked = work.row, work.row.blocked, action.blocked
     work.is_noted = True
-    if blocked and row.state is State.TO_MERGE:
+    is_approved = row.state is State.TO_MERGE
+    if blocked and is_approved:
         blocked = blocked.after(before)
-    is_news = (
-        blocked is not None
-        and blocked.is_told
-        and not (before and before.is_told and blocked.is_like(before))
-    )
-    if blocked is None or not is_news:
+    was_told = before is not None and before.is_told
+    if blocked is None or not blocked.is_told or (was_told and blocked.is_like(before)):
         work.keep(blocked=blocked)
         return
-    what = Happened.HELD if row.state is State.TO_MERGE else Happened.UNREADY
-    who = "GitHub" if row.state is State.TO_MERGE else "qa-gate"
-    news = (
-        [outcome_letter(row, row.decision, TELL_AFTER)]
-        if row.decision and not blocked.why.handling.is_passing
-        else []
-    )
-    why = why_for_developer(blocked, row.base)
-    work.keep(blocked=blocked, news=news, happened=[Happening(what, who, why)])
+    what, who = (Happened.HELD, "GitHub") if is_approved else (Happened.UNREADY, "qa-gate")
+    is_passing = blocked.why.handling.is_passing
+    news = [outcome_letter(row, row.decision, TELL_AFTER)] if row.decision and not is_passing else []
+    happened = [Happening(what, who, why_for_developer(blocked, row.base))]
+    work.keep(blocked=blocked, news=news, happened=happened)

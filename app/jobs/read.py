@@ -16,7 +16,7 @@ from app.db.rows import Happening
 from app.domain.approval import Merged, cover_of, how_merged
 from app.domain.blocked import Blocked, Why
 from app.domain.cautions import CONFLICT
-from app.domain.facts import Change, PullRequest, Since, Snapshot, State, Tree, words_digest
+from app.domain.facts import Change, PullRequest, Since, State, Tree, words_digest
 from app.domain.known import Action
 from app.domain.review import Happened, Review
 from app.domain.rules import Event, Move, delta, follow, may_be_carried, next_move
@@ -65,7 +65,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
     """Write what was read into the row, and the move that follows from it."""
     row = work.row
     since = work.since()
-    same, is_lost, how = same_change(work, facts, since), False, None
+    same = same_change(work, facts, since)
     move = follow(row, facts, work.gate.policy, same is not None, since)
     changes: dict[str, Any] = {name: getattr(facts, name) for name in _COPIED}
     told: dict[str, Any] = {name: getattr(facts, name) for name in _FACTS}
@@ -84,30 +84,26 @@ def take_in(work: Work, facts: PullRequest) -> None:
     if facts.belongs is None and row.was_read:
         changes["is_from_outside"] = facts.is_from_fork and row.is_from_outside  # what was known last
     if move and move.to is State.MERGED:
-        changes["merge_commit"] = facts.merge_commit
-        if work.gate.policy.is_release(facts) and row.was_read and facts.head_sha != row.head_sha:
-            # What was merged is not what a question was about: `keep_list` keeps it as a round of its own.
-            move = replace(move, new_round=True)
         move, merged = how_it_was_merged(work, facts, move)
-        if merged["merged_how"] is Merged.BYPASSED and _was_in_lost_hours(work.gate, facts.merged_at):
-            merged, is_lost = {"merged_how": Merged.LOST}, True
         changes |= merged
-        how = changes["merged_how"]
     elif row.state is State.MERGED and facts.merged and facts.base != row.base:
         # GitHub's merge names no base: a retarget in the last instant took it where no yes was given for.
-        changes["merged_how"] = how = Merged.BYPASSED
-    words = _edited(work, facts) if row.state in ASKED and facts.words != row.facts.words else None
-    is_news = how is Merged.BYPASSED and not row.bypassed
-    what = (
-        Happened.BYPASSED if is_news else Happened.LOST if is_lost else Happened.SAME_CHANGE if same else None
-    )
+        changes["merged_how"] = Merged.BYPASSED
+    how, news = changes.get("merged_how"), list[NewLetter]()
+    what = Happened.SAME_CHANGE if same else None
+    if how is Merged.LOST:
+        what = Happened.LOST
+    elif how is Merged.BYPASSED and not row.bypassed:
+        what = Happened.BYPASSED
+        people = work.gate.policy.reviewers
+        news = [NewLetter(f"bypass {row.id} {one.id}", "bypass", one.id, row.id) for one in people]
+    elif how and how is not Merged.BYPASSED:
+        news = live_letters(work.gate, row)
     happened = _happened(row, facts, move, what)
+    words = _edited(work, facts) if row.state in ASKED and facts.words != row.facts.words else None
     if words:
         happened.append(Happening(Happened.EDITED, "GitHub"))
         changes["edited"] = words
-    news = bypass_letters(work) if is_news else []
-    if move and move.to is State.MERGED and how not in (Merged.BYPASSED, Merged.LOST):
-        news = live_letters(work.gate, row)
     work.keep(move=move, happened=happened, news=news, seen_rev=work.read_rev, **changes)
     work.is_news = False
 
@@ -118,23 +114,28 @@ def how_it_was_merged(work: Work, facts: PullRequest, move: Move) -> tuple[Move,
     GitHub marks every pull request as merged whose commits a merge of any of them brought. One GET where somebody else
     than the gate merged what was approved. Raises PutOff while a merge is out that may have brought it.
     """
-    row, brought = work.row, None
+    row, brought, commit = work.row, None, None
     cover = cover_of(row.decision, facts.base, facts.head_sha)
-    commit, is_ours = None, cover is not None and is_our_merge(work, facts)
-    if cover and not is_ours:
-        with suppress(Refused):
-            commit = work.gate.github.merge_commit(facts.repository, facts.merge_commit or "")
+    is_ours = cover is not None and is_our_merge(work, facts)
     if cover is None:
         brought = _brought_by(work, facts)
+    elif not is_ours:
+        with suppress(Refused):
+            commit = work.gate.github.merge_commit(facts.repository, facts.merge_commit or "")
     how = how_merged(cover, is_ours=is_ours, commit=commit, is_brought=brought is not None)
-    changes: dict[str, Any] = {"merged_how": how}
-    if how is Merged.BROUGHT and brought and brought.decision:
+    changes: dict[str, Any] = {"merge_commit": facts.merge_commit, "merged_how": how}
+    if brought and brought.decision:
         changes["decision_id"] = brought.decision.id
         move = replace(
             move, why=f"it has the commits of #{brought.number}, which {brought.decision.by} approved"
         )
     elif how is not Merged.BYPASSED:
         changes["merged_as"] = facts.merge_commit
+    elif _was_in_lost_hours(work.gate, facts.merged_at):
+        changes["merged_how"] = Merged.LOST
+    if work.gate.policy.is_release(facts) and row.was_read and facts.head_sha != row.head_sha:
+        # What was merged is not what a question was about: `keep_release` keeps it as a round of its own.
+        move = replace(move, new_round=True)
     return move, changes
 
 
@@ -190,12 +191,6 @@ def _edited(work: Work, facts: PullRequest) -> tuple[str, str] | None:
     return None if words_digest(title, body) == asked.now.pull.words else (title, body)
 
 
-def bypass_letters(work: Work) -> list[NewLetter]:
-    """Return one letter to each reviewer about what was merged without them."""
-    row, people = work.row, work.gate.policy.reviewers
-    return [NewLetter(f"bypass {row.id} {person.id}", "bypass", person.id, row.id) for person in people]
-
-
 def read_vouchers(work: Work, _action: Action) -> None:
     """Find out whether somebody who belongs here, and is not its author, asked for a review of it."""
     work.vouchers_read = True
@@ -249,12 +244,16 @@ def same_change(work: Work, facts: PullRequest, since: Since) -> Change | None:
         return None
     if not may_be_carried(row, facts, gate.policy, since):
         return None
+    then = asked.snapshot
     for _ in range(2):
         try:
             now = gate.github.change(facts.repository, facts.base, facts.head_sha)
             work.keep()
-            is_like = now.is_unique and _outline(asked.snapshot.change) == _outline(now)
-            return now if is_like and _same_trees(work, asked.snapshot, now, facts) else None
+            if not now.is_unique or _outline(then.change) != _outline(now):
+                return None
+            shas = (then.change.merge_base, then.pull.head_sha, now.merge_base, facts.head_sha)
+            trees = read_trees(work, *shas)
+            return now if trees and delta(*trees[:2]) == delta(*trees[2:]) else None
         except Limited:
             raise
         except GitHubError:
@@ -262,52 +261,16 @@ def same_change(work: Work, facts: PullRequest, since: Since) -> Change | None:
     return None
 
 
-def is_base_rewritten(work: Work, facts: PullRequest) -> bool:
-    """Tell whether the head meets its base elsewhere than when it was asked about, and not just further on.
-
-    Then history was dropped from the base, and a merge would bring back what the reviewer was not shown. Further on is
-    fine: less of what she saw is still to come. One GET, and another where the place is not the same.
-    """
-    known = work.row.merge_base
-    if known is None:
-        return False
-    now = work.gate.github.merge_base(facts.repository, facts.base, facts.head_sha)
-    work.keep()
-    if now == known:
-        return False
-    before = work.gate.github.merge_base(facts.repository, known, now)
-    work.keep()
-    return before != known
-
-
-def may_carry(work: Work) -> bool:
-    """Tell whether an approval could be carried over to this head brought up to date: all of its trees can be read.
-
-    At most two reads of trees. A release is never carried over, nor what could not be compared when it was asked about.
-    """
-    row, gate = work.row, work.gate
-    asked = gate.store.reviews.round(row.id, row.round)
-    if asked is None or not asked.snapshot.change.is_known or gate.policy.is_release(row):
-        return False
-    for sha in (asked.snapshot.change.merge_base, row.head_sha):
-        tree = gate.github.tree(row.repository, sha)
-        work.keep()
-        if tree is None:
-            return False
-    return asked.snapshot.change.is_unique
-
-
-def _same_trees(work: Work, asked: Snapshot, now: Change, facts: PullRequest) -> bool:
-    before = (asked.change.merge_base, asked.pull.head_sha)
-    after = (now.merge_base, facts.head_sha)
+def read_trees(work: Work, *shas: str) -> list[Tree] | None:
+    """Return all files of each of these commits, one GET for each; None where GitHub cannot give all of them."""
     trees: dict[str, Tree] = {}
-    for sha in {*before, *after}:
+    for sha in dict.fromkeys(shas):
         tree = work.gate.github.tree(work.row.repository, sha)
         work.keep()
         if tree is None:
-            return False
+            return None
         trees[sha] = tree
-    return delta(trees[before[0]], trees[before[1]]) == delta(trees[after[0]], trees[after[1]])
+    return [trees[sha] for sha in shas]
 
 
 def _outline(change: Change) -> set[tuple[str, str, int, int, str | None]]:
