@@ -6,21 +6,20 @@ The rules say what is wanted; here the first difference between wanted and said 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
-from app.db.rows import Happening
-from app.domain.approval import Choice
+from app.domain.approval import Choice, Decision
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State, Status
 from app.domain.known import Action, Owed, Read
-from app.domain.review import DROPPED, OVERTAKEN, Happened, Post, Review
+from app.domain.review import OVERTAKEN, Post, Review
 from app.domain.statuses import mark_of, statuses_to_say, unsaid_words
 from app.github.answers import Refused
-from app.github.client import GitHub
 from app.jobs.gate import Work
 from app.jobs.pictures import pictures_link
-from app.jobs.questions import MOST_TRIES, say_question
+from app.jobs.questions import MOST_TRIES, give_up, say_question
 from app.mail.compose import comment as comment_body
 from app.mail.compose import held as held_body
 from app.mail.templates import why_for_developer
@@ -107,89 +106,56 @@ def say_status(work: Work, status: Status) -> None:
 
 
 def say_decision(work: Work, post: Post) -> None:
-    """Tell the developer a decision: the standing one as a review, the last one that stands no more as a comment.
+    """Tell the developer the last decision: as a review while it stands, else as a comment. What a later one overtook is not told.
 
-    What a later one overtook is not told.
+    The call is not idempotent: after a crash its hidden marker is looked for first. Nothing waits for it.
     """
-    row = work.row
-    if post.number < row.decisions:
+    row, github, reviews = work.row, work.gate.github, work.gate.store.reviews
+    standing = row.decision if row.decision and row.decision.number == post.number else None
+    last = standing or reviews.last_decision(row.id)
+    if last is None or post.number < row.decisions:
         return work.keep(posts=[replace(post, said=OVERTAKEN)])
-    return (
-        say_review(work, post)
-        if row.decision and row.decision.number == post.number
-        else say_overtaken(work, post)
-    )
+    markers = work.gate.links.markers(mark_of(row, last.number, last.round))
+    try:
+        if post.tries == 0 or not github.has_said(row.repository, row.number, *markers):
+            work.keep(posts=[replace(post, tries=post.tries + 1)])
+            _put(work, last, markers[0], is_standing=standing is not None)
+    except Refused as refusal:
+        return give_up(work, post, refusal)
+    return work.keep_later(replace(post, said="said"))
 
 
-def say_review(work: Work, post: Post) -> None:
-    """Give the reviewer's standing word as a review, or where GitHub refuses that, as a comment."""
-    row, decision = work.row, work.row.decision
-    if decision is None:
-        return
-
-    def put(marker: str) -> str | None:
-        told, version = (decision.choice, decision.by, decision.note), row.head_sha[:7]
-        pictures = pictures_link(work, "decision", decision.number)
-        body = comment_body(*told, marker, version, basis=decision.basis, pictures=pictures)
-        return _say_words(work.gate.github, row, decision.choice, body)
-
-    _say_once(work, post, mark_of(row, decision.number, row.round), put)
-
-
-def say_overtaken(work: Work, post: Post) -> None:
-    """Tell the developer an answer that stands no more: one that was taken back, or voided before GitHub was told."""
-    row, reviews = work.row, work.gate.store.reviews
-    last = reviews.last_decision(row.id)
-    if last is None:
-        return
-    is_taken_back = last.choice is Choice.TAKE_BACK
-    version = None if is_taken_back else last.head_sha[:7]
-    before = reviews.last_decision(row.id, before=last.number) if is_taken_back else None
-
-    def put(marker: str) -> str | None:
-        body = comment_body(
-            last.choice, last.by, last.note, marker, version, before.choice if before else None
-        )
-        return _say_in_place(work, body) if is_taken_back else _say_comment(work.gate.github, row, body)
-
-    _say_once(work, post, mark_of(row, last.number, last.round), put)
+def _put(work: Work, last: Decision, marker: str, *, is_standing: bool) -> None:
+    """Say the last decision: as a review, or where GitHub refuses that or it stands no more, as a comment. Raises Refused."""
+    row, github, words = work.row, work.gate.github, (last.choice, last.by, last.note, marker)
+    if is_standing:
+        pictures = pictures_link(work, "decision", last.number)
+        body = comment_body(*words, row.head_sha[:7], basis=last.basis, pictures=pictures)
+        with suppress(Refused):
+            github.say_review(row.repository, row.number, row.head_sha, last.choice, body)
+            return
+    elif last.choice is Choice.TAKE_BACK:
+        before = work.gate.store.reviews.last_decision(row.id, before=last.number)
+        body = comment_body(*words, took_back=before.choice if before else None)
+        if _is_said_in_place(work, body):
+            return
+    else:
+        body = comment_body(*words, last.head_sha[:7])
+    github.say_comment(row.repository, row.number, body)
 
 
-def _say_in_place(work: Work, body: str) -> str | None:
-    """Say it where a comment tells what is in the way, which is over with it; else as a comment of its own.
-
-    So one event is one comment. Return why not when GitHub refuses it.
-    """
+def _is_said_in_place(work: Work, body: str) -> bool:
+    """Say it where a comment tells what is in the way, which is over with it, so that one event is one comment; False: there is none."""
     row, github, markers = work.row, work.gate.github, work.gate.links.markers(f"{work.row.nonce} held")
     post = row.posts.get("blocked")
     if post is None or post.said in (None, MERGED, VOID):
-        return _say_comment(github, row, body)
-    try:
-        comment = github.find_comment(row.repository, row.number, *markers)
-        if comment is None:
-            return _say_comment(github, row, body)
-        github.edit_comment(row.repository, comment, f"{body}{markers[0]}\n")
-    except Refused as refusal:
-        return refusal.reason
+        return False
+    comment = github.find_comment(row.repository, row.number, *markers)
+    if comment is None:
+        return False
+    github.edit_comment(row.repository, comment, f"{body}{markers[0]}\n")
     work.keep(posts=[replace(post, said=VOID)])
-    return None
-
-
-def _say_once(work: Work, post: Post, mark: str, put: Callable[[str], str | None]) -> None:
-    """Say a decision; nothing waits for it, and `put` returns why GitHub refused it, if it did.
-
-    The call is not idempotent: after a crash its hidden marker is looked for first. Refused three times, it is dropped.
-    """
-    row, markers, unsaid = work.row, work.gate.links.markers(mark), None
-    if post.tries == 0 or not work.gate.github.has_said(row.repository, row.number, *markers):
-        work.keep(posts=[replace(post, tries=post.tries + 1)])
-        unsaid = put(markers[0])
-    if unsaid and post.tries + 1 < MOST_TRIES:
-        raise Refused(unsaid, Why.REFUSED)
-    if unsaid:
-        told = replace(post, said=DROPPED)
-        return work.keep(posts=[told], happened=[Happening(Happened.UNSAID, "GitHub", unsaid)])
-    return work.keep_later(replace(post, said="said"))
+    return True
 
 
 def _comment_about(row: Review) -> str | None:
@@ -224,21 +190,3 @@ def say_blocked(work: Work) -> None:
         pass  # the status says it, too; nothing waits for a comment
     # Where somebody deleted it nothing is said there any more.
     work.keep(posts=[Post("blocked", about, comment)])
-
-
-def _say_words(github: GitHub, row: Review, choice: Choice, body: str) -> str | None:
-    """Say it as a review, else as a comment; return why not when GitHub refuses both."""
-    try:
-        github.say_review(row.repository, row.number, row.head_sha, choice, body)
-    except Refused:
-        return _say_comment(github, row, body)
-    return None
-
-
-def _say_comment(github: GitHub, row: Review, body: str) -> str | None:
-    """Say it as a comment; return why not when GitHub refuses it."""
-    try:
-        github.say_comment(row.repository, row.number, body)
-    except Refused as refusal:
-        return refusal.reason
-    return None

@@ -16,7 +16,7 @@ from app.db.rows import Happening
 from app.domain.facts import Person, Remark
 from app.domain.known import Action
 from app.domain.policy import Reviewer
-from app.domain.review import DROPPED, Happened
+from app.domain.review import DROPPED, Happened, Post
 from app.github.answers import Refused
 from app.jobs.away import who_is_away
 from app.jobs.gate import Work
@@ -51,14 +51,17 @@ def say_question(work: Work, number: int) -> None:
             body = question(line.who, line.detail, markers[0], pictures)
             found = github.say_comment(row.repository, row.number, body)
     except Refused as refusal:
-        if post.tries + 1 < MOST_TRIES:
-            raise
-        work.keep(
-            posts=[replace(post, said=DROPPED)],
-            happened=[Happening(Happened.UNSAID, "GitHub", refusal.reason)],
-        )
+        give_up(work, post, refusal)
     else:
         work.keep(posts=[replace(post, said="said", remote_id=found)])
+
+
+def give_up(work: Work, post: Post, refusal: Refused) -> None:
+    """Drop a courtesy that was refused so often; raises the refusal before that."""
+    if post.tries + 1 < MOST_TRIES:
+        raise refusal
+    dropped = replace(post, said=DROPPED)
+    work.keep(posts=[dropped], happened=[Happening(Happened.UNSAID, "GitHub", refusal.reason)])
 
 
 def take_stock(work: Work, number: int) -> None:
