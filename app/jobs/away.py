@@ -6,9 +6,8 @@ the calendar alone: no timer has to run for it. What was handed over stays with 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Container
-from datetime import date, datetime
+from datetime import datetime
 
 from app.db.letters import NewLetter
 from app.db.rows import Happening
@@ -18,8 +17,6 @@ from app.domain.policy import Reviewer
 from app.domain.problems import What
 from app.domain.review import Happened, Review
 from app.jobs.gate import Gate, Work
-
-log = logging.getLogger("qa-gate.away")
 
 
 def who_is_away(gate: Gate) -> dict[str, datetime]:
@@ -34,26 +31,6 @@ def first_there(gate: Gate, away: Container[str]) -> Reviewer | None:
     there = [person for person in gate.policy.reviewers if person.id not in away]
     unreached = gate.store.problems.noted(What.SUPPRESSED)
     return next((person for person in there if person.id not in unreached), there[0] if there else None)
-
-
-def go_away(gate: Gate, reviewer: Reviewer, until: date) -> None:
-    """Note that a reviewer is away until the beginning of that day; the worker hands over what waits for them."""
-    is_new = gate.store.absences.begin(reviewer, until)
-    away = who_is_away(gate)
-    if is_new and first_there(gate, away) is None:
-        log.error(nobody_is_there(gate, away))
-
-
-def come_back(gate: Gate, reviewer: Reviewer) -> None:
-    """Note that a reviewer is back before the day they said."""
-    gate.store.absences.end(reviewer)
-
-
-def nobody_is_there(gate: Gate, away: dict[str, datetime]) -> str:
-    """Return, for whoever runs the gate, that nobody can be asked, and until when."""
-    return (
-        f"Every reviewer is away until {first_back(gate, away)}: nobody is asked about a change before then."
-    )
 
 
 def lacks_reviewer(gate: Gate, row: Review, away: Container[str]) -> bool:

@@ -16,8 +16,8 @@ from app.domain.blocked import Why
 from app.domain.events import POLLED
 from app.domain.facts import Person
 from app.github.answers import Refused
-from app.github.pulls import Listing, Pull
-from app.jobs.gate import FOREIGN, Gate, Rest
+from app.github.pulls import Pull
+from app.jobs.gate import FOREIGN, SOON, Gate, Rest
 
 # A repository without any pull request tells no time of GitHub's; its clock and ours may differ.
 MARGIN = timedelta(minutes=5)
@@ -30,13 +30,8 @@ def set_looks(gate: Gate) -> None:
     """Let every configured repository and its release be looked at now, and from then on regularly."""
     for repository in gate.policy.repositories:
         gate.store.timers.set(repository)
-        set_release(gate, repository)
+        gate.store.timers.set(f"{RELEASE} {repository}")
     wake_left_and_returned(gate)
-
-
-def set_release(gate: Gate, repository: str) -> None:
-    """Let a repository's release, or without one its branch, be looked at now; by itself it is as often as the repository."""
-    gate.store.timers.set(f"{RELEASE} {repository}")
 
 
 def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
@@ -47,20 +42,28 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     if gate.store.repositories.id_of(timer.name) is None:
         check_repository(gate, timer.name)
     try:
-        listing = _listing(gate, claim, timer)
+        listing = gate.github.pull_requests(
+            gate.store.repositories.today(timer.name),
+            state="open" if timer.seen is None else "all",
+            etag=timer.etag,
+            until=timer.seen,
+            on_page=lambda: gate.store.queue.renew(claim),
+        )
     except Refused as refusal:
         if refusal.kind != "renamed":
             raise
         check_repository(gate, timer.name)
-        listing = _listing(gate, claim, timer)
+        return Rest(wait=SOON)
     found = [pull for pull in listing.pulls if _put(gate, claim, timer, pull)]
     # One that is closed while a first list of several pages is read can hide another: read again till nothing is new.
     is_complete = timer.seen is not None or len(listing.pulls) <= ONE_PAGE or not found
     if not listing.is_unchanged and is_complete:
         newest = max((pull.updated_at for pull in listing.pulls), default=None)
-        gate.store.timers.note(timer.id, newest or timer.seen or began - MARGIN, _etag(timer, listing.etag))
+        # The ETag of the first look was of another list.
+        etag = listing.etag if timer.seen is not None else None
+        gate.store.timers.note(timer.id, newest or timer.seen or began - MARGIN, etag)
     if found:
-        set_release(gate, timer.name)
+        gate.store.timers.set(f"{RELEASE} {timer.name}")
         log.info("%s: found %s", timer.name, ", ".join(f"#{pull.number}" for pull in found))
     return Rest(wait=gate.policy.look)
 
@@ -88,18 +91,8 @@ def wake_left_and_returned(gate: Gate) -> None:
     )
 
 
-def _listing(gate: Gate, claim: Claim, timer: Timer) -> Listing:
-    return gate.github.pull_requests(
-        gate.store.repositories.today(timer.name),
-        state="open" if timer.seen is None else "all",
-        etag=timer.etag,
-        until=timer.seen,
-        on_page=lambda: gate.store.queue.renew(claim),
-    )
-
-
 def _put(gate: Gate, claim: Claim, timer: Timer, pull: Pull) -> bool:
-    requests = _requests(gate, claim, pull) if timer.seen is not None else ()
+    requests = _requests(gate, claim, pull) if timer.seen is not None and pull.seen.open else ()
     event = pull.event(requests)
     # What was found before is the same delivery.
     digest = hashlib.blake2b(event.model_dump_json().encode(), digest_size=16).hexdigest()
@@ -109,15 +102,9 @@ def _put(gate: Gate, claim: Claim, timer: Timer, pull: Pull) -> bool:
 def _requests(gate: Gate, claim: Claim, pull: Pull) -> tuple[tuple[Person, datetime], ...]:
     """Return who asked for a review, where that would change something: a call more, for a webhook may be lost."""
     about, is_gated = (pull.repository_id, pull.number), gate.policy.gates(pull.seen.base)
-    asks = gate.store.fold.waits_for_a_request(*about, is_gated=is_gated, is_from_fork=pull.is_from_fork)
     requests: tuple[tuple[Person, datetime], ...] = ()
-    if pull.seen.open and asks:
+    if gate.store.fold.waits_for_a_request(*about, is_gated=is_gated, is_from_fork=pull.is_from_fork):
         with suppress(Refused):  # a right is missing: all else that was listed still counts
             requests = gate.github.review_requests(pull.repository, pull.number)
         gate.store.queue.renew(claim)
     return requests
-
-
-def _etag(timer: Timer, etag: str | None) -> str | None:
-    """Return the ETag to send next time; that of the first look was of another list."""
-    return etag if timer.seen is not None else None

@@ -6,23 +6,20 @@ other. The gate writes its own part of the text only, and a title that is its ow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 
 from app.db.jobs import Claim, Timer
 from app.domain.blocked import Why
 from app.domain.facts import Release
 from app.domain.problems import What
-from app.domain.review import Review
 from app.github.answers import PutOff, Refused
 from app.github.commits import Steps
-from app.github.pulls import Pull
 from app.jobs.gate import FOREIGN, SOON, Gate, Rest
 from app.jobs.poll import check_repository
 from app.jobs.release_contents import (
     Place,
     account_of,
+    compared,
     look_again_after,
     merge_is_out,
     new_merges,
@@ -31,47 +28,6 @@ from app.jobs.release_contents import (
     sort,
 )
 from app.mail.release import has_part, is_release_title, release_title, with_part
-
-# --- What was pushed past the gate where no release names it: told once, by mail.
-
-
-def since_last(place: Place, etag: str | None) -> Steps:
-    """Read what came onto the branch since the last look; only where it stands on the first, and where nothing is left of what was known.
-
-    One GET, free where nothing came and `etag` is that of the last answer; more past 250 commits.
-    Raises Refused where there is no such branch.
-    """
-    known, github = place.known, place.gate.github
-    if known:
-        try:
-            return github.steps(place.repository, known.head, place.branch, etag=etag, on_page=place.renew)
-        except Refused as refusal:
-            if refusal.kind is not Why.GONE:
-                raise
-    return Steps(head=github.branch_head(place.repository, place.branch))
-
-
-def tell(place: Place, came: Steps, merged: Sequence[Review], began: datetime) -> bool:
-    """Note where the branch stands, and let every reviewer be told of what was pushed directly.
-
-    `merged` are the merges since the last look, `began` is when this one did.
-    False while GitHub was not asked about all of it yet.
-    """
-    if place.known is None:
-        place.gate.store.releases.begin(place.repository_id, place.branch, came.head)
-        return True
-    sorted_ = sort(place, came)
-    origins = origins_of(place, sorted_)
-    if not origins.keys() >= set(sorted_.rest):
-        return False
-    pushed = tuple(item for item in sorted_.release(origins).unseen if item.pull is None)
-    readers = [person.id for person in place.gate.policy.reviewers]
-    note_head(place, came, merged, began, pushed, readers)
-    return True
-
-
-# --- The release pull request.
-
 
 NO_BRANCH = (
     "{0} has no branch {1}, or no branch {2}, or they share no history. "
@@ -96,12 +52,9 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     if not policy.release_branch:
         return _watch(place, name, timer)
     began, merged = gate.store.now(), new_merges(place)
-    try:
-        # What is missing shows in no change of the branch: with a new merge it is read in any case.
-        ahead = _ahead(place, None if merged else timer.etag)
-    except Refused as refusal:
-        if refusal.kind is not Why.GONE:
-            raise
+    # What is missing shows in no change of the branch: with a new merge it is read in any case.
+    ahead = compared(place, policy.release_branch, place.branch, None if merged else timer.etag)
+    if ahead is None:
         with suppress(Refused):
             _watch(place, name, timer)
         words = NO_BRANCH.format(place.repository, policy.release_branch, place.branch)
@@ -131,28 +84,32 @@ def _require_same(place: Place, name: str) -> None:
 
 
 def _watch(place: Place, name: str, timer: Timer) -> Rest:
-    """Tell what was pushed past the gate since the last look."""
-    began, merged = place.gate.store.now(), new_merges(place)
+    """Note where the branch stands, and let every reviewer be told by mail, once, of what was pushed past the gate."""
+    gate, known, merged = place.gate, place.known, new_merges(place)
+    began, releases = gate.store.now(), gate.store.releases
+    came = compared(place, known.head, place.branch, None if merged else timer.etag) if known else None
     try:
-        came = since_last(place, None if merged else timer.etag)
+        # At the first look, and where nothing is left of what was known, only where it stands.
+        came = came or Steps(head=gate.github.branch_head(place.repository, place.branch))
     except Refused as refusal:
         if refusal.kind is not Why.GONE:
             raise
         words = NO_DEVELOPMENT.format(place.repository, place.branch)
         return Rest(problem=words, refused=True, cause=What.BRANCH)
-    if not came.is_unchanged:
-        _require_same(place, name)
-        if not tell(place, came, merged, began):
-            return Rest(wait=look_again_after(place.gate))
-        place.gate.store.timers.note(timer.id, None, came.etag)
-    return Rest(wait=place.gate.policy.look)
-
-
-def _ahead(place: Place, etag: str | None) -> Steps:
-    policy = place.gate.policy
-    return place.gate.github.steps(
-        place.repository, policy.release_branch, policy.development_branch, etag=etag, on_page=place.renew
-    )
+    if came.is_unchanged:
+        return Rest(wait=gate.policy.look)
+    _require_same(place, name)
+    if known is None:
+        releases.begin(place.repository_id, place.branch, came.head)
+    else:
+        sorted_ = sort(place, came)
+        origins = origins_of(place, sorted_)
+        if not origins.keys() >= set(sorted_.rest):
+            return Rest(wait=look_again_after(gate))  # GitHub was not asked about all of it yet
+        pushed = tuple(item for item in sorted_.release(origins).unseen if item.pull is None)
+        note_head(place, came, merged, began, pushed, [person.id for person in gate.policy.reviewers])
+    gate.store.timers.note(timer.id, None, came.etag)
+    return Rest(wait=gate.policy.look)
 
 
 def _make_so(place: Place, ahead: Steps, release: Release) -> None:
@@ -166,22 +123,17 @@ def _make_so(place: Place, ahead: Steps, release: Release) -> None:
         if not is_empty:
             github.open_pull(place.repository, *branches, title, with_part("", release, *branches))
         return
+    changes: dict[str, str] = {}
     if is_empty:
-        changes = {"state": "closed"} if has_part(standing.body) else {}
+        changes |= {"state": "closed"} if has_part(standing.body) else {}
     else:
-        changes = _changes(standing, title, with_part(standing.body, release, *branches))
+        body = with_part(standing.body, release, *branches)
+        if is_release_title(standing.title) and standing.title != title:  # one that people gave it stays
+            changes["title"] = title
+        if _bare(standing.body) != _bare(body):
+            changes["body"] = body
     if changes:
         github.edit_pull(place.repository, standing.number, **changes)
-
-
-def _changes(standing: Pull, title: str, body: str) -> dict[str, str]:
-    """Return what of a pull request must be written anew; a title that people gave it stays."""
-    changes = {}
-    if is_release_title(standing.title) and standing.title != title:
-        changes["title"] = title
-    if _bare(standing.body) != _bare(body):
-        changes["body"] = body
-    return changes
 
 
 def _bare(body: str) -> str:

@@ -43,6 +43,21 @@ class Place:
         return self.gate.store.releases.known(self.repository_id, self.branch)
 
 
+def compared(place: Place, base: str, head: str, etag: str | None = None) -> Steps | None:
+    """Read what `head` has and `base` has not, branches or commits; None where one is not there, or they share nothing.
+
+    One GET, free where nothing came and `etag` is that of the last answer; more past 250 commits.
+    """
+    try:
+        found = place.gate.github.steps(place.repository, base, head, etag=etag, on_page=place.renew)
+    except Refused as refusal:
+        if refusal.kind is not Why.GONE:
+            raise
+        return None
+    place.renew()
+    return found
+
+
 def merge_is_out(place: Place) -> bool:
     """Tell whether a merge of our own is out whose commit is not known yet; until it is, no account can be given."""
     return place.gate.store.releases.is_merging(place.repository_id, place.branch)
@@ -130,13 +145,9 @@ def dropped_by(place: Place, before: str, now: str) -> list[Review] | None:
 
     One GET, more past 250 commits. Where the two have nothing in common, or GitHub does not know the one before, all.
     """
-    try:
-        lost = place.gate.github.steps(place.repository, now, before, on_page=place.renew)
-    except Refused as refusal:
-        if refusal.kind is not Why.GONE:
-            raise
+    lost = compared(place, now, before)
+    if lost is None:
         return approved(place, None)
-    place.renew()
     return approved(place, [step.sha for step in lost.steps]) if lost.steps else None
 
 
@@ -187,13 +198,7 @@ def _day_one(place: Place, known: Known, ahead: Steps) -> tuple[str, ...]:
     """Return what was ahead of the release branch on day one; read now where that was not told then."""
     if known.ahead is not None:
         return known.ahead
-    try:
-        then = place.gate.github.steps(place.repository, ahead.base, known.day_one, on_page=place.renew)
-    except Refused as refusal:
-        if refusal.kind is not Why.GONE:
-            raise
-        then = Steps()  # nothing is left of it
-    place.renew()
+    then = compared(place, ahead.base, known.day_one) or Steps()  # or nothing is left of it
     shas = tuple(step.sha for step in then.steps)
     place.gate.store.releases.keep_ahead(place.repository_id, place.branch, shas)
     return shas

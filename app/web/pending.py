@@ -21,7 +21,7 @@ from app.domain.facts import Commit, State
 from app.domain.policy import Reviewer
 from app.domain.problems import effects_on
 from app.domain.review import Review
-from app.jobs.away import come_back, first_there, go_away, nobody_is_there, who_is_away
+from app.jobs.away import first_back, first_there, who_is_away
 from app.jobs.gate import Gate
 from app.jobs.what_is_new import new_commits, why_again
 from app.links import decide_link
@@ -111,7 +111,7 @@ def begin_absence(gate: Gate) -> Response | Redirect:
         first, last = days_back(gate.store.now().astimezone(gate.timezone).date())
         if not first <= until <= last:
             return show(gate, 422, WRONG_DAY)
-        go_away(gate, reviewer, until)
+        gate.store.absences.begin(reviewer, until)
     return redirect(url_for("pages.pending"), 303)
 
 
@@ -120,7 +120,7 @@ def end_absence(gate: Gate) -> Redirect:
     check_form()
     reviewer = frame.signed_in(gate)
     if reviewer:
-        come_back(gate, reviewer)
+        gate.store.absences.end(reviewer)
     return redirect(url_for("pages.pending"), 303)
 
 
@@ -187,7 +187,7 @@ def _absence(gate: Gate, reviewer: Reviewer, today: date) -> dict[str, Any]:
     return {
         "away_until": day(back.astimezone(gate.timezone).date(), today) if back else None,
         "stand_in": stand_in.name if stand_in else None,
-        "nobody": nobody_is_there(gate, away) if first_there(gate, away) is None else "",
+        "nobody_until": first_back(gate, away) if first_there(gate, away) is None else "",
         "days": days_back(today),
     }
 
