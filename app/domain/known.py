@@ -1,6 +1,6 @@
-"""What is known of one pull request when it is decided what to do next, and what can be done. Plain frozen data.
+"""What is known of one pull request when it is decided what to do next, and what can be done. Plain data.
 
-Loaded by `jobs.run.load`, decided by `action`.
+A run notes in one `Known` what it reads and does; `jobs.run.load` adds the rest before each action, `action` decides.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Owed:
     is_lock: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
     """All that the decision needs; the defaults are those of a change about which nothing else is to be said.
 

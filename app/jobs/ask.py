@@ -46,7 +46,7 @@ def read_extras(work: Work, _action: Action) -> None:
             read_checks(work)
     if work.gate.preview_url is None and inbox.told_at("deployment", repository_id):
         _find_deployment(work)
-    work.has_extras = True
+    work.known.has_extras = True
     read_pictures(work, work.pull.body)
 
 
@@ -54,7 +54,7 @@ def _find_more(work: Work) -> None:
     """Read what came of a change after it was asked about: what checks say now, where it was deployed to, pictures that were not there yet."""
     work.wait = _read_newer_checks(work)
     is_found = not _is_deployed_since(work) or _find_deployment(work)
-    work.has_extras = work.has_pictures = True
+    work.known.has_extras = work.has_pictures = True
     if not find_pictures(work) or not is_found:
         work.wait = min(work.wait or ASK_AGAIN, ASK_AGAIN)
 
@@ -94,7 +94,7 @@ def _is_deployed_since(work: Work) -> bool:
     """Tell whether GitHub said of a change that was asked about that it was deployed, since that was read."""
     row = work.row
     is_asked = row.state in (State.WAITING, State.REJECTED, State.TO_MERGE)
-    if not is_asked or work.gate.preview_url is not None or work.has_extras:
+    if not is_asked or work.gate.preview_url is not None or work.known.has_extras:
         return False
     told = work.gate.store.inbox.told_at("deployment", row.repository_id, row.head_sha)
     return told is not None and (row.facts.try_read_at is None or told >= row.facts.try_read_at)
@@ -140,7 +140,7 @@ def compare(work: Work, _action: Action) -> None:
 def read_release(work: Work, _action: Action) -> None:
     """Read what a release holds; it cannot be said yet while a merge of the gate's own is out."""
     work.held = release_snapshot(work, work.pull)
-    work.has_release = work.held is not None
+    work.known.has_release = work.held is not None
 
 
 def ask(work: Work, _action: Action) -> None:
@@ -168,9 +168,9 @@ def keep_release(work: Work, _action: Action) -> None:
     except Refused as refusal:
         if refusal.kind not in (Why.GONE, "invalid"):
             raise
-        work.is_noted = True  # GitHub does not know it any more
+        work.known.is_noted = True  # GitHub does not know it any more
         return
-    work.has_release = held is not None
+    work.known.has_release = held is not None
     if held:
         work.keep(asked=held)
 

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from app.db.jobs import Claim, Service
 from app.db.queue import Overtaken
 from app.db.store import Store
-from app.domain.blocked import Blocked, Why
+from app.domain.blocked import Why
 from app.domain.facts import INSIDERS, Change, Checks, Person, PullRequest, Since, Snapshot
-from app.domain.known import Base, Read
+from app.domain.known import Known, Read
 from app.domain.policy import Policy, Reviewer
 from app.domain.problems import What
 from app.domain.review import Post, Review
@@ -111,29 +111,18 @@ class Work:
         self.gate = gate
         self.claim = claim
         self.row = row
+        self.known = Known(row.state, is_gated=None, keeps_branch=None)
         self.facts: PullRequest | None = None
         self.read_rev = row.rev
-        self.when_read = Read.NOT
-        self.is_news = False
-        self.is_gated: bool | None = None
         self.unanswered: GitHubError | None = None
         self.vouchers_read = False
         self.checks: Checks | None = None
         self.change: Change | None = None
-        self.has_extras = False
         self.has_pictures = False
         self.held: Snapshot | None = None
-        self.has_release: bool | None = None
-        self.base = Base.UNREAD
-        self.keeps_branch: bool | None = None
-        self.told: Blocked | None = None
-        self.may_update: bool | None = None
-        self.is_updated = False
-        self.is_noted = False
         self.is_heard = False
         self.unwritten: dict[str, tuple[Post, Post | None]] = {}
         self.refused: set[str] = set()
-        self.status_refused: Blocked | None = None
         self.failure: GitHubError | None = None
         self.wait: timedelta | None = None
 
@@ -176,10 +165,10 @@ class Work:
     def read(self) -> PullRequest:
         """Read the pull request from GitHub, once a call."""
         self.read_rev = self.row.rev
-        self.when_read = Read.NOW
+        self.known.read = Read.NOW
         self.facts = self.gate.github.pull_request(self.row.repository, self.row.number)
         if self.facts.repository_id != self.row.repository_id:
-            self.when_read = Read.NOT
+            self.known.read = Read.NOT
             raise Refused(FOREIGN.format(self.row.repository), Why.GONE)
         if self.facts.is_from_fork and self.facts.open and self.gate.policy.gates(self.facts.base):
             # That GitHub does not tell stops nothing else.

@@ -57,7 +57,7 @@ def read_base(work: Work, _action: Action) -> None:
     on is fine: less of what she saw is still to come. One GET, and another where the place is not the same.
     """
     known, pull, github = work.row.merge_base, work.pull, work.gate.github
-    work.base = Base.SAME
+    work.known.base = Base.SAME
     if known is None:
         return
     try:
@@ -66,16 +66,16 @@ def read_base(work: Work, _action: Action) -> None:
         if now != known:
             before = github.merge_base(pull.repository, known, now)
             work.keep()
-            work.base = Base.SAME if before == known else Base.REWRITTEN
+            work.known.base = Base.SAME if before == known else Base.REWRITTEN
     except Limited:
         raise
     except GitHubError:
-        work.base = Base.UNKNOWN
+        work.known.base = Base.UNKNOWN
 
 
 def read_setting(work: Work, _action: Action) -> None:
     """Find out whether GitHub would delete a gated branch itself once it is merged into the other."""
-    work.keeps_branch = not work.gate.github.deletes_when_merged(work.row.repository, work.row.head)
+    work.known.keeps_branch = not work.gate.github.deletes_when_merged(work.row.repository, work.row.head)
     work.keep()
 
 
@@ -88,21 +88,21 @@ def merge(work: Work, _action: Action) -> None:
         onto = work.gate.github.branch_head(pull.repository, pull.base)
     sent = next_move(State.TO_MERGE, Event.MERGE_SENT)
     work.keep(move=sent, merge_sent=work.row.head_sha, merged_onto=onto)
-    row, work.when_read, work.base = work.row, Read.NOT, Base.UNREAD
+    row, work.known.read, work.known.base = work.row, Read.NOT, Base.UNREAD
     try:
         commit = work.gate.github.merge(row.repository, row.number, row.head_sha, method)
     except Limited:
         raise
     except Moved:
-        work.told = Blocked(Why.MOVED)
+        work.known.told = Blocked(Why.MOVED)
     except PutOff as later:
-        work.told = Blocked(Why.BUSY, said=later.reason)
+        work.known.told = Blocked(Why.BUSY, said=later.reason)
     except Refused as refusal:
-        work.told = in_the_way(work.row, refusal)
+        work.known.told = in_the_way(work.row, refusal)
     except GitHubError as unknown:
         work.failure = unknown  # merged or not: it is read, and if not, sent again in another run
     else:
-        work.when_read = Read.BEFORE
+        work.known.read = Read.BEFORE
         work.keep(
             move=next_move(State.MERGING, Event.MERGED),
             merge_commit=commit,
@@ -133,7 +133,7 @@ def read_carried(work: Work, _action: Action) -> None:
     is_gated = work.pull.head_repository == row.repository and policy.gates(row.head)
     asked = reviews.round(row.id, row.round)
     change = asked.snapshot.change if asked else UNKNOWN_CHANGE
-    work.may_update = (
+    work.known.may_update = (
         not (is_gated or policy.is_release(row))
         and change.is_known
         and change.is_unique
@@ -147,12 +147,12 @@ def update(work: Work, _action: Action) -> None:
     try:
         work.gate.github.update_branch(row.repository, row.number, row.head_sha)
     except Moved:
-        work.told = Blocked(Why.MOVED)
+        work.known.told = Blocked(Why.MOVED)
         return
     except Refused:
-        work.may_update = False
+        work.known.may_update = False
         return
-    work.is_updated = work.is_noted = True
+    work.known.is_updated = work.known.is_noted = True
     blocked = Blocked(Why.UPDATING).after(row.blocked)
     work.keep(blocked=blocked, happened=[Happening(Happened.UPDATED, "qa-gate", f"with {row.base}")])
 
@@ -172,7 +172,7 @@ def note(work: Work, action: Action) -> None:
     Of what is in the way of a merge it is counted how often in a row it was.
     """
     row, before, blocked = work.row, work.row.blocked, action.blocked
-    work.is_noted = True
+    work.known.is_noted = True
     is_approved = row.state is State.TO_MERGE
     if blocked and is_approved:
         blocked = blocked.after(before)

@@ -59,7 +59,7 @@ def say(work: Work, action: Action) -> None:
             say_question(work, work.row.posts[key].number)
         case _:
             say_blocked(work)
-    work.when_read = Read.BEFORE
+    work.known.read = Read.BEFORE
 
 
 def twins_of(work: Work) -> list[Review]:
@@ -92,7 +92,7 @@ def say_status(work: Work, status: Status) -> None:
     except Refused as refusal:
         if is_success and row.state is State.TO_MERGE:
             why = next((why for why in CLEAR if why is refusal.kind), Why.STATUS_REFUSED)
-            work.status_refused = Blocked(why, said=refusal.reason)
+            work.known.status_refused = Blocked(why, said=refusal.reason)
             work.refused.add(before.key)
             work.keep(posts=[replace(before, said=None)])
             return

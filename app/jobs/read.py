@@ -36,10 +36,10 @@ ASKED = (State.WAITING, State.REJECTED, State.TO_MERGE)
 
 def read(work: Work, _action: Action) -> None:
     """Read the pull request, and believe its repository's name where it was new to the gate."""
-    if work.is_gated is None:
+    if work.known.is_gated is None:
         facts = work.read()
-        work.is_gated = work.gate.policy.knows(facts.repository)
-        if not work.is_gated:
+        work.known.is_gated = work.gate.policy.knows(facts.repository)
+        if not work.known.is_gated:
             return
         work.gate.store.repositories.pin(facts.repository, facts.repository_id)
         take_in(work, facts)
@@ -55,10 +55,10 @@ def read_facts(work: Work) -> None:
         work.keep(move=next_move(State.MERGING, Event.STILL_OPEN))
     take_in(work, facts)
     if work.row.head_sha != head:
-        work.told = None  # that answer was about another version
-    elif work.told and facts.mergeable_state in _TOLD_BY_READING:
+        work.known.told = None  # that answer was about another version
+    elif work.known.told and facts.mergeable_state in _TOLD_BY_READING:
         # A refusal has many words; these two are told apart by reading.
-        work.told = Blocked(_TOLD_BY_READING[facts.mergeable_state], said=work.told.said)
+        work.known.told = Blocked(_TOLD_BY_READING[facts.mergeable_state], said=work.known.told.said)
 
 
 def take_in(work: Work, facts: PullRequest) -> None:
@@ -105,7 +105,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
         happened.append(Happening(Happened.EDITED, "GitHub"))
         changes["edited"] = words
     work.keep(move=move, happened=happened, news=news, seen_rev=work.read_rev, **changes)
-    work.is_news = False
+    work.known.is_news = False
 
 
 def how_it_was_merged(work: Work, facts: PullRequest, move: Move) -> tuple[Move, dict[str, Any]]:

@@ -32,41 +32,26 @@ from app.jobs.release_contents import look_again_after, merge_is_out
 
 # A commit without any check after this time has none.
 NO_CHECKS_AFTER = timedelta(minutes=2)
-# What the run itself has read and done, under the names that the rules give it.
-_OF_THIS_RUN = (
-    "is_gated",
-    "is_news",
-    "is_noted",
-    "base",
-    "told",
-    "may_update",
-    "is_updated",
-    "status_refused",
-    "has_extras",
-    "has_release",
-)
 _CHECKS_FIRST = (Why.CHECKS_TO_BEGIN, Why.CHECKS_TO_END, Why.CHECKS_TO_PASS)
 
 
 def load(work: Work) -> Known:
     """Return all that the next action depends on."""
-    row, policy = work.row, work.gate.policy
-    this_run = {name: getattr(work, name) for name in _OF_THIS_RUN}
-    if not work.is_gated:
-        return Known(row.state, read=work.when_read, **this_run)
+    row = work.row
+    if not work.known.is_gated:
+        return replace(work.known, state=row.state)
     more, twins = _MORE.get(row.state), posts.twins_of(work)
-    return Known(
+    return replace(
+        work.known,
         state=row.state,
-        read=work.when_read,
         owed=posts.owed(work, twins),
         blocked=row.blocked,
-        is_release=policy.is_release(row),
+        is_release=work.gate.policy.is_release(row),
         checks=_checks(work),
         check_names=work.checks.names if work.checks else (),
         is_stopped=work.failure is not None,
         soon=look_again_after(work.gate),
         are_extras_due=ask.are_extras_due(work),
-        **this_run,
         **(more(work, row, twins) if more else {}),
     )
 
@@ -105,7 +90,7 @@ def _to_merge(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any
     is_gated_head = facts is not None and not facts.is_from_fork and policy.gates(facts.head)
     return {
         "is_giver_there": decision is not None and policy.reviewer(decision.reviewer) is not None,
-        "keeps_branch": work.keeps_branch if is_gated_head else True,
+        "keeps_branch": work.known.keeps_branch if is_gated_head else True,
         "back": row.head,
         "is_conflicting": facts is not None and facts.mergeable_state == CONFLICT,
         "is_carried": decision is not None and decision.head_sha != row.head_sha,
@@ -115,7 +100,9 @@ def _to_merge(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any
 
 def _merged(work: Work, row: Review, _twins: Sequence[Review]) -> dict[str, Any]:
     is_release = work.gate.policy.is_release(row)
-    is_kept = not is_release or work.is_noted or work.gate.store.reviews.round(row.id, row.round) is not None
+    is_kept = (
+        not is_release or work.known.is_noted or work.gate.store.reviews.round(row.id, row.round) is not None
+    )
     return {"is_kept": is_kept, "is_merge_out": not is_kept and merge_is_out(ask.place_of(work))}
 
 
@@ -151,7 +138,7 @@ def let_go(work: Work, _action: Action) -> None:
 
     A status that stands is taken back where GitHub still lets the gate do that, and else forgotten.
     """
-    work.is_noted = True
+    work.known.is_noted = True
     if work.row.state is State.MERGING:
         read.read_facts(work)
     move = next_move(work.row.state, Event.CLOSED)
@@ -208,37 +195,33 @@ def advance(gate: Gate, claim: Claim) -> Rest:
         return Rest()
     work = Work(gate, claim, row)
     try:
-        return _run(work)
+        begin(work)
+        for _ in range(MOST_ACTIONS):
+            with gate.store.reading():
+                known = load(work)
+            action = next_action(known)
+            if action.do is Do.REST:
+                return rest(work, action)
+            perform(work, action)
     finally:
         if work.unwritten:
             work.keep()
-
-
-def _run(work: Work) -> Rest:
-    begin(work)
-    for _ in range(MOST_ACTIONS):
-        with work.gate.store.reading():
-            known = load(work)
-        action = next_action(known)
-        if action.do is Do.REST:
-            return rest(work, action)
-        perform(work, action)
-    log.error("%s: %d actions in a row and no rest", work.row.name, MOST_ACTIONS)
+    log.error("%s: %d actions in a row and no rest", row.name, MOST_ACTIONS)
     return Rest(wait=timedelta(minutes=1))
 
 
 def begin(work: Work) -> None:
     """Find out whether something happened that only a read can tell."""
     row = work.row
-    work.is_gated = work.gate.is_gated(row)
+    work.known.is_gated = work.gate.is_gated(row)
     if row.rev == row.seen_rev:
         since = unsure_since(work)
-        work.is_news = since is not None and since >= A_MOMENT
+        work.known.is_news = since is not None and since >= A_MOMENT
         return
     if row.was_read and work.since().is_known:
         work.keep(seen_rev=row.rev)
     else:
-        work.is_news = True
+        work.known.is_news = True
 
 
 def unsure_since(work: Work) -> timedelta | None:
