@@ -22,6 +22,7 @@ from app.jobs.away import who_is_away
 from app.jobs.gate import Work
 from app.jobs.pictures import pictures_link, read_answers_pictures
 from app.mail.compose import question
+from app.text.clean import shortened
 
 # Every comment of the gate's own ends with a marker that begins so.
 OWN = "<!-- qa-gate "
@@ -84,7 +85,11 @@ def hear(work: Work, _action: Action | None = None) -> None:
             answers.append(remark)
     read_answers_pictures(work, answers)
     said = [
-        Happening(Happened.ANSWERED, remark.by.login if remark.by else "ghost", _shortened(_words(remark)))
+        Happening(
+            Happened.ANSWERED,
+            remark.by.login if remark.by else "ghost",
+            shortened(_words(remark), LONGEST_ANSWER),
+        )
         for remark in answers
     ]
     work.keep(
@@ -104,10 +109,6 @@ def _unheard(work: Work) -> list[Remark]:
 def _words(remark: Remark) -> str:
     """Return what somebody wrote, without our markers, which come with a quotation of ours."""
     return _MARKER.sub("", remark.body).strip()
-
-
-def _shortened(words: str) -> str:
-    return words if len(words) <= LONGEST_ANSWER else f"{words[: LONGEST_ANSWER - 1]}…"
 
 
 def _is_answer(work: Work, remark: Remark) -> bool | None:
