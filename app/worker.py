@@ -183,15 +183,11 @@ class Worker:
         """Finish the steps under way and end; `timeout` in seconds."""
         self._stop.set()
         self._gate.store.work_made.ring()
-        self.join(timeout)
+        end = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
         with suppress(Unavailable):
             self._gate.store.queue.leave(self._name)
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait for the threads to end, at most so many seconds in all."""
-        end = None if timeout is None else time.monotonic() + timeout
-        for thread in self._threads:
-            thread.join(None if end is None else max(0.0, end - time.monotonic()))
 
     def _run(self, lane: Lane) -> None:
         made = self._gate.store.work_made.listen((*lane.kinds, *([Bell.INBOX] if lane.folds else [])))

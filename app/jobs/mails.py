@@ -25,16 +25,8 @@ from app.jobs.gate import Gate, Rest
 from app.jobs.problems import problem_mail
 from app.jobs.what_is_new import what_is_new
 from app.links import SignInLink, decide_link
+from app.mail import news
 from app.mail.compose import Mail, compose_request, compose_sign_in
-from app.mail.news import (
-    About,
-    DigestItem,
-    Held,
-    compose_bypass,
-    compose_digest,
-    compose_live,
-    compose_outcome,
-)
 from app.mail.problem import Pushed, Restored, compose_push, compose_restored
 from app.mail.question import Line, Request
 from app.text.plain_text import Shown
@@ -139,16 +131,16 @@ def _list(gate: Gate, letter: Letter, reviewer: Reviewer) -> Composed | None:
     items = [item for row in rows if (item := _item(gate, row, reviewer, now))]
     if not items:
         return None
-    mail = compose_digest(reviewer, items, f"{gate.public_url}/", now, gate.timezone)
+    mail = news.compose_digest(reviewer, items, f"{gate.public_url}/", now, gate.timezone)
     return Composed(mail, tuple(id_ for id_, _ in told), tuple(row.id for row in rows))
 
 
-def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> DigestItem | None:
+def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> news.DigestItem | None:
     asked = gate.store.reviews.round(row.id, row.round)
     if asked is None:
         return None
     talk = _talk(gate, row, asked.snapshot)
-    return DigestItem(
+    return news.DigestItem(
         asked.now,
         place=gate.policy.place(row),
         asked_at=asked.asked_at,
@@ -159,9 +151,9 @@ def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> DigestI
     )
 
 
-def _about(gate: Gate, row: Review, reviewer: Reviewer, url: str) -> About:
+def _about(gate: Gate, row: Review, reviewer: Reviewer, url: str) -> news.About:
     """Return what a mail with news about a pull request needs of it."""
-    return About(
+    return news.About(
         row,
         _names(gate, row).get(row.author, row.author),
         gate.policy.place(row),
@@ -187,7 +179,7 @@ def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | None:
     told = [line for line in gate.store.reviews.history(row.id) if line.what is Happened.BYPASSED]
     by = told[-1].who if told and told[-1].who != "GitHub" else ""
     about = _about(gate, row, reviewer, f"{gate.public_url}/reviews/{row.id}")
-    return compose_bypass(reviewer, about, _names(gate, row).get(by, by))
+    return news.compose_bypass(reviewer, about, _names(gate, row).get(by, by))
 
 
 def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | None:
@@ -201,9 +193,9 @@ def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | No
     early = letter.created_at + A_DAY - now
     if early > timedelta(0) and not row.is_stuck:
         return Rest(wait=early)
-    held = Held(row.held, row.is_developer_told)
+    held = news.Held(row.held, row.is_developer_told)
     url = gate.links.decide_url(decide_link(row, reviewer.id), now)
-    return compose_outcome(reviewer, _about(gate, row, reviewer, url), held)
+    return news.compose_outcome(reviewer, _about(gate, row, reviewer, url), held)
 
 
 def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> list[str]:
@@ -224,7 +216,7 @@ def _live(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | None:
     url = gate.links.decide_url(decide_link(row, reviewer.id), now)
     # A mail is read later than it is sent, so it never says "today".
     when = when_text(letter.created_at, gate.timezone, now + timedelta(days=3))
-    return compose_live(reviewer, _about(gate, row, reviewer, url), release, f"on {when}")
+    return news.compose_live(reviewer, _about(gate, row, reviewer, url), release, f"on {when}")
 
 
 def _push(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | None:

@@ -14,19 +14,10 @@ from app.domain.facts import Release
 from app.domain.problems import What
 from app.github.answers import PutOff, Refused
 from app.github.commits import Steps
+from app.jobs import release_contents as contents
 from app.jobs.gate import FOREIGN, SOON, Gate, Rest
 from app.jobs.poll import check_repository
-from app.jobs.release_contents import (
-    Place,
-    account_of,
-    compared,
-    look_again_after,
-    merge_is_out,
-    new_merges,
-    note_head,
-    origins_of,
-    sort,
-)
+from app.jobs.release_contents import Place, look_again_after, merge_is_out
 from app.mail.release import has_part, is_release_title, release_title, with_part
 
 NO_BRANCH = (
@@ -51,9 +42,9 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         return Rest(wait=look_again_after(gate))
     if not policy.release_branch:
         return _watch(place, name, timer)
-    began, merged = gate.store.now(), new_merges(place)
+    began, merged = gate.store.now(), contents.new_merges(place)
     # What is missing shows in no change of the branch: with a new merge it is read in any case.
-    ahead = compared(place, policy.release_branch, place.branch, None if merged else timer.etag)
+    ahead = contents.compared(place, policy.release_branch, place.branch, None if merged else timer.etag)
     if ahead is None:
         with suppress(Refused):
             _watch(place, name, timer)
@@ -61,8 +52,8 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         return Rest(problem=words, refused=True, cause=What.BRANCH)
     if not ahead.is_unchanged:
         _require_same(place, name)
-        note_head(place, ahead, merged, began)
-        release = account_of(place, ahead)
+        contents.note_head(place, ahead, merged, began)
+        release = contents.account_of(place, ahead)
         if release is None:
             return Rest(wait=look_again_after(gate))
         _make_so(place, ahead, release)
@@ -85,9 +76,11 @@ def _require_same(place: Place, name: str) -> None:
 
 def _watch(place: Place, name: str, timer: Timer) -> Rest:
     """Note where the branch stands, and let every reviewer be told by mail, once, of what was pushed past the gate."""
-    gate, known, merged = place.gate, place.known, new_merges(place)
+    gate, known, merged = place.gate, place.known, contents.new_merges(place)
     began, releases = gate.store.now(), gate.store.releases
-    came = compared(place, known.head, place.branch, None if merged else timer.etag) if known else None
+    came = (
+        contents.compared(place, known.head, place.branch, None if merged else timer.etag) if known else None
+    )
     try:
         # At the first look, and where nothing is left of what was known, only where it stands.
         came = came or Steps(head=gate.github.branch_head(place.repository, place.branch))
@@ -102,12 +95,14 @@ def _watch(place: Place, name: str, timer: Timer) -> Rest:
     if known is None:
         releases.begin(place.repository_id, place.branch, came.head)
     else:
-        sorted_ = sort(place, came)
-        origins = origins_of(place, sorted_)
+        sorted_ = contents.sort(place, came)
+        origins = contents.origins_of(place, sorted_)
         if not origins.keys() >= set(sorted_.rest):
             return Rest(wait=look_again_after(gate))  # GitHub was not asked about all of it yet
         pushed = tuple(item for item in sorted_.release(origins).unseen if item.pull is None)
-        note_head(place, came, merged, began, pushed, [person.id for person in gate.policy.reviewers])
+        contents.note_head(
+            place, came, merged, began, pushed, [person.id for person in gate.policy.reviewers]
+        )
     gate.store.timers.note(timer.id, None, came.etag)
     return Rest(wait=gate.policy.look)
 
