@@ -76,13 +76,8 @@ def hear(work: Work, _action: Action | None = None) -> None:
     """Keep what was answered since the question, or edited, each text once; and mail it to who asked."""
     row = work.row
     work.is_heard = True
-    heard, answers = [], []
-    for remark in _unheard(work):
-        is_answer = _is_answer(work, remark)
-        if is_answer is not None:
-            heard.append(remark)
-        if is_answer:
-            answers.append(remark)
+    told = {remark: _is_answer(work, remark) for remark in _unheard(work)}
+    answers = [remark for remark, is_answer in told.items() if is_answer]
     read_answers_pictures(work, answers)
     said = [
         Happening(
@@ -93,7 +88,7 @@ def hear(work: Work, _action: Action | None = None) -> None:
         for remark in answers
     ]
     work.keep(
-        heard=heard,
+        heard=[remark for remark, is_answer in told.items() if is_answer is not None],
         happened=said,
         news=[work.gate.store.letters.answer(_reader(work).id, row, TOGETHER)] if answers else [],
     )

@@ -215,25 +215,20 @@ def begin(work: Work) -> None:
     row = work.row
     work.known.is_gated = work.gate.is_gated(row)
     if row.rev == row.seen_rev:
-        since = unsure_since(work)
-        work.known.is_news = since is not None and since >= A_MOMENT
-        return
-    if row.was_read and work.since().is_known:
+        work.known.is_news = is_unsure(work)
+    elif row.was_read and work.since().is_known:
         work.keep(seen_rev=row.rev)
     else:
         work.known.is_news = True
 
 
-def unsure_since(work: Work) -> timedelta | None:
-    """Return for how long GitHub has been finding out whether a change conflicts that somebody was asked about.
+def is_unsure(work: Work) -> bool:
+    """Tell whether GitHub is still finding out whether a change conflicts that somebody was asked about.
 
-    None where it knows, or takes so long that nobody waits for it. No webhook tells when it knows.
+    No webhook tells when it knows; what takes long is not waited for.
     """
-    row = work.row
-    if row.state is not State.WAITING or row.facts.unsure_since is None:
-        return None
-    passed = work.gate.store.now() - row.facts.unsure_since
-    return passed if passed < LOOK_AGAIN else None
+    since = work.row.facts.unsure_since if work.row.state is State.WAITING else None
+    return since is not None and work.gate.store.now() - since < LOOK_AGAIN
 
 
 def perform(work: Work, action: Action) -> None:
@@ -259,6 +254,6 @@ def rest(work: Work, action: Action) -> Rest:
     failed = work.failure or (work.unanswered if needs_answer else None)
     if failed:
         return failure(failed)
-    look_again = A_MOMENT if unsure_since(work) is not None else None
+    look_again = A_MOMENT if is_unsure(work) else None
     waits = [wait for wait in (action.wait, work.wait, look_again) if wait is not None]
     return Rest(wait=min(waits, default=None))
