@@ -140,7 +140,6 @@ def compare(work: Work, _action: Action) -> None:
 def read_release(work: Work, _action: Action) -> None:
     """Read what a release holds; it cannot be said yet while a merge of the gate's own is out."""
     work.held = release_snapshot(work, work.pull)
-    work.known.has_release = work.held is not None
 
 
 def ask(work: Work, _action: Action) -> None:
@@ -170,7 +169,6 @@ def keep_release(work: Work, _action: Action) -> None:
             raise
         work.known.is_noted = True  # GitHub does not know it any more
         return
-    work.known.has_release = held is not None
     if held:
         work.keep(asked=held)
 
@@ -183,6 +181,7 @@ def release_snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
     change, ahead = gate.github.compared(row.repository, base, facts.head_sha, on_page=work.keep)
     work.keep()
     release = account_of(place_of(work), ahead)
+    work.known.has_release = release is not None
     if release is None:
         return None
     # The gate's own words there may be those of an earlier head, and are said from the release itself.

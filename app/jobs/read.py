@@ -36,15 +36,14 @@ ASKED = (State.WAITING, State.REJECTED, State.TO_MERGE)
 
 def read(work: Work, _action: Action) -> None:
     """Read the pull request, and believe its repository's name where it was new to the gate."""
-    if work.known.is_gated is None:
-        facts = work.read()
-        work.known.is_gated = work.gate.policy.knows(facts.repository)
-        if not work.known.is_gated:
-            return
+    if work.known.is_gated is not None:
+        read_facts(work)
+        return
+    facts = work.read()
+    work.known.is_gated = work.gate.policy.knows(facts.repository)
+    if work.known.is_gated:
         work.gate.store.repositories.pin(facts.repository, facts.repository_id)
         take_in(work, facts)
-    else:
-        read_facts(work)
 
 
 def read_facts(work: Work) -> None:

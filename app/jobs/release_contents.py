@@ -120,13 +120,10 @@ def note_head(
     is_below = known.head in {came.head, came.merge_base, *below}
     dropped = None if is_below else dropped_by(place, known.head, came.head)
     gone = [review.merge_commit or "" for review in dropped or ()]
-    # A new merge may have come and gone between two looks.
-    lost = (review.merge_commit or "" for review in merged)
-    gone += [
-        sha
-        for sha in lost
-        if sha not in shas and sha not in gone and dropped_by(place, sha, came.head) is not None
-    ]
+    for sha in (review.merge_commit or "" for review in merged):
+        # It may have come and gone between two looks.
+        if sha not in (*shas, *gone) and dropped_by(place, sha, came.head) is not None:
+            gone.append(sha)
     push = Push(
         place.repository_id,
         place.repository,
