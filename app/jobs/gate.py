@@ -5,21 +5,19 @@ Only this package uses `Work`; `create_app` builds the one `Gate`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.db.jobs import Claim, Service
-from app.db.queue import Overtaken
 from app.db.store import Store
 from app.domain.blocked import Why
 from app.domain.facts import INSIDERS, Change, Checks, Person, PullRequest, Since, Snapshot
 from app.domain.known import Known, Read
 from app.domain.policy import Policy, Reviewer
 from app.domain.problems import What
-from app.domain.review import Post, Review
+from app.domain.review import Review
 from app.domain.rules import since
 from app.github.answers import GitHubError, NoAnswer, Refused, Unauthorized
 from app.github.client import GitHub
@@ -121,32 +119,15 @@ class Work:
         self.has_pictures = False
         self.held: Snapshot | None = None
         self.is_heard = False
-        self.unwritten: dict[str, tuple[Post, Post | None]] = {}
         self.refused: set[str] = set()
         self.failure: GitHubError | None = None
         self.wait: timedelta | None = None
 
-    def keep(self, *, posts: Sequence[Post] = (), **changes: Any) -> None:
-        """Write a checkpoint, with what is still to be written; see `Queue.checkpoint`. Raises Overtaken."""
-        unwritten, self.unwritten = self.unwritten, {}
-        told = [*(post for post, _ in unwritten.values()), *posts]
+    def keep(self, **changes: Any) -> None:
+        """Write a checkpoint; see `Queue.checkpoint`. Raises Overtaken."""
         queue, at_once = self.gate.store.queue, self.gate.policy.is_release(self.row)
-        try:
-            held = queue.held(self.claim, self.row) if not (told or changes) else None
-            self.row = held or queue.checkpoint(self.claim, self.row, at_once=at_once, posts=told, **changes)
-        except Overtaken:
-            for _, may_stand in unwritten.values():
-                if may_stand:
-                    queue.admit(self.row.id, may_stand)
-            raise
-
-    def keep_later(self, post: Post, may_stand: Post | None = None) -> None:
-        """Write what GitHub was told with the next checkpoint: were it lost, it would be found out, or told again.
-
-        `may_stand` is to be noted where the lease is gone by then.
-        """
-        self.unwritten[post.key] = post, may_stand
-        self.row = replace(self.row, posts={**self.row.posts, post.key: post})
+        held = None if changes else queue.held(self.claim, self.row)
+        self.row = held or queue.checkpoint(self.claim, self.row, at_once=at_once, **changes)
 
     def since(self) -> Since:
         """Return what the events since the last read tell, up to those that came before this one."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from app.db.queue import Overtaken
 from app.domain.approval import Choice, Decision
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State, Status
@@ -100,8 +101,14 @@ def say_status(work: Work, status: Status) -> None:
         if not may_be_gone or before.tries + 1 < MOST_TRIES:
             raise
     log.info("%s#%d: status %s is %s", row.repository, row.number, status.context, status.state)
-    may_stand = replace(before, said=None, is_success=is_success or before.is_success)
-    work.keep_later(replace(before, said=status.said, is_success=is_success, tries=0), may_stand)
+    post = replace(before, said=status.said, is_success=is_success, tries=0)
+    try:
+        work.keep(posts=[post])
+    except Overtaken:
+        # Whoever has the row by now finds out whether it should stand.
+        may_stand = replace(before, said=None, is_success=is_success or before.is_success)
+        work.gate.store.queue.admit(row.id, may_stand)
+        raise
 
 
 def say_decision(work: Work, post: Post) -> None:
@@ -121,7 +128,7 @@ def say_decision(work: Work, post: Post) -> None:
             _put(work, last, markers[0], is_standing=standing is not None)
     except Refused as refusal:
         return give_up(work, post, refusal)
-    return work.keep_later(replace(post, said="said"))
+    return work.keep(posts=[replace(post, said="said")])
 
 
 def _put(work: Work, last: Decision, marker: str, *, is_standing: bool) -> None:

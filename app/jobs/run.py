@@ -194,18 +194,14 @@ def advance(gate: Gate, claim: Claim) -> Rest:
     if row is None:
         return Rest()
     work = Work(gate, claim, row)
-    try:
-        begin(work)
-        for _ in range(MOST_ACTIONS):
-            with gate.store.reading():
-                known = load(work)
-            action = next_action(known)
-            if action.do is Do.REST:
-                return rest(work, action)
-            perform(work, action)
-    finally:
-        if work.unwritten:
-            work.keep()
+    begin(work)
+    for _ in range(MOST_ACTIONS):
+        with gate.store.reading():
+            known = load(work)
+        action = next_action(known)
+        if action.do is Do.REST:
+            return rest(work, action)
+        perform(work, action)
     log.error("%s: %d actions in a row and no rest", row.name, MOST_ACTIONS)
     return Rest(wait=timedelta(minutes=1))
 
