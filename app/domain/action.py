@@ -53,10 +53,12 @@ def _is_worth_noting(known: Known, blocked: Blocked | None) -> bool:
 
 def next_duty(known: Known) -> Action:
     """Return what is done for the people: first what only GitHub can tell, then the lock, then the state's own duty."""
+    if known.is_gated is False:
+        return Action(Do.REST if known.is_noted else Do.LET_GO)
     if known.read is Read.NOT and (known.is_news or known.is_gated is None or known.state is State.MERGING):
         return Action(Do.READ)
-    if not known.is_gated:
-        return Action(Do.LET_GO) if known.is_gated is False and not known.is_noted else Action(Do.REST)
+    if known.is_gated is None:
+        return Action(Do.REST)
     if known.state is State.TO_MERGE and not known.is_giver_there:
         return Action(Do.VOID)
     lock = next((owed for owed in known.owed if owed.is_lock), None)
