@@ -77,7 +77,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
         Blocked(Why.CHECKS_RED, ("build",)),
     ),
     "is_carried": (False, True),
-    "may_update": (None, True, False),
+    "may_update": (True, False),
     "is_updated": (False, True),
     "status_refused": (None, Blocked(Why.STATUS_REFUSED)),
     "is_kept": (True, False),

@@ -33,8 +33,8 @@ def perform(known: Known, action: Action, goes_well: bool) -> Known:
         case Do.READ:
             state = State.TO_MERGE if known.state is State.MERGING else known.state
             return replace(known, read=Read.NOW, is_news=False, is_gated=True, state=state)
-        case Do.LET_GO | Do.KEEP_RELEASE:
-            return replace(known, is_noted=True, is_kept=True)
+        case Do.LET_GO:
+            return replace(known, is_noted=True)
         case Do.VOID | Do.VOID_REWRITTEN:
             return replace(known, state=State.TO_ASK, owed=(LOCK,), base=Base.UNREAD, told=None)
         case Do.HAND_OVER:
@@ -48,13 +48,11 @@ def perform(known: Known, action: Action, goes_well: bool) -> Known:
         case Do.READ_EXTRAS:
             return replace(known, has_extras=True, are_extras_due=False)
         case Do.READ_RELEASE:
-            return replace(known, has_release=yes)
+            return replace(known, has_release=yes, is_kept=yes)
         case Do.READ_BASE:
             return replace(known, base=Base.SAME if yes else Base.UNKNOWN)
         case Do.READ_SETTING:
             return replace(known, keeps_branch=yes)
-        case Do.READ_CARRIED:
-            return replace(known, may_update=yes)
         case Do.READ_ANSWERS:
             return replace(known, has_answers=False)
         case Do.ASK:
@@ -65,6 +63,8 @@ def perform(known: Known, action: Action, goes_well: bool) -> Known:
             return replace(
                 known, state=State.MERGING, read=Read.NOT, base=Base.UNREAD, told=Blocked(Why.BUSY)
             )
+        case Do.UPDATE if not yes:
+            return replace(known, may_update=False)
         case Do.UPDATE:
             return replace(known, is_updated=True, is_noted=True, blocked=Blocked(Why.UPDATING))
         case Do.SAY if not yes and action.owed and action.owed.is_lock:
@@ -237,7 +237,7 @@ def test_our_own_status_is_said_once_more_before_it_is_believed_not_to_count() -
 
 
 def test_a_branch_is_brought_up_to_date_three_times_and_then_it_is_the_developers_turn() -> None:
-    told = replace(MERGEABLE, told=Blocked(Why.BEHIND), may_update=True)
+    told = replace(MERGEABLE, told=Blocked(Why.BEHIND))
     assert next_action(told).do is Do.UPDATE
     tired = replace(told, blocked=Blocked(Why.UPDATING, tries=3), is_noted=True)
     assert next_action(tired).blocked == Blocked(Why.BEHIND)

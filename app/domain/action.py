@@ -165,9 +165,9 @@ def _behind(known: Known) -> Action:
         return Action(Do.REST, blocked=Blocked(Why.UPDATING), wait=A_MOMENT)
     before = known.blocked
     is_tried = before and before.why is Why.UPDATING and before.tries >= MOST_UPDATES
-    if is_tried or known.may_update is False or (before and before.why is Why.BEHIND):
+    if is_tried or not known.may_update or (before and before.why is Why.BEHIND):
         return _blocked(Why.BEHIND)
-    return Action(Do.UPDATE if known.may_update else Do.READ_CARRIED)
+    return Action(Do.UPDATE)
 
 
 def _checks(known: Known, reasons: dict[str, Why]) -> Action:
@@ -189,7 +189,7 @@ def _merged(known: Known) -> Action:
     if known.is_kept:
         return Action(Do.REST)
     is_early = known.is_merge_out or known.has_release is False
-    return Action(Do.REST, wait=known.soon) if is_early else Action(Do.KEEP_RELEASE)
+    return Action(Do.REST, wait=known.soon) if is_early else Action(Do.READ_RELEASE)
 
 
 def _blocked(why: Why, *names: str, wait: timedelta | None = None) -> Action:

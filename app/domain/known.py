@@ -31,7 +31,6 @@ class Do(StrEnum):
     READ_RELEASE = "read what the release holds"
     READ_BASE = "read where it meets its base"
     READ_SETTING = "read whether GitHub would delete its branch"
-    READ_CARRIED = "read whether an approval could be carried over"
     READ_ANSWERS = "read what was answered"
     ASK = "ask the reviewer"
     MERGE = "send the merge"
@@ -39,7 +38,6 @@ class Do(StrEnum):
     SAY = "say it at GitHub"
     SAY_AGAIN = "say again what GitHub seems to have lost"
     NOTE = "note what is in the way"
-    KEEP_RELEASE = "keep what the merged release held"
     REST = "rest"
 
 
@@ -82,7 +80,7 @@ class Known:
     again, since that was done just now. `blocked` is what was noted last, `is_noted` in this run. `quiet` is how long a
     change is to be left alone, `outside` what follows where it comes from a fork and nobody vouched for it, `away` how long nobody is there to be asked, `check_names` the red or else the running ones. `is_conflicting` is
     GitHub's word of the last read. `is_carried`: the approval was given to an earlier head.
-    `may_update` is None while nobody looked whether the approval could be carried over.
+    `may_update` is False once it was found out that the approval could not be carried over.
     `status_refused` is what follows where GitHub took no status in this run; `is_stopped`: a read that the duty needs failed
     in it; `soon` is when to look again where a merge of the gate's own is out.
     """
@@ -121,7 +119,7 @@ class Known:
     is_conflicting: bool = False
     told: Blocked | None = None
     is_carried: bool = False
-    may_update: bool | None = None
+    may_update: bool = True
     is_updated: bool = False
     status_refused: Blocked | None = None
     # It is merged.

@@ -138,8 +138,16 @@ def compare(work: Work, _action: Action) -> None:
 
 
 def read_release(work: Work, _action: Action) -> None:
-    """Read what a release holds; it cannot be said yet while a merge of the gate's own is out."""
-    work.held = release_snapshot(work, work.pull)
+    """Read what a release holds; one that was merged before anybody was asked about just that is kept, so that its page tells it for good."""
+    is_merged = work.row.state is State.MERGED
+    try:
+        work.held = release_snapshot(work, work.facts or work.read())
+    except Refused as refusal:
+        if not is_merged or refusal.kind not in (Why.GONE, "invalid"):
+            raise
+        work.known.is_noted = True  # GitHub does not know it any more
+    if is_merged and work.held:
+        work.keep(asked=work.held)
 
 
 def ask(work: Work, _action: Action) -> None:
@@ -158,19 +166,6 @@ def ask(work: Work, _action: Action) -> None:
         reviewer=reviewer.id,
         happened=[Happening(Happened.ASKED, reviewer.name)],
     )
-
-
-def keep_release(work: Work, _action: Action) -> None:
-    """Keep what a release held that was merged before anybody was asked about just that, so that its page tells it for good."""
-    try:
-        held = release_snapshot(work, work.facts or work.read())
-    except Refused as refusal:
-        if refusal.kind not in (Why.GONE, "invalid"):
-            raise
-        work.known.is_noted = True  # GitHub does not know it any more
-        return
-    if held:
-        work.keep(asked=held)
 
 
 def release_snapshot(work: Work, facts: PullRequest) -> Snapshot | None:

@@ -13,7 +13,7 @@ from app.db.letters import outcome_letter
 from app.db.rows import Happening
 from app.domain.approval import Choice, Decision, Merged
 from app.domain.blocked import Blocked, Why
-from app.domain.facts import UNKNOWN_CHANGE, State
+from app.domain.facts import State
 from app.domain.known import Action, Base, Read
 from app.domain.review import Happened, Post, Review
 from app.domain.rules import Event, next_move
@@ -123,38 +123,37 @@ def in_the_way(row: Review, refusal: Refused) -> Blocked:
     return Blocked(why, refusal.names, said="" if refusal.names else refusal.reason)
 
 
-def read_carried(work: Work, _action: Action) -> None:
-    """Find out whether the branch may be brought up to date, and the approval be carried over to what comes of it.
-
-    A gated branch is moved by its own pull requests only. A release is never carried over, nor what could not be compared
-    when it was asked about, or where not all of its trees can be read: at most two reads.
-    """
-    row, policy, reviews = work.row, work.gate.policy, work.gate.store.reviews
-    is_gated = work.pull.head_repository == row.repository and policy.gates(row.head)
-    asked = reviews.round(row.id, row.round)
-    change = asked.snapshot.change if asked else UNKNOWN_CHANGE
-    work.known.may_update = (
-        not (is_gated or policy.is_release(row))
-        and change.is_known
-        and change.is_unique
-        and read_trees(work, change.merge_base, row.head_sha) is not None
-    )
-
-
 def update(work: Work, _action: Action) -> None:
-    """Bring a branch up to date with its base where GitHub asks for that; the approval is carried over (`read_carried`)."""
+    """Bring a branch up to date with its base where GitHub asks for that, and the approval can be carried over to what comes of it."""
     row = work.row
+    work.known.may_update = _can_be_carried(work)
+    if not work.known.may_update:
+        return
     try:
         work.gate.github.update_branch(row.repository, row.number, row.head_sha)
     except Moved:
         work.known.told = Blocked(Why.MOVED)
-        return
     except Refused:
         work.known.may_update = False
-        return
-    work.known.is_updated = work.known.is_noted = True
-    blocked = Blocked(Why.UPDATING).after(row.blocked)
-    work.keep(blocked=blocked, happened=[Happening(Happened.UPDATED, "qa-gate", f"with {row.base}")])
+    else:
+        work.known.is_updated = work.known.is_noted = True
+        blocked = Blocked(Why.UPDATING).after(row.blocked)
+        work.keep(blocked=blocked, happened=[Happening(Happened.UPDATED, "qa-gate", f"with {row.base}")])
+
+
+def _can_be_carried(work: Work) -> bool:
+    """Tell whether the approval could be carried over: all trees can be read, and what was asked about could be compared.
+
+    A gated branch is moved by its own pull requests only, and a release is never carried over. At most two reads.
+    """
+    row, policy = work.row, work.gate.policy
+    asked = work.gate.store.reviews.round(row.id, row.round)
+    is_gated = work.pull.head_repository == row.repository and policy.gates(row.head)
+    if asked is None or is_gated or policy.is_release(row):
+        return False
+    change = asked.snapshot.change
+    may_be_like = change.is_known and change.is_unique
+    return may_be_like and read_trees(work, change.merge_base, row.head_sha) is not None
 
 
 def say_again(work: Work, action: Action) -> None:

@@ -133,7 +133,7 @@ def how_it_was_merged(work: Work, facts: PullRequest, move: Move) -> tuple[Move,
     elif _was_in_lost_hours(work.gate, facts.merged_at):
         changes["merged_how"] = Merged.LOST
     if work.gate.policy.is_release(facts) and row.was_read and facts.head_sha != row.head_sha:
-        # What was merged is not what a question was about: `keep_release` keeps it as a round of its own.
+        # What was merged is not what a question was about: `ask.read_release` keeps it as a round of its own.
         move = replace(move, new_round=True)
     return move, changes
 

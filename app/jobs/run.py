@@ -176,7 +176,6 @@ ACTIONS: dict[Do, Callable[[Work, Action], None]] = {
     Do.READ_RELEASE: ask.read_release,
     Do.READ_BASE: merge.read_base,
     Do.READ_SETTING: merge.read_setting,
-    Do.READ_CARRIED: merge.read_carried,
     Do.READ_ANSWERS: questions.hear,
     Do.ASK: ask.ask,
     Do.MERGE: merge.merge,
@@ -184,7 +183,6 @@ ACTIONS: dict[Do, Callable[[Work, Action], None]] = {
     Do.SAY: posts.say,
     Do.SAY_AGAIN: merge.say_again,
     Do.NOTE: merge.note,
-    Do.KEEP_RELEASE: ask.keep_release,
 }
 
 
