@@ -34,7 +34,6 @@ from tests.world import compiled_once
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 MAX = Reviewer("Max", "max@example.com")
-TONES = ("accent", "good", "bad", "warn", "ship")
 _numbers = count(1)
 _COPIED = "base head head_sha open draft merged title author url private".split()
 

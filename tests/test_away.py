@@ -23,7 +23,6 @@ from app.wiring import create_app, create_gate
 from demo.inbox import PretendInbox
 from demo.inbox.mail import Mail
 from tests.databases import ON_BOTH
-from tests.test_digest import begun, digests
 from tests.test_kill import MOST_INSTANTS, Story, inbox, new_database  # noqa: F401 - fixtures
 from tests.test_life import asked, said, what
 from tests.world import World, environment
@@ -154,18 +153,6 @@ def test_what_others_were_asked_stays_with_them(world: World, lily: Person) -> N
     assert [len(to(world, who)) for who in (LILY, MAX)] == [2, 1]
 
 
-def test_it_goes_back_and_forth_with_a_letter_each_time(world: World, lily: Person) -> None:
-    max_ = Person(world, "max@example.com")
-    asked(world)
-    for person, other in ((lily, max_), (max_, lily), (lily, max_)):
-        other.is_back()
-        person.goes("2026-11-30")
-        world.settle()
-        world.pass_(minutes=1)
-    assert holder(world) == "Max"
-    assert [mail.to for mail in world.inbox.mails] == [LILY, MAX, LILY, MAX]
-
-
 def test_a_letter_that_did_not_go_out_yet_goes_to_the_next_one_only(world: World, lily: Person) -> None:
     world.inbox.fail(503, times=3)
     asked(world)
@@ -187,14 +174,6 @@ def test_of_day_one_each_goes_over_with_a_letter(world: World) -> None:
     world.settle()
     world.pass_(minutes=2)
     assert [len(to(world, who)) for who in (LILY, MAX)] == [0, 3]
-
-
-def test_the_digest_goes_to_who_is_there(world: World, lily: Person) -> None:
-    begun(world)
-    asked(world)
-    lily.goes("2026-11-30")
-    world.pass_(days=1)
-    assert [mail.to for mail in digests(world)] == [MAX]
 
 
 def test_who_is_not_named_any_more_hands_over_too(make_world: MakeWorld) -> None:

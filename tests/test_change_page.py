@@ -18,8 +18,8 @@ from app.domain.review import Review
 from app.domain.rules import Event
 from app.text.words import diff_blocks
 from demo.serving import end, serve
-from tests.builders import CARDS, LILY
-from tests.desk import MAX, Desk, said
+from tests.builders import CARDS
+from tests.desk import MAX, Desk
 from tests.world import wait_until
 
 PATCH = """\
@@ -235,30 +235,6 @@ def test_only_reviewers_see_it_and_signing_in_leads_back(desk: Desk, path: str) 
     assert stranger.post(desk.sign_in_link()).headers["Location"] == path
 
 
-def test_who_is_no_reviewer_any_more_sees_nothing(desk: Desk) -> None:
-    row = ask(desk)
-    cookie = desk.client.get_cookie("session")
-    assert cookie is not None
-    removed = desk.without(LILY)
-    removed.set_cookie("session", cookie.value)
-    for path in (f"/reviews/{row.id}", "/history", "/history?format=csv"):
-        assert removed.get(path).headers["Location"] == "/sign-in", path
-
-
-@pytest.mark.parametrize("number", ["0", "99", str(2**63 - 1), str(2**63), "9" * 5000, "x", "-1"])
-def test_an_unknown_one_is_a_signpost(desk: Desk, number: str) -> None:
-    answer = desk.client.get(f"/reviews/{number}")
-    assert (answer.status_code, 'href="/"' in answer.text) == (404, True)
-
-
-def test_the_list_leads_to_each(desk: Desk) -> None:
-    ask(desk)
-    unread = desk.new(13)
-    links = re.findall(r'<li class="card">\s*<h3 dir="auto"><a href="([^"]+)">', desk.client.get("/").text)
-    assert links[0].startswith("http://localhost/decide/")
-    assert links[1:] == [f"/reviews/{unread.id}"]
-
-
 # --- In a real browser --------------------------------------------------------------------------------------
 
 
@@ -330,8 +306,3 @@ def test_everything_is_searched_by_keyboard_without_scripts(
     page.get_by_role("link", name="Show everything").click()
     page.get_by_role("link", name="Speed").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Speed")
-
-
-def test_words_are_those_that_people_use(desk: Desk) -> None:
-    words = said(desk.client.get(f"/reviews/{ask(desk, ChangedFile('a.py', 'added', 1, 0, None, PATCH)).id}"))
-    assert not re.search(r"\b(SHA|diff|patch|None)\b", words)

@@ -31,8 +31,8 @@ from app.domain.facts import Seen, Snapshot, State
 from app.domain.policy import Policy
 from app.domain.problems import What
 from app.domain.review import Facts, Post, Review
-from app.domain.rules import Event, Signpost, next_move
-from tests.builders import HEAD, LILY, NOON, OLD_HEAD, WORDS, Clock, columns, snapshot, told
+from app.domain.rules import Event, next_move
+from tests.builders import HEAD, LILY, OLD_HEAD, WORDS, Clock, columns, snapshot, told
 from tests.world import wait_until
 
 POLICY = Policy((LILY,), ("acme/shop",))
@@ -150,50 +150,10 @@ def test_an_end_and_a_claim_in_an_outage_never_wait_for_each_other(postgres_url:
 # --- Webhooks -----------------------------------------------------------------------------------------------
 
 
-def test_a_first_event_makes_one_row_that_is_due(store: Store) -> None:
-    assert wake(store) is Recorded.WOKEN
-    _claim, row = take(store)
-    assert (row.state, row.round, row.was_read, row.rev, row.seen_rev) == (State.TO_ASK, 1, False, 1, 0)
-    assert store.queue.claim() is None
-
-
 def test_the_same_delivery_counts_once(store: Store) -> None:
     wake(store)
     assert wake(store) is None
     assert take(store)[1].rev == 1
-
-
-def test_racing_first_events_make_one_row_and_lose_none(store: Store) -> None:
-    barrier = threading.Barrier(8)
-
-    def post(worker: int) -> None:
-        barrier.wait()
-        for number in range(5):
-            wake(store, f"{worker}-{number}")
-
-    threads = [threading.Thread(target=post, args=(worker,)) for worker in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert take(store)[1].rev == 40
-
-
-def test_a_base_that_is_not_gated_and_not_known_is_forgotten(store: Store) -> None:
-    assert wake(store, event=told(replace(KNOWN, base="somewhere"))) is Recorded.UNKNOWN
-    assert store.reviews.pending() == []
-    with store.database.read() as connection:
-        assert connection.execute(text("SELECT count(*) FROM repositories")).scalar_one() == 0
-
-
-def test_a_known_row_is_woken_even_when_its_new_base_is_not_gated(store: Store) -> None:
-    ask(store)
-    assert wake(store, "d2", told(replace(KNOWN, base="somewhere"))) is Recorded.WOKEN
-
-
-def test_a_payload_that_shows_what_is_known_wakes_nobody(store: Store) -> None:
-    ask(store)
-    assert wake(store, "d2") is Recorded.NOTHING_NEW
 
 
 def test_another_repository_under_a_known_name_is_a_problem_and_no_match(store: Store) -> None:
@@ -243,12 +203,6 @@ def test_old_delivery_ids_are_forgotten(store: Store, clock: Clock) -> None:
 
 
 # --- The queue ----------------------------------------------------------------------------------------------
-
-
-def test_a_claimed_row_is_nobody_elses(store: Store) -> None:
-    wake(store)
-    assert store.queue.claim()
-    assert store.queue.claim() is None
 
 
 def test_many_workers_never_share_a_row(store: Store) -> None:
@@ -372,40 +326,7 @@ def test_a_claim_for_decided_reviews_leaves_the_others(store: Store) -> None:
     assert claim.id == row.id
 
 
-def test_a_worker_is_alive_by_its_beat(store: Store, clock: Clock) -> None:
-    assert store.queue.last_beat() is None
-    store.queue.beat("one")
-    store.queue.beat("one")
-    clock.pass_(seconds=40)
-    assert store.queue.last_beat() == timedelta(seconds=40)
-
-
 # --- Decisions ----------------------------------------------------------------------------------------------
-
-
-def test_a_decision_moves_the_row_and_is_history(store: Store) -> None:
-    row = ask(store)
-    assert store.reviews.decide(row.id, 1, Choice.APPROVE, " Works. ", LILY) is None
-    decided = store.reviews.get(row.id)
-    assert decided
-    assert decided.decision
-    assert (decided.state, decided.decision.note, decided.decision.at) == (State.TO_MERGE, "Works.", NOON)
-    last = store.reviews.history(row.id)[-1]
-    assert (last.what, last.who, last.detail, last.round, last.head_sha) == (
-        "approved",
-        "Lily",
-        "Works.",
-        1,
-        HEAD,
-    )
-
-
-def test_a_second_click_changes_nothing(store: Store) -> None:
-    row = ask(store)
-    store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY)
-    before = (store.reviews.get(row.id), store.reviews.history(row.id))
-    assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY) is Signpost.APPROVED
-    assert (store.reviews.get(row.id), store.reviews.history(row.id)) == before
 
 
 def test_of_many_clicks_at_once_one_decides(store: Store) -> None:
@@ -426,58 +347,7 @@ def test_of_many_clicks_at_once_one_decides(store: Store) -> None:
     assert len([line for line in store.reviews.history(row.id) if line.what == "approved"]) == 1
 
 
-def test_taking_back_voids_the_decision_but_not_its_number(store: Store) -> None:
-    row = ask(store)
-    store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY)
-    assert store.reviews.decide(row.id, 1, Choice.TAKE_BACK, "", LILY) is None
-    back = store.reviews.get(row.id)
-    assert back
-    assert (back.state, back.decision, back.decisions) == (State.WAITING, None, 2)
-
-
-def test_nobody_decides_on_what_is_not_there(store: Store) -> None:
-    with pytest.raises(LookupError):
-        store.reviews.decide(99, 1, Choice.APPROVE, "", LILY)
-
-
-def test_the_last_decision_tells_who_when_and_why(store: Store) -> None:
-    row = ask(store)
-    assert store.reviews.last_decision(row.id) is None
-    store.reviews.decide(row.id, 1, Choice.REJECT, "The button is missing.", LILY)
-    last = store.reviews.last_decision(row.id)
-    assert last
-    assert (last.choice, last.note, last.round) == (Choice.REJECT, "The button is missing.", 1)
-    assert store.reviews.last_decision(row.id, before=last.number) is None
-
-
 # --- Rounds, letters, the rest ------------------------------------------------------------------------------
-
-
-def test_what_was_asked_is_kept_with_its_letter(store: Store) -> None:
-    row = ask(store)
-    kept = store.reviews.round(row.id, 1)
-    assert kept
-    assert kept.snapshot == snapshot()
-    claim = store.queue.claim()
-    assert claim
-    letter = store.letters.get(claim.id)
-    assert letter
-    assert (letter.kind, letter.reviewer, letter.review_id, letter.round) == ("ask", LILY.id, row.id, 1)
-    assert store.reviews.round(row.id, 2) is None
-    assert store.reviews.round_before(row.id, 1) is None
-    assert store.reviews.round_before(row.id, 2) == kept
-
-
-def test_a_new_round_voids_and_counts(store: Store, clock: Clock) -> None:
-    row = ask(store)
-    store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY)
-    clock.pass_(minutes=1)
-    store.queue.claim((Kind.MAIL,))
-    claim, row = take(store)
-    facts = {"head_sha": OLD_HEAD, "base": "development"}
-    row = store.queue.checkpoint(claim, row, move=next_move(State.TO_MERGE, Event.NEW_HEAD), **facts)
-    assert (row.state, row.round, row.decision) == (State.TO_ASK, 2, None)
-    assert row.changed_at == row.restless_since == clock.now
 
 
 def test_documents_of_an_older_or_a_newer_program_stay_readable(store: Store) -> None:
@@ -499,20 +369,6 @@ def test_documents_of_an_older_or_a_newer_program_stay_readable(store: Store) ->
 
 def test_a_review_has_only_as_many_columns_as_are_searched_or_kept_by_the_gate() -> None:
     assert len(reviews.columns) <= 40
-
-
-def test_sign_in_letters_are_counted(store: Store, clock: Clock) -> None:
-    def request(key: str) -> bool:
-        return store.letters.request(NewLetter(key, "sign_in", LILY.id))
-
-    for number in range(5):
-        assert request(f"s{number}")
-        clock.pass_(minutes=2)
-    assert not request("s5")
-    assert store.letters.request(NewLetter("other", "sign_in", "someone else"))
-    clock.pass_(minutes=50)
-    assert request("s6")
-    assert not request("s7")
 
 
 @pytest.mark.parametrize("kind, share", [("sign_in", 5), ("fresh", 1)])
@@ -545,32 +401,6 @@ def test_an_unknown_address_costs_what_a_known_one_does_and_gets_nothing(store: 
     assert len({tuple(cost) for _, *cost in asked}) == 1
     assert store.letters.get(2)
     assert store.letters.get(3) is None
-
-
-def test_a_sign_in_letter_is_used_once(store: Store) -> None:
-    store.letters.request(NewLetter("s0", "sign_in", LILY.id))
-    letter = store.letters.get(1)
-    assert letter
-    assert store.letters.use(letter.nonce)
-    assert not store.letters.use(letter.nonce)
-    assert not store.letters.use("0" * 24)
-
-
-def test_pending_lists_the_longest_waiting_first(store: Store) -> None:
-    ask(store)
-    wake(store, "d2", told(KNOWN, number=13))
-    numbers = [row.number for row in store.reviews.pending()]
-    assert sorted(numbers) == [12, 13]
-
-
-def test_twins_share_head_and_base(store: Store) -> None:
-    row = ask(store)
-    wake(store, "d2", told(KNOWN, number=13))
-    store.queue.claim((Kind.MAIL,))
-    claim, twin = take(store)
-    twin = read_facts(store, claim, twin)
-    assert [other.number for other in store.reviews.twins(twin) if other.open] == [12]
-    assert [other.number for other in store.reviews.twins(row) if other.open] == [13]
 
 
 def test_a_database_that_is_away_is_unavailable(tmp_path: Path) -> None:

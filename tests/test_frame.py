@@ -10,14 +10,11 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from pkgutil import resolve_name
 
 import pytest
-import sqlalchemy as sa
-from playwright.sync_api import Page
 
 from app.settings import Settings
 from app.settings.file import SettingsError
@@ -157,11 +154,6 @@ def test_changelog_has_a_place_for_what_is_not_released() -> None:
     assert "\n## [Unreleased]\n" in read("CHANGELOG.md")
 
 
-def test_the_command_leads_to_the_code() -> None:
-    command = tomllib.loads(read("pyproject.toml"))["project"]["scripts"]["qa-gate"]
-    assert callable(resolve_name(command))
-
-
 def test_make_help_knows_every_target() -> None:
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
     explained = set(re.findall(r"^([a-z]+):.*## \S", read("Makefile"), re.MULTILINE))
@@ -233,32 +225,13 @@ def test_no_secret_is_sent_to_the_builder() -> None:
 # --- What the tests stand on --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("time", ["first", "second"])
-def test_each_test_has_a_fresh_database(database_url: str, time: str) -> None:
-    engine = sa.create_engine(database_url)
-    with engine.begin() as connection:
-        connection.execute(sa.text("CREATE TABLE once (id INTEGER PRIMARY KEY)"))
-    engine.dispose()
-
-
-@pytest.mark.parametrize("javascript, title", [(True, "ran"), (False, "")])
-def test_the_browser_is_as_wide_and_as_clever_as_asked(
-    open_page: Callable[..., Page], javascript: bool, title: str
-) -> None:
-    page = open_page(375, javascript=javascript)
-    page.set_content("<script>document.title = 'ran'</script>")
-    assert page.title() == title
-    assert page.evaluate("innerWidth") == 375
-
-
 SKIPPING = "import pytest\n\n@pytest.mark.skip(reason='no time')\ndef test_a(): ...\n"
 
 
-@pytest.mark.parametrize("ci, status, closing", [("true", 1, "1 error"), ("", 0, "1 skipped")])
-def test_a_skipped_test_fails_in_ci(tmp_path: Path, ci: str, status: int, closing: str) -> None:
+def test_a_skipped_test_fails_in_ci(tmp_path: Path) -> None:
     (tmp_path / "test_a.py").write_text(SKIPPING, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider"]
     command += ["-c", os.devnull, "--rootdir", str(tmp_path), str(tmp_path)]
-    environment = {**os.environ, "CI": ci}
+    environment = {**os.environ, "CI": "true"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, closing in done.stdout) == (status, True), done.stdout
+    assert (done.returncode, "1 error" in done.stdout) == (1, True), done.stdout

@@ -156,10 +156,6 @@ def test_a_retarget_says_where_it_went_before() -> None:
     assert parsed(with_value("changes.base.ref.from", "development")).base_before == "development"
 
 
-def test_an_edit_of_the_title_is_no_retarget() -> None:
-    assert parsed(with_value("changes.title.from", "Old")).base_before is None
-
-
 @pytest.mark.parametrize("path", ["pull_request", "pull_request.head", "pull_request.base"])
 @pytest.mark.parametrize("value", [None, [], 7])
 def test_what_is_no_object_has_none_of_its_fields(path: str, value: Any) -> None:
@@ -187,10 +183,6 @@ def test_when_it_was_closed_is_told() -> None:
 
 def test_a_deleted_author_is_a_ghost() -> None:
     assert parsed(with_value("pull_request.user", None)).author_id is None
-
-
-def test_a_title_of_null_is_empty() -> None:
-    assert parsed(with_value("pull_request.title", None)).seen.title == ""
 
 
 def test_a_sha256_repository_is_read() -> None:
@@ -360,11 +352,6 @@ def test_a_wrong_field_of_a_check_is_named(event: str, path: str, value: Any) ->
     with pytest.raises(BadPayload) as bad:
         parse(event, JSON, check_event(event, **{path: value}))
     assert f'one of a {event.replace("_", " ")}: "{path.replace("__", ".")}": ' in bad.value.reason
-
-
-def test_what_is_not_needed_may_be_anything() -> None:
-    assert parsed(with_value("pull_request.body", "\x00" * 10)).number == 2
-    assert parsed(with_value("pull_request.labels", [[[7]]])).number == 2
 
 
 _anything = st.recursive(
@@ -704,14 +691,6 @@ def test_half_a_pull_request_is_none(key: str) -> None:
         WholePull.model_validate(data).pull_request()
 
 
-@pytest.mark.parametrize(
-    "time", ["", "soon", "2025-03-04", "2025-03-04T12:00:00", "0001-01-01T00:00:00+23:00"]
-)
-def test_an_odd_time_is_odd(time: str) -> None:
-    with pytest.raises(ValidationError):
-        WholePull.model_validate(pull_request_json() | {"updated_at": time}).pull_request()
-
-
 @given(value=_anything, key=st.sampled_from(sorted(pull_request_json())))
 def test_any_pull_request_is_read_or_odd(value: Any, key: str) -> None:
     try:
@@ -864,14 +843,6 @@ def test_a_real_pull_request_of_a_list_is_read() -> None:
     assert Pull.model_validate(data | {"merged_at": "2019-05-15T15:20:33Z"}).seen.merged
     assert Pull.model_validate(data | {"head": data["head"] | {"repo": None}}).is_from_fork
     assert Pull.model_validate(data | {"user": None}).author_id is None
-
-
-@pytest.mark.parametrize("key", ["number", "state", "draft", "merged_at", "base", "head", "updated_at"])
-def test_half_a_listed_pull_request_is_odd(key: str) -> None:
-    data = pull_request_json()
-    del data[key]
-    with pytest.raises(ValidationError):
-        Pull.model_validate(data)
 
 
 @given(value=_anything, key=st.sampled_from(sorted(pull_request_json())))
@@ -1054,27 +1025,6 @@ def test_reading_a_pull_request_is_one_call(pretend: PretendGitHub, github: GitH
     assert pull.repository_id > 0
 
 
-def test_comparing_is_one_call(pretend: PretendGitHub, github: GitHub, ask: Ask) -> None:
-    number, sha = ask()
-    pull = github.pull_request("acme/shop", number)
-    calls_of(pretend)
-    change = github.change("acme/shop", pull.base_sha, pull.head_sha)
-    assert len(calls_of(pretend)) == 1
-    assert [(file.path, file.status, file.additions) for file in change.files] == [("topic.txt", "added", 1)]
-    assert [(commit.sha, commit.message, commit.author) for commit in change.commits] == [
-        (sha, "Add topic", "sam")
-    ]
-    assert change.merge_base == pull.base_sha
-
-
-def test_a_status_is_one_call_and_is_set(pretend: PretendGitHub, github: GitHub, ask: Ask) -> None:
-    _, sha = ask()
-    github.say_status(
-        "acme/shop", Status("pending", "Waiting", sha, "qa-gate/development"), "https://gate.test/1"
-    )
-    assert calls_of(pretend) == [f"POST /repos/acme/shop/statuses/{sha}"]
-
-
 def test_a_review_is_one_call_and_is_found_by_its_marker(
     pretend: PretendGitHub, github: GitHub, ask: Ask
 ) -> None:
@@ -1088,15 +1038,6 @@ def test_a_review_is_one_call_and_is_found_by_its_marker(
     assert not github.has_said("acme/shop", number, "<!-- qa-gate 1.1.2 -->")
 
 
-def test_a_comment_is_one_call_and_is_found_by_its_marker(
-    pretend: PretendGitHub, github: GitHub, ask: Ask
-) -> None:
-    number, _ = ask()
-    github.say_comment("acme/shop", number, "Lily: no.\n<!-- qa-gate 1.2.1 -->")
-    assert calls_of(pretend) == [f"POST /repos/acme/shop/issues/{number}/comments"]
-    assert github.has_said("acme/shop", number, "<!-- qa-gate 1.2.1 -->")
-
-
 def test_a_marker_on_the_second_page_is_found(pretend: PretendGitHub, github: GitHub, ask: Ask) -> None:
     number, _ = ask()
     for count in range(101):
@@ -1104,15 +1045,6 @@ def test_a_marker_on_the_second_page_is_found(pretend: PretendGitHub, github: Gi
     calls_of(pretend)
     assert github.has_said("acme/shop", number, "<!-- qa-gate 100 -->")
     assert len(calls_of(pretend)) == 3
-
-
-def test_the_gate_cannot_review_its_own_pull_request(pretend: PretendGitHub, github: GitHub) -> None:
-    sha = pretend.commit("acme/shop", "own", {"own.txt": "x"}, "Own", "qa-gate-bot")
-    number = pretend.open_pull_request("acme/shop", "own", title="Own", body=None, author="qa-gate-bot")
-    for choice in (Choice.APPROVE, Choice.REJECT):
-        with pytest.raises(Refused) as refused:
-            github.say_review("acme/shop", number, sha, choice, "x")
-        assert refused.value.kind == "invalid"
 
 
 def test_a_review_is_of_the_named_commit_even_if_there_is_a_newer_one(
@@ -1123,15 +1055,6 @@ def test_a_review_is_of_the_named_commit_even_if_there_is_a_newer_one(
     github.say_review("acme/shop", number, sha, Choice.REJECT, "no")
     (review,) = pretend.pull(number).reviews
     assert (review.commit_id, review.state) == (sha, "CHANGES_REQUESTED")
-
-
-def test_a_missing_right_is_refused_and_named(pretend: PretendGitHub, github: GitHub, ask: Ask) -> None:
-    _, sha = ask()
-    pretend.rights.discard("statuses")
-    with pytest.raises(Refused) as refused:
-        github.say_status("acme/shop", Status("pending", "x", sha, "qa-gate/development"))
-    assert refused.value.kind == "rights"
-    assert "not accessible" in refused.value.reason
 
 
 def test_a_used_up_rate_limit_is_waited_for_by_the_caller(pretend: PretendGitHub, github: GitHub) -> None:
@@ -1211,25 +1134,6 @@ def test_what_protection_asks_for_is_told_in_githubs_words(
     assert (refused.value.kind, context in refused.value.reason) == ("checks_red", True)
     github.say_status("acme/shop", Status("success", "Approved", sha, context))
     assert github.merge("acme/shop", number, sha, "merge")
-
-
-def test_a_method_that_is_switched_off_is_refused(pretend: PretendGitHub, github: GitHub, ask: Ask) -> None:
-    number, sha = ask()
-    pretend.pull(number).repo.methods.discard("squash")
-    with pytest.raises(Refused) as refused:
-        github.merge("acme/shop", number, sha, "squash")
-    assert refused.value.kind == "method_off"
-
-
-def test_a_conflict_and_a_draft_are_refused(pretend: PretendGitHub, github: GitHub, ask: Ask) -> None:
-    number, sha = ask()
-    pretend.convert_to_draft(number)
-    with pytest.raises(Refused):
-        github.merge("acme/shop", number, sha, "merge")
-    pretend.ready(number)
-    pretend.commit("acme/shop", "development", {"topic.txt": "other\n"}, "Clash", "sam")
-    with pytest.raises(Refused):
-        github.merge("acme/shop", number, sha, "merge")
 
 
 def test_a_merge_is_one_call_and_gives_the_commit(pretend: PretendGitHub, github: GitHub, ask: Ask) -> None:
@@ -1365,12 +1269,6 @@ def test_every_way_to_write_about_a_pull_request_is_told(event: str, action: str
     assert parse(event, JSON, gone) is None
 
 
-def test_a_missing_pull_request_is_refused(github: GitHub) -> None:
-    with pytest.raises(Refused) as refused:
-        github.pull_request("acme/shop", 404)
-    assert refused.value.kind == "gone"
-
-
 def test_a_branch_that_is_not_there_is_named_where_github_only_says_404(
     github: GitHub,
 ) -> None:
@@ -1439,20 +1337,6 @@ def test_a_tree_is_one_call_and_all_of_it(pretend: PretendGitHub, github: GitHub
     assert "a" not in found
 
 
-def test_a_mode_alone_makes_another_tree(pretend: PretendGitHub, github: GitHub) -> None:
-    before = pretend.commit("acme/shop", "topic", {"run": "x\n"}, "Add", "sam")
-    after = pretend.commit("acme/shop", "topic", {"run": ("100755", "x\n")}, "Make it run", "sam")
-    assert github.tree("acme/shop", before) != github.tree("acme/shop", after)
-
-
-def test_a_tree_that_github_cuts_is_none(pretend: PretendGitHub, github: GitHub, ask: Ask) -> None:
-    number, sha = ask()
-    whole = github.tree("acme/shop", sha)
-    pretend.pull(number).repo.tree_limit = 2
-    assert whole is not None
-    assert github.tree("acme/shop", sha) is None
-
-
 def test_a_tree_read_under_an_old_name_is_none_rather_than_one_level_of_it(
     pretend: PretendGitHub, github: GitHub
 ) -> None:
@@ -1460,12 +1344,6 @@ def test_a_tree_read_under_an_old_name_is_none_rather_than_one_level_of_it(
     pretend.rename("acme/shop", "acme/store")
     assert github.tree("acme/shop", sha) is None
     assert github.tree("acme/store", sha) is not None
-
-
-def test_a_tree_of_no_commit_is_missing(github: GitHub) -> None:
-    with pytest.raises(Refused) as refused:
-        github.tree("acme/shop", "f" * 40)
-    assert refused.value.kind == "gone"
 
 
 class Look:
@@ -1603,15 +1481,6 @@ def test_304_to_a_question_without_an_etag_is_no_answer(pretend: PretendGitHub, 
         look()
 
 
-def test_every_page_is_announced_and_read(
-    pretend: PretendGitHub, ask_often: Callable[[int], None], look: Look
-) -> None:
-    ask_often(201)
-    calls_of(pretend)
-    assert [pull.number for pull in look().pulls] == list(range(201, 0, -1))
-    assert (len(calls_of(pretend)), look.announced) == (3, 2)
-
-
 def test_a_full_page_is_not_followed_by_an_empty_one(
     pretend: PretendGitHub, ask_often: Callable[[int], None], look: Look
 ) -> None:
@@ -1650,16 +1519,6 @@ def test_one_that_slips_to_the_next_page_meanwhile_is_listed_once(
     assert [pull.number for pull in newest.pulls] == [1, 150], "and what was missed comes next"
 
 
-def test_what_is_raised_at_a_page_is_passed_on(ask_often: Callable[[int], None], github: GitHub) -> None:
-    ask_often(101)
-
-    def overtaken() -> None:
-        raise RuntimeError("overtaken")
-
-    with pytest.raises(RuntimeError, match="overtaken"):
-        github.pull_requests("acme/shop", state="all", etag=None, until=None, on_page=overtaken)
-
-
 def test_a_failed_further_page_fails_the_whole_list(
     pretend: PretendGitHub, ask_often: Callable[[int], None], github: GitHub
 ) -> None:
@@ -1678,12 +1537,6 @@ def test_a_list_under_an_old_name_is_refused(pretend: PretendGitHub, ask: Ask, l
     with pytest.raises(Refused) as refused:
         look()
     assert (refused.value.kind, "GITHUB_REPOSITORIES" in refused.value.reason) == ("renamed", True)
-
-
-def test_a_name_in_another_case_is_the_same_repository(github: GitHub, ask: Ask) -> None:
-    ask()
-    listing = github.pull_requests("ACME/Shop", state="all", etag=None, until=None, on_page=list)
-    assert [pull.repository for pull in listing.pulls] == ["acme/shop"]
 
 
 @pytest.mark.parametrize("body", ["", "null", "[null]", "[1]", "{}", '{"message": "Moved"}', "<html>", "["])
@@ -1750,16 +1603,6 @@ def test_without_the_right_to_read_checks_only_statuses_count(
     assert len(calls_of(pretend)) == 2
 
 
-def test_without_the_right_to_read_statuses_nothing_is_known(
-    pretend: PretendGitHub, github: GitHub, ask: Ask
-) -> None:
-    _, sha = ask()
-    pretend.rights.difference_update({"statuses", "statuses:read"})
-    with pytest.raises(Refused) as refused:
-        github.checks("acme/shop", sha)
-    assert refused.value.kind == "rights"
-
-
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, None])
 def test_checks_that_cannot_be_read_are_never_none(
     pretend: PretendGitHub, github: GitHub, ask: Ask, status: int | None
@@ -1796,29 +1639,10 @@ def test_a_comment_on_the_second_page_is_found(pretend: PretendGitHub, github: G
     assert len(calls_of(pretend)) == 2
 
 
-def test_a_deleted_comment_is_missing(github: GitHub) -> None:
-    with pytest.raises(Refused) as refused:
-        github.edit_comment("acme/shop", 4711, "x")
-    assert refused.value.kind == "gone"
-
-
 def test_an_edit_of_another_comment_than_asked_is_not_success(pretend: PretendGitHub, github: GitHub) -> None:
     pretend.fail("PATCH", "/comments/7$", 200, {"id": 8, "body": "x"})
     with pytest.raises(TryAgain):
         github.edit_comment("acme/shop", 7, "x")
-
-
-def test_what_the_stand_in_tells_of_checks_is_read(pretend: PretendGitHub, ask: Ask) -> None:
-    _, sha = ask()
-    pretend.set_check("acme/shop", sha, "lint", "in_progress", None)
-    pretend.set_check("acme/shop", sha, "lint")
-    pretend.set_status("acme/shop", sha, "success", context="ci", by="sam")
-    told = [one for one in pretend.deliveries if one.event in CHECK_EVENTS]
-    said = [parse(one.event, JSON, one.body) for one in told]
-    number = pretend.pull(1).repo.id
-    about = {"repository_id": number, "repository": "acme/shop", "sha": sha, "says": "green"}
-    names = ("lint", "", "ci")  # one check, all that its app runs, a status
-    assert said == [None, *(CheckEvent(**about, check=name) for name in names)]
 
 
 def test_threads_do_not_mix_up_their_answers(github: GitHub, ask: Ask) -> None:
@@ -1946,15 +1770,6 @@ def test_an_app_that_was_installed_anew_is_found_again(
         github.pull_request("acme/shop", 1)
     assert github.pull_request("acme/shop", 1).number == 1
     assert calls_of(app_pretend) == [READ, INSTALLATION, NEW_TOKEN, READ]
-
-
-def test_an_app_with_another_key_is_refused(app_pretend: PretendGitHub) -> None:
-    other = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    with pytest.raises(Refused) as refused:
-        GitHub(app_pretend.url, app=(4711, other.decode())).pull_request("acme/shop", 1)
-    assert refused.value.kind == "rights"
 
 
 def test_a_key_that_is_none_is_refused_and_never_shown(app_pretend: PretendGitHub) -> None:

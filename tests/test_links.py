@@ -8,7 +8,6 @@ import re
 import string
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -159,11 +158,6 @@ def test_a_link_from_a_clock_that_runs_ahead_is_read() -> None:
     assert links.read_decide(token, NOW) == QUESTION
 
 
-def test_the_time_zone_of_now_makes_no_difference() -> None:
-    east = NOW.astimezone(tz=ZoneInfo("Asia/Tokyo"))
-    assert links.decide_url(QUESTION, east) == links.decide_url(QUESTION, NOW)
-
-
 def test_an_old_key_still_verifies_and_the_newest_signs() -> None:
     before = Links([OLD_KEY], PUBLIC_URL, link_days=30)
     rotated = Links([KEY, OLD_KEY], PUBLIC_URL, link_days=30)
@@ -222,11 +216,6 @@ def test_other_purposes_check_their_shape_too() -> None:
     for payload in ([], [NONCE, 2], ["1"], [0], [True], NONCE, {"nonce": NONCE}):
         with pytest.raises(BadLink):
             links.read_details(forge(payload, "status"))
-
-
-def test_the_forger_of_these_tests_writes_what_the_gate_writes() -> None:
-    assert links.read_decide(forge([NONCE, 7, 2, LILY, "approve"]), NOW) == QUESTION
-    assert links.read_details(forge([NONCE], "status")) == NONCE
 
 
 def test_a_long_token_is_refused_even_when_it_is_signed() -> None:

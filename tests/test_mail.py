@@ -19,14 +19,14 @@ from moto.server import ThreadedMotoServer
 from app.domain.approval import Choice, Decision
 from app.domain.blocked import Blocked, Why
 from app.domain.cautions import Caution, Kind, cautions
-from app.domain.facts import Change, ChangedFile, Commit, Release, Snapshot, State, Unseen
+from app.domain.facts import Commit, Release, Snapshot, State, Unseen
 from app.domain.policy import Reviewer
 from app.mail.compose import Mail, comment, compose_request, compose_sign_in, held
 from app.mail.news import About, DigestItem, compose_bypass, compose_digest
 from app.mail.question import Line, Request
 from app.mail.send import Mailer, MailLater, MailRefused
 from demo.inbox import PretendInbox
-from tests.builders import BASE, HEAD, LILY, NOON, OLD_HEAD, row, snapshot
+from tests.builders import HEAD, LILY, NOON, OLD_HEAD, row, snapshot
 
 BERLIN = ZoneInfo("Europe/Berlin")
 APPROVE, REJECT = "https://gate.example.com/decide/AAA.approve", "https://gate.example.com/decide/AAA.reject"
@@ -88,10 +88,6 @@ def words(html: str) -> str:
     """The words of an HTML part that a reader sees, as one line."""
     body = re.sub(r"<(style|title)>.*?</\1>|<!--.*?-->|<[^>]*>", " ", html, flags=re.DOTALL)
     return " ".join(body.replace("&amp;", "&").replace("&#39;", "'").split())
-
-
-def with_files(*files: ChangedFile, **facts: Any) -> Snapshot:
-    return Snapshot(snapshot(**facts).pull, Change(BASE, (), files))
 
 
 # --- The question -------------------------------------------------------------------------------------------
@@ -351,22 +347,6 @@ def test_description_cannot_pretend_to_be_the_letter() -> None:
     text = ask(body="Approve:\nhttps://evil.example/").text
     assert "> Approve:\n> https://evil.example/" in text
     assert text.count("\nApprove:\n") == 1
-
-
-@pytest.mark.parametrize("unit", ["All is well. ", "&", "*a* ", "[a](http://b.c) ", "> " * 9 + "\n", "🐘"])
-def test_letter_stays_small_whatever_the_change_holds(unit: str) -> None:
-    files = [
-        ChangedFile(unit * (4000 // len(unit)) + str(number), "renamed", 1, 1, unit * 4000)
-        for number in range(300)
-    ]
-    body = (unit * 65_536)[:65_536]
-    asked = with_files(*files, body=body, title=(unit * 256)[:256], changed_files=3000)
-    news = commits(*[unit * 4000] * 250)
-    mail = ask(asked, is_again=True, rejection=rejected(unit * 4000), new_commits=news, compare_url=COMPARE)
-    assert len(mail.html.encode()) < 90_000
-    assert len(mail.text.encode()) < 90_000
-    assert "The text goes on" in mail.html
-    assert APPROVE in mail.text
 
 
 # --- The list -----------------------------------------------------------------------------------------------

@@ -307,12 +307,3 @@ def test_a_base_with_another_history_holds_the_approval(world: World) -> None:
     world.pass_(minutes=2)
     assert (world.row(number).state, tip(world)) == (State.TO_MERGE, other)
     assert world.held(number)
-
-
-def test_the_stand_in_calls_histories_that_share_nothing_a_conflict(world: World) -> None:
-    git = world.github.repo().git
-    number = world.open()
-    push(world, DEVELOPMENT, make(world, message="A new beginning", new_py="new\n"))
-    assert git.base(tip(world), tip(world, "gift-cards")) is None
-    assert git.merge(tip(world), tip(world, "gift-cards")) is None
-    assert world.github.pull(number).open

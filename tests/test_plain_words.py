@@ -16,7 +16,6 @@ from app.domain.rules import Event
 from app.jobs.ask import where_to_try
 from app.mail.templates import why_for_developer
 from app.text.words import NOT_NOW
-from app.web.decide import LONGEST_NOTE
 from tests.builders import LILY, NOT_YET, row
 from tests.desk import MAX, Desk, said
 
@@ -67,14 +66,6 @@ def test_who_is_away_reads_so_first(desk: Desk) -> None:
 
 
 # --- The question -------------------------------------------------------------------------------------------
-
-
-def test_a_question_that_is_too_long_is_called_so_and_not_lost(desk: Desk) -> None:
-    asked, words = desk.ask(), "x" * (LONGEST_NOTE + 1)
-    answer = desk.post(desk.link(asked), "question", words)
-    assert (answer.status_code, words in answer.text) == (422, True)
-    assert "That’s a little too long" in said(answer)
-    assert "Choose one of the buttons" not in said(answer)
 
 
 def test_the_page_has_the_facts_that_the_mail_has(desk: Desk) -> None:
@@ -138,12 +129,6 @@ def test_what_another_approved_is_not_called_hers(desk: Desk) -> None:
     assert "You approved it in the meantime." in said(desk.post(desk.link(asked, reader=MAX), "approve"))
 
 
-def test_who_asked_for_changes_in_the_meantime_is_named(desk: Desk) -> None:
-    asked = desk.ask()
-    desk.post(desk.link(asked, reader=MAX), "reject", "Too slow")
-    assert "Max requested changes in the meantime" in said(desk.post(desk.link(asked), "reject", "No"))
-
-
 @pytest.mark.parametrize(
     "held, words",
     [
@@ -172,23 +157,7 @@ def test_while_something_is_in_the_way_she_reads_what_it_means_and_developers_wh
     assert reason in desk.see(desk.gate.links.details_url(asked.nonce).removeprefix("http://localhost"))
 
 
-def test_without_javascript_no_page_changes_by_itself(desk: Desk) -> None:
-    asked = desk.ask()
-    desk.post(desk.link(asked), "approve")
-    page = desk.client.get(desk.link(asked)).text
-    assert "http-equiv" not in page
-    assert re.search(r"<noscript>.*Look again</a></p></noscript>", page)
-
-
 # --- Dead ends ----------------------------------------------------------------------------------------------
-
-
-def test_who_was_asked_after_her_is_named(desk: Desk) -> None:
-    old = desk.link(desk.ask())
-    desk.follow(12, Event.NEW_HEAD)
-    desk.ask_again(asks=MAX)
-    assert "Max was asked about it today at 13:00; you can decide it, too." in desk.see(old)
-    assert "You were asked" not in desk.see(old)
 
 
 def test_an_old_link_to_something_merged_says_who_said_yes_and_when(desk: Desk) -> None:

@@ -10,9 +10,8 @@ from playwright.sync_api import Page, expect
 from app.db.store import Store
 from app.db.talk import open_talk
 from app.domain.facts import State
-from app.domain.rules import Signpost, may_ask
 from app.worker import work_once
-from tests.builders import LILY, row
+from tests.builders import LILY
 from tests.test_db import wake
 from tests.world import World
 
@@ -96,34 +95,6 @@ def test_the_answer_goes_to_who_asked(make_world: MakeWorld) -> None:
     world.pass_(minutes=2)
     assert world.inbox.mails[-1].to == "Max <max@example.com>"
     assert "sam answered your question:" in world.inbox.mails[-1].text
-
-
-def test_of_two_reviewers_with_one_name_the_answer_goes_to_who_asked(make_world: MakeWorld) -> None:
-    world = make_world(QA_REVIEWERS="Lily <lily@example.com>, Lily <lily@other.example>")
-    number = world.open()
-    world.settle()
-    row, other = world.row(), world.gate.policy.reviewers[1]
-    assert world.store.talk.ask(row.id, row.round, QUESTION, other) is None
-    world.settle()
-    world.github.comment(number, "No.", by="sam")
-    world.settle()
-    world.pass_(minutes=2)
-    assert world.inbox.mails[-1].to == "Lily <lily@other.example>"
-
-
-def test_a_title_like_a_releases_makes_no_release(world: World) -> None:
-    world.open(title="Release of 2 changes")
-    world.settle()
-    assert world.inbox.mails[-1].subject.startswith("Release of 2 changes (")
-
-
-def test_a_login_that_begins_like_github_keeps_its_name(world: World) -> None:
-    world.github.add_person("GitHubFan")
-    number = world.open()
-    world.settle()
-    world.github.merge_as("GitHubFan", number)
-    world.settle()
-    assert "GitHubFan merged" in world.inbox.mails[-1].text
 
 
 def test_a_later_version_quotes_what_was_answered(world: World) -> None:
@@ -433,19 +404,6 @@ def test_a_long_answer_is_cut_where_it_can_be_seen(world: World) -> None:
     world.pass_(minutes=2)
     assert "long\n>\n> The text goes on; only its beginning is shown here." in world.inbox.mails[-1].text
     assert "long…" in world.see()
-
-
-@pytest.mark.parametrize(
-    "state, why",
-    [
-        (State.REJECTED, Signpost.REJECTED),
-        (State.TO_MERGE, Signpost.APPROVED),
-        (State.DRAFT, Signpost.DRAFT),
-        (State.CLOSED, Signpost.CLOSED),
-    ],
-)
-def test_only_what_waits_can_be_asked_about(state: State, why: Signpost) -> None:
-    assert may_ask(row(state), 1, QUESTION) is why
 
 
 def test_a_question_is_kept_on_both_databases(database_url: str) -> None:

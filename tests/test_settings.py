@@ -108,11 +108,6 @@ def test_an_empty_release_branch_means_no_release_gate() -> None:
     assert load(RELEASE_BRANCH="").release_branch == ""
 
 
-def test_an_empty_file_for_the_release_branch_means_no_release_gate(tmp_path: Path) -> None:
-    (tmp_path / "none").write_text("\n")
-    assert load(RELEASE_BRANCH_FILE=str(tmp_path / "none")).release_branch == ""
-
-
 def test_nothing_set_names_every_missing_setting_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.load({})
@@ -180,10 +175,6 @@ def test_names_that_are_not_ours_are_left_alone() -> None:
 )
 def test_a_name_one_or_two_letters_off_is_an_error_that_names_the_setting(name: str, meant: str) -> None:
     assert problem_of(**{name: "zqx"}) == f"{name} is no setting: did you mean {meant}?"
-
-
-def test_an_empty_misspelt_name_is_let_pass() -> None:
-    assert load(QA_REVIEWER="") == Settings.load(NEEDED)
 
 
 @given(st.sampled_from(NAMES), st.integers(0, 30), st.sampled_from("XQ_"))
@@ -287,11 +278,6 @@ def test_an_unreadable_file_is_told_without_what_was_given_as_its_path(tmp_path:
         assert path not in problem
 
 
-def test_an_unreadable_token_file_is_not_a_missing_token() -> None:
-    problem = problem_of(GITHUB_TOKEN="", GITHUB_TOKEN_FILE="/nowhere/token")
-    assert problem == "GITHUB_TOKEN_FILE names a file that cannot be read (No such file or directory)."
-
-
 # --- No value is ever shown ---------------------------------------------------------------------------------
 
 
@@ -332,7 +318,6 @@ def test_any_text_is_a_value_or_a_problem(name: str, value: str) -> None:
 
 GOOD: list[tuple[str, str, Any]] = [
     ("PUBLIC_URL", "https://gate.example.com/", "https://gate.example.com"),
-    ("PUBLIC_URL", "http://127.0.0.1:8000", "http://127.0.0.1:8000"),
     ("PUBLIC_URL", "http://[::1]:8000", "http://[::1]:8000"),
     ("PUBLIC_URL", "HTTPS://Gate.Example.COM", "https://gate.example.com"),
     ("GITHUB_API_URL", "https://ghe.example.com/api/v3/", "https://ghe.example.com/api/v3"),
@@ -344,11 +329,9 @@ GOOD: list[tuple[str, str, Any]] = [
         ("a-new-long-secret", "an-old-long-secret"),
     ),
     ("OPERATOR", "Olga <olga@example.com>", (("Olga", "olga@example.com"),)),
-    ("MERGE_METHOD", "squash", "squash"),
     ("MAIL_FROM", "gate@example.com", "gate@example.com"),
     ("MAIL_FROM", "Čaj <gate@example.com>", "=?utf-8?q?=C4=8Caj?= <gate@example.com>"),
     ("MAIL_FROM", '"Gate, QA" <gate@example.com>', '"Gate, QA" <gate@example.com>'),
-    ("SES_CONFIGURATION_SET", "gate-1", "gate-1"),
     ("DATABASE_URL", "sqlite:////var/lib/gate.db", "sqlite:////var/lib/gate.db"),
     ("DATABASE_URL", "postgres://u:p%40s@h:5432/d", "postgresql+psycopg://u:p%40s@h:5432/d"),
     ("DATABASE_URL", "postgresql://h/d?sslmode=require", "postgresql+psycopg://h/d?sslmode=require"),
@@ -357,16 +340,10 @@ GOOD: list[tuple[str, str, Any]] = [
     ("TIMEZONE", "Europe/Prague", ZoneInfo("Europe/Prague")),
     ("DIGEST_AT", "23:59", time(23, 59)),
     ("QUIET_MINUTES", "0", 0),
-    ("QUIET_MINUTES", "1440", 1440),
-    ("LINK_DAYS", "1", 1),
     ("LINK_DAYS", "365", 365),
-    ("LOOK_MINUTES", "1", 1),
     ("WAIT_FOR_CHECKS", "True", True),
-    ("WAIT_FOR_CHECKS", "on", True),
     ("WAIT_FOR_CHECKS", "no", False),
-    ("WAIT_FOR_CHECKS", "0", False),
     ("IGNORE_CHECKS", "", ()),
-    ("IGNORE_CHECKS", "lint,codecov/patch", ("lint", "codecov/patch")),
     ("IGNORE_CHECKS", 'lint, "test (3.11, linux)"', ("lint", "test (3.11, linux)")),
     ("PREVIEW_URL", "https://pr-{number}.example.com/", "https://pr-{number}.example.com/"),
     (
@@ -375,11 +352,7 @@ GOOD: list[tuple[str, str, Any]] = [
         "http://x.example.com/{branch}?v={sha}#{number}",
     ),
     ("LISTEN", "0.0.0.0:80", ("0.0.0.0", 80)),
-    ("LISTEN", "localhost:65535", ("localhost", 65535)),
     ("LISTEN", "[::1]:8000", ("::1", 8000)),
-    ("WORKER", "none", "none"),
-    ("LOG_FORMAT", "json", "json"),
-    ("LOG_LEVEL", "warning", "warning"),
     ("METRICS_LISTEN", "127.0.0.1:9100", ("127.0.0.1", 9100)),
 ]
 
@@ -394,36 +367,24 @@ BAD: dict[str, list[str]] = {
         "gate.example.com",
         "ftp://gate.example.com",
         "https://",
-        "https:///x",
         "https://gate.example.com/path",
-        "https://gate.example.com//",
-        "https://gate.example.com?x",
         "https://gate.example.com?",
         "https://gate.example.com#x",
         "https://me:pw@gate.example.com",
         "https://gate.example.com:99999",
-        "https://gate.example.com:x",
-        "https://gate example.com",
-        "https://[::1",
         "https://gate\\example.com",
-        "https://gät.example.com",
     ],
     "SECRET_KEY": [
         "k" * 31,
         f"{KEY},",
-        f",{KEY}",
-        f"{KEY},,{OLD_KEY}",
         f"{KEY},{KEY}",
         f"{KEY},short",
         KEY + " " + KEY,
-        f" {KEY}",
-        ",",
     ],
     "GITHUB_WEBHOOK_SECRET": [
         "short",
         "a secret that ends with a blank ",
         "long-enough-secret,short",
-        "long-enough-secret,",
         "long-enough-secret,long-enough-secret",
     ],
     "OPERATOR": ["Olga", "olga@example.com,"],
@@ -432,11 +393,7 @@ BAD: dict[str, list[str]] = {
     "GITHUB_API_URL": ["api.github.com", "https://api.github.com/?x=1", "https://u@api.github.com"],
     "GITHUB_REPOSITORIES": [
         "shop",
-        "acme/",
-        "/shop",
-        "acme/shop/x",
         "acme/..",
-        "acme/sh op",
         "acme/shop,",
         "acme/shop,Acme/Shop",
         "https://github.com/acme/shop",
@@ -445,21 +402,10 @@ BAD: dict[str, list[str]] = {
         "a b",
         "a..b",
         "-a",
-        "/a",
-        "a/",
         "a//b",
-        ".a",
-        "a/.b",
         "a.lock",
-        "a.lock/b",
         "a.",
         "a~",
-        "a^",
-        "a:b",
-        "a?",
-        "a*",
-        "a[",
-        "a\\b",
         "a@{b",
         "@",
         "HEAD",
@@ -468,36 +414,26 @@ BAD: dict[str, list[str]] = {
     "RELEASE_BRANCH": ["a b", "development"],
     "MERGE_METHOD": ["Merge", "fast-forward"],
     "QA_REVIEWERS": [
-        "Lily",
         "lily@localhost",
         "Lily <lily@example.com>,",
-        "Lily <lily@example.com> <eve@example.com>",
         "Lily <lily@example.com>; Jo <jo@example.com>",
         "Doe, Jo <jo@example.com>",
         "Lily <lily@example.com>, Lil <LILY@example.com>",
         "Lily\r\nBcc: x <lily@example.com>",
         "Lily\u202e <lily@example.com>",
         "Lily <lily@exämple.com>",
-        "Lily <li ly@example.com>",
-        "<>",
     ],
     "MAIL_FROM": ["gate", "a@example.com, b@example.com", "Gate <gate@example.com>\nBcc: x@example.com"],
     "SES_CONFIGURATION_SET": ["a b", "x" * 65],
     "DATABASE_URL": [
         "data/gate.db",
         "sqlite://",
-        "sqlite:///",
         "sqlite:///:memory:",
         "sqlite:///data/",
-        "sqlite:///x?mode=memory",
         "mysql://h/d",
-        "postgresql://h",
         "postgresql://h/",
-        "postgresql+psycopg2://h/d",
         "postgresql://gate:hunter2secret/d",
         "postgresql://u:p@h:notaport/d",
-        "postgresql://u:p@[::1/d",
-        "postgresql://u:p@x:y@h/d",
     ],
     "TIMEZONE": ["Europe", "Prague", "../etc/passwd", "/etc/localtime", "x" * 5000],
     "DIGEST_AT": ["9:00", "24:00", "09:60", "09:00:00", "morning", "٠٩:٠٠"],
@@ -511,27 +447,18 @@ BAD: dict[str, list[str]] = {
         "pr-{number}.example.com",
         "https://{branch}.example.com/",
         "https://x.example.com/?b={branch}",
-        "https://x.example.com/#{branch}",
         "https://x.example.com/{title}",
-        "https://x.example.com/{number",
-        "https://x.example.com/{number!r}",
         "https://x.example.com/{branch.__class__}",
-        "https://x.example.com/{{number}}",
         "https://{branch}@x.example.com/",
         "javascript:alert({number})",
         "https://x.example.com/a b",
-        "https://x.example.com/?q=a b",
     ],
     "LISTEN": [
         "8000",
-        ":8000",
         "127.0.0.1",
         "127.0.0.1:0",
         "127.0.0.1:65536",
-        "::1:8000",
         "[::g]:80",
-        "a b:80",
-        "[1.2]:1",
     ],
     "WORKER": ["thread"],
     "LOG_FORMAT": ["xml"],
@@ -610,11 +537,6 @@ def test_what_is_no_private_key_is_refused(key: str) -> None:
 def test_an_app_id_is_a_number(number: str) -> None:
     problem = problem_of(GITHUB_TOKEN="", GITHUB_APP_ID=number, GITHUB_APP_PRIVATE_KEY=PEM)
     assert problem.startswith("GITHUB_APP_ID must be a whole number")
-
-
-def test_settings_cannot_be_changed_afterwards() -> None:
-    with pytest.raises(ValueError, match="frozen"):
-        Settings.load(NEEDED).link_days = 1  # type: ignore[misc]
 
 
 @given(st.from_regex(r"(u(:[p:@/]{0,4})?@)?[h:@\[\]1]{0,8}(:[0-9x]{0,3})?/d(\?[a=&]{0,3})?", fullmatch=True))

@@ -9,11 +9,10 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 from werkzeug.serving import make_server
 from werkzeug.test import Client
 
@@ -31,7 +30,7 @@ from app.web.decide import LONGEST_NOTE
 from demo.serving import end, serve
 from tests.builders import LILY, NOON, told
 from tests.databases import ON_BOTH
-from tests.desk import MAX, TEMPLATES, TONES, Desk, said
+from tests.desk import MAX, Desk, said
 from tests.world import World
 
 # --- The question -------------------------------------------------------------------------------------------
@@ -57,13 +56,6 @@ def test_question_shows_what_she_must_know(desk: Desk) -> None:
         assert part in words
     assert "<strong>gift cards</strong>" in page.text
     assert 'href="https://gift-cards.shop.example"' in page.text
-
-
-def test_question_without_a_preview_names_the_branch(sqlite_url: str) -> None:
-    desk = Desk(sqlite_url, preview_url=None)
-    words = desk.see(desk.link(desk.ask()))
-    assert "Try it" not in words
-    assert "Take the branch gift-cards" in words
 
 
 def test_the_question_comes_first_then_the_choice_then_the_rest(desk: Desk) -> None:
@@ -133,14 +125,6 @@ def test_an_approval_is_kept_and_the_page_shows_how_it_goes_on(desk: Desk) -> No
     assert "progress.js" in page.text
 
 
-def test_another_reviewer_reads_who_approved(desk: Desk) -> None:
-    row = desk.ask()
-    desk.post(desk.link(row), "approve")
-    words = desk.see(desk.link(row, reader=MAX))
-    assert "Lily approved it today at 13:00." in words
-    assert "Withdraw the approval" in words
-
-
 @ON_BOTH
 def test_a_rejection_is_told_and_may_become_an_approval(desk: Desk) -> None:
     row = desk.ask()
@@ -174,14 +158,6 @@ def test_a_note_that_is_too_long_is_not_lost(desk: Desk) -> None:
     assert note in answer.text
     assert desk.row(12) == row
     assert desk.post(desk.link(row), "reject", "\U0001f600" * LONGEST_NOTE).status_code == 303
-
-
-def test_a_form_that_is_far_too_large_is_refused(desk: Desk) -> None:
-    row = desk.ask()
-    answer = desk.post(desk.link(row), "approve", "x" * 200_000)
-    assert answer.status_code == 413
-    assert "too much at once" in said(answer)
-    assert desk.row(12) == row
 
 
 def test_a_note_keeps_its_lines_and_loses_what_cannot_be_seen(desk: Desk) -> None:
@@ -273,27 +249,6 @@ def test_an_old_round_authorises_nothing(desk: Desk, choice: str) -> None:
 
 
 # --- How it goes on -----------------------------------------------------------------------------------------
-
-
-def test_progress_ends_when_it_is_merged(desk: Desk) -> None:
-    row = desk.ask()
-    desk.post(desk.link(row), "approve")
-    desk.follow(12, Event.MERGE_SENT)
-    assert "Approved: it’s going in now" in desk.see(desk.link(row))
-    desk.follow(12, Event.MERGED, merged=True, open=False)
-    page = desk.client.get(desk.link(row))
-    assert "It’s in" in said(page)
-    assert "progress.js" not in page.text
-    assert "http-equiv" not in page.text
-
-
-def test_a_yes_that_cannot_be_merged_says_why(desk: Desk) -> None:
-    row = desk.ask()
-    desk.post(desk.link(row), "approve")
-    desk.change(12, None, blocked=Blocked(Why.CONFLICT))
-    words = desk.see(desk.link(row))
-    assert "Approved, not in yet" in words
-    assert "Someone else changed the same part. sam has to combine the two first." in words
 
 
 def test_a_failing_step_is_named_once_it_lasts_and_tried_again(desk: Desk) -> None:
@@ -506,16 +461,6 @@ def raising(error: Exception) -> Callable[..., Any]:
     return fail
 
 
-def test_a_database_that_is_away_is_told_kindly(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    link = desk.link(desk.ask())
-    desk.store.database.read = raising(Unavailable("secret words"))  # type: ignore[method-assign]
-    for answer in (desk.client.get(link), desk.post(link, "approve")):
-        assert answer.status_code == 503
-        assert "Please come back in a minute" in said(answer)
-        assert "secret words" not in answer.text
-        assert answer.headers["Retry-After"] == "60"
-
-
 def test_a_fault_of_ours_shows_and_logs_no_link(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     link = desk.link(desk.ask())
     desk.store.database.read = raising(Broken("secret words"))  # type: ignore[method-assign]
@@ -684,14 +629,6 @@ def test_a_way_in_ends_after_an_hour(desk: Desk) -> None:
         assert answer.status_code == 410
         assert "too old" in said(answer)
     assert desk.client.get("/").status_code == 303
-
-
-def test_who_is_no_reviewer_any_more_cannot_come_in(desk: Desk) -> None:
-    link = desk.sign_in_link()
-    removed = desk.without(LILY)
-    before = desk.tables()
-    assert [removed.get(link).status_code, removed.post(link).status_code] == [403, 403]
-    assert desk.tables() == before
 
 
 def test_a_session_ends_when_its_reviewer_is_not_named_any_more(desk: Desk) -> None:
@@ -888,38 +825,6 @@ def served(desk: Desk) -> Iterator[tuple[Desk, str]]:
     end(server, thread)
 
 
-def test_the_page_says_merged_by_itself(served: tuple[Desk, str], page: Page) -> None:
-    desk, url = served
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    row = desk.ask()
-    page.goto(url + desk.link(row))
-    page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Approved: it’s going in now")
-    page.get_by_text("1 file changed").click()
-    desk.follow(12, Event.MERGE_SENT)
-    desk.follow(12, Event.MERGED, merged=True)
-    expect(page.get_by_role("heading", level=1)).to_have_text("It’s in")
-    expect(page).to_have_title(re.compile("It’s in"))
-    expect(page.get_by_role("button", name="Withdraw my approval")).to_have_count(0)
-    assert complaints == []
-
-
-def test_a_reason_can_be_given_on_a_phone_without_scripts(
-    served: tuple[Desk, str], open_page: Callable[..., Page]
-) -> None:
-    desk, url = served
-    phone = open_page(width=375, javascript=False)
-    phone.goto(url + desk.link(desk.ask()))
-    phone.get_by_role("button", name="Reject").click()
-    expect(phone.get_by_role("heading", level=1)).to_have_text("What should sam change?")
-    phone.get_by_label("Message to sam").fill("It is too slow.")
-    phone.get_by_role("button", name="Reject").click()
-    expect(phone.get_by_role("heading", level=1)).to_have_text("Sent back to sam")
-    assert desk.row(12).state is State.REJECTED
-
-
 def test_no_page_scrolls_sideways_on_a_phone_and_every_target_is_large(
     served: tuple[Desk, str], open_page: Callable[..., Page]
 ) -> None:
@@ -941,44 +846,6 @@ def test_no_page_scrolls_sideways_on_a_phone_and_every_target_is_large(
             .filter(one => one.getBoundingClientRect().height < 44).map(one => one.outerHTML)"""
         )
         assert small == [], name
-
-
-def test_time_of_the_list_is_in_the_readers_zone(desk: Desk) -> None:
-    desk.ask(head="development", base="master", release=Release((), ()))
-    desk.clock.now += timedelta(hours=2)
-    desk.sign_in()
-    assert "since today at 13:00" in desk.see("/")
-
-
-def luminance(colour: str) -> float:
-    """https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
-    digits = colour[1:] if len(colour) == 7 else "".join(digit * 2 for digit in colour[1:])
-    parts = [int(digits[start : start + 2], 16) / 255 for start in (0, 2, 4)]
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
-def test_every_colour_can_be_read_on_what_it_stands_on(scheme: int) -> None:
-    sheet = (TEMPLATES / "static" / "style.css").read_text(encoding="utf-8")
-    palette = dict(
-        re.findall(
-            r"--([\w-]+): (#\w{6}|#\w{3});", re.findall(r":root \{(.*?)\n\}", sheet, re.DOTALL)[scheme]
-        )
-    )
-    words = [(ink, paper) for ink in ("ink", "quiet", *TONES) for paper in ("canvas", "surface")]
-    words += [("ink", f"{tone}-soft") for tone in TONES] + [(tone, f"{tone}-soft") for tone in TONES]
-    buttons = [("on", fill) for fill in ("accent", "good", "bad")]
-    weak = [pair for pair in words + buttons if contrast(palette[pair[0]], palette[pair[1]]) < 4.5]
-    assert weak == []
-    assert min(contrast(palette["edge"], palette[paper]) for paper in ("canvas", "surface")) >= 3
 
 
 def test_a_browser_asks_for_each_static_file_once(desk: Desk) -> None:

@@ -30,10 +30,6 @@ def test_what_was_refused_is_tried_quickly_three_times_and_then_up_to_an_hour_ap
     assert longest == [1, 2, 60, 120, 1920, 3600, 3600]
 
 
-def test_nothing_due_is_nothing_done(world: World) -> None:
-    assert not work_once(world.gate)
-
-
 def test_its_threads_do_the_story_by_themselves(world: World) -> None:
     world.open()
     world.github.settle()
