@@ -21,7 +21,7 @@ from app.domain.cautions import cautions
 from app.domain.facts import Change, ChangedFile, Checks, Commit, Passed, Release, Snapshot, State, Unseen
 from app.domain.problems import Problem, Trouble, What
 from app.mail.compose import LARGEST_HTML, Mail, compose_sign_in
-from app.mail.news import About, Held, compose_live, compose_outcome
+from app.mail.news import About, compose_live, compose_outcome
 from app.mail.problem import (
     Pushed,
     Restored,
@@ -278,7 +278,7 @@ LETTERS: dict[str, Callable[[], list[Mail]]] = {
     "request": lambda: [everything(), ask(), ask(try_url=None, body=""), release()],
     "digest": lambda: [digest(item()), digest(*(item(number) for number in range(90)))],
     "bypass": lambda: [bypass()],
-    "outcome": lambda: [compose_outcome(LILY, ABOUT, Held(Blocked(Why.CONFLICT), True))],
+    "outcome": lambda: [compose_outcome(LILY, ABOUT, Blocked(Why.CONFLICT), is_developer_told=True)],
     "sign_in": lambda: [compose_sign_in(LILY, f"{PENDING}sign-in/AAA")],
     "problem": lambda: [problem()],
     "live": lambda: [

@@ -17,7 +17,7 @@ from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, What
 from app.jobs.mails import WRITERS
 from app.mail.compose import Mail, compose_sign_in
-from app.mail.news import About, Held, compose_live, compose_outcome
+from app.mail.news import About, compose_live, compose_outcome
 from app.mail.problem import Pushed, Restored, compose_problem, compose_push, compose_restored, tell
 from app.mail.question import Line
 from demo.inbox import Mail as Arrived
@@ -201,14 +201,14 @@ KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
     ),
     "held, for the developer": (
         "outcome",
-        compose_outcome(LILY, HELD, Held(CLASHED, True)),
+        compose_outcome(LILY, HELD, CLASHED, is_developer_told=True),
         "",
         f"Approved, not in yet: {CLASH}",
         f"Hi Lily, you approved this, but it isn’t in yet. {CLASH}",
     ),
     "held by a step that fails": (
         "outcome",
-        compose_outcome(LILY, HELD, Held(None, False)),
+        compose_outcome(LILY, HELD, None, is_developer_told=False),
         "",
         "Approved, not in yet:",
         "Hi Lily, you approved this, but it isn’t in yet.",
@@ -333,5 +333,5 @@ def test_the_look_of_every_warning_is_its_own_in_the_dark_too() -> None:
         "b-plain",
     ):
         assert f".{name} {{" in dark
-    for mail in (release(UNSEEN), compose_outcome(LILY, HELD, Held(CLASHED, True)), bypass()):
+    for mail in (release(UNSEEN), compose_outcome(LILY, HELD, CLASHED, is_developer_told=True), bypass()):
         assert re.search(r'class="(note|chip)-warn"', mail.html)

@@ -14,7 +14,7 @@ import pytest
 from app.db.letters import NewLetter
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import State
-from app.mail.news import About, Held, compose_outcome
+from app.mail.news import About, compose_outcome
 from app.text.words import NOT_NOW
 from demo.inbox.mail import Mail
 from tests.builders import LILY, row
@@ -241,7 +241,10 @@ def about(**fields: Any) -> About:
 def test_hostile_words_stay_words() -> None:
     hostile = "<b>x</b>\r\nBcc: all@example.com \u202e![p](https://e.example/p.png)"
     mail = compose_outcome(
-        LILY, about(title=hostile, author=hostile), Held(Blocked(Why.CHECKS_RED, (hostile,)), True)
+        LILY,
+        about(title=hostile, author=hostile),
+        Blocked(Why.CHECKS_RED, (hostile,)),
+        is_developer_told=True,
     )
     assert "<b>x" not in mail.html
     assert "\u202e" not in mail.html + mail.text + mail.subject
@@ -250,7 +253,9 @@ def test_hostile_words_stay_words() -> None:
 
 
 def test_a_program_is_not_said_to_have_been_told() -> None:
-    mail = compose_outcome(LILY, about(author="dependabot[bot]"), Held(Blocked(Why.CONFLICT), True))
+    mail = compose_outcome(
+        LILY, about(author="dependabot[bot]"), Blocked(Why.CONFLICT), is_developer_told=True
+    )
     assert "What happens next\n-----------------\n\nA developer has been told." in mail.text
 
 

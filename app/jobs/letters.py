@@ -108,23 +108,20 @@ def request_sign_in(gate: Gate, address: str, back: str | None = None) -> None:
     `back` is the page of ours to which it leads.
     """
     reviewer = gate.policy.reviewer_at(address)
-    letter = NewLetter(
-        f"sign_in {secrets.token_hex(8)}", "sign_in", reviewer.id if reviewer else "nobody", back=back
-    )
-    is_queued = gate.store.letters.request(letter, is_known=reviewer is not None)
-    _log_request("a sign-in link", reviewer, is_queued=is_queued)
+    key, reader = f"sign_in {secrets.token_hex(8)}", reviewer.id if reviewer else "nobody"
+    _request(gate, NewLetter(key, "sign_in", reader, back=back), reviewer, "a sign-in link")
 
 
 def request_fresh_link(gate: Gate, review_id: int, reviewer: Reviewer) -> None:
     """Queue the current question again for the reviewer's own address, if they had not their share."""
     row = gate.store.reviews.get(review_id)
     if row:
-        key = f"fresh {secrets.token_hex(8)}"
-        is_queued = gate.store.letters.request(NewLetter(key, "fresh", reviewer.id, row.id, row.round))
-        _log_request("a fresh link", reviewer, is_queued=is_queued)
+        letter = NewLetter(f"fresh {secrets.token_hex(8)}", "fresh", reviewer.id, row.id, row.round)
+        _request(gate, letter, reviewer, "a fresh link")
 
 
-def _log_request(for_what: str, reviewer: Reviewer | None, *, is_queued: bool) -> None:
+def _request(gate: Gate, letter: NewLetter, reviewer: Reviewer | None, for_what: str) -> None:
+    is_queued = gate.store.letters.request(letter, is_known=reviewer is not None)
     if reviewer is None:
         log.warning("Someone who isn't a reviewer asked for %s.", for_what)
     elif is_queued:

@@ -193,9 +193,9 @@ def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | No
     early = letter.created_at + A_DAY - now
     if early > timedelta(0) and not row.is_stuck:
         return Rest(wait=early)
-    held = news.Held(row.held, row.is_developer_told)
     url = gate.links.decide_url(decide_link(row, reviewer.id), now)
-    return news.compose_outcome(reviewer, _about(gate, row, reviewer, url), held)
+    about = _about(gate, row, reviewer, url)
+    return news.compose_outcome(reviewer, about, row.held, is_developer_told=row.is_developer_told)
 
 
 def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> list[str]:

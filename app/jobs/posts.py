@@ -56,7 +56,7 @@ def say(work: Work, action: Action) -> None:
         case "decision":
             say_decision(work, work.row.posts[key])
         case "question":
-            say_question(work, work.row.posts[key].number)
+            say_question(work, work.row.posts[key])
         case _:
             say_blocked(work)
     work.known.read = Read.BEFORE

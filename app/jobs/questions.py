@@ -34,14 +34,13 @@ LONGEST_ANSWER = 4_000
 MOST_TRIES = 3
 
 
-def say_question(work: Work, number: int) -> None:
-    """Write a question, counted from 1, as a comment; its marker is looked for first."""
-    row, github = work.row, work.gate.github
+def say_question(work: Work, post: Post) -> None:
+    """Write a question as a comment; its marker is looked for first."""
+    row, github, number = work.row, work.gate.github, post.number
     line = work.gate.store.talk.questions(row.id)[number - 1]
     # With its words: another one may have had that number before an older backup was restored.
     words = hashlib.blake2b(line.detail.encode(), digest_size=8).hexdigest()
     markers = work.gate.links.markers(f"{row.nonce} question {number} {words}")
-    post = row.posts[f"question {number}"]
     try:
         found = github.find_comment(row.repository, row.number, *markers)
         work.keep(posts=[replace(post, tries=post.tries + 1)])

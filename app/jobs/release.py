@@ -125,12 +125,8 @@ def _make_so(place: Place, ahead: Steps, release: Release) -> None:
         body = with_part(standing.body, release, *branches)
         if is_release_title(standing.title) and standing.title != title:  # one that people gave it stays
             changes["title"] = title
-        if _bare(standing.body) != _bare(body):
+        # GitHub's own editor changes how lines end, and what is empty around a text.
+        if standing.body.split() != body.split():
             changes["body"] = body
     if changes:
         github.edit_pull(place.repository, standing.number, **changes)
-
-
-def _bare(body: str) -> str:
-    """Return a text without what GitHub's own editor changes in it: how lines end, and what is empty around it."""
-    return body.replace("\r\n", "\n").strip()

@@ -88,14 +88,6 @@ class About:
         return ("" if is_program else person(self.author, LONGEST_NAME)) or say("a_developer")
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What keeps an approved change from being merged, None where it is no more than a step that fails."""
-
-    why: Blocked | None
-    is_developer_told: bool
-
-
 def compose_digest(
     reviewer: Reviewer, items: Sequence[DigestItem], pending_url: str, now: datetime, timezone: ZoneInfo
 ) -> Mail:
@@ -169,15 +161,20 @@ def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:
     return _about(reviewer, "bypass", about, opening, next=say("bypass_next", helper=about.helper))
 
 
-def compose_outcome(reviewer: Reviewer, about: About, held: Held) -> Mail:
-    """Return the mail that says that what the reviewer approved is not merged yet, why, and what happens next."""
-    why = why_for_reviewer(held.why, about.row.base, about.helper) if held.why else NOT_NOW
+def compose_outcome(
+    reviewer: Reviewer, about: About, blocked: Blocked | None, *, is_developer_told: bool
+) -> Mail:
+    """Return the mail that says that what the reviewer approved is not merged yet, why, and what happens next.
+
+    `blocked` is None where it is no more than a step that fails.
+    """
+    why = why_for_reviewer(blocked, about.row.base, about.helper) if blocked else NOT_NOW
     opening = Opening((HELD,), say("held", why=why), say("held_preview", why=why))
     who = about.helper
     is_ours = who in (say("a_developer"), say("the_developers"))
     who = who[:1].upper() + who[1:] if is_ours else who
     told = say("who_is_told", who=who, are_several=about.is_release)
-    then = told if held.is_developer_told else say("all_see_it")
+    then = told if is_developer_told else say("all_see_it")
     return _about(reviewer, "outcome", about, opening, next=f"{then} {say('goes_in_itself')}")
 
 
