@@ -128,17 +128,14 @@ def worker() -> None:
 def sync() -> None:
     """Look at every repository now, and do all that is due; say what was found, and what could not be done."""
     from app.domain.problems import What
-    from app.jobs.poll import set_looks
-    from app.jobs.problems import said_of, set_watch
+    from app.jobs.problems import said_of
     from app.wiring import create_gate
-    from app.worker import work_once
+    from app.worker import wake_up, work_once
 
     gate = create_gate(Settings.load())
     gate.mailer.open()
     began = gate.store.now()
-    gate.store.queue.wake_failed()
-    set_looks(gate)
-    set_watch(gate)
+    wake_up(gate)
     while work_once(gate):
         pass
     for name, line in gate.store.reviews.happened_since(began):
