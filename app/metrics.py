@@ -80,7 +80,7 @@ class Stored(Collector):
         yield _gauge("oldest_due_seconds", "For how long the oldest of them has been due.", ages, "kind")
         yield _gauge("mails_unsent", "Emails that are still to be sent.", now.unsent)
         yield _gauge("problems", "Problems that last.", now.problems, "what")
-        services = {service: health[service].failing_since is None for service in Service}
+        services = {service: health[service] != "no answer" for service in Service}
         yield _gauge("service_up", "1 while it answers.", services, "service")
         if beat is not None:
             seen = "Seconds since any worker gave a sign of life; every 15 it does."

@@ -380,19 +380,23 @@ def test_a_file_with_a_wrong_byte_anywhere_is_refused(backup: Path, new_url: Cal
     assert "damaged" in refusal(new_url("sqlite"), backup)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @pytest.mark.parametrize(
-    "change,says",
+    "kind,change,says",
     [
-        (lambda lines: lines[0].update(format=2), "newer version of qa-gate (format 2"),
-        (lambda lines: lines[0].update(schema="9999"), "newer version of qa-gate (format 1, schema 9999"),
-        (lambda lines: lines[0].pop("made_at"), "isn't a backup"),
-        (lambda lines: lines.__delitem__(slice(1, 4)), "doesn't fit"),
-        (lambda lines: lines[1]["columns"].__setitem__(0, "colour"), "doesn't fit"),
-        (lambda lines: lines[1].update(table="colours"), "doesn't fit"),
-        (lambda lines: lines[2].pop(), "doesn't fit"),
-        (lambda lines: lines.insert(3, lines[2]), "doesn't fit"),
-        (lambda lines: lines.append({"another": "line"}), "doesn't fit"),
+        ("sqlite", lambda lines: lines[0].update(format=2), "newer version of qa-gate (format 2"),
+        (
+            "sqlite",
+            lambda lines: lines[0].update(schema="9999"),
+            "newer version of qa-gate (format 1, schema 9999",
+        ),
+        ("sqlite", lambda lines: lines[0].pop("made_at"), "isn't a backup"),
+        ("sqlite", lambda lines: lines.__delitem__(slice(1, 4)), "doesn't fit"),
+        ("sqlite", lambda lines: lines[1]["columns"].__setitem__(0, "colour"), "doesn't fit"),
+        ("sqlite", lambda lines: lines[1].update(table="colours"), "doesn't fit"),
+        ("postgresql", lambda lines: lines[2].pop(), "doesn't fit"),
+        ("sqlite", lambda lines: lines.insert(3, lines[2]), "doesn't fit"),
+        ("postgresql", lambda lines: lines.insert(3, lines[2]), "doesn't fit"),
+        ("sqlite", lambda lines: lines.append({"another": "line"}), "doesn't fit"),
     ],
 )
 def test_a_file_that_says_something_else_is_refused_and_nothing_is_written(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, cast, delete, or_, select, update
@@ -42,18 +43,10 @@ class Epoch:
 class Epochs(StorePart):
     """The epoch that counts; it never changes while a process runs, for only an empty database is restored into."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self._current: Epoch | None = None
-
-    @property
+    @cached_property
     def current(self) -> Epoch:
         """Return it. Raises Unavailable."""
-        if self._current is None:
-            with self._database.read() as connection:
-                row = connection.execute(select(epochs).order_by(epochs.c.id.desc()).limit(1)).one()
-            self._current = Epoch(row.nonce, row.began_at, row.lost_since)
-        return self._current
+        return self._database.many(Epoch, select(epochs).order_by(epochs.c.id.desc()))[0]
 
 
 def begin_epoch(
@@ -66,13 +59,9 @@ def begin_epoch(
     asked = reviews.c.id.in_(select(cast(jobs.c.about, reviews.c.id.type)).where(jobs.c.kind == Kind.REVIEW))
     living = reviews.c.state.not_in(ENDED)
     rows = connection.execute(REVIEWS.where(or_(living, asked))).all()
-    found = [complete(connection, review_from(row)) for row in rows]
-    for row in found:
-        _begin_again(connection, row, now)
     wake_reviews(connection, now, living)
-    for row in found:
-        if row.reviewer and (row.state is State.WAITING or _is_void(row)):
-            put_letter(connection, _listed(row, now), now)
+    for row in rows:
+        _begin_again(connection, complete(connection, review_from(row)), now)
     for reader in readers:
         put_letter(connection, NewLetter(f"{RESTORED} {now.isoformat()} {reader}", RESTORED, reader), now)
 
@@ -98,33 +87,23 @@ def _let_go(connection: Connection, now: datetime) -> None:
 
 
 def _begin_again(connection: Connection, row: Review, now: datetime) -> None:
-    """Let a review be read, asked about where it must be, and said anew."""
-    is_void = _is_void(row)
-    changes = _again(row, now) if is_void else {}
-    # No number that was given in the lost hours is given again.
-    decisions = row.decisions if row.decision and not is_void else row.decisions + LOST_NUMBERS
+    """Let a review be read, asked about in the one list where it must be, and said anew."""
+    is_void = row.has_yes and row.state is not State.MERGED  # an approval that is not recorded with a merge
+    changes = {"rev": row.rev + 1, **(_again(row, now) if is_void else {})}  # so that it is read
+    if is_void or not row.decision:  # no number that was given in the lost hours is given again
+        changes["decisions"] = row.decisions + LOST_NUMBERS
     is_asked = select(rounds.c.nonce).where(rounds.c.review_id == row.id, rounds.c.round == row.round)
     if not is_void and connection.execute(is_asked).first() is None:
         changes["round_nonce"] = new_nonce()  # somebody may have been asked by that one in the lost hours
-    values = {"decisions": decisions, "rev": row.rev + 1, **changes}  # so that it is read
-    connection.execute(update(reviews).where(reviews.c.id == row.id).values(values))
+    connection.execute(update(reviews).where(reviews.c.id == row.id).values(changes))
     for post in _unsaid(row):
         put_post(connection, row.id, post)
+    fresh = replace(row, round=row.round + is_void)
     if is_void:
-        fresh = replace(row, round=row.round + 1)
         note_history(connection, now, fresh, [Happening(Happened.SAME_CODE, "qa-gate", WHY_AGAIN)])
-
-
-def _is_void(row: Review) -> bool:
-    """Tell whether an approval ends that is not recorded with a merge."""
-    return row.has_yes and row.state is not State.MERGED
-
-
-def _listed(row: Review, now: datetime) -> NewLetter:
-    """Return the letter that asks about what waits, or about the round that follows, in the one list."""
-    round_ = row.round + _is_void(row)
-    key = f"ask {row.id} {round_} {row.reviewer}" + ("" if _is_void(row) else f" {now.isoformat()}")
-    return NewLetter(key, "ask", str(row.reviewer), row.id, round_, is_listed=True)
+    if row.reviewer and (is_void or row.state is State.WAITING):
+        key = f"ask {row.id} {fresh.round} {row.reviewer}" + ("" if is_void else f" {now.isoformat()}")
+        put_letter(connection, NewLetter(key, "ask", row.reviewer, row.id, fresh.round, is_listed=True), now)
 
 
 def _again(row: Review, now: datetime) -> dict[str, Any]:

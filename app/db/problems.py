@@ -7,7 +7,6 @@ letters about it. The rules are in `app.domain.problems`.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,14 +21,6 @@ from app.domain.facts import State
 from app.domain.problems import BLOCKING, Problem, Trouble, Turn, What, narrowed, turn_of
 
 _OUT = {Service.GITHUB: What.GITHUB, Service.MAIL: What.MAIL}
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How a service outside does, as it was last known; moments are the database's."""
-
-    failing_since: datetime | None = None
-    limited_until: datetime | None = None
 
 
 class Problems(StorePart):
@@ -52,19 +43,16 @@ class Problems(StorePart):
         with self._database.read() as connection:
             return _troubles(connection, names)
 
-    def health(self) -> dict[Service, Health]:
-        """Return how GitHub and Amazon SES do."""
-        with self._database.read() as connection:
-            now = self._database.now(connection)
-            found = {one: Health() for one in Service}
-            for row in connection.execute(select(services)):
-                first = Service(row.name.partition(" ")[0])  # "github 123" is one identity there
-                until = row.limited_until if row.limited_until and row.limited_until > now else None
-                before = found[first]
-                found[first] = Health(
-                    before.failing_since or row.failing_since, before.limited_until or until
-                )
-            return found
+    def health(self) -> dict[Service, str]:
+        """Return how GitHub and Amazon SES do: "ok", "limited" or "no answer"."""
+        now, found = self._database.now(), dict.fromkeys(Service, "ok")
+        for row in self._database.all(select(services)):
+            name = Service(row.name.partition(" ")[0])  # "github 123" is one identity there
+            if row.failing_since:
+                found[name] = "no answer"
+            elif row.limited_until and row.limited_until > now and found[name] == "ok":
+                found[name] = "limited"
+        return found
 
     def note(self, what: What, place: str) -> None:
         """Note what only this moment shows."""

@@ -13,7 +13,6 @@ from flask import Response, jsonify, make_response
 from app import __version__
 from app.db.database import Unavailable
 from app.db.jobs import Service
-from app.db.problems import Health
 from app.jobs.away import first_there, who_is_away
 from app.jobs.gate import Gate
 
@@ -47,16 +46,10 @@ def readyz(gate: Gate) -> Response:
         worker_seen_ago=_seconds(beat),
         oldest_due_for=_seconds(due),
         reviewers="there" if asked else "all away",
-        github=_state(health[Service.GITHUB]),
-        mail=_state(health[Service.MAIL]),
+        github=health[Service.GITHUB],
+        mail=health[Service.MAIL],
         problems=[{"what": one.what, "for": _seconds(now - one.since)} for one in problems],
     )
-
-
-def _state(service: Health) -> str:
-    if service.failing_since:
-        return "no answer"
-    return "limited" if service.limited_until else "ok"
 
 
 def _answer(is_ready: bool, **facts: Any) -> Response:
