@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
@@ -89,7 +88,7 @@ def make(checks: Iterable[Check]) -> Iterator[Result]:
 def warn_at_start(settings: Settings) -> None:
     """Log what the checks of GitHub and Amazon SES find wrong; for a thread of its own, as they are slow."""
     log = logging.getLogger("qa-gate.doctor")
-    for one in make(chain(GitHubSide(settings, lambda _: None).checks(), ses_checks(settings))):
+    for one in make(chain(GitHubSide(settings).checks(), ses_checks(settings))):
         if one.verdict != "ok":
             log.warning("%s: %s", one.check, one.says)
 
@@ -100,12 +99,12 @@ def all_checks(settings: Settings, mail: bool = False) -> Iterator[Check]:
     for name, url in (("listener", near(settings)), ("public address", settings.public_url)):
         yield name, f"{url} is this gate.", partial(_answers, settings, url)
     stores: list[Store] = []
-    with ExitStack() as at_the_end:
-        yield "database", "", partial(_database, settings, stores, at_the_end)
-        for store in stores:
-            yield from work_checks(store, settings)
-        id_of: Callable[[str], int | None] = stores[0].repositories.id_of if stores else lambda _: None
-        yield from GitHubSide(settings, id_of).checks()
+    yield "database", "", partial(_database, settings, stores)
+    for store in stores:
+        yield from work_checks(store, settings)
+    yield from GitHubSide(settings, stores[0].repositories.id_of if stores else None).checks()
+    for store in stores:
+        store.close()
     yield from ses_checks(settings)
     if mail:
         reader = Reviewer(*settings.qa_reviewers[0])
@@ -131,17 +130,18 @@ def _test_email(settings: Settings, reader: Reviewer) -> Found:
     return iter(())
 
 
-def _database(settings: Settings, stores: list[Store], at_the_end: ExitStack) -> Found:
+def _database(settings: Settings, stores: list[Store]) -> Found:
     if not is_there(settings.database_url):
         yield "failure", "There is no database yet: qa-gate serve makes it when it starts."
         return
-    store = at_the_end.enter_context(closing(Store(settings.database_url)))
+    store = Store(settings.database_url)
     with store.database.read() as connection:
         found, ours = version_of(connection), revisions()[-1]
     if found == ours:
         stores.append(store)
         yield "ok", f"It opens, and its schema is this version's ({ours})."
     else:
+        store.close()
         to_do = "Restart qa-gate serve: it brings an older one up to date, or says what to do."
         yield "failure", f"Its schema ({found}) is not this version's ({ours}). {to_do}"
 
@@ -214,10 +214,10 @@ def _identity(ses: Ses, settings: Settings) -> Found:
 
 def _account(ses: Ses, settings: Settings) -> Found:
     sending = ses.sending()
-    if not sending.is_enabled or sending.health != "HEALTHY":
-        is_paused = not sending.is_enabled or sending.health == "SHUTDOWN"
-        state = "has paused its sending" if is_paused else "watches it for bounces or complaints"
-        yield "failure" if is_paused else "warning", f"AWS {state}: see SES's account dashboard for why."
+    state = sending.health if sending.is_enabled else "PAUSED"
+    if state != "HEALTHY":
+        verdict = "warning" if state == "PROBATION" else "failure"
+        yield verdict, f"Its state at AWS is {state}: see SES's account dashboard for why."
     if sending.is_production:
         return
     found = {address: ses.identity(address) for _, address in settings.people}

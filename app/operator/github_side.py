@@ -78,7 +78,7 @@ class GitHubSide:
     `id_of` tells by which id the gate knows a repository.
     """
 
-    def __init__(self, settings: Settings, id_of: Callable[[str], int | None]) -> None:
+    def __init__(self, settings: Settings, id_of: Callable[[str], int | None] | None = None) -> None:
         self._settings, self._id_of = settings, id_of
         self._app = app_of(settings) if settings.github_app_id else None
         self._own = self._app or Api.with_token(settings.github_api_url, settings.github_token or "")
@@ -101,7 +101,7 @@ class GitHubSide:
             yield f"rights on {name}", "All that the gate needs.", partial(rights, name)
             yield f"merge method of {name}", f"{method} is allowed.", partial(self._methods, name)
             for branch in self._settings.branches:
-                yield f"lock of {name} {branch}", "", partial(self._lock, name, branch)
+                yield f"lock of {name} {branch}", "Locked.", partial(self._lock, name, branch)
 
     def _api(self, repository: str) -> Api:
         return self._app.installed(self._installation(repository)["id"]) if self._app else self._own
@@ -109,8 +109,7 @@ class GitHubSide:
     def _read_installation(self, repository: str) -> Any:
         found = self._own.get(f"/repos/{repository}/installation")
         if found is None:
-            where = "run qa-gate setup, it says where."
-            raise Refused(f"The App isn't installed on {repository}: {where}", Why.GONE)
+            raise Refused(f"The App isn't installed on {repository}: run qa-gate setup.", Why.GONE)
         return found
 
     def _identity(self) -> Found:
@@ -152,7 +151,7 @@ class GitHubSide:
                 yield _delivered(code, f"{name}: {self._webhook_url}.")
 
     def _is_ours(self, name: str) -> Found:
-        found, known = self._repository(name), self._id_of(name)
+        found, known = self._repository(name), self._id_of(name) if self._id_of else None
         if found.get("archived"):
             yield "failure", "It's archived, so nothing can be merged there."
         elif known not in (None, found.get("id")):
@@ -185,13 +184,10 @@ class GitHubSide:
         if found is None:
             yield "failure", no_branch(self._settings, name, branch)
             return
-        wrong = list(found.blocking(app_id))
+        yield from (("failure", one) for one in found.blocking(app_id))
         if missing := found.missing(app_id):
-            wrong.append(f"It lacks {', '.join(missing)}: run qa-gate protect {name}.")
-        yield from (("failure", one) for one in wrong)
+            yield "failure", f"It lacks {', '.join(missing)}: run qa-gate protect {name}."
         yield from (("warning", one) for one in found.warnings())
-        if not wrong:
-            yield "ok", "Locked."
 
 
 def _delivered(code: int | None, well: str) -> tuple[str, str]:

@@ -74,14 +74,12 @@ def protect(repository: str, yes: bool) -> None:
         click.echo(error.reason + (needs if isinstance(error, Refused) else ""), err=True)
         sys.exit(1)
     absent = [name for name, branch in branches.items() if not branch]
-    for name in absent:
-        click.echo(f"! {no_branch(settings, repository, name)}")
     if any(plans) and not yes:
         click.echo("Nothing has been changed. To do this, run it again with --yes.")
-    elif absent:
-        click.echo(f"Not locked: {', '.join(absent)}. Once that's put right, run it again.")
-    else:
+    elif not absent:
         click.echo("Done." if any(plans) else "Nothing to do.")
+    for name in absent:
+        click.echo(f"! {no_branch(settings, repository, name)}")
     sys.exit(1 if absent else 0)
 
 

@@ -11,14 +11,14 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import click
 
 from app import stop
-from app.github.answers import GitHubError, Refused, TryAgain
+from app.github.answers import GitHubError, TryAgain
 from app.github.api import Api
 from app.mail.ses import aws_problems
 from app.operator import github_side
@@ -129,18 +129,11 @@ def _register(file: SettingsFile) -> None:
         repositories,
     )
 
-    def is_done() -> bool:
-        app = github_side.app_of(Settings.load(file.environ))
-        try:
-            return not _not_installed(app, settings)
-        except (Refused, TryAgain):  # GitHub's passing trouble: look again
-            return False
-
     if is_gate(url):
         stop(f"A gate is running at {url}. Stop it first: setup needs its address for a moment.")
     with listen("LISTEN", *settings.listen) as listening, served(create_page(about), listening):
         click.echo(f"Open {url}/setup in a browser, and enter this code: {about.code}")
-        _wait(about, is_done)
+        _wait(about, file)
     click.echo("The App is registered and installed.")
 
 
@@ -193,21 +186,23 @@ def _keep_app(file: SettingsFile, api_url: str, code: str) -> str:
     return f"{page}/installations/new"
 
 
-def _wait(about: Registration, is_done: Callable[[], bool]) -> None:
-    """Wait for the person at the page, an hour at most."""
+def _wait(about: Registration, file: SettingsFile) -> None:
+    """Wait for the person at the page, an hour at most, until the App is installed everywhere."""
     end = time.monotonic() + MOST_WAIT
-    while time.monotonic() < end:
+    while about.step in ("code", "register", "install"):
+        if time.monotonic() > end:
+            stop("An hour has passed, and the page is closed. Run qa-gate setup again.")
         time.sleep(LOOK_EVERY)
-        if about.step == "closed":
-            stop("Five wrong codes: the page is closed. Run qa-gate setup again.")
-        if about.step == "install" and is_done():
-            about.step = "done"
-        if about.step in ("done", "failed"):
-            about.seen.wait(15)  # the page asks every 5 seconds
-            if about.problem:
-                stop(about.problem)
-            return
-    stop("An hour has passed, and the page is closed. Run qa-gate setup again.")
+        if about.step == "install":
+            settings = Settings.load(file.environ)
+            with suppress(GitHubError):  # its passing trouble: look again
+                if not _not_installed(github_side.app_of(settings), settings):
+                    about.step = "done"
+    if about.step == "closed":
+        stop("Five wrong codes: the page is closed. Run qa-gate setup again.")
+    about.seen.wait(15)  # the page asks every 5 seconds
+    if about.problem:
+        stop(about.problem)
 
 
 def _connect_token(file: SettingsFile) -> None:

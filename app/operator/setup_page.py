@@ -6,15 +6,14 @@ ones it is closed. GitHub's way back counts only in the browser that was let in,
 
 from __future__ import annotations
 
-import base64
 import logging
 import secrets
 import socket
-import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, redirect, render_template, request, send_from_directory, session
@@ -25,11 +24,6 @@ from app import folder
 from app.github.answers import GitHubError
 
 Answer = tuple[str, int] | Redirect
-
-
-def new_code() -> str:
-    """Return 128 random bits, as a person can type them."""
-    return "-".join(textwrap.wrap(base64.b32encode(secrets.token_bytes(16)).decode().rstrip("="), 5))
 
 
 @dataclass(eq=False)
@@ -44,7 +38,7 @@ class Registration:
     manifest: str  # in JSON, as GitHub's form takes it
     register: Callable[[str], str]
     repositories: tuple[str, ...]
-    code: str = field(default_factory=new_code)
+    code: str = field(default_factory=partial(secrets.token_hex, 16))
     step: str = "code"
     install_url: str = ""
     problem: str = ""
@@ -55,11 +49,10 @@ class Registration:
 
     def let_in(self, given: str) -> bool:
         """Tell whether this is the right code; it is so only once."""
-        typed = given.upper().replace("-", "").replace(" ", "")
         with self._lock:
             if self.step != "code":
                 return False
-            if _same(typed, self.code.replace("-", "")):
+            if _same(given.strip().lower(), self.code):
                 self.step = "register"
                 return True
             self.tries_left -= 1
@@ -133,10 +126,12 @@ def create_page(about: Registration) -> Flask:
     def guard(answer: Response) -> Response:
         site = "/".join(about.form_url.split("/")[:3])
         policy = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action"
-        answer.headers["Content-Security-Policy"] = f"{policy} 'self' {site};"
-        answer.headers["Referrer-Policy"] = "strict-origin"  # GitHub wants to know whose form it is
-        answer.headers["Cache-Control"] = "no-store"
-        answer.headers["X-Content-Type-Options"] = "nosniff"
+        answer.headers |= {
+            "Content-Security-Policy": f"{policy} 'self' {site};",
+            "Referrer-Policy": "strict-origin",  # GitHub wants to know whose form it is
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
         return answer
 
     return app
