@@ -11,12 +11,12 @@ import pytest
 from app.db.history import Search
 from app.db.rows import Happening
 from app.domain.blocked import Blocked, Why
-from app.domain.facts import ChangedFile, Release, Unseen
+from app.domain.facts import ChangedFile, Passed, Release, Unseen
 from app.domain.rules import Event
 from app.jobs.ask import where_to_try
 from app.mail.templates import why_for_developer
 from app.text.words import NOT_NOW
-from tests.builders import LILY, NOT_YET, row
+from tests.builders import LILY, NOON, NOT_YET, row
 from tests.desk import MAX, Desk, said
 
 HIDDEN = "\u202e\u200b\x07\ufe01"
@@ -231,6 +231,12 @@ def test_a_commit_is_named_by_its_title_only(desk: Desk) -> None:
     words = desk.see(desk.link(desk.ask(head="development", base="master", release=holds)))
     assert "Fix in haste by kim: pushed directly" in words
     assert "abcdef1" not in words
+
+
+def test_her_page_says_that_how_an_approved_change_was_merged_could_not_be_checked(desk: Desk) -> None:
+    passed = Passed(3, "Add a gift card", "sam", "Lily", NOON, "", is_unchecked=True)
+    asked = desk.ask(head="development", base="master", release=Release((passed,), ()))
+    assert "; how it was merged couldn’t be checked" in desk.see(desk.link(asked))
 
 
 # --- Trying it ----------------------------------------------------------------------------------------------

@@ -170,6 +170,14 @@ def test_a_release_of_only_old_changes_also_holds_nothing_else() -> None:
         assert "2 changes from before QA gate was set up." in words
 
 
+@pytest.mark.parametrize("is_unchecked", [True, False])
+def test_an_approved_change_whose_merge_could_not_be_checked_is_said_to_be_one(is_unchecked: bool) -> None:
+    holds = Release((passed(is_unchecked=is_unchecked),), ())
+    mail = ask(snapshot(release=holds))
+    for words in (mail.text, mail.html, body_of(holds)):
+        assert ("; how it was merged couldn’t be checked" in words) is is_unchecked
+
+
 def test_a_letter_about_a_rewritten_history_says_so() -> None:
     mail = ask(snapshot(release=Release((passed(),), (), 0, is_rewritten=True)))
     assert "was rewritten" in mail.text
