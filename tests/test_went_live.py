@@ -44,22 +44,14 @@ def test_the_page_has_the_titles_and_her_notes_to_copy(world: World, live: str) 
     assert TEXT.strip() in page
 
 
-def test_without_javascript_it_is_a_file_to_download(world: World, live: str) -> None:
-    answer = world.browser.get(f"{live}/went-live.txt")
-    assert answer.text == TEXT
-    assert answer.content_type == "text/plain; charset=utf-8"
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="whats-new-2026-11-24.txt"'
-
-
-def test_before_it_is_merged_and_for_any_other_change_there_is_no_such_file(world: World) -> None:
+def test_before_it_is_merged_and_for_any_other_change_there_is_no_such_list(world: World) -> None:
     world.open()
     world.settle()
     path = world.link()
-    assert world.browser.get(f"{path}/went-live.txt").status_code == 404
+    assert "What went live" not in world.see(path)
     world.decide()
     world.settle()
     assert world.row().state is State.MERGED
-    assert world.browser.get(f"{path}/went-live.txt").status_code == 404
     assert "What went live" not in world.see(path)
 
 
@@ -100,7 +92,6 @@ def test_without_javascript_one_tap_selects_all_of_it(world: World, live: str, o
     page = open_page(width=375, javascript=False)
     page.goto(world.url + live)
     expect(page.get_by_role("button", name="Copy the list")).to_be_hidden()
-    expect(page.get_by_role("link", name="Download as text")).to_be_visible()
     assert page.locator("pre.copy").evaluate("(list) => getComputedStyle(list).userSelect") == "all"
 
 

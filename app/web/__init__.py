@@ -23,7 +23,6 @@ _ROUTES = (
     ("POST", "/back", "come_back", pending.end_absence),
     ("GET", "/decide/<token>", "question", decide.show),
     ("POST", "/decide/<token>", "decide", decide.decide),
-    ("GET", "/decide/<token>/went-live.txt", "went_live", decide.went_live),
     ("GET", "/decide/<token>/fresh", "sent", decide.sent),
     ("POST", "/decide/<token>/fresh", "fresh", decide.fresh),
     ("GET", f"/reviews/<int(max={_LARGEST_ID}):review_id>", "review", review.show),

@@ -7,17 +7,18 @@ now. A GET writes nothing. The rules decide, in the store's transaction; here th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
 from flask import Response, redirect, request, url_for
+from markupsafe import Markup
 from werkzeug.wrappers import Response as Redirect
 
 from app.db.reviews import DECISIONS, Round
 from app.db.rows import HistoryRow
 from app.db.talk import open_talk
-from app.domain.approval import Basis, Choice, Decision
+from app.domain.approval import Basis, Choice
 from app.domain.facts import State
 from app.domain.policy import Reviewer
 from app.domain.review import Review
@@ -28,8 +29,8 @@ from app.jobs.gate import Gate
 from app.jobs.letters import request_fresh_link
 from app.jobs.mails import cautions_of
 from app.jobs.what_is_new import asked_again, what_is_new
-from app.links import BadLink, DecideLink, ExpiredLink
-from app.mail.news import Item, live_text, what_went_live
+from app.links import BadLink, ExpiredLink
+from app.mail.news import live_text, what_went_live
 from app.text.clean import clean, person, shortened
 from app.text.how_to_test import parted, steps_of
 from app.text.words import device_words
@@ -42,8 +43,6 @@ QUESTION = "question"  # what the form calls a question, which decides nothing
 WITHDRAWN = "withdrawn"
 # What is over within this time is no delay that anybody has to hear of.
 SHORT = timedelta(seconds=30)
-# So many characters of a title are in a heading; the whole title is then below.
-LONGEST_HEADING = 120
 FIRST = (Choice.APPROVE.value, Choice.REJECT.value, QUESTION)
 _NEEDS: dict[str, str] = {Signpost.NEEDS_REASON: Choice.REJECT.value, Signpost.NEEDS_QUESTION: QUESTION}
 LONGEST_NAME, LONGEST_STEP = 60, 200
@@ -71,7 +70,7 @@ def show(gate: Gate, token: str) -> Response:
 def decide(gate: Gate, token: str) -> Response | Redirect:
     """Answer `POST /decide/<token>` with `choice`, `note` and `seen`: record the choice, then lead back to the page."""
     case = _case(gate, token)
-    choice, note = _form()
+    said, note = request.form.get("choice", ""), clean(request.form.get("note", "")).strip()
     if case.is_expired:
         return _answer(gate, case, note=note)
     taken = pictures.take(gate, case.row, case.reviewer) if _dead_end(case) is None else pictures.Taken()
@@ -79,10 +78,11 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
         return _answer(gate, case, 422, "bad_picture", note, taken)
     if len(note) > LONGEST_NOTE:
         return _answer(gate, case, 422, "too_long", note, taken)
-    if request.form.get("choice") == QUESTION:
-        return ask(gate, case, note, taken)
-    if choice is None:
+    if said == QUESTION:
+        return _ask(gate, case, note, taken)
+    if said not in tuple(Choice):
         return _answer(gate, case, 422, "no_choice", note, taken)
+    choice = Choice(said)
     seen, basis = request.form.get("seen", type=int), _basis(gate, case)
     refused = gate.store.reviews.decide(
         case.row.id, case.round, choice, note, case.reviewer, seen, basis, taken.nonces
@@ -92,39 +92,16 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
     if refused is None or _is_so_already(case, choice, note, refused):
         done = WITHDRAWN if refused is None and choice is Choice.TAKE_BACK else None
         return redirect(url_for("pages.question", token=token, done=done), 303)
-    status = 422 if refused is Signpost.NEEDS_REASON else 409
-    return _answer(gate, case, status, refused, note, taken)
+    return _answer(gate, case, 422 if refused in _NEEDS else 409, refused, note, taken)
 
 
-def ask(gate: Gate, case: Case, words: str, taken: pictures.Taken) -> Response | Redirect:
+def _ask(gate: Gate, case: Case, words: str, taken: pictures.Taken) -> Response | Redirect:
     """Keep a question that decides nothing, then lead back to the page."""
     refused = gate.store.talk.ask(case.row.id, case.round, words, case.reviewer, taken.nonces)
     if refused is None:
         return redirect(url_for("pages.question", token=case.token, done=QUESTION), 303)
-    status = 422 if refused is Signpost.NEEDS_QUESTION else 409
+    status = 422 if refused in _NEEDS else 409
     return _answer(gate, _case(gate, case.token), status, refused, words, taken)
-
-
-def went_live(gate: Gate, token: str) -> Response:
-    """Answer `GET /decide/<token>/went-live.txt`: what a release held, as a text to take away. Raises DeadEnd."""
-    case = _case(gate, token)
-    history = gate.store.reviews.history(case.row.id)
-    items, day = live_items(gate, case, history)
-    if not items:
-        raise frame.DeadEnd("unknown", 404)
-    response = Response(live_text(items, day), content_type="text/plain; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="whats-new-{day:%Y-%m-%d}.txt"'
-    return response
-
-
-def live_items(gate: Gate, case: Case, history: list[HistoryRow]) -> tuple[list[Item], date]:
-    """Return what went live with a release, and on which day; nothing before it is merged, or where it was not asked about."""
-    row = case.row
-    asked = gate.store.reviews.round(row.id, row.round)
-    ends = [line.at for line in history if line.what in ("merged", "bypassed")] or [case.now]
-    day = ends[-1].astimezone(gate.timezone).date()
-    is_live = row.state is State.MERGED and asked is not None and asked.snapshot.release is not None
-    return (what_went_live(asked.snapshot.release) if is_live else []), day  # type: ignore[union-attr,arg-type]
 
 
 def fresh(gate: Gate, token: str) -> Redirect:
@@ -136,14 +113,18 @@ def fresh(gate: Gate, token: str) -> Redirect:
 
 def sent(gate: Gate, token: str) -> Response:
     """Answer `GET /decide/<token>/fresh`: say where the fresh link goes."""
-    case = _case(gate, token)
-    return _signpost(gate, case, "sent")
+    return _signpost(gate, _case(gate, token), "sent")
 
 
 def _case(gate: Gate, token: str) -> Case:
     """Read a link and look up what it is about. Raises DeadEnd."""
-    now = gate.store.now()
-    link, is_expired = _read(gate, token, now)
+    now, is_expired = gate.store.now(), False
+    try:
+        link = gate.links.read_decide(token, now)
+    except ExpiredLink as expired:
+        link, is_expired = expired.link, True
+    except BadLink:
+        raise frame.DeadEnd("bad_link", 404) from None
     reviewer = gate.policy.reviewer(link.reviewer)
     if reviewer is None:
         raise frame.DeadEnd("not_reviewer", 403)
@@ -156,30 +137,11 @@ def _case(gate: Gate, token: str) -> Case:
     return Case(token, round_, link.choice, is_expired, reviewer, row, now)
 
 
-def _read(gate: Gate, token: str, now: datetime) -> tuple[DecideLink, bool]:
-    """Return what the link says, and whether it is too old. Raises DeadEnd."""
-    try:
-        return gate.links.read_decide(token, now), False
-    except ExpiredLink as expired:
-        if isinstance(expired.link, DecideLink):
-            return expired.link, True
-        raise frame.DeadEnd("bad_link", 404) from None
-    except BadLink:
-        raise frame.DeadEnd("bad_link", 404) from None
-
-
-def _form() -> tuple[Choice | None, str]:
-    """Return the choice, None where there is none, and the note with its lines kept and nothing hidden in it."""
-    said = request.form.get("choice", "")
-    note = clean(request.form.get("note", "")).strip()
-    return (Choice(said) if said in tuple(Choice) else None), note
-
-
 def _is_so_already(case: Case, choice: Choice, note: str, why: Signpost) -> bool:
     """Tell whether a click changed nothing because it came twice: then the page that it leads to is right."""
     if choice is Choice.TAKE_BACK:
         return why is Signpost.UNDECIDED
-    stands: Decision | None = case.row.decision if case.row.round == case.round else None
+    stands = case.row.decision if case.row.round == case.round else None
     mine = (choice, case.reviewer.id, note)
     return stands is not None and (stands.choice, stands.reviewer, stands.note) == mine
 
@@ -187,16 +149,12 @@ def _is_so_already(case: Case, choice: Choice, note: str, why: Signpost) -> bool
 def _basis(gate: Gate, case: Case) -> Basis:
     """Return what this click says of how the change was tried, as far as its steps still read so."""
     asked = gate.store.reviews.round(case.row.id, case.round)
-    shown = shown_in(gate, case.row)
-    steps = steps_of(parted(asked.now.pull.body, shown=shown)[0].html) if asked else ()
-    ticked = set(request.form.getlist("works"))
-    tried: dict[bool, list[str]] = {True: [], False: []}
-    for step in steps:
-        if step.key:
-            tried[step.key in ticked].append(shortened(step.text, LONGEST_STEP))
+    how = parted(asked.now.pull.body, shown=shown_in(gate, case.row))[0].html if asked else Markup()
+    steps = {step.key: shortened(step.text, LONGEST_STEP) for step in steps_of(how) if step.key}
+    ticked = steps.keys() & set(request.form.getlist("works"))
     return Basis(
-        works=tuple(tried[True]),
-        unticked=tuple(tried[False]) if tried[True] else (),
+        works=tuple(words for key, words in steps.items() if key in ticked),
+        unticked=tuple(words for key, words in steps.items() if ticked and key not in ticked),
         device=device_words(request.headers.get("User-Agent", "")),
     )
 
@@ -241,10 +199,21 @@ def _answer(
     if asked and (is_again or (is_question and not done)):
         facts |= _question(gate, case, asked, why) | {"is_again": is_again}
         return _page(gate, case, "question.html", status, facts)
-    items, day = live_items(gate, case, history)
-    facts |= {"went_live": live_text(items, day) if items else ""}
-    facts |= {"done": done, "is_unsaid": not row.is_decision_said, "merged_by": merged_by(history)}
+    facts |= {
+        "done": done,
+        "merged_by": merged_by(history),
+        "went_live": _went_live(gate, case, asked, history),
+    }
     return _page(gate, case, "outcome.html", status, facts | _onward(gate, case))
+
+
+def _went_live(gate: Gate, case: Case, asked: Round | None, history: list[HistoryRow]) -> str:
+    """Return what went live with a release, as a text; "" before it is merged, or where it was not asked about."""
+    if case.row.state is not State.MERGED or asked is None or asked.snapshot.release is None:
+        return ""
+    ends = [line.at for line in history if line.what in ("merged", "bypassed")] or [case.now]
+    items = what_went_live(asked.snapshot.release)
+    return live_text(items, ends[-1].astimezone(gate.timezone).date()) if items else ""
 
 
 def _done(case: Case, history: list[HistoryRow]) -> str | None:
@@ -274,8 +243,6 @@ def _question(gate: Gate, case: Case, asked: Round, why: str | None) -> dict[str
         "hers_before": gate.store.pictures.sent_with(row.id, "decision", before.number) if before else [],
         "news": what_is_new(gate, row, asked.snapshot, case.reviewer, last),
         "again": asked_again(gate, row, before.round) if before else None,
-        "longest": LONGEST_HEADING,
-        "goes_in": "it goes into the next release" if gate.policy.release_branch else "it goes in",
     }
 
 
@@ -301,7 +268,6 @@ def _onward(gate: Gate, case: Case) -> dict[str, Any]:
     return {
         "next_one": {"url": url, "title": others[0].title} if url else None,
         "more": len(others) - 1,
-        "is_in": "goes out with the next release" if gate.policy.release_branch else "is in",
     }
 
 

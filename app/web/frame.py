@@ -11,8 +11,7 @@ import gzip
 import hashlib
 import logging
 import mimetypes
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from itertools import groupby
@@ -27,6 +26,7 @@ from app.db.database import Unavailable
 from app.db.history import Entry
 from app.db.letters import A_DAY
 from app.db.rows import HistoryRow
+from app.domain.calendar import median_wait
 from app.domain.policy import Reviewer
 from app.domain.review import Review
 from app.jobs.gate import Gate
@@ -41,9 +41,12 @@ from app.text.words import (
     checks_words,
     count,
     day_heading,
+    day_of_month,
     diff_blocks,
     size_in_short,
     size_words,
+    span,
+    span_words,
     when,
 )
 from app.web import pictures
@@ -51,53 +54,31 @@ from app.web import pictures
 # --- Styles, script and icon: read once, kept small, and named by their contents, so that a browser asks for each once.
 
 
-ENDPOINT = "pages.asset"
 # https://www.rfc-editor.org/rfc/rfc8246
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 
-@dataclass(frozen=True, slots=True)
-class _Asset:
-    """One file as it is sent; `digest` are hex digits of its contents."""
-
-    type: str
-    digest: str
-    plain: bytes
-    packed: bytes
-
-
 def serve(pages: Blueprint) -> None:
     """Add the files to the blueprint, and `static(name)`, the address of one, to its templates."""
-    files = {path.name: _read(path) for path in sorted((folder("templates") / "static").iterdir())}
+    files = {path.name: path.read_bytes() for path in (folder("templates") / "static").iterdir()}
+    digests = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in files.items()}
 
     def asset(digest: str, name: str) -> Response:
-        file = files.get(name)
-        if file is None:
+        if name not in files:
             abort(404)
+        kind = mimetypes.types_map.get(Path(name).suffix, "application/octet-stream")
+        response = Response(files[name], content_type=f"{kind}; charset=utf-8")
+        response.vary.add("Accept-Encoding")
+        if request.accept_encodings.quality("gzip") > 0:
+            response.data, response.content_encoding = gzip.compress(files[name]), "gzip"
         # A page from before an update still gets a style, but nobody keeps it under the old name.
-        return _answer(file, _FOR_GOOD if digest == file.digest else "no-cache")
+        response.headers["Cache-Control"] = _FOR_GOOD if digest == digests[name] else "no-cache"
+        return response
 
     pages.add_url_rule("/assets/<digest>/<name>", "asset", asset)
     pages.add_app_template_global(
-        lambda name: url_for(ENDPOINT, digest=files[name].digest, name=name), "static"
+        lambda name: url_for("pages.asset", digest=digests[name], name=name), "static"
     )
-
-
-def _read(path: Path) -> _Asset:
-    plain = path.read_bytes()
-    kind = mimetypes.types_map.get(path.suffix, "application/octet-stream")
-    digest = hashlib.sha256(plain).hexdigest()[:12]
-    return _Asset(kind, digest, plain, gzip.compress(plain, mtime=0))
-
-
-def _answer(file: _Asset, kept: str) -> Response:
-    is_packed = request.accept_encodings.quality("gzip") > 0
-    response = Response(file.packed if is_packed else file.plain, content_type=f"{file.type}; charset=utf-8")
-    response.headers["Vary"] = "Accept-Encoding"
-    if is_packed:
-        response.headers["Content-Encoding"] = "gzip"
-    response.headers["Cache-Control"] = kept
-    return response
 
 
 # --- What all pages share.
@@ -133,13 +114,10 @@ class DeadEnd(Exception):
 def register(pages: Blueprint) -> None:
     """Give templates their filters, every error kind words, and refuse other sites' forms."""
     pages.before_request(_refuse_foreign_forms)
-    pages.add_app_template_filter(plain, "line")
-    pages.add_app_template_filter(clean, "lines")
-    pages.add_app_template_filter(_why, "why")
-    pages.add_app_template_filter(_why_at_github, "why_at_github")
-    pages.add_app_template_filter(person, "person")
-    pages.add_app_template_filter(_helper, "helper")
-    pages.add_app_template_filter(diff_blocks, "blocks")
+    for name, one in _FILTERS.items():
+        pages.add_app_template_filter(one, name)
+    for tool in _TOOLS:
+        pages.add_app_template_global(tool)
     pages.register_error_handler(DeadEnd, _dead_end)
     for error, answer in ((HTTPException, _http_error), (Unavailable, _away), (Exception, _unexpected)):
         pages.app_errorhandler(error)(answer)
@@ -158,19 +136,12 @@ def show(
     words: dict[str, Any] = {
         "account": account,
         "waiting_count": gate.store.reviews.count_waiting(account) if account else 0,
+        "policy": gate.policy,
         "several": len(gate.policy.repositories) > 1,
         "when": partial(when, timezone=zone, now=now),
         "clock": lambda moment: f"{moment.astimezone(zone):%H:%M}",
         "by_day": partial(_by_day, zone=zone, now=now),
         "ago": partial(ago, now=now),
-        "count": count,
-        "size_in_short": size_in_short,
-        "size_words": size_words,
-        "checks_words": checks_words,
-        "host_of": host_of,
-        "parted": parted,
-        "rendered": rendered,
-        "steps_of": steps_of,
     }
     return make_response(render_template(f"pages/{template}", **words, **facts), status)
 
@@ -268,3 +239,18 @@ def _why(row: Review, helper: str = "the developer") -> str:
 def _why_at_github(row: Review) -> str:
     """Return the same for a developer, "" where only a run of the gate's failed."""
     return why_for_developer(row.held, row.base) if row.held else ""
+
+
+_TOOLS: tuple[Callable[..., Any], ...] = (
+    *(checks_words, count, day_of_month, size_in_short, size_words, span, span_words),
+    *(host_of, median_wait, parted, rendered, steps_of),
+)
+_FILTERS: dict[str, Callable[..., Any]] = {
+    "blocks": diff_blocks,
+    "line": plain,
+    "lines": clean,
+    "person": person,
+    "helper": _helper,
+    "why": _why,
+    "why_at_github": _why_at_github,
+}

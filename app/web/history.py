@@ -12,15 +12,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Response, make_response, request
-from werkzeug.wrappers import Response as Redirect
 
 from app.db.history import Entry, Search
-from app.domain.calendar import Week, by_week, day_begins, first_week, median_wait
+from app.domain.calendar import Week, by_week, day_begins, first_week
 from app.jobs.gate import Gate
 from app.text.clean import plain
-from app.text.words import BOM, csv_line, day_of_month, span, span_words
+from app.text.words import BOM, csv_line
 from app.web import frame
-from app.web.sign_in import way_in
+from app.web.sign_in import reviewer_here
 
 LONGEST_WORDS = 200
 FIELDS = ("text", "person", "repository", "branch", "from", "until")
@@ -30,13 +29,11 @@ _LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
 HEADINGS = "who what repository number title author branch into commit version words".split()
 
 
-def show(gate: Gate) -> Response | Redirect:
+def show(gate: Gate) -> Response:
     """Answer `GET /history`, with `format=csv` as a file of all that was found."""
-    reviewer = frame.signed_in(gate)
-    if reviewer is None:
-        return way_in()
+    reviewer = reviewer_here(gate)
     asked = {name: plain(request.args.get(name, ""), LONGEST_WORDS) for name in FIELDS}
-    days = {name: _day(asked[name]) for name in ("from", "until")}
+    days = {name: request.args.get(name, type=_day) for name in ("from", "until")}
     wrong = [name for name, day in days.items() if asked[name] and day is None]
     search = _search(asked, days, gate.timezone)
     if request.args.get("format") == "csv" and not wrong:
@@ -51,10 +48,6 @@ def show(gate: Gate) -> Response | Redirect:
         "page": page,
         "people": gate.store.lists.names(_answered(page.entries)) if page else {},
         "weeks": None if request.args else _twelve_weeks(gate, now),
-        "median_wait": median_wait,
-        "day_of_month": day_of_month,
-        "span": span,
-        "span_words": span_words,
         "repositories": _offered(policy.repositories, asked["repository"]),
         "branches": _offered((policy.development_branch, policy.release_branch), asked["branch"]),
     }
@@ -89,13 +82,12 @@ def _search(asked: dict[str, str], days: dict[str, date | None], timezone: ZoneI
     )
 
 
-def _day(words: str) -> date | None:
-    """Return the day, or None where there is none or it cannot be read."""
-    try:
-        day = date.fromisoformat(words)
-    except ValueError:
-        return None
-    return day if FIRST_YEAR < day.year <= LAST_YEAR else None
+def _day(words: str) -> date:
+    """Return the day. Raises ValueError."""
+    day = date.fromisoformat(words)
+    if not FIRST_YEAR < day.year <= LAST_YEAR:
+        raise ValueError("nobody means this year")
+    return day
 
 
 def _midnight(day: date | None, timezone: ZoneInfo) -> datetime | None:

@@ -27,7 +27,7 @@ from app.jobs.what_is_new import new_commits, why_again
 from app.links import decide_link
 from app.text.words import day
 from app.web import frame
-from app.web.sign_in import check_form, way_in
+from app.web.sign_in import check_form, reviewer_here
 
 # --- The cards of a list: what each change's chips say, from what was asked and what happened since.
 
@@ -97,20 +97,14 @@ def _again(row: Review, asked: Sequence[Asked], history: Sequence[HistoryRow]) -
 # --- `POST /away` and `POST /back`: a reviewer says until when others are asked, or that they are here again.
 
 
-NO_DAY = "Please choose the day you’re back. Nothing has changed."
-WRONG_DAY = "Please choose a day from tomorrow on, at most a year from now. Nothing has changed."
-
-
 def begin_absence(gate: Gate) -> Response | Redirect:
     """Answer `POST /away` with `until`, the first day back as YYYY-MM-DD."""
     check_form()
-    reviewer, until = frame.signed_in(gate), _day(request.form.get("until", ""))
+    reviewer, until = frame.signed_in(gate), request.form.get("until", type=date.fromisoformat)
     if reviewer:
-        if until is None:
-            return show(gate, 422, NO_DAY)
         first, last = days_back(gate.store.now().astimezone(gate.timezone).date())
-        if not first <= until <= last:
-            return show(gate, 422, WRONG_DAY)
+        if until is None or not first <= until <= last:
+            return show(gate, 422, is_mistaken=True)
         gate.store.absences.begin(reviewer, until)
     return redirect(url_for("pages.pending"), 303)
 
@@ -122,14 +116,6 @@ def end_absence(gate: Gate) -> Redirect:
     if reviewer:
         gate.store.absences.end(reviewer)
     return redirect(url_for("pages.pending"), 303)
-
-
-def _day(given: str) -> date | None:
-    """Return the day that a browser's date field sends, or None where it is none."""
-    try:
-        return date.fromisoformat(given.strip())
-    except ValueError:
-        return None
 
 
 # --- The page of what waits.
@@ -146,11 +132,9 @@ _OPEN = (*WAITING, *APPROVED, State.REJECTED)
 LONGEST_AWAY = timedelta(days=365)
 
 
-def show(gate: Gate, status: int = 200, mistake: str | None = None) -> Response | Redirect:
-    """Answer `GET /`; who is not signed in is led to the way in. `mistake` is in the form for being away."""
-    reviewer = frame.signed_in(gate)
-    if reviewer is None:
-        return way_in()
+def show(gate: Gate, status: int = 200, *, is_mistaken: bool = False) -> Response:
+    """Answer `GET /`; who is not signed in is led to the way in. `is_mistaken`: the day in the form for being away."""
+    reviewer = reviewer_here(gate)
     rows, now = gate.store.reviews.pending(), gate.store.now()
     cards = _cards(gate, rows, now)
     waiting = _in(cards, WAITING)
@@ -167,7 +151,7 @@ def show(gate: Gate, status: int = 200, mistake: str | None = None) -> Response 
         effects=effects_on(reviewer.id, gate.store.problems.begun()),
         is_told=bool(gate.operators),
         **_absence(gate, reviewer, now.astimezone(gate.timezone).date()),
-        mistake=mistake,
+        mistake=is_mistaken,
         links={row.id: decide_url(gate, row, reviewer, now) for row in rows},
         names={person.id: person.name for person in gate.policy.reviewers},
         is_release=gate.policy.is_release,

@@ -6,15 +6,12 @@ developers to: it needs no sign-in, decides nothing, and repeats no reviewer's w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from flask import Response
-from werkzeug.wrappers import Response as Redirect
 
 from app.db.reviews import DECISIONS
-from app.db.rows import HistoryRow
 from app.db.talk import open_talk
 from app.domain.review import Review
 from app.jobs.ask import where_to_try
@@ -27,34 +24,24 @@ from app.web import frame
 from app.web.decide import merged_by
 from app.web.pending import decide_url, people
 from app.web.pictures import hers, shown_in
-from app.web.sign_in import way_in
+from app.web.sign_in import reviewer_here
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A version that was asked about; `answer` is the last one given to it."""
-
-    number: int
-    asked_at: datetime
-    answer: HistoryRow | None
-
-
-def show(gate: Gate, review_id: int) -> Response | Redirect:
+def show(gate: Gate, review_id: int) -> Response:
     """Answer `GET /reviews/<id>`; who is not signed in is led to the way in, and then back here."""
-    reviewer = frame.signed_in(gate)
-    if reviewer is None:
-        return way_in()
-    now, row = gate.store.now(), _row(gate, review_id)
+    reviewer, now, row = reviewer_here(gate), gate.store.now(), gate.store.reviews.get(review_id)
+    if row is None:
+        raise frame.DeadEnd("unknown", 404)
     facts = _facts(gate, row)
-    asked = facts["asked"]
+    asked, is_open = facts["asked"], facts["is_current"] and row.open
     return frame.show(
         gate,
         "review.html",
         now,
         reviewer=reviewer,
         decide_url=decide_url(gate, row, reviewer, now),
-        try_url=where_to_try(gate, row) if facts["is_current"] and row.open else None,
-        cautions=cautions_of(asked, row) if facts["is_current"] and row.open else [],
+        try_url=where_to_try(gate, row) if is_open else None,
+        cautions=cautions_of(asked, row) if is_open else [],
         with_notes=True,
         **facts,
     )
@@ -68,37 +55,22 @@ def details(gate: Gate, token: str) -> Response:
         raise frame.DeadEnd("bad_details", 404) from None
     if row is None:
         raise frame.DeadEnd("unknown", 404)
-    facts = _facts(gate, row)
-    return frame.show(
-        gate,
-        "status.html",
-        gate.store.now(),
-        zone=UTC,
-        with_notes=row.facts.private,
-        quiet=_quiet(gate),
-        **facts,
-    )
-
-
-def _quiet(gate: Gate) -> str:
-    """Return how long a change is left alone before somebody is asked, in words."""
-    return count(int(gate.policy.quiet.total_seconds()) // 60, "minute")
-
-
-def _row(gate: Gate, review_id: int) -> Review:
-    """Return the review. Raises DeadEnd."""
-    row = gate.store.reviews.get(review_id)
-    if row is None:
-        raise frame.DeadEnd("unknown", 404)
-    return row
+    quiet = count(int(gate.policy.quiet.total_seconds()) // 60, "minute")
+    facts = _facts(gate, row) | {"with_notes": row.facts.private, "quiet": quiet}
+    return frame.show(gate, "status.html", gate.store.now(), zone=UTC, **facts)
 
 
 def _facts(gate: Gate, row: Review) -> dict[str, Any]:
-    """Return what both pages show; `asked` is the newest version that was asked about, None when there is none."""
+    """Return what both pages show; `asked` is the newest version that was asked about, None when there is none.
+
+    `earlier` are the other versions: when each was asked about, and the last answer to it.
+    """
     reviews = gate.store.reviews
     current, history = reviews.round(row.id, row.round), reviews.history(row.id)
     asked = current or reviews.round_before(row.id, row.round)
-    called = people(row, gate.store.lists.asked([row])[row.id])
+    called, reviewer = people(row, gate.store.lists.asked([row])[row.id]), gate.policy.reviewer(row.reviewer)
+    answers = {line.round: line for line in history if line.what in DECISIONS.values()}
+    versions = [(number, at, answers.get(number)) for number, at in reviews.asked(row.id)]
     return {
         "row": row,
         "asked": asked,
@@ -106,23 +78,13 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
         "is_new_code": current is None
         and asked is not None
         and asked_again(gate, row, asked.round).is_new_code,
-        "asked_name": _asked_name(gate, row),
+        "asked_name": reviewer.name if reviewer else "QA",
         "history": history,
         "shown": shown_in(gate, row),
         "hers": hers(gate, row),
         "talk": open_talk(history),
         "people": called,
         "author": called.get(row.author),
-        "earlier": [one for one in _versions(gate, row, history) if one.number != row.round],
+        "earlier": [(at, answer) for number, at, answer in versions if number != row.round],
         "merged_by": merged_by(history),
     }
-
-
-def _asked_name(gate: Gate, row: Review) -> str:
-    reviewer = gate.policy.reviewer(row.reviewer)
-    return reviewer.name if reviewer else "QA"
-
-
-def _versions(gate: Gate, row: Review, history: list[HistoryRow]) -> list[Version]:
-    answers = {line.round: line for line in history if line.what in DECISIONS.values()}
-    return [Version(number, at, answers.get(number)) for number, at in gate.store.reviews.asked(row.id)]

@@ -11,7 +11,7 @@ import logging
 import secrets
 from datetime import datetime
 
-from flask import Response, redirect, request, session, url_for
+from flask import Response, abort, redirect, request, session, url_for
 from werkzeug.wrappers import Response as Redirect
 
 from app.domain.policy import Reviewer
@@ -26,13 +26,16 @@ LONGEST_QUERY = 1_000  # a browser keeps no cookie over 4,096 bytes
 LONGEST_ADDRESS = 254  # https://www.rfc-editor.org/errata/eid1690
 
 
-def way_in() -> Redirect:
-    """Lead to the way in, and after that back to the page that was asked for, with its search."""
-    query = request.query_string.decode("utf-8", "replace")
-    page = url_for(str(request.endpoint), **(request.view_args or {}))
-    session["back"] = f"{page}?{query}" if 0 < len(query) <= LONGEST_QUERY else page
-    session.pop("left", None)
-    return redirect(url_for("pages.sign_in"), 303)
+def reviewer_here(gate: Gate) -> Reviewer:
+    """Return who is signed in; else lead to the way in, and after that back to the page that was asked for, with its search."""
+    reviewer = frame.signed_in(gate)
+    if reviewer is None:
+        query = request.query_string.decode("utf-8", "replace")
+        page = url_for(str(request.endpoint), **(request.view_args or {}))
+        session["back"] = f"{page}?{query}" if 0 < len(query) <= LONGEST_QUERY else page
+        session.pop("left", None)
+        abort(redirect(url_for("pages.sign_in"), 303))
+    return reviewer
 
 
 def ask(gate: Gate) -> Response | Redirect:

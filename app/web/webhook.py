@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import Blueprint, Request, Response, jsonify, request
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected
 
 from app.db.database import Unavailable
 from app.db.store import Store
@@ -44,10 +44,6 @@ class _Bad(Exception):
         self.status = status
 
 
-class _Full(Exception):
-    """So much is being read that this body has to wait."""
-
-
 class Unproven:
     """Counts the bytes that are set aside for bodies whose signature was not checked yet."""
 
@@ -57,13 +53,13 @@ class Unproven:
 
     @contextmanager
     def room(self, size: int) -> Iterator[mmap.mmap]:
-        """Give so much memory, which goes back to the system afterwards. Raises _Full when there is not enough.
+        """Give so much memory, which goes back to the system afterwards. Raises MemoryError when there is not enough.
 
         A mapping of its own: what malloc gets back of such sizes it keeps for later.
         """
         with self._lock:
             if size > self._left:
-                raise _Full
+                raise MemoryError
             self._left -= size
         try:
             with mmap.mmap(-1, size) as memory:
@@ -92,53 +88,46 @@ def blueprint(secrets: tuple[str, ...], store: Store, policy: Policy) -> Bluepri
 
 
 def _verified_body(asked: Request, secrets: tuple[str, ...], unproven: Unproven) -> bytes:
+    """Return the body, if its signature fits one of the secrets. Raises _Bad."""
     signature = asked.headers.get("X-Hub-Signature-256")
     if signature is None:
         raise _Bad(401, "There is no signature: set the webhook's secret at GitHub to GITHUB_WEBHOOK_SECRET.")
     length = asked.content_length if asked.headers.get("Content-Length") else None
-    if length is None or length > SMALL:
-        return _large_body(asked, secrets, unproven, signature, length)
+    if length is not None and length > LARGEST:
+        raise _Bad(413, TOO_LARGE)
     try:
-        body = asked.get_data(cache=False)
+        if length is not None and length <= SMALL:
+            body = asked.get_data(cache=False)
+            if any(verify(one, body, signature) for one in secrets):
+                return body
+        elif large := _large_body(asked, secrets, unproven, signature, length):
+            return large
     except ClientDisconnected:
         raise _Bad(400, "The body ended early.") from None
-    if not any(verify(one, body, signature) for one in secrets):
-        raise _Bad(401, NOT_SIGNED)
-    return body
+    raise _Bad(401, NOT_SIGNED)
 
 
 def _large_body(
     asked: Request, secrets: tuple[str, ...], unproven: Unproven, signature: str, length: int | None
-) -> bytes:
-    if length is not None and length > LARGEST:
-        raise _Bad(413, TOO_LARGE)
+) -> bytes | None:
+    """Return the body, None where its signature does not fit. Raises _Bad."""
     # Of a body whose length is not said, one byte more shows that it is too large.
-    most = LARGEST + 1 if length is None else max(length, 1)
-    asked.max_content_length = LARGEST + 1
+    most = LARGEST + 1 if length is None else length
+    asked.max_content_length = most + 1
     try:
         with unproven.room(most) as memory:
             while piece := asked.stream.read(min(AT_ONCE, most - memory.tell())):
                 memory.write(piece)
-            body = _proven(memory, secrets, signature)
-    except _Full:
+            with memoryview(memory)[
+                : memory.tell()
+            ] as body:  # released, else the memory cannot be given back
+                if len(body) > LARGEST:
+                    raise _Bad(413, TOO_LARGE)
+                return bytes(body) if any(verify(one, body, signature) for one in secrets) else None
+    except MemoryError:
         while asked.stream.read(AT_ONCE):  # whoever is still sending would not hear the answer
             pass
         raise _Bad(503, "Too many large bodies at once. Please send it again in a minute.") from None
-    except RequestEntityTooLarge:
-        raise _Bad(413, TOO_LARGE) from None
-    except ClientDisconnected:
-        raise _Bad(400, "The body ended early.") from None
-    if body is None:
-        raise _Bad(401, NOT_SIGNED)
-    return body
-
-
-def _proven(memory: mmap.mmap, secrets: tuple[str, ...], signature: str) -> bytes | None:
-    """Return what was read, if the signature fits one of the secrets. Raises _Bad (413) when it is too large."""
-    if memory.tell() > LARGEST:
-        raise _Bad(413, TOO_LARGE)
-    with memoryview(memory)[: memory.tell()] as body:  # released, else the memory cannot be given back
-        return bytes(body) if any(verify(one, body, signature) for one in secrets) else None
 
 
 def _take(delivery: str | None, body: bytes, store: Store, policy: Policy) -> tuple[int, str]:
