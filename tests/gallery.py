@@ -229,7 +229,7 @@ class Gallery:
         number = self._asked("samples", "A sample with every order")
         self.world.decide(path=self.link(number))
         self.world.decide("take_back", path=self.link(number))
-        return f"{self.link(number)}?done=withdrawn"
+        return f"{self.link(number)}?done=take_back"
 
     def _ticked(self) -> str:
         repository = self.world.github.repo()

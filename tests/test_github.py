@@ -233,7 +233,7 @@ def test_a_body_that_is_not_githubs_is_named(content_type: str, body: bytes, wor
     "path, value",
     [
         ("action", ...),
-        ("action", "Opened!"),
+        ("action", ""),
         ("pull_request.base.repo.id", ...),
         ("pull_request.base.repo.id", True),
         ("pull_request.base.repo.id", "1"),

@@ -117,14 +117,6 @@ class Api:
         except ValidationError as error:
             raise meaning_of(error, self._clock()) from None
 
-    def token(self) -> str | None:
-        """Return what it signs its calls with now, None: nobody. Raises GitHubError."""
-        auth = self._github.requester.auth
-        try:
-            return auth.token if auth else None
-        except Exception as error:  # noqa: BLE001 - an App makes a call for it
-            raise meaning_of(error, self._clock()) from None
-
     def close(self) -> None:
         """Let the connections go."""
         self._github.close()

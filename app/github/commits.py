@@ -97,28 +97,23 @@ class _Commit(Model):
 
 
 class _File(Model):
-    filename: Words
+    path: Words = at("filename")
     status: Text
     additions: Count
     deletions: Count
-    previous_filename: Words = ""
-    sha: Any = None
+    previous_path: WordsOrNone = at("previous_filename", default=None)
     patch: WordsOrNone = None
+    sha: Any = None
 
     def told(self, room: int) -> ChangedFile:
         # GitHub shows no patch of an empty file, but nothing is hidden.
         patch = "" if self.patch is None and self.sha in EMPTY_BLOBS else self.patch
         is_cut = patch is not None and len(patch) > room
-        return ChangedFile(
-            path=self.filename,
-            status=self.status,
-            additions=self.additions,
-            deletions=self.deletions,
-            previous_path=self.previous_filename or None,
-            # To the end of a line: half a line would say something else.
-            patch=patch[:room].rpartition("\n")[0] if is_cut and patch else patch,
-            is_cut=is_cut,
-        )
+        if patch and is_cut:
+            patch = patch[:room].rpartition("\n")[
+                0
+            ]  # to the end of a line: half a line would say something else
+        return ChangedFile(**self.model_dump(exclude={"sha"}) | {"patch": patch, "is_cut": is_cut})
 
 
 class StepsAnswer(Model):

@@ -82,8 +82,8 @@ class Connection:
         remember: Callable[[str, datetime], None] | None = None,
     ) -> None:
         self._api_url, self._timeout, self._clock = api_url.rstrip("/"), timeout, clock
-        self._token = token
         self._app = github.Auth.AppAuth(*app) if app else None
+        self._own: github.Auth.Auth | None = self._app or (github.Auth.Token(token) if token else None)
         self._clients = _Clients()
         self._installations: dict[str, int] = {}
         limits: dict[str, datetime] = {}
@@ -215,17 +215,13 @@ class Connection:
 
     def _client(self, installation: int | None) -> Api:
         if installation not in self._clients.known:
-            auth = self._auth(installation)
+            auth = self._own
+            if self._app and installation is not None:
+                auth = self._app.get_installation_auth(installation)  # renews its token by itself
             self._clients.known[installation] = Api(
                 self._api_url, auth, self._timeout, self._clock, self.told
             )
         return self._clients.known[installation]
-
-    def _auth(self, installation: int | None) -> github.Auth.Auth | None:
-        if self._app:
-            # That of an installation renews its token by itself.
-            return self._app if installation is None else self._app.get_installation_auth(installation)
-        return github.Auth.Token(self._token) if self._token else None
 
     def _installation(self, repository: str) -> int | None:
         """Return where the App is installed, None with a token; looked up once for each repository."""

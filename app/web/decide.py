@@ -40,11 +40,12 @@ from app.web.pictures import hers, shown_in
 
 LONGEST_NOTE = 4000
 QUESTION = "question"  # what the form calls a question, which decides nothing
-WITHDRAWN = "withdrawn"
 # What is over within this time is no delay that anybody has to hear of.
 SHORT = timedelta(seconds=30)
 FIRST = (Choice.APPROVE.value, Choice.REJECT.value, QUESTION)
 _NEEDS: dict[str, str] = {Signpost.NEEDS_REASON: Choice.REJECT.value, Signpost.NEEDS_QUESTION: QUESTION}
+# What was done just now is said first, unless it decided: then the page is about that. As the history calls it.
+_DONE = {QUESTION: "question", Choice.TAKE_BACK.value: DECISIONS[Choice.TAKE_BACK]}
 LONGEST_NAME, LONGEST_STEP = 60, 200
 
 
@@ -78,30 +79,21 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
         return _answer(gate, case, 422, "bad_picture", note, taken)
     if len(note) > LONGEST_NOTE:
         return _answer(gate, case, 422, "too_long", note, taken)
+    about = (case.row.id, case.round)
     if said == QUESTION:
-        return _ask(gate, case, note, taken)
-    if said not in tuple(Choice):
+        refused = gate.store.talk.ask(*about, note, case.reviewer, taken.nonces)
+    elif said in tuple(Choice):
+        seen, basis = request.form.get("seen", type=int), _basis(gate, case)
+        choice, sent = Choice(said), taken.nonces
+        refused = gate.store.reviews.decide(*about, choice, note, case.reviewer, seen, basis, sent)
+    else:
         return _answer(gate, case, 422, "no_choice", note, taken)
-    choice = Choice(said)
-    seen, basis = request.form.get("seen", type=int), _basis(gate, case)
-    refused = gate.store.reviews.decide(
-        case.row.id, case.round, choice, note, case.reviewer, seen, basis, taken.nonces
-    )
     if refused:
         case = _case(gate, token)
-    if refused is None or _is_so_already(case, choice, note, refused):
-        done = WITHDRAWN if refused is None and choice is Choice.TAKE_BACK else None
+    if refused is None or _is_so_already(case, said, note, refused):
+        done = said if refused is None and said in _DONE else None
         return redirect(url_for("pages.question", token=token, done=done), 303)
     return _answer(gate, case, 422 if refused in _NEEDS else 409, refused, note, taken)
-
-
-def _ask(gate: Gate, case: Case, words: str, taken: pictures.Taken) -> Response | Redirect:
-    """Keep a question that decides nothing, then lead back to the page."""
-    refused = gate.store.talk.ask(case.row.id, case.round, words, case.reviewer, taken.nonces)
-    if refused is None:
-        return redirect(url_for("pages.question", token=case.token, done=QUESTION), 303)
-    status = 422 if refused in _NEEDS else 409
-    return _answer(gate, _case(gate, case.token), status, refused, words, taken)
 
 
 def fresh(gate: Gate, token: str) -> Redirect:
@@ -137,12 +129,12 @@ def _case(gate: Gate, token: str) -> Case:
     return Case(token, round_, link.choice, is_expired, reviewer, row, now)
 
 
-def _is_so_already(case: Case, choice: Choice, note: str, why: Signpost) -> bool:
+def _is_so_already(case: Case, said: str, note: str, why: Signpost) -> bool:
     """Tell whether a click changed nothing because it came twice: then the page that it leads to is right."""
-    if choice is Choice.TAKE_BACK:
+    if said == Choice.TAKE_BACK:
         return why is Signpost.UNDECIDED
     stands = case.row.decision if case.row.round == case.round else None
-    mine = (choice, case.reviewer.id, note)
+    mine = (said, case.reviewer.id, note)
     return stands is not None and (stands.choice, stands.reviewer, stands.note) == mine
 
 
@@ -192,7 +184,7 @@ def _answer(
         "why": why,
         "note": note,
         "people": asked.snapshot.names if asked else {},
-        **_names(gate, row, asked),
+        **_names(row, asked),
     }
     done = _done(case, history) if is_question and status == HTTPStatus.OK else None
     is_again = row.state is State.REJECTED and "again" in request.args and status == HTTPStatus.OK
@@ -220,8 +212,8 @@ def _done(case: Case, history: list[HistoryRow]) -> str | None:
     """Return what the page is to say that was done just now, if it was, and nothing came after it."""
     done = request.args.get("done")
     said = [line for line in history if line.what in ("question", "answered", *DECISIONS.values())]
-    what = {QUESTION: "question", WITHDRAWN: DECISIONS[Choice.TAKE_BACK]}.get(done or "")
-    return done if said and (said[-1].what, said[-1].reviewer) == (what, case.reviewer.id) else None
+    is_last = said and (said[-1].what, said[-1].reviewer) == (_DONE.get(done or ""), case.reviewer.id)
+    return done if is_last else None
 
 
 def _question(gate: Gate, case: Case, asked: Round, why: str | None) -> dict[str, Any]:
@@ -246,17 +238,12 @@ def _question(gate: Gate, case: Case, asked: Round, why: str | None) -> dict[str
     }
 
 
-def _names(gate: Gate, row: Review, asked: Round | None) -> dict[str, str]:
-    """Return who wrote it, who can be asked about it, and who was asked to decide."""
+def _names(row: Review, asked: Round | None) -> dict[str, str]:
+    """Return who wrote it, and who can be asked about it."""
     login = asked.snapshot.author_name if asked else row.author
     author = person(login, LONGEST_NAME) or "a developer"
     is_bot = asked.snapshot.pull.author_is_bot if asked else row.author.endswith("[bot]")
-    holder = gate.policy.reviewer(row.reviewer)
-    return {
-        "author": author,
-        "helper": "a developer" if is_bot else author,
-        "holder": holder.name if holder else "",
-    }
+    return {"author": author, "helper": "a developer" if is_bot else author}
 
 
 def _onward(gate: Gate, case: Case) -> dict[str, Any]:
@@ -265,10 +252,7 @@ def _onward(gate: Gate, case: Case) -> dict[str, Any]:
     waiting = gate.store.reviews.waiting_for(account.id) if account else []
     others = [row for row in waiting if row.id != case.row.id]
     url = decide_url(gate, others[0], account, case.now) if others and account else None
-    return {
-        "next_one": {"url": url, "title": others[0].title} if url else None,
-        "more": len(others) - 1,
-    }
+    return {"next_one": others[0] if url else None, "next_url": url, "more": len(others) - 1}
 
 
 def _dead_end(case: Case) -> str | None:
@@ -291,7 +275,6 @@ def _signpost(gate: Gate, case: Case, kind: str, status: int = 200, note: str = 
         "kind": kind,
         "note": note,
         "again": asked_again(gate, case.row, case.round) if kind == "old_round" else None,
-        "holder": gate.policy.reviewer(case.row.reviewer),
         **ways_on(gate, case.row, case.round, case.now),
     }
     return _page(gate, case, "signpost.html", 410 if case.is_expired else status, facts)
@@ -301,6 +284,7 @@ def _page(gate: Gate, case: Case, template: str, status: int, facts: dict[str, A
     known: dict[str, Any] = {
         "row": case.row,
         "reviewer": case.reviewer,
+        "holder": gate.policy.reviewer(case.row.reviewer),  # who was asked to decide
         "token": case.token,
         "is_withdrawing": bool(stale_successes(case.row, gate.policy)),
         "is_late": case.now - case.row.changed_at >= SHORT,

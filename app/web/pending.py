@@ -52,13 +52,8 @@ class Card:
     answered_by: str | None = None
     days: int | None = None
 
-    @property
-    def is_new(self) -> bool:
-        """Tell whether nothing else is to be said of it."""
-        return not (self.again or self.answered_by or self.days)
 
-
-def card(row: Review, asked: Sequence[Asked], history: Sequence[HistoryRow], now: datetime) -> Card:
+def _card(row: Review, asked: Sequence[Asked], history: Sequence[HistoryRow], now: datetime) -> Card:
     """Return the card of a change that waits; `asked` are all its rounds and `history` its lines, oldest first."""
     current = next((one for one in asked if one.round == row.round), None)
     answers = [line.who for line in open_talk(history)[1:]]
@@ -185,7 +180,7 @@ def decide_url(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> st
 
 def _cards(gate: Gate, rows: list[Review], now: datetime) -> list[Card]:
     asked, history = gate.store.lists.asked(rows), gate.store.lists.history(rows)
-    return [card(row, asked[row.id], history[row.id], now) for row in rows]
+    return [_card(row, asked[row.id], history[row.id], now) for row in rows]
 
 
 def _in(cards: list[Card], states: tuple[State, ...]) -> list[Card]:
