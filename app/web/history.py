@@ -7,13 +7,13 @@ Days are days in the reader's time zone, both ends included.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Response, make_response, request
 
-from app.db.history import Entry, Search
+from app.db.history import Search
 from app.domain.calendar import Week, by_week, day_begins, first_week
 from app.jobs.gate import Gate
 from app.text.clean import plain
@@ -40,23 +40,22 @@ def show(gate: Gate) -> Response:
         return _csv(gate, search)
     now, policy = gate.store.now(), gate.policy
     page = None if wrong else gate.store.history.page(search)
+    # In the lines of these a developer is named.
+    answered = (
+        {one.review for one in page.entries if one.review and one.line.what == "answered"} if page else ()
+    )
     facts: dict[str, Any] = {
         "reviewer": reviewer,
         "asked": asked,
         "given": {name: value for name, value in asked.items() if value},
         "wrong": wrong,
         "page": page,
-        "people": gate.store.lists.names(_answered(page.entries)) if page else {},
+        "people": gate.store.lists.names(answered),
         "weeks": None if request.args else _twelve_weeks(gate, now),
         "repositories": _offered(policy.repositories, asked["repository"]),
         "branches": _offered((policy.development_branch, policy.release_branch), asked["branch"]),
     }
     return frame.show(gate, "history.html", now, 422 if wrong else 200, **facts)
-
-
-def _answered(entries: list[Entry]) -> set[int]:
-    """Return the changes in whose lines a developer is named."""
-    return {one.review for one in entries if one.review and one.line.what == "answered"}
 
 
 def _twelve_weeks(gate: Gate, now: datetime) -> list[Week] | None:
@@ -68,15 +67,14 @@ def _twelve_weeks(gate: Gate, now: datetime) -> list[Week] | None:
 
 
 def _search(asked: dict[str, str], days: dict[str, date | None], timezone: ZoneInfo) -> Search:
-    until = days["until"]
-    after = _id("after")
+    since, until, after = days["from"], days["until"], _id("after")
     return Search(
         text=asked["text"],
         person=asked["person"],
         repository=asked["repository"],
         base=asked["branch"],
-        since=_midnight(days["from"], timezone),
-        until=_midnight(until + timedelta(days=1) if until else None, timezone),
+        since=day_begins(since, timezone) if since else None,
+        until=day_begins(until + timedelta(days=1), timezone) if until else None,
         before=None if after is not None else _id("before"),
         after=after,
     )
@@ -88,10 +86,6 @@ def _day(words: str) -> date:
     if not FIRST_YEAR < day.year <= LAST_YEAR:
         raise ValueError("nobody means this year")
     return day
-
-
-def _midnight(day: date | None, timezone: ZoneInfo) -> datetime | None:
-    return datetime.combine(day, time.min, timezone) if day else None
 
 
 def _id(name: str) -> int | None:
@@ -117,12 +111,11 @@ def _csv(gate: Gate, search: Search) -> Response:
 def _lines(gate: Gate, search: Search) -> Iterator[str]:
     yield BOM + csv_line([f"when ({gate.timezone.key})", *HEADINGS])
     for entry in gate.store.history.all(search):
-        yield csv_line(_cells(entry, gate.timezone))
-
-
-def _cells(entry: Entry, timezone: ZoneInfo) -> list[str]:
-    line = entry.line
-    what = line.what.replace("_", " ")
-    about = (entry.repository, str(entry.number or ""), entry.title, entry.author, entry.head)
-    when = f"{line.at.astimezone(timezone):%Y-%m-%d %H:%M:%S}"
-    return [when, line.who, what, *about, line.base, line.head_sha, str(line.round), line.detail]
+        line = entry.line
+        event = (
+            f"{line.at.astimezone(gate.timezone):%Y-%m-%d %H:%M:%S}",
+            line.who,
+            line.what.replace("_", " "),
+        )
+        about = (entry.repository, str(entry.number or ""), entry.title, entry.author, entry.head)
+        yield csv_line([*event, *about, line.base, line.head_sha, str(line.round), line.detail])

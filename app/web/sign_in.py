@@ -14,10 +14,11 @@ from datetime import datetime
 from flask import Response, abort, redirect, request, session, url_for
 from werkzeug.wrappers import Response as Redirect
 
+from app.db.letters import Letter
 from app.domain.policy import Reviewer
 from app.jobs.gate import Gate
 from app.jobs.letters import request_sign_in
-from app.links import BadLink, ExpiredLink, SignInLink
+from app.links import BadLink, ExpiredLink
 from app.web import frame
 
 log = logging.getLogger("qa-gate.pages")
@@ -59,19 +60,15 @@ def sent(_gate: Gate) -> Response:
 def show(gate: Gate, token: str) -> Response:
     """Answer `GET /sign-in/<token>`: a button only, since scanners open every link."""
     now = gate.store.now()
-    link, reviewer = _read(gate, token, now)
-    letter = gate.store.letters.by_nonce(link.nonce)
-    if letter is None or letter.used_at:
-        raise frame.DeadEnd("sign_in_used", 410)
+    _, reviewer = _read(gate, token, now)
     return frame.show(gate, "sign_in_here.html", now, reviewer=reviewer, token=token)
 
 
 def enter(gate: Gate, token: str) -> Redirect:
     """Answer `POST /sign-in/<token>`: sign in, once for a link."""
     now = gate.store.now()
-    link, reviewer = _read(gate, token, now)
-    letter = gate.store.letters.by_nonce(link.nonce)
-    if letter is None or not gate.store.letters.use(link.nonce):
+    letter, reviewer = _read(gate, token, now)
+    if not gate.store.letters.use(letter.nonce):
         raise frame.DeadEnd("sign_in_used", 410)
     # A mail program may open the link in a browser of its own, which does not know what she wanted to see.
     back = letter.back or session.get("back")
@@ -105,8 +102,8 @@ def check_form() -> None:
         raise frame.DeadEnd("stale", 403)
 
 
-def _read(gate: Gate, token: str, now: datetime) -> tuple[SignInLink, Reviewer]:
-    """Return what the link says and whom it is for. Raises DeadEnd."""
+def _read(gate: Gate, token: str, now: datetime) -> tuple[Letter, Reviewer]:
+    """Return the letter that carried the link, and whom it is for. Raises DeadEnd."""
     try:
         link = gate.links.read_sign_in(token, now)
     except ExpiredLink:
@@ -116,4 +113,7 @@ def _read(gate: Gate, token: str, now: datetime) -> tuple[SignInLink, Reviewer]:
     reviewer = gate.policy.reviewer(link.reviewer)
     if reviewer is None:
         raise frame.DeadEnd("not_reviewer", 403)
-    return link, reviewer
+    letter = gate.store.letters.by_nonce(link.nonce)
+    if letter is None or letter.used_at:
+        raise frame.DeadEnd("sign_in_used", 410)
+    return letter, reviewer

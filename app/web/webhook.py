@@ -100,7 +100,7 @@ def _verified_body(asked: Request, secrets: tuple[str, ...], unproven: Unproven)
             body = asked.get_data(cache=False)
             if any(verify(one, body, signature) for one in secrets):
                 return body
-        elif large := _large_body(asked, secrets, unproven, signature, length):
+        elif (large := _large_body(asked, secrets, unproven, signature, length)) is not None:
             return large
     except ClientDisconnected:
         raise _Bad(400, "The body ended early.") from None
