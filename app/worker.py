@@ -104,7 +104,9 @@ def work_once(gate: Gate, lane: Lane = EVERYTHING) -> bool:
     try:
         rest = STEPS[claim.kind](gate, claim)
     except Overtaken:
-        gate.store.queue.release(claim)
+        gate.store.queue.finish(
+            claim, wait=timedelta(0)
+        )  # somebody else moved its row: it is looked at afresh
         return True
     except (GitHubError, MailError) as error:
         rest = failure(error)

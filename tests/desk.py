@@ -103,7 +103,7 @@ class Desk:
                 break
             self.store.queue.finish(claim, wait=None)
         changes = columns(row.facts, changes)
-        self.store.queue.checkpoint(claim, row, move=move, seen_rev=row.rev, **changes)
+        self.store.checkpoints.write(claim, row, move=move, seen_rev=row.rev, **changes)
         self.store.queue.finish(claim, wait=timedelta(minutes=5) if problem else None, problem=problem)
         return self.row(number)
 

@@ -20,9 +20,8 @@ from app.db.fold import Recorded
 from app.db.jobs import LEASE, Claim, Kind, Service
 from app.db.jobs import wake as make_due
 from app.db.letters import NewLetter
-from app.db.queue import Overtaken
+from app.db.queue import Overtaken, note_up
 from app.db.rows import Happening
-from app.db.services import note_up
 from app.db.store import Store
 from app.db.tables import jobs, reviews, rounds
 from app.domain.approval import Choice
@@ -78,7 +77,7 @@ def read_facts(store: Store, claim: Claim, row: Review) -> Review:
         "author": "sam",
         "words": WORDS,
     }
-    return store.queue.checkpoint(claim, row, seen_rev=row.rev, **columns(row.facts, facts))
+    return store.checkpoints.write(claim, row, seen_rev=row.rev, **columns(row.facts, facts))
 
 
 def ask(store: Store) -> Review:
@@ -87,7 +86,7 @@ def ask(store: Store) -> Review:
     claim, row = take(store)
     row = read_facts(store, claim, row)
     key = f"ask {row.id} {row.round} {LILY.id}"
-    row = store.queue.checkpoint(
+    row = store.checkpoints.write(
         claim,
         row,
         move=next_move(State.TO_ASK, Event.ASKED),
@@ -111,7 +110,7 @@ def test_a_save_and_an_event_about_the_same_review_never_wait_for_each_other(
         # As a fold does: first the review, then its job; meanwhile its worker saves.
         with store.database.write() as connection:
             connection.execute(update(reviews).where(reviews.c.id == row.id).values(rev=reviews.c.rev + 1))
-            saving = pool.submit(store.queue.checkpoint, claim, row, title="Another title")
+            saving = pool.submit(store.checkpoints.write, claim, row, title="Another title")
             wait_until(lambda: is_waiting(store))
             make_due(connection, Kind.REVIEW, str(row.id), clock())
         assert saving.result().title == "Another title"
@@ -186,7 +185,7 @@ def test_a_force_push_back_while_a_worker_reads_is_not_lost(store: Store) -> Non
     claim, seen = take(store)
     # The worker has read the pushed head; now the old one comes back, just as the row still shows it.
     assert wake(store, "d3") is Recorded.WOKEN
-    store.queue.checkpoint(claim, seen, seen_rev=seen.rev, head_sha=OLD_HEAD, base="development")
+    store.checkpoints.write(claim, seen, seen_rev=seen.rev, head_sha=OLD_HEAD, base="development")
     store.queue.finish(claim, wait=None)
     _claim, again = take(store)
     assert (again.id, again.rev > again.seen_rev) == (row.id, True)
@@ -250,8 +249,8 @@ def test_a_checkpoint_never_overwrites_a_decision(store: Store) -> None:
     claim, seen = take(store)
     assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY) is None
     with pytest.raises(Overtaken):
-        store.queue.checkpoint(claim, seen, posts=[Post("blocked", "x")])
-    store.queue.release(claim)
+        store.checkpoints.write(claim, seen, posts=[Post("blocked", "x")])
+    store.queue.finish(claim, wait=timedelta(0))
     claim, seen = take(store)
     assert (seen.state, seen.has_yes) == (State.TO_MERGE, True)
 
@@ -262,7 +261,7 @@ def test_a_decision_just_before_the_worker_lets_go_is_not_left_lying(store: Stor
     row = read_facts(store, claim, row)
     letter = NewLetter("ask", "ask", LILY.id, row.id, 1)
     asked = next_move(State.TO_ASK, Event.ASKED)
-    store.queue.checkpoint(claim, row, move=asked, asked=snapshot(), letter=letter)
+    store.checkpoints.write(claim, row, move=asked, asked=snapshot(), letter=letter)
     assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY) is None
     store.queue.finish(claim, wait=None)
     store.queue.claim((Kind.MAIL,))
@@ -276,7 +275,7 @@ def test_a_failed_checkpoint_keeps_nothing(store: Store) -> None:
     stale = replace(row, round=2)
     letter = NewLetter("ask 1 2 x", "ask", LILY.id, row.id, 2)
     with pytest.raises(Overtaken):
-        store.queue.checkpoint(claim, stale, letter=letter, happened=[Happening("asked", "Lily")])
+        store.checkpoints.write(claim, stale, letter=letter, happened=[Happening("asked", "Lily")])
     assert store.reviews.history(row.id) == []
     store.queue.finish(claim, wait=None)
     assert store.letters.get(1) is None

@@ -292,7 +292,7 @@ class StorePart:
         self._database = database
 
 
-def row_as(kind: type[Model], row: Row[Any], **more: Any) -> Model:
+def row_as(kind: type[Model], row: Row[Any], /, **more: Any) -> Model:
     """Return a row as a dataclass whose fields are called as its columns; `more` are fields besides."""
     values = row._mapping
     known = {field.name: values[field.name] for field in fields(kind) if field.name in values}

@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, select, update
 
 from app.db.columns import insert
 from app.db.database import Database, StorePart
 from app.db.jobs import RELEASE, Kind, is_leased, put_timer, wake, wake_reviews
-from app.db.repositories import pin
+from app.db.repositories import came, pin
 from app.db.rows import REVIEWS, lock_review, new_nonce, review_from
-from app.db.tables import posts, repositories, requesters, reviews, timers
+from app.db.tables import posts, repositories, requesters, reviews
 from app.domain.events import (
     CheckEvent,
     CommentEvent,
@@ -69,11 +69,14 @@ class Fold(StorePart):
             case PullRequestEvent():
                 return self._fold_pull_request(connection, event, policy, now)
             case CheckEvent():
-                return self._fold_check(connection, event, now)
+                # While a merge is out, its refusal may be from before the check passed.
+                waits = reviews.c.state.in_((State.TO_ASK, State.WAITING, State.TO_MERGE, State.MERGING))
+                return _nudge(connection, now, *_with_head(event), waits)
             case DeploymentEvent():
-                return self._fold_deployment(connection, event, now)
+                return _nudge(connection, now, *_with_head(event), reviews.c.open)
             case CommentEvent():
-                return self._fold_comment(connection, event, now)
+                # Whose reviewer asked a question: somebody may have answered.
+                return _nudge(connection, now, *_key(event), _HAS_QUESTION, reviews.c.state == State.WAITING)
             case PushEvent():
                 return self._fold_push(connection, event, policy, now)
 
@@ -81,9 +84,8 @@ class Fold(StorePart):
         self, repository_id: int, number: int, *, is_gated: bool, is_from_fork: bool
     ) -> bool:
         """Tell whether a request for a review would change something, so that GitHub must be asked for one."""
-        with self._database.read() as connection:
-            key = (reviews.c.repository_id == repository_id, reviews.c.number == number)
-            row = connection.execute(REVIEWS.where(*key)).first()
+        key = (reviews.c.repository_id == repository_id, reviews.c.number == number)
+        row = self._database.first(REVIEWS.where(*key))
         if row is not None and row.state == State.REJECTED:
             return True
         return review_from(row).is_strangers if row and row.head_sha else is_from_fork and is_gated
@@ -92,30 +94,22 @@ class Fold(StorePart):
         self, connection: Connection, event: PullRequestEvent, policy: Policy, now: datetime
     ) -> Folded:
         """Wake a review, or make it; one that has no row and whose base is not gated is forgotten."""
-        found = _find(connection, event)
+        lock_review(connection, *_key(event))
+        found = connection.execute(REVIEWS.where(*_key(event))).first()
         is_gated = any(policy.gates(base) for base in (event.seen.base, event.base_before or ""))
         if found is None and (not is_gated or _is_history(connection, event)):
             return Folded(Recorded.UNKNOWN)
         if not pin(connection, event.repository, event.repository_id):
             return Folded(Recorded.FOREIGN)
-        return self._wake(connection, found, event, now)
-
-    def _fold_check(self, connection: Connection, event: CheckEvent, now: datetime) -> Folded:
-        """Wake the reviews whose head this is: its checks have changed. A fork's event names no pull request."""
-        # While a merge is out, its refusal may be from before the check passed.
-        waits = reviews.c.state.in_((State.TO_ASK, State.WAITING, State.TO_MERGE, State.MERGING))
-        heads = (reviews.c.repository_id == event.repository_id, reviews.c.head_sha == event.sha, waits)
-        return self._nudge(connection, now, heads)
-
-    def _fold_deployment(self, connection: Connection, event: DeploymentEvent, now: datetime) -> Folded:
-        """Wake the reviews whose head this is: it may be found somewhere to be tried."""
-        same = (reviews.c.repository_id == event.repository_id, reviews.c.head_sha == event.sha)
-        return self._nudge(connection, now, (*same, reviews.c.open))
-
-    def _fold_comment(self, connection: Connection, event: CommentEvent, now: datetime) -> Folded:
-        """Wake a review whose reviewer asked a question: somebody may have answered."""
-        key = (reviews.c.repository_id == event.repository_id, reviews.c.number == event.number)
-        return self._nudge(connection, now, (*key, _has_question(), reviews.c.state == State.WAITING))
+        row = review_from(found) if found is not None else None
+        vouchers = _vouchers(row, event)
+        if row is not None and not self._is_news(connection, row, event, vouchers):
+            return Folded(Recorded.NOTHING_NEW, row.id)
+        review_id, revision = self._upsert(connection, event, now)
+        for person in vouchers:
+            asking = {"review_id": review_id, "id": person.id, "login": person.login}
+            connection.execute(insert(requesters).values(asking).on_conflict_do_nothing())
+        return Folded(Recorded.WOKEN, review_id, revision)
 
     def _fold_push(self, connection: Connection, event: PushEvent, policy: Policy, now: datetime) -> Folded:
         """Let the repository's release, or its branch, be looked at in a while: it has moved."""
@@ -127,37 +121,12 @@ class Fold(StorePart):
         known = select(repositories.c.name).where(repositories.c.repository_id == event.repository_id)
         for name in connection.scalars(known).all():
             put_timer(connection, f"{RELEASE} {name}", now, policy.settling)
-        self._look_at_waiting(connection, event, now + policy.settling)
+        # What somebody was asked about is read as well: it may overlap with what came onto its base.
+        at = (reviews.c.repository_id == event.repository_id, reviews.c.base == event.branch)
+        waits = (*at, reviews.c.state == State.WAITING)
+        connection.execute(update(reviews).where(*waits).values(rev=reviews.c.rev + 1))
+        wake_reviews(connection, now + policy.settling, *waits)
         return Folded(Recorded.WOKEN)
-
-    def _look_at_waiting(self, connection: Connection, event: PushEvent, due: datetime) -> None:
-        """Let what somebody was asked about be read in a while: it may overlap with what came onto its base."""
-        waits = (
-            reviews.c.repository_id == event.repository_id,
-            reviews.c.base == event.branch,
-            reviews.c.state == State.WAITING,
-        )
-        read = update(reviews).where(*waits).values(rev=reviews.c.rev + 1).returning(reviews.c.id)
-        for review_id in sorted(connection.scalars(read).all()):
-            wake(connection, Kind.REVIEW, str(review_id), due)
-
-    def _nudge(self, connection: Connection, now: datetime, which: tuple[Any, ...]) -> Folded:
-        """Wake these reviews to look at something else than the pull request, which is as it was."""
-        if connection.execute(select(reviews.c.id).where(*which).limit(1)).first() is None:
-            return Folded(Recorded.UNKNOWN)
-        wake_reviews(connection, now, *which)
-        return Folded(Recorded.WOKEN)
-
-    def _wake(self, connection: Connection, found: Any, event: PullRequestEvent, now: datetime) -> Folded:
-        row = review_from(found) if found is not None else None
-        vouchers = _vouchers(row, event)
-        if row is not None and not self._is_news(connection, row, event, vouchers):
-            return Folded(Recorded.NOTHING_NEW, row.id)
-        review_id, revision = self._upsert(connection, event, now)
-        for person in vouchers:
-            asking = {"review_id": review_id, "id": person.id, "login": person.login}
-            connection.execute(insert(requesters).values(asking).on_conflict_do_nothing())
-        return Folded(Recorded.WOKEN, review_id, revision)
 
     def _is_news(
         self, connection: Connection, row: Review, event: PullRequestEvent, vouchers: Sequence[Person]
@@ -165,7 +134,8 @@ class Fold(StorePart):
         # While a worker may be reading something newer, what the row holds proves nothing.
         is_settled = row.rev == row.seen_rev and not is_leased(connection, Kind.REVIEW, str(row.id))
         # A comment moves GitHub's `updated_at`: whoever waits for an answer looks whether it is there.
-        hears = row.state is State.WAITING and _is_asked(connection, row.id)
+        asked = select(reviews.c.id).where(reviews.c.id == row.id, _HAS_QUESTION)
+        hears = row.state is State.WAITING and connection.scalar(asked) is not None
         is_known = tells_nothing_new(row, event.seen) and not interrupts(row, event)
         is_old = not asks_again(row, event, self.ahead) and not self._is_new(connection, row, vouchers)
         return not is_settled or hears or not is_known or not is_old
@@ -198,32 +168,34 @@ class Fold(StorePart):
         return row.id, row.rev
 
 
-def _find(connection: Connection, event: PullRequestEvent) -> Any:
-    key = (reviews.c.repository_id == event.repository_id, reviews.c.number == event.number)
-    lock_review(connection, *key)
-    return connection.execute(REVIEWS.where(*key)).first()
+def _nudge(connection: Connection, now: datetime, *which: Any) -> Folded:
+    """Wake these reviews to look at something else than the pull request, which is as it was."""
+    if connection.execute(select(reviews.c.id).where(*which).limit(1)).first() is None:
+        return Folded(Recorded.UNKNOWN)
+    wake_reviews(connection, now, *which)
+    return Folded(Recorded.WOKEN)
 
 
-def _has_question() -> Any:
-    """Tell whether a reviewer asked something about a review."""
-    asked = select(posts.c.key).where(posts.c.review_id == reviews.c.id, posts.c.key.startswith("question "))
-    return asked.exists()
+def _key(event: PullRequestEvent | CommentEvent) -> tuple[Any, ...]:
+    return (reviews.c.repository_id == event.repository_id, reviews.c.number == event.number)
 
 
-def _is_asked(connection: Connection, review_id: int) -> bool:
-    asked = select(reviews.c.id).where(reviews.c.id == review_id, _has_question())
-    return connection.execute(asked).first() is not None
+def _with_head(event: CheckEvent | DeploymentEvent) -> tuple[Any, ...]:
+    """Return what holds of the reviews whose head this is; a fork's event names no pull request."""
+    return (reviews.c.repository_id == event.repository_id, reviews.c.head_sha == event.sha)
+
+
+# Whether a reviewer asked something about a review.
+_QUESTIONS = (posts.c.review_id == reviews.c.id, posts.c.key.startswith("question "))
+_HAS_QUESTION = select(posts.c.key).where(*_QUESTIONS).exists()
 
 
 def _is_history(connection: Connection, event: PullRequestEvent) -> bool:
     """Tell whether an unknown pull request was closed before the gate came: nobody was passed over then."""
     if event.seen.open:
         return False
-    # A timer has the name of the settings, which may be an earlier one.
-    known = select(repositories.c.name).where(repositories.c.repository_id == event.repository_id)
-    looks = or_(timers.c.name == event.repository.casefold(), timers.c.name.in_(known))
-    came = connection.scalar(select(func.min(timers.c.created_at)).where(looks))
-    return came is None or event.closed_at is None or event.closed_at + SLACK < came
+    since = came(connection, event.repository_id, event.repository)
+    return since is None or event.closed_at is None or event.closed_at + SLACK < since
 
 
 def _vouchers(row: Review | None, event: PullRequestEvent) -> list[Person]:

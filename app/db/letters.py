@@ -7,11 +7,11 @@ counted here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, String, and_, cast, func, or_, select, update
+from sqlalchemy import Connection, Select, String, and_, cast, func, or_, select, tuple_, update
 
 from app.db.columns import insert
 from app.db.database import LETTERS_LOCK, StorePart, lock
@@ -22,6 +22,7 @@ from app.domain.approval import Decision
 from app.domain.facts import State
 from app.domain.review import Review
 
+_OTHERS = rounds.alias()
 # How many letters that somebody asked for one address may get, by kind: (in this time, at most so many).
 ALLOWANCES: dict[str, tuple[tuple[timedelta, int], ...]] = {
     # Anybody may ask for these: the newest link must last as long as nothing more is sent (links.SIGN_IN_LASTS).
@@ -64,25 +65,16 @@ class NewLetter:
     day: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter(NewLetter):
     """A letter row."""
 
     id: int
     nonce: str
-    key: str
-    kind: str
-    reviewer: str
-    review_id: int | None
-    round: int | None
     created_at: datetime
     at: datetime
     sent_at: datetime | None
     used_at: datetime | None
-    back: str | None
-    push_id: int | None
-    problem_id: int | None
-    day: date | None
 
 
 class Letters(StorePart):
@@ -90,15 +82,11 @@ class Letters(StorePart):
 
     def get(self, letter_id: int) -> Letter | None:
         """Return one letter."""
-        with self._database.read() as connection:
-            row = connection.execute(select(letters).where(letters.c.id == letter_id)).first()
-            return _letter_from(row) if row else None
+        return self._database.one(Letter, select(letters).where(letters.c.id == letter_id))
 
     def by_nonce(self, nonce: str) -> Letter | None:
         """Return the letter with this nonce."""
-        with self._database.read() as connection:
-            row = connection.execute(select(letters).where(letters.c.nonce == nonce)).first()
-            return _letter_from(row) if row else None
+        return self._database.one(Letter, select(letters).where(letters.c.nonce == nonce))
 
     def request(self, letter: NewLetter, *, is_known: bool = True) -> bool:
         """Queue a letter that somebody asked for, unless that address had its share; tell whether it was queued.
@@ -108,9 +96,12 @@ class Letters(StorePart):
         with self._database.write() as connection:
             lock(connection, LETTERS_LOCK)  # else many at once would each count none
             now = self._database.now(connection)
-            spare = [_count(connection, letter, now - span) < most for span, most in ALLOWANCES[letter.kind]]
+            same = (letters.c.reviewer == letter.reviewer, letters.c.kind == letter.kind)
+            lately = select(letters.c.created_at).where(*same, letters.c.created_at > now - AN_HOUR)
+            asked = connection.scalars(lately).all()
+            counts = [(sum(at > now - span for at in asked), most) for span, most in ALLOWANCES[letter.kind]]
             put_letter(connection, letter, now)
-            if not (is_known and all(spare)):
+            if not is_known or any(count >= most for count, most in counts):
                 gone = letters.delete().where(letters.c.key == letter.key).returning(letters.c.id)
                 about = str(connection.execute(gone).scalar_one())
                 connection.execute(jobs.delete().where(jobs.c.kind == Kind.MAIL, jobs.c.about == about))
@@ -125,19 +116,22 @@ class Letters(StorePart):
             which = letters.c.id.in_((letter_id, *told))
             connection.execute(update(letters).where(which).values(sent_at=now, message_id=message_id))
             letter = connection.execute(select(letters).where(letters.c.id == letter_id)).one()
-            _note_mailed(connection, letter, listed)
-            if letter.kind == LIST and connection.execute(_to_be_told(letter.reviewer).limit(1)).first():
-                # It came while this one was on its way.
-                put_letter(connection, list_letter(connection, letter.reviewer), now)
+            # Its own question was mailed, and of each review in a list the last one.
+            own = and_(rounds.c.review_id == letter.review_id, rounds.c.round == letter.round)
+            last = select(_OTHERS.c.review_id, func.max(_OTHERS.c.round)).group_by(_OTHERS.c.review_id)
+            asked = tuple_(rounds.c.review_id, rounds.c.round).in_(
+                last.where(_OTHERS.c.review_id.in_(listed))
+            )
+            connection.execute(update(rounds).where(own | asked).values(was_mailed=True))
+            if letter.kind == LIST:
+                _list_the_rest(connection, letter.reviewer, now)  # what came while this one was on its way
 
     def to_be_told(self, reviewer: str) -> list[tuple[int, Review]]:
         """Return which letters this reader's next list tells, each with its review, the longest waiting first.
 
         Only where the reader still holds the review, and it waits in the round that the letter is about.
         """
-        with self._database.read() as connection:
-            found = connection.execute(_to_be_told(reviewer))
-            return [(row.letter_id, review_from(row)) for row in found]
+        return [(row.letter_id, review_from(row)) for row in self._database.all(_to_be_told(reviewer))]
 
     def queue(self, letters_: Sequence[NewLetter]) -> None:
         """Queue letters, in one transaction."""
@@ -149,15 +143,13 @@ class Letters(StorePart):
         """Tell whether this reader got a list since then besides the daily ones, or is about to get one."""
         is_out = or_(letters.c.sent_at >= since, and_(letters.c.sent_at.is_(None), _queued()))
         lists = (letters.c.reviewer == reviewer, letters.c.kind == LIST, letters.c.day.is_(None), is_out)
-        with self._database.read() as connection:
-            return connection.execute(select(letters.c.id).where(*lists).limit(1)).first() is not None
+        return self._database.first(select(letters.c.id).where(*lists).limit(1)) is not None
 
     def answer(self, reviewer: str, row: Review, delay: timedelta) -> NewLetter:
         """Return the letter about the next answer to a question; until it goes out, it is always the same one."""
         told = (letters.c.review_id == row.id, letters.c.kind == "answer")
         is_out = or_(letters.c.sent_at.is_not(None), ~_queued(jobs.c.lease.is_(None)))
-        with self._database.read() as connection:
-            number = connection.execute(select(func.count()).where(*told, is_out)).scalar_one()
+        number = self._database.scalar(select(func.count()).where(*told, is_out))
         return NewLetter(f"answer {row.id} {number}", "answer", reviewer, row.id, row.round, delay=delay)
 
     def note_unknown(self, letter_id: int) -> int:
@@ -165,15 +157,14 @@ class Letters(StorePart):
 
         After the last try the reader's next list tells it instead.
         """
-        with self._database.write() as connection:
-            counted = update(letters).where(letters.c.id == letter_id).values(unknowns=letters.c.unknowns + 1)
-            letter = connection.execute(counted.returning(letters)).one()
-            if letter.unknowns >= MOST_UNKNOWN and letter.review_id is not None:
-                told = update(letters).where(letters.c.id == letter_id).values(is_listed=True)
-                connection.execute(told)
-                if connection.execute(_to_be_told(letter.reviewer).limit(1)).first():
-                    now = self._database.now(connection)
-                    put_letter(connection, list_letter(connection, letter.reviewer), now)
+        with self._database.write_now() as (connection, now):
+            unknowns = letters.c.unknowns + 1
+            is_listed = letters.c.is_listed | and_(unknowns >= MOST_UNKNOWN, letters.c.review_id.is_not(None))
+            counted = update(letters).where(letters.c.id == letter_id)
+            counted = counted.values(unknowns=unknowns, is_listed=is_listed).returning(letters)
+            letter = connection.execute(counted).one()
+            if letter.is_listed:
+                _list_the_rest(connection, letter.reviewer, now)
             return int(letter.unknowns)
 
     def use(self, nonce: str) -> bool:
@@ -184,12 +175,6 @@ class Letters(StorePart):
             return connection.execute(used).rowcount == 1
 
 
-def _count(connection: Connection, letter: NewLetter, since: datetime) -> int:
-    """Count the letters of this kind that were asked for since then, for this reviewer."""
-    same = (letters.c.reviewer == letter.reviewer, letters.c.kind == letter.kind)
-    return connection.execute(select(func.count()).where(*same, letters.c.created_at > since)).scalar_one()
-
-
 def put_letter(connection: Connection, letter: NewLetter, now: datetime) -> None:
     """Queue a letter inside the transaction that makes it necessary.
 
@@ -197,21 +182,8 @@ def put_letter(connection: Connection, letter: NewLetter, now: datetime) -> None
     with its reader's next list.
     """
     at = now + letter.delay
-    values = {
-        "key": letter.key,
-        "nonce": new_nonce(),
-        "kind": letter.kind,
-        "reviewer": letter.reviewer,
-        "review_id": letter.review_id,
-        "round": letter.round,
-        "back": letter.back,
-        "push_id": letter.push_id,
-        "problem_id": letter.problem_id,
-        "is_listed": letter.is_listed,
-        "day": letter.day,
-        "created_at": now,
-        "at": at,
-    }
+    values = {**asdict(letter), "nonce": new_nonce(), "created_at": now, "at": at}
+    del values["delay"]
     new = insert(letters).values(values).on_conflict_do_nothing(index_elements=["key"])
     added = connection.scalar(new.returning(letters.c.id))
     if letter.is_listed or (added is None and _waits_for_a_list(connection, letter.key)):
@@ -223,6 +195,12 @@ def put_letter(connection: Connection, letter: NewLetter, now: datetime) -> None
         added = connection.scalar(update(letters).where(*is_later).values(at=at).returning(letters.c.id))
     if added is not None:
         wake(connection, Kind.MAIL, str(added), min(at, now + FURTHEST))
+
+
+def _list_the_rest(connection: Connection, reviewer: str, now: datetime) -> None:
+    """Queue a reader's next list where there is something that it tells."""
+    if connection.execute(_to_be_told(reviewer).limit(1)).first():
+        put_letter(connection, list_letter(connection, reviewer), now)
 
 
 def _waits_for_a_list(connection: Connection, key: str) -> bool:
@@ -271,16 +249,6 @@ def _asked_about(connection: Connection, reviewer: str, since: datetime) -> list
     return list(connection.scalars(asked))
 
 
-def _note_mailed(connection: Connection, letter: Row[Any], listed: Sequence[int]) -> None:
-    """Note which questions were mailed: the letter's own, and of each review in a list the last one."""
-    own = (rounds.c.review_id == letter.review_id, rounds.c.round == letter.round)
-    connection.execute(update(rounds).where(*own).values(was_mailed=True))
-    others = rounds.alias()
-    last = select(func.max(others.c.round)).where(others.c.review_id == rounds.c.review_id).scalar_subquery()
-    asked = (rounds.c.review_id.in_(listed), rounds.c.round == last)
-    connection.execute(update(rounds).where(*asked).values(was_mailed=True))
-
-
 def outcome_letter(row: Review, decision: Decision, delay: timedelta = A_DAY) -> NewLetter:
     """Return the one letter that may tell who said yes that it is not merged yet."""
     key = f"outcome {row.id} {decision.number}"
@@ -310,8 +278,3 @@ def _to_be_told(reviewer: str) -> Select[Any]:
         )
         .order_by(reviews.c.asked_at, reviews.c.id)
     )
-
-
-def _letter_from(row: Row[Any]) -> Letter:
-    values = row._mapping
-    return Letter(**{name: values[name] for name in Letter.__dataclass_fields__})

@@ -1,8 +1,8 @@
-"""The worker's side of the store: claim a job, write what is true of its review while the lease holds, give it back.
+"""The worker's side of the queue: claim a job, give it back, and what its end tells of the services that it needed.
 
-Called by the worker and `jobs`. A claim is a lease: when its holder dies, the job falls due again by itself.
-Every write of a holder is fenced by lease, state and round, so that nothing a person decided meanwhile is ever
-overwritten.
+Called by the worker and `jobs`. A claim is a lease: when its holder dies, the job falls due again by itself. What is
+known of a service is shared by all machines, and kept through restarts. An outage is no answer, or only trouble, for
+three different jobs in a row; a job that fails while others succeed is its own affair.
 
     Overtaken   the row moved on, or the lease is gone: read it afresh
 """
@@ -10,45 +10,71 @@ overwritten.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+import random
+import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, select, update
+from sqlalchemy import Connection, String, and_, bindparam, case, cast, func, or_, select, true, update
 
-from app.db import jobs as queue
-from app.db.columns import insert
-from app.db.database import StorePart
-from app.db.jobs import LEASE, Claim, Kind, Service
-from app.db.letters import NewLetter, listed_if_too_many, put_letter
-from app.db.releases import put_compared
-from app.db.rows import (
-    Happening,
-    lock_review,
-    log_happened,
-    new_nonce,
-    note_history,
-    put_cover,
-    put_decision,
-    put_post,
-    record_merge,
-    with_covers,
-    written,
-)
-from app.db.services import note_down, note_up
-from app.db.tables import jobs, reviews, rounds, workers
-from app.db.talk import note_heard
-from app.domain.approval import Cover, Decision
-from app.domain.facts import Change, Remark, Snapshot
+from app.db.columns import UtcTime, insert, put
+from app.db.database import StorePart, row_as
+from app.db.jobs import FURTHEST, LEASE, NEEDS, SLACK, Claim, Kind, Service, wake, wake_reviews
+from app.db.rows import put_post
+from app.db.tables import jobs, reviews, services, workers
+from app.domain.facts import State
 from app.domain.problems import What
-from app.domain.review import Post, Review
-from app.domain.rules import Move, consequences
+from app.domain.review import Post
 
 log = logging.getLogger("qa-gate.review")
 
+# Reviews that somebody decided on: a person waits for these.
+DECIDED = (State.TO_MERGE, State.MERGING)
 # A worker that has been silent for longer is dead; one that was seen in the future is of a clock that was wrong.
 A_WORKERS_SILENCE = timedelta(seconds=60)
+OUTAGE_AFTER = 3
+# So often one job finds out whether a service is back that is out of order.
+PROBE_EVERY = timedelta(seconds=15)
+# What failed in an outage is tried again within this time of its end, not all at once.
+SPREAD = timedelta(minutes=1)
+
+_NOW, _LEASED, _FURTHEST = (bindparam(name, type_=UtcTime) for name in ("now", "leased", "furthest"))
+# What is due too far ahead was put there by a clock that was wrong.
+_IS_DUE = or_(
+    jobs.c.due_at <= _NOW,
+    jobs.c.due_at > case((jobs.c.lease.is_not(None), _LEASED), else_=_FURTHEST),
+)
+_IS_LIMITED = and_(services.c.limited_until > _NOW, services.c.limited_until <= _FURTHEST)
+_IS_PROBED = or_(services.c.probe_at.is_(None), services.c.probe_at <= _NOW, services.c.probe_at > _FURTHEST)
+_IN_TROUBLE = (
+    services.c.name.in_(tuple(Service)),
+    or_(services.c.failing_since.is_not(None), _IS_LIMITED),
+)
+_TROUBLED = (
+    select(
+        services.c.name,
+        and_(services.c.failing_since.is_not(None), _IS_PROBED, _IS_LIMITED.is_not(true())).label(
+            "is_probed"
+        ),
+    )
+    .where(*_IN_TROUBLE)
+    .order_by(services.c.name)
+    .with_for_update()
+)
+_LEASE = update(jobs).where(jobs.c.id == bindparam("job"))
+# The job while a claim holds, and what is left of it.
+HELD = (
+    jobs.c.kind == bindparam("held_kind"),
+    jobs.c.about == bindparam("held_about"),
+    jobs.c.lease == bindparam("held_lease"),
+)
+_RENEWED = update(jobs).where(*HELD).returning(jobs.c.id)
+_DONE = jobs.delete().where(*HELD, jobs.c.revision == bindparam("held_revision")).returning(jobs.c.id)
+_LIMITED_UNTIL = select(services.c.limited_until).where(services.c.name == bindparam("name"))
+_FAILED = (services.c.name == bindparam("service"), services.c.failures > 0)
+_FAILING, _UP = select(services.c.failing_since).where(*_FAILED), update(services).where(*_FAILED)
 
 
 class Overtaken(Exception):
@@ -56,86 +82,29 @@ class Overtaken(Exception):
 
 
 class Queue(StorePart):
-    """Claims, checkpoints and ends."""
+    """Claims and ends."""
 
     def claim(self, kinds: Collection[Kind] = tuple(Kind), *, decided_only: bool = False) -> Claim | None:
-        """Lease the earliest due job of these kinds, or of reviews that somebody decided on; None when none is due."""
+        """Lease the earliest due job of these kinds, or of reviews that somebody decided on; None when none is due.
+
+        While a service is out of order, one job that needs it is given every 15 seconds, due or not, to find out
+        whether it is back.
+        """
         with self._database.write_now() as (connection, now):
-            return queue.claim(connection, now, kinds, decided_only=decided_only)
-
-    def checkpoint(
-        self,
-        claim: Claim,
-        row: Review,
-        *,
-        move: Move | None = None,
-        happened: list[Happening] | None = None,
-        asked: Snapshot | None = None,
-        carried: Change | None = None,
-        edited: tuple[str, str] | None = None,
-        letter: NewLetter | None = None,
-        news: Sequence[NewLetter] = (),
-        at_once: bool = False,
-        heard: Sequence[Remark] = (),
-        posts: Sequence[Post] = (),
-        decision: Decision | None = None,
-        merged_as: str | None = None,
-        **changes: Any,
-    ) -> Review:
-        """Write what is now true of a review, all in one transaction, and renew the lease.
-
-        `changes` are fields of `Review`. `asked` is kept as the snapshot of the round, for which `letter` goes out;
-        `carried` is the comparison of a new head that holds the same change, `edited` title and text as they are now.
-        `news` are other letters; what goes beyond its reader's ceiling comes in a list, unless `at_once`. `heard` are
-        remarks that need not be looked at again, `posts` what GitHub was told. `decision` is one that the gate made
-        itself; `merged_as` is the merge that the approval is recorded with.
-        Raises Overtaken when the lease, state or round are not what `row` says.
-        """
-        with self._database.write() as connection:
-            # The review before its job, as whoever brings an event or a decision: else each waits for the other.
-            lock_review(connection, reviews.c.id == row.id)
-            now = self._database.now(connection)
-            values = {**changes, **(consequences(row, move, now) if move else {})}
-            values |= _follows(row, values, now) | ({"asked_at": now} if letter else {})
-            for wanted in (letter, *news) if letter else news:
-                told = wanted if at_once else listed_if_too_many(connection, wanted, row, now)
-                put_letter(connection, told, now)
-            if decision:
-                put_decision(connection, row, decision)
-                values["decisions"] = decision.number
-            fresh = self._fenced(connection, claim, row, values, now)
-            for post in posts:
-                put_post(connection, row.id, post)
-            fresh = _keep_approval(connection, row, fresh, carried, merged_as)
-            owed = [Post(f"decision {decision.number}")] if decision else []
-            fresh = replace(fresh, posts={**row.posts, **{post.key: post for post in (*posts, *owed)}})
-            if asked:
-                _keep_round(connection, fresh, asked, now)
-            change = carried or (asked.change if asked and not asked.release else None)
-            if change and change.is_known:
-                put_compared(connection, fresh, change.shas, change.merges)
-            if edited:
-                _keep_words(connection, fresh, edited)
-            for remark in heard:
-                note_heard(connection, fresh.id, remark)
-            note_history(connection, now, fresh, happened or [])
-        log_happened(fresh, happened or [])
-        if letter or news:
-            self._database.work_made.ring(Kind.MAIL)
-        return fresh
-
-    def held(self, claim: Claim, row: Review) -> Review | None:
-        """Return a review as it is now, in place of a checkpoint that writes nothing; None: the lease has to be renewed.
-
-        Raises Overtaken as a checkpoint does.
-        """
-        with self._database.read() as connection:
-            found: Any = connection.execute(_HELD_ROW, {**queue.held(claim), **_fence(row)}).first()
-            if found is None:
-                raise Overtaken
-            if found.leased_until < self._database.now(connection) + LEASE * 2 / 3:
+            moments = _moments(now)
+            troubled = {row.name: row.is_probed for row in connection.execute(_TROUBLED, moments)}
+            probed = tuple(name for name, is_probed in troubled.items() if is_probed)
+            earliest = _earliest(tuple(kinds), tuple(troubled), probed, decided_only)
+            row = connection.execute(earliest, moments).first()
+            if row is None:
                 return None
-            return replace(written(connection, found, row), posts=row.posts)
+            claim = row_as(Claim, row, kind=Kind(row.kind), lease=secrets.token_hex(8))
+            connection.execute(_LEASE, {"job": row.id, "lease": claim.lease, "due_at": now + LEASE})
+            needed = NEEDS.get(claim.kind)
+            if needed in troubled:
+                put_off = update(services).where(services.c.name == needed)
+                connection.execute(put_off.values(probe_at=now + PROBE_EVERY))
+            return claim
 
     def finish(
         self,
@@ -154,31 +123,37 @@ class Queue(StorePart):
         """
         with self._database.write_now() as (connection, now):
             # The services before any job, and in one order, as at every claim: else each waits for the other.
-            about = f"{claim.kind} {claim.about}"
             for service in sorted({*answered, *((failed_in,) if failed_in else ())}):
                 if service == failed_in:
-                    note_down(connection, service, about, now)
+                    _note_down(connection, service, f"{claim.kind} {claim.about}", now)
                 elif note_up(connection, service, now):
                     log.warning("%s answers again; what failed meanwhile is tried again.", service.label)
-            facts = {"attempts": attempts, "problem": problem, "cause": cause, "failed_in": failed_in}
-            queue.finish(connection, claim, now, wait=wait, **facts)  # type: ignore[arg-type]
+            done = {**held(claim), "held_revision": claim.revision}
+            if wait is None and connection.execute(_DONE, done).first() is not None:
+                return
+            due = now + min(wait or timedelta(0), FURTHEST)
+            given = _RENEWED.values(
+                lease=None,
+                due_at=case((jobs.c.revision > claim.revision, now), else_=due),
+                attempts=attempts,
+                problem=problem,
+                cause=cause,
+                failed_in=failed_in,
+            )
+            connection.execute(given, held(claim))
 
     def renew(self, claim: Claim) -> None:
         """Renew a lease during a long step. Raises Overtaken when it is gone."""
-        with self._database.write() as connection:
-            if not queue.renew(connection, claim, self._database.now(connection)):
-                raise Overtaken
-
-    def release(self, claim: Claim) -> None:
-        """Give a job back at once: somebody else moved its row, so that it has to be looked at afresh."""
-        with self._database.write() as connection:
-            queue.finish(connection, claim, self._database.now(connection), wait=timedelta(0))
+        with self._database.write_now() as (connection, now):
+            renew(connection, claim, now)
 
     def wake_failed(self) -> None:
-        """Let everything that waits after a failure be tried again now."""
+        """Let everything that waits after a failure be tried again now: the operator may have put right what was wrong."""
         with self._database.write_now() as (connection, now):
-            queue.wake_failed(connection, now)
-            queue.wake_reviews(connection, now, reviews.c.blocked.is_not(None))
+            waits = (jobs.c.lease.is_(None), jobs.c.problem.is_not(None))
+            connection.execute(update(jobs).where(*waits).values(due_at=now, attempts=0))
+            connection.execute(update(services).values(probe_at=None))
+            wake_reviews(connection, now, reviews.c.blocked.is_not(None))
 
     def admit(self, review_id: int, post: Post) -> None:
         """Note what was said after the lease was gone: whoever holds the row next finds out whether it should stand.
@@ -187,21 +162,22 @@ class Queue(StorePart):
         """
         with self._database.write() as connection:
             put_post(connection, review_id, post)
-            now = self._database.now(connection)
-            queue.wake(connection, Kind.REVIEW, str(review_id), now)
+            wake(connection, Kind.REVIEW, str(review_id), self._database.now(connection))
 
     def oldest_due(self) -> timedelta | None:
-        """Return for how long the most overdue job has been due; None when nothing is due."""
+        """Return for how long the most overdue job has been due, of those that no service keeps waiting; None: none is."""
         with self._database.read() as connection:
             now = self._database.now(connection)
-            first = queue.oldest_due(connection, now)
+            troubled = connection.scalars(select(services.c.name).where(*_IN_TROUBLE), _moments(now)).all()
+            waiting = [kind for kind, service in NEEDS.items() if service in troubled]
+            due = select(func.min(jobs.c.due_at)).where(jobs.c.kind.not_in(waiting))
+            first: datetime | None = connection.scalar(due)
             return now - first if first is not None and first <= now else None
 
     def beat(self, worker: str) -> None:
         """Note that this worker is alive."""
         with self._database.write_now() as (connection, now):
-            beat = insert(workers).values(name=worker, seen_at=now)
-            connection.execute(beat.on_conflict_do_update(index_elements=["name"], set_={"seen_at": now}))
+            connection.execute(put(workers, {"name": worker}, {"seen_at": now}))
 
     def leave(self, worker: str) -> None:
         """Note that this worker has ended: it is known at once, and not only once it has been silent for a while."""
@@ -216,67 +192,91 @@ class Queue(StorePart):
             seen: datetime | None = connection.scalar(known)
             return max(now - seen, timedelta(0)) if seen else None
 
-    def _fenced(
-        self, connection: Connection, claim: Claim, row: Review, values: dict[str, Any], now: datetime
-    ) -> Review:
-        # The job before anything is changed: that locks it, so that no other holder comes between.
-        if not queue.renew(connection, claim, now):
-            raise Overtaken
-        fresh = connection.execute(_CHANGED, {**_fence(row), **values}).first()
-        if fresh is None:
-            raise Overtaken
-        return written(connection, fresh, row)
+
+def _moments(now: datetime) -> dict[str, datetime]:
+    """Return the moments that the statements above are about."""
+    return {"now": now, "leased": now + LEASE + SLACK, "furthest": now + FURTHEST + SLACK}
 
 
-_FENCE = (
-    reviews.c.id == bindparam("fence_id"),
-    reviews.c.state == bindparam("fence_state"),
-    reviews.c.round == bindparam("fence_round"),
-)
-_HELD_ROW = (
-    select(*reviews.c, jobs.c.due_at.label("leased_until")).join(jobs, and_(*queue.HELD)).where(*_FENCE)
-)
-_CHANGED = update(reviews).where(*_FENCE).values(id=reviews.c.id).returning(*reviews.c)
+@cache
+def _earliest(
+    kinds: tuple[Kind, ...], troubled: tuple[str, ...], probed: tuple[str, ...], decided_only: bool
+) -> Any:
+    free = [kind for kind in kinds if NEEDS.get(kind) not in troubled]
+    which = and_(jobs.c.kind.in_(free), _IS_DUE)
+    for name in probed:
+        needing = jobs.c.kind.in_([kind for kind in kinds if NEEDS.get(kind) == name])
+        has_failed = and_(jobs.c.failed_in == name, jobs.c.lease.is_(None))
+        which = or_(which, and_(needing, or_(_IS_DUE, has_failed)))
+    query = select(jobs).where(which).order_by(jobs.c.due_at, jobs.c.id)
+    if decided_only:
+        decided = select(cast(reviews.c.id, String)).where(reviews.c.state.in_(DECIDED))
+        query = query.where(jobs.c.about.in_(decided))
+    return query.limit(1).with_for_update(skip_locked=True)
 
 
-def _fence(row: Review) -> dict[str, Any]:
-    return {"fence_id": row.id, "fence_state": row.state, "fence_round": row.round}
+def held(claim: Claim) -> dict[str, Any]:
+    """Return what `HELD` compares with."""
+    return {"held_kind": claim.kind, "held_about": claim.about, "held_lease": claim.lease}
 
 
-def _follows(row: Review, values: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """Return what another head, base or round changes besides."""
-    changes: dict[str, Any] = {}
-    if "head_sha" in values and (values["head_sha"], values["base"]) != (row.head_sha, row.base):
-        changes["changed_at"] = now
-    if values.get("round", row.round) != row.round:
-        changes["round_nonce"] = new_nonce()
-    return changes
+def renew(connection: Connection, claim: Claim, now: datetime) -> None:
+    """Renew a lease in the transaction of a step. Raises Overtaken when it is gone."""
+    if connection.execute(_RENEWED, {**held(claim), "due_at": now + LEASE}).first() is None:
+        raise Overtaken
 
 
-def _keep_approval(
-    connection: Connection, row: Review, fresh: Review, carried: Change | None, merged_as: str | None
-) -> Review:
-    """Keep what the approval that stands covers besides, or the merge that it is recorded with; return the review with it."""
-    if carried and row.decision and fresh.decision:
-        cover = Cover(fresh.base, fresh.head_sha, fresh.merge_base)
-        put_cover(connection, row.decision.id, cover, "carried")
-    if merged_as and row.decision:
-        record_merge(connection, row.decision.id, fresh, merged_as)
-    is_more = row.decision and (carried or merged_as)
-    return replace(fresh, decision=with_covers(connection, fresh.decision)) if is_more else fresh
+# --- What is known of the services that the gate needs.
 
 
-def _keep_round(connection: Connection, row: Review, asked: Snapshot, now: datetime) -> None:
-    values = {
-        "review_id": row.id,
-        "round": row.round,
-        "nonce": row.round_nonce,
-        "asked_at": now,
-        "snapshot": asked,
+class Services(StorePart):
+    """Limits by the name of a service, or of one identity at it ("github 123")."""
+
+    def limit(self, name: str, until: datetime) -> None:
+        """Remember until when it wants no call; the later end counts."""
+        new = insert(services).values(name=name, limited_until=until, failures=0)
+        later = case(
+            (services.c.limited_until > new.excluded.limited_until, services.c.limited_until),
+            else_=new.excluded.limited_until,
+        )
+        with self._database.write() as connection:
+            connection.execute(
+                new.on_conflict_do_update(index_elements=["name"], set_={"limited_until": later})
+            )
+
+    def limited_until(self, name: str) -> datetime | None:
+        """Return until when it wants no call, None where it never said so."""
+        found: datetime | None = self._database.scalar(_LIMITED_UNTIL, {"name": name})
+        return found
+
+
+def _note_down(connection: Connection, service: Service, about: str, now: datetime) -> None:
+    """Note that a service gave no answer to a job; for the third job in a row, that is an outage."""
+    new = insert(services).values(name=service, failures=1, last_job=about)
+    is_another = services.c.last_job.is_distinct_from(about)
+    failures = services.c.failures + case((is_another, 1), else_=0)
+    is_out = and_(failures >= OUTAGE_AFTER, services.c.failing_since.is_(None))
+    counted = {
+        "failures": failures,
+        "last_job": about,
+        "failing_since": case((is_out, now), else_=services.c.failing_since),
+        "probe_at": case((is_out, now + PROBE_EVERY), else_=services.c.probe_at),
     }
-    connection.execute(insert(rounds).values(values))
+    connection.execute(new.on_conflict_do_update(index_elements=["name"], set_=counted))
 
 
-def _keep_words(connection: Connection, row: Review, edited: tuple[str, str]) -> None:
-    this = (rounds.c.review_id == row.id, rounds.c.round == row.round)
-    connection.execute(update(rounds).where(*this).values(edited=edited))
+def note_up(connection: Connection, service: Service, now: datetime) -> bool:
+    """Note that a service answers; at the end of an outage, wake what failed in it and return True."""
+    before = connection.execute(_FAILING, {"service": service}).first()
+    if before is None:
+        return False
+    ended = {"failures": 0, "last_job": None, "failing_since": None, "probe_at": None, "answered_at": now}
+    connection.execute(_UP, {"service": service, **ended})
+    if before.failing_since is None:
+        return False
+    for row in connection.execute(select(jobs.c.id).where(jobs.c.failed_in == service)).all():
+        due = now + SPREAD * random.random()
+        is_held = jobs.c.lease.is_not(None)
+        woken = {"due_at": case((is_held, jobs.c.due_at), else_=due), "failed_in": None, "attempts": 0}
+        connection.execute(update(jobs).where(jobs.c.id == row.id).values(woken))
+    return True

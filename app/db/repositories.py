@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from app.db.columns import insert
 from app.db.database import StorePart
@@ -25,8 +25,8 @@ _EITHER = select(repositories).where(
 )
 _ITS_NAMES = select(repositories.c.name).where(repositories.c.repository_id == bindparam("repository_id"))
 # A timer has the name of the settings, which may be an earlier one.
-_CAME = (
-    select(timers.c.created_at).where(timers.c.name.in_(_ITS_NAMES)).order_by(timers.c.created_at).limit(1)
+_CAME = select(func.min(timers.c.created_at)).where(
+    or_(timers.c.name == bindparam("name"), timers.c.name.in_(_ITS_NAMES))
 )
 
 
@@ -35,8 +35,7 @@ class Repositories(StorePart):
 
     def ids(self, names: Sequence[str]) -> set[int | None]:
         """Return the ids of the repositories pinned to these names, and None where a name has none yet."""
-        with self._database.read() as connection:
-            pinned = {row.name: row.repository_id for row in connection.execute(_PINNED)}
+        pinned = {row.name: row.repository_id for row in self._database.all(_PINNED)}
         return {pinned.get(name.casefold()) for name in names}
 
     def id_of(self, name: str) -> int | None:
@@ -45,9 +44,8 @@ class Repositories(StorePart):
 
     def today(self, name: str) -> str:
         """Return what GitHub calls the repository that is pinned to this name, as far as it is known."""
-        with self._database.read() as connection:
-            stored = select(repositories.c.full_name).where(repositories.c.name == name.casefold())
-            return connection.scalar(stored) or name
+        stored = select(repositories.c.full_name).where(repositories.c.name == name.casefold())
+        return self._database.scalar(stored) or name
 
     def came(self, repository_id: int) -> datetime | None:
         """Return when a repository was first to be looked at, None where it was not yet."""
@@ -79,9 +77,11 @@ class Repositories(StorePart):
             wake_reviews(connection, now, known, is_back)
 
 
-def came(connection: Connection, repository_id: int) -> datetime | None:
-    """Return when a repository was first to be looked at, under whatever name; None where it was not yet."""
-    return connection.scalar(_CAME, {"repository_id": repository_id})
+def came(connection: Connection, repository_id: int, name: str = "") -> datetime | None:
+    """Return when a repository was first to be looked at, under this name or any it is known by; None: not yet."""
+    names = {"repository_id": repository_id, "name": name.casefold()}
+    found: datetime | None = connection.scalar(_CAME, names)
+    return found
 
 
 def pin(connection: Connection, name: str, repository_id: int) -> bool:

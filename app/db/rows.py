@@ -158,14 +158,14 @@ def new_nonce() -> str:
     return secrets.token_hex(12)
 
 
-def note_history(connection: Connection, now: datetime, row: Review, happened: list[Happening]) -> None:
+def note_history(connection: Connection, now: datetime, row: Review, happened: Sequence[Happening]) -> None:
     """Append what happened to the row's history, in the transaction that made it so."""
     facts = {"review_id": row.id, "at": now, "base": row.base, "head_sha": row.head_sha, "round": row.round}
     if happened:
         connection.execute(insert(history), [{**facts, **asdict(thing)} for thing in happened])
 
 
-def log_happened(row: Review, happened: list[Happening]) -> None:
+def log_happened(row: Review, happened: Sequence[Happening]) -> None:
     """Write one log line for each thing that happened, once it is kept; what people wrote is not in it."""
     for thing in happened:
         log.info("%s#%d: %s, by %s (round %d)", row.repository, row.number, thing.what, thing.who, row.round)

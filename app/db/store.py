@@ -1,8 +1,8 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
 `Store` is what the rest of the gate holds: `.inbox`, `.fold`, `.repositories`, `.reviews`, `.talk`, `.people`,
-`.pictures`, `.letters`, `.releases`, `.timers`, `.absences`, `.queue`, `.services`, `.problems`, `.history`, `.lists`,
-`.epochs`. It keeps what was acknowledged and decides nothing; the rules are in `domain`.
+`.pictures`, `.letters`, `.releases`, `.timers`, `.absences`, `.queue`, `.checkpoints`, `.services`, `.problems`, `.history`,
+`.lists`, `.epochs`. It keeps what was acknowledged and decides nothing; the rules are in `domain`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
     Overtaken    the row moved on while somebody worked on it
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 
+from app.db.checkpoint import Checkpoints
 from app.db.database import Database
 from app.db.epoch import Epochs
 from app.db.fold import Fold
@@ -25,13 +26,12 @@ from app.db.letters import Letters
 from app.db.people import Absences, People
 from app.db.pictures import Pictures
 from app.db.problems import Problems
-from app.db.queue import Queue
+from app.db.queue import Queue, Services
 from app.db.releases import Releases
 from app.db.repositories import Repositories
 from app.db.reviews import Reviews
 from app.db.rows import Lists
 from app.db.schema import bring_up
-from app.db.services import Services
 from app.db.talk import Talk
 
 
@@ -56,6 +56,7 @@ class Store:
         self.timers = Timers(self.database)
         self.absences = Absences(self.database)
         self.queue = Queue(self.database)
+        self.checkpoints = Checkpoints(self.database)
         self.services = Services(self.database)
         self.problems = Problems(self.database)
         self.history = History(self.database)

@@ -124,10 +124,10 @@ class Work:
         self.wait: timedelta | None = None
 
     def keep(self, **changes: Any) -> None:
-        """Write a checkpoint; see `Queue.checkpoint`. Raises Overtaken."""
-        queue, at_once = self.gate.store.queue, self.gate.policy.is_release(self.row)
-        held = None if changes else queue.held(self.claim, self.row)
-        self.row = held or queue.checkpoint(self.claim, self.row, at_once=at_once, **changes)
+        """Write a checkpoint; see `Checkpoints.write`. Raises Overtaken."""
+        checkpoints, at_once = self.gate.store.checkpoints, self.gate.policy.is_release(self.row)
+        held = None if changes else checkpoints.held(self.claim, self.row)
+        self.row = held or checkpoints.write(self.claim, self.row, at_once=at_once, **changes)
 
     def since(self) -> Since:
         """Return what the events since the last read tell, up to those that came before this one."""
