@@ -43,19 +43,6 @@ _INSERT = (
 _PUT = insert(inbox).on_conflict_do_nothing(index_elements=["delivery"]).returning(inbox.c.id)
 _NEXT = select(inbox).where(inbox.c.folded_at.is_(None)).order_by(inbox.c.id).limit(BATCH)
 _FOLDED = update(inbox).where(inbox.c.id == bindparam("row"))
-_SINCE = (
-    select(inbox.c.fields)
-    .where(
-        inbox.c.review_id == bindparam("review"),
-        inbox.c.revision > bindparam("after"),
-        inbox.c.revision <= bindparam("until"),
-    )
-    .order_by(inbox.c.revision)
-)
-_TOLD = select(func.max(inbox.c.folded_at)).where(
-    inbox.c.repository_id == bindparam("repository_id"), inbox.c.kind == bindparam("kind")
-)
-_TOLD_OF = _TOLD.where(inbox.c.sha == bindparam("sha"))
 
 
 class Inbox(StorePart):
@@ -76,7 +63,7 @@ class Inbox(StorePart):
         if len(self._coming) > 1:
             self._crowded_until = monotonic() + CROWD
         try:
-            is_new = self._keep(_values(delivery, event))
+            is_new = self._keep(delivery, event)
         finally:
             self._coming.popleft()
         self._database.work_made.ring(Bell.INBOX)
@@ -88,7 +75,9 @@ class Inbox(StorePart):
         while monotonic() < min(self._crowded_until, end):
             sleep(CROWD / 5)
 
-    def _keep(self, values: tuple[Any, ...]) -> bool:
+    def _keep(self, delivery: str, event: GitHubEvent) -> bool:
+        place = (event.repository_id, event.number, event.sha)
+        values = (delivery, event.kind, *place, event.model_dump_json())
         if self._database.is_sqlite and self._database.clock is None:
             moment = datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
             return self._database.execute_raw(_INSERT, (*values, moment)) == 1
@@ -100,9 +89,8 @@ class Inbox(StorePart):
         """Bring the next few events into the reviews, and return what became of each; empty when there was none."""
         with self._database.write() as connection:
             lock(connection, FOLD_LOCK)
-            rows = connection.execute(_NEXT).all()
-            now = self._database.now(connection) if rows else None
-            outcomes = [self._fold_row(connection, row, policy, now) for row in rows if now]
+            now, rows = self._database.now(connection), connection.execute(_NEXT).all()
+            outcomes = [self._fold_row(connection, row, policy, now) for row in rows]
         for row, outcome in zip(rows, outcomes, strict=True):
             log.info("%s %s %s", row.delivery, row.kind, outcome.value)
         if Recorded.WOKEN in outcomes:
@@ -111,26 +99,25 @@ class Inbox(StorePart):
 
     def since(self, review_id: int, after: int, until: int) -> list[PullRequestEvent]:
         """Return the events of a review that made its `rev` larger than `after`, up to `until`, in order."""
-        which = {"review": review_id, "after": after, "until": until}
-        with self._database.read() as connection:
-            found = connection.scalars(_SINCE, which)
-            return [PullRequestEvent.model_validate_json(fields) for fields in found]
+        told = select(inbox.c.fields).where(inbox.c.review_id == review_id, inbox.c.revision > after)
+        found = self._database.all(told.where(inbox.c.revision <= until).order_by(inbox.c.revision))
+        return [PullRequestEvent.model_validate_json(row.fields) for row in found]
 
     def told_at(self, kind: str, repository_id: int, sha: str | None = None) -> datetime | None:
         """Return when an event of this kind about a repository, or one commit of it, was folded last, if it is kept."""
-        which = {"repository_id": repository_id, "kind": kind, "sha": sha}
-        with self._database.read() as connection:
-            found: datetime | None = connection.scalar(_TOLD if sha is None else _TOLD_OF, which)
-            return found
+        which = [inbox.c.repository_id == repository_id, inbox.c.kind == kind]
+        if sha is not None:
+            which.append(inbox.c.sha == sha)
+        found: datetime | None = self._database.scalar(select(func.max(inbox.c.folded_at)).where(*which))
+        return found
 
     def checks_since(self, repository_id: int, sha: str, since: datetime | None) -> list[CheckEvent]:
         """Return what was told of the checks of a commit, from this time on, as far as it is kept."""
         which = [inbox.c.repository_id == repository_id, inbox.c.kind == "check", inbox.c.sha == sha]
         if since is not None:
             which.append(inbox.c.folded_at >= since)
-        with self._database.read() as connection:
-            found = connection.scalars(select(inbox.c.fields).where(*which).order_by(inbox.c.id))
-            return [CheckEvent.model_validate_json(fields) for fields in found]
+        found = self._database.all(select(inbox.c.fields).where(*which).order_by(inbox.c.id))
+        return [CheckEvent.model_validate_json(row.fields) for row in found]
 
     def forget(self) -> None:
         """Forget what was folded longer ago than rows are kept."""
@@ -150,11 +137,6 @@ class Inbox(StorePart):
             # The next poll finds it again: by then it may be trusted.
             connection.execute(delete(inbox).where(inbox.c.id == row.id))
             return folded.outcome
-        facts = {"folded_at": now, "review_id": folded.review_id, "revision": folded.revision}
-        connection.execute(_FOLDED, {"row": row.id, **facts})
+        told = {"row": row.id, "folded_at": now, "review_id": folded.review_id, "revision": folded.revision}
+        connection.execute(_FOLDED, told)
         return folded.outcome
-
-
-def _values(delivery: str, event: GitHubEvent) -> tuple[Any, ...]:
-    place = (event.repository_id, event.number, event.sha)
-    return (delivery, event.kind, *place, event.model_dump_json())

@@ -26,7 +26,6 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
-    bindparam,
     select,
     update,
 )
@@ -111,15 +110,6 @@ WITH_COMPARED = REVIEWS.add_columns(compared.c.shas, compared.c.merges).join(
         compared.c.head_sha == reviews.c.head_sha,
     ),
     isouter=True,
-)
-_IS_MERGING = (
-    select(reviews.c.id)
-    .where(
-        reviews.c.repository_id == bindparam("repository_id"),
-        reviews.c.base == bindparam("base"),
-        reviews.c.state == State.MERGING,
-    )
-    .limit(1)
 )
 
 
@@ -210,8 +200,7 @@ class Releases(StorePart):
 
     def is_merging(self, repository_id: int, branch: str) -> bool:
         """Tell whether a merge of our own into the branch is out whose commit is not known yet."""
-        into = {"repository_id": repository_id, "base": branch}
-        return self._database.first(_IS_MERGING, into) is not None
+        return self._database.first(_of(repository_id, branch, State.MERGING)) is not None
 
     def merges(self, repository_id: int, shas: Sequence[str]) -> list[Merge]:
         """Return the pull requests that were merged as one of these commits, each with the commits it was asked about."""
@@ -221,14 +210,14 @@ class Releases(StorePart):
 
     def merged(self, repository_id: int, branch: str, shas: Sequence[str] | None) -> list[Review]:
         """Return what was merged into a branch as one of these commits, or at all."""
-        found = _merged_into(repository_id, branch)
+        found = _of(repository_id, branch, State.MERGED)
         rows = self._database.all(found) if shas is None else self._among(found, reviews.c.merge_commit, shas)
         return [review_from(row) for row in rows]
 
     def merged_since(self, repository_id: int, branch: str, at: datetime) -> list[Review]:
         """Return what was merged into a branch since then."""
         told = select(history.c.review_id).where(history.c.at >= at, history.c.what == Happened.MERGED)
-        found = _merged_into(repository_id, branch).where(reviews.c.id.in_(told))
+        found = _of(repository_id, branch, State.MERGED).where(reviews.c.id.in_(told))
         return [review_from(row) for row in self._database.all(found)]
 
     def _among(self, query: Select[Any], column: Column[Any], names: Sequence[str]) -> list[Row[Any]]:
@@ -266,6 +255,6 @@ def _branch(repository_id: int, branch: str) -> tuple[ColumnElement[bool], Colum
     return (development.c.repository_id == repository_id, development.c.branch == branch)
 
 
-def _merged_into(repository_id: int, branch: str) -> Select[Any]:
+def _of(repository_id: int, branch: str, state: State) -> Select[Any]:
     into = (reviews.c.repository_id == repository_id, reviews.c.base == branch)
-    return REVIEWS.where(*into, reviews.c.state == State.MERGED).order_by(reviews.c.id)
+    return REVIEWS.where(*into, reviews.c.state == state).order_by(reviews.c.id)
