@@ -15,17 +15,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    String,
-    and_,
-    case,
-    cast,
-    literal,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, String, and_, case, cast, literal, or_, select, update
 
 from app.db.columns import insert
 from app.db.database import StorePart
@@ -89,13 +79,7 @@ class Claim:
 
 
 def wake(
-    connection: Connection,
-    kind: Kind,
-    about: str,
-    due: datetime,
-    *,
-    take: bool = False,
-    afresh: bool = False,
+    connection: Connection, kind: Kind, about: str, due: datetime, *, take: bool = False, afresh: bool = False
 ) -> None:
     """Make a job, or make it due at `due` unless it is due sooner.
 

@@ -43,15 +43,11 @@ SPREAD = timedelta(minutes=1)
 _NOW, _LEASED, _FURTHEST = (bindparam(name, type_=UtcTime) for name in ("now", "leased", "furthest"))
 # What is due too far ahead was put there by a clock that was wrong.
 _IS_DUE = or_(
-    jobs.c.due_at <= _NOW,
-    jobs.c.due_at > case((jobs.c.lease.is_not(None), _LEASED), else_=_FURTHEST),
+    jobs.c.due_at <= _NOW, jobs.c.due_at > case((jobs.c.lease.is_not(None), _LEASED), else_=_FURTHEST)
 )
 _IS_LIMITED = and_(services.c.limited_until > _NOW, services.c.limited_until <= _FURTHEST)
 _IS_PROBED = or_(services.c.probe_at.is_(None), services.c.probe_at <= _NOW, services.c.probe_at > _FURTHEST)
-_IN_TROUBLE = (
-    services.c.name.in_(tuple(Service)),
-    or_(services.c.failing_since.is_not(None), _IS_LIMITED),
-)
+_IN_TROUBLE = (services.c.name.in_(tuple(Service)), or_(services.c.failing_since.is_not(None), _IS_LIMITED))
 _TROUBLED = (
     select(
         services.c.name,

@@ -13,18 +13,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    Connection,
-    Row,
-    String,
-    bindparam,
-    cast,
-    func,
-    select,
-    type_coerce,
-    update,
-)
+from sqlalchemy import JSON, Connection, Row, String, bindparam, cast, func, select, type_coerce, update
 from sqlalchemy.sql.functions import coalesce
 
 from app.db.columns import insert
