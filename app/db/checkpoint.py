@@ -7,11 +7,10 @@ overwritten.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from app.db.columns import insert
 from app.db.database import StorePart
@@ -21,6 +20,7 @@ from app.db.queue import HELD, Overtaken, held, renew
 from app.db.releases import put_compared
 from app.db.rows import (
     Happening,
+    load,
     lock_review,
     log_happened,
     new_nonce,
@@ -29,8 +29,6 @@ from app.db.rows import (
     put_decision,
     put_post,
     record_merge,
-    with_covers,
-    written,
 )
 from app.db.tables import jobs, reviews, rounds
 from app.db.talk import note_heard
@@ -44,8 +42,8 @@ _FENCE = (
     reviews.c.state == bindparam("fence_state"),
     reviews.c.round == bindparam("fence_round"),
 )
-_HELD_ROW = select(*reviews.c, jobs.c.due_at.label("leased_until")).join(jobs, and_(*HELD)).where(*_FENCE)
-_CHANGED = update(reviews).where(*_FENCE).values(id=reviews.c.id).returning(*reviews.c)
+_CHANGED = update(reviews).where(*_FENCE).values(id=reviews.c.id)
+_LEASED_UNTIL = select(jobs.c.due_at).where(*HELD)
 
 
 class Checkpoints(StorePart):
@@ -93,31 +91,18 @@ class Checkpoints(StorePart):
                 values["decisions"] = decision.number
             # The job before anything of the review is changed: that locks it, so that no other holder comes between.
             renew(connection, claim, now)
-            found = connection.execute(_CHANGED, {**_fence(row), **values}).first()
-            if found is None:
+            fence = {"fence_id": row.id, "fence_state": row.state, "fence_round": row.round}
+            if connection.execute(_CHANGED, {**fence, **values}).rowcount == 0:
                 raise Overtaken
-            fresh = written(connection, found, row)
             for post in posts:
                 put_post(connection, row.id, post)
-            fresh = _keep_approval(connection, row, fresh, carried, merged_as)
-            owed = [Post(f"decision {decision.number}")] if decision else []
-            fresh = replace(fresh, posts={**row.posts, **{post.key: post for post in (*posts, *owed)}})
-            if asked:
-                question = {
-                    "round": fresh.round,
-                    "nonce": fresh.round_nonce,
-                    "asked_at": now,
-                    "snapshot": asked,
-                }
-                connection.execute(insert(rounds).values(review_id=row.id, **question))
-            change = carried or (asked.change if asked and not asked.release else None)
-            if change and change.is_known:
-                put_compared(connection, fresh, change.shas, change.merges)
-            if edited:
-                this = (rounds.c.review_id == row.id, rounds.c.round == fresh.round)
-                connection.execute(update(rounds).where(*this).values(edited=edited))
+            fresh = load(connection, row.id)
+            if row.decision and (carried or merged_as):
+                _keep_approval(connection, row.decision, fresh, carried, merged_as)
+                fresh = load(connection, row.id)
+            _keep_round(connection, fresh, asked, carried, edited, now)
             for remark in heard:
-                note_heard(connection, fresh.id, remark)
+                note_heard(connection, row.id, remark)
             note_history(connection, now, fresh, happened)
         log_happened(fresh, happened)
         if letter or news:
@@ -130,16 +115,11 @@ class Checkpoints(StorePart):
         Raises Overtaken as a checkpoint does.
         """
         with self._database.read() as connection:
-            found: Any = connection.execute(_HELD_ROW, {**held(claim), **_fence(row)}).first()
-            if found is None:
+            until: datetime | None = connection.scalar(_LEASED_UNTIL, held(claim))
+            fresh = load(connection, row.id)
+            if until is None or (fresh.state, fresh.round) != (row.state, row.round):
                 raise Overtaken
-            if found.leased_until < self._database.now(connection) + LEASE * 2 / 3:
-                return None
-            return replace(written(connection, found, row), posts=row.posts)
-
-
-def _fence(row: Review) -> dict[str, Any]:
-    return {"fence_id": row.id, "fence_state": row.state, "fence_round": row.round}
+            return fresh if until >= self._database.now(connection) + LEASE * 2 / 3 else None
 
 
 def _follows(row: Review, values: dict[str, Any], now: datetime) -> dict[str, Any]:
@@ -153,13 +133,30 @@ def _follows(row: Review, values: dict[str, Any], now: datetime) -> dict[str, An
 
 
 def _keep_approval(
-    connection: Connection, row: Review, fresh: Review, carried: Change | None, merged_as: str | None
-) -> Review:
-    """Keep what the approval that stands covers besides, or the merge that it is recorded with; return the review with it."""
-    if carried and row.decision and fresh.decision:
-        cover = Cover(fresh.base, fresh.head_sha, fresh.merge_base)
-        put_cover(connection, row.decision.id, cover, "carried")
-    if merged_as and row.decision:
-        record_merge(connection, row.decision.id, fresh, merged_as)
-    is_more = row.decision and (carried or merged_as)
-    return replace(fresh, decision=with_covers(connection, fresh.decision)) if is_more else fresh
+    connection: Connection, decision: Decision, fresh: Review, carried: Change | None, merged_as: str | None
+) -> None:
+    """Keep what the approval covers besides, where it still stands, or the merge that it is recorded with."""
+    if carried and fresh.decision:
+        put_cover(connection, decision.id, Cover(fresh.base, fresh.head_sha, fresh.merge_base), "carried")
+    if merged_as:
+        record_merge(connection, decision.id, fresh, merged_as)
+
+
+def _keep_round(
+    connection: Connection,
+    row: Review,
+    asked: Snapshot | None,
+    carried: Change | None,
+    edited: tuple[str, str] | None,
+    now: datetime,
+) -> None:
+    """Keep what somebody is asked about in this round, which commits it holds, and title and text as they are now."""
+    if asked:
+        question = {"round": row.round, "nonce": row.round_nonce, "asked_at": now, "snapshot": asked}
+        connection.execute(insert(rounds).values(review_id=row.id, **question))
+    change = carried or (asked.change if asked and not asked.release else None)
+    if change and change.is_known:
+        put_compared(connection, row, change.shas, change.merges)
+    if edited:
+        this = (rounds.c.review_id == row.id, rounds.c.round == row.round)
+        connection.execute(update(rounds).where(*this).values(edited=edited))

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, cast, delete, or_, select, update
 from app.db.database import Database, StorePart
 from app.db.jobs import Kind, wake_reviews
 from app.db.letters import NewLetter, put_letter
-from app.db.rows import REVIEWS, Happening, complete, new_nonce, note_history, put_post, review_from
+from app.db.rows import REVIEWS, Happening, complete, new_nonce, note_history, put_post
 from app.db.tables import epochs, jobs, letters, problems, reviews, rounds, services, timers, workers
 from app.domain.facts import State
 from app.domain.review import Happened, Post, Review
@@ -61,7 +61,7 @@ def begin_epoch(
     rows = connection.execute(REVIEWS.where(or_(living, asked))).all()
     wake_reviews(connection, now, living)
     for row in rows:
-        _begin_again(connection, complete(connection, review_from(row)), now)
+        _begin_again(connection, complete(connection, row), now)
     for reader in readers:
         put_letter(connection, NewLetter(f"{RESTORED} {now.isoformat()} {reader}", RESTORED, reader), now)
 

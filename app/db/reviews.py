@@ -107,8 +107,6 @@ class Reviews(StorePart):
         """
         with self._database.write() as connection:
             row = load(connection, review_id, lock=True)
-            if row is None:
-                raise LookupError(review_id)
             move = decide(row, round_, choice, note, seen)
             if isinstance(move, Signpost):
                 return move
@@ -132,14 +130,16 @@ class Reviews(StorePart):
 
     def get(self, review_id: int) -> Review | None:
         """Return one review."""
-        with self._database.read() as connection:
-            return load(connection, review_id)
+        return self._whole(reviews.c.id == review_id)
 
     def by_nonce(self, nonce: str) -> Review | None:
         """Return the review with this nonce."""
+        return self._whole(reviews.c.nonce == nonce)
+
+    def _whole(self, which: Any) -> Review | None:
         with self._database.read() as connection:
-            row = connection.execute(WITH_PROBLEM.where(reviews.c.nonce == nonce)).first()
-            return complete(connection, review_from(row)) if row else None
+            row = connection.execute(WITH_PROBLEM.where(which)).first()
+            return complete(connection, row) if row else None
 
     def by_round(self, nonce: str, repository_id: int, number: int) -> tuple[Review, int] | None:
         """Return the review that has a round with this nonce, and which round that is.
@@ -154,7 +154,7 @@ class Reviews(StorePart):
                 return None
             asked = connection.scalar(select(rounds.c.round).where(rounds.c.nonce == nonce))
             round_ = row.round if row.round_nonce == nonce else asked or 0
-            return complete(connection, review_from(row)), round_
+            return complete(connection, row), round_
 
     def round(self, review_id: int, round_: int) -> Round | None:
         """Return what was asked in one round, or None when it was never asked."""

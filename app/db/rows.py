@@ -34,7 +34,6 @@ _JOB = (jobs.c.kind == "review", jobs.c.about == cast(reviews.c.id, String))
 # The same with why the last run of their job failed, as the pages show it.
 WITH_PROBLEM = REVIEWS.add_columns(select(jobs.c.problem).where(*_JOB).scalar_subquery().label("problem"))
 _ONE = WITH_PROBLEM.where(reviews.c.id == bindparam("review"))
-_DECISION_OF = select(decisions).where(decisions.c.id == bindparam("decision"))
 _POSTS = select(posts).where(posts.c.review_id == bindparam("review"))
 _NEW_POST = insert(posts)
 _PUT_POST = _NEW_POST.on_conflict_do_update(
@@ -74,21 +73,17 @@ def review_from(row: Row[Any]) -> Review:
     return row_as(Review, row, decision=Decision(**standing) if standing["id"] else None)
 
 
-def written(connection: Connection, row: Row[Any], before: Review) -> Review:
-    """Read one row of `reviews` that was just written; the decision is the one from `before` where it still stands."""
-    decision = before.decision
-    if row.decision_id != (decision.id if decision else None):
-        found = connection.execute(_DECISION_OF, {"decision": row.decision_id}).first()
-        decision = with_covers(connection, row_as(Decision, found)) if found else None
-    return row_as(Review, row, decision=decision)
+def load(connection: Connection, review_id: int, *, lock: bool = False) -> Review:
+    """Return a review with its posts and what its approval covers; `lock` it until the transaction ends.
 
-
-def load(connection: Connection, review_id: int, *, lock: bool = False) -> Review | None:
-    """Return a review with its posts and what its approval covers; `lock` it until the transaction ends."""
+    Raises LookupError when there is no such review.
+    """
     if lock:
         lock_review(connection, reviews.c.id == review_id)
     row = connection.execute(_ONE, {"review": review_id}).first()
-    return complete(connection, review_from(row)) if row else None
+    if row is None:
+        raise LookupError(review_id)
+    return complete(connection, row)
 
 
 def lock_review(connection: Connection, *which: Any) -> None:
@@ -100,19 +95,15 @@ def lock_review(connection: Connection, *which: Any) -> None:
         connection.execute(select(reviews.c.id).where(*which).with_for_update())
 
 
-def complete(connection: Connection, review: Review) -> Review:
-    """Return a review with its posts and what its approval covers."""
-    found = connection.execute(_POSTS, {"review": review.id})
-    told = {row.key: row_as(Post, row) for row in found}
-    return replace(review, posts=told, decision=with_covers(connection, review.decision))
-
-
-def with_covers(connection: Connection, decision: Decision | None) -> Decision | None:
-    """Return a decision with what it covers."""
-    if decision is None:
-        return None
-    found = connection.execute(_COVERS, {"decision": decision.id})
-    return replace(decision, covers=tuple(row_as(Cover, row) for row in found))
+def complete(connection: Connection, row: Row[Any]) -> Review:
+    """Read one row of `REVIEWS`, with its posts and what its approval covers."""
+    review = review_from(row)
+    told = {post.key: row_as(Post, post) for post in connection.execute(_POSTS, {"review": review.id})}
+    if review.decision is None:
+        return replace(review, posts=told)
+    found = connection.execute(_COVERS, {"decision": review.decision.id})
+    covered = tuple(row_as(Cover, cover) for cover in found)
+    return replace(review, posts=told, decision=replace(review.decision, covers=covered))
 
 
 def put_post(connection: Connection, review_id: int, post: Post) -> None:

@@ -40,8 +40,6 @@ class Talk(StorePart):
         """
         with self._database.write_now() as (connection, now):
             row = load(connection, review_id, lock=True)
-            if row is None:
-                raise LookupError(review_id)
             refused = may_ask(row, round_, words)
             if refused:
                 return refused
