@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import signal
 import socket
@@ -19,7 +18,6 @@ from time import monotonic
 import pytest
 from jinja2 import DictLoader
 
-from app.db.store import Store
 from app.settings import Settings
 from app.wiring import create_app
 from tests.test_cli import Command, Stage
@@ -297,32 +295,10 @@ def modes(folder: Path) -> dict[str, str]:
     return {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()}
 
 
-def test_the_files_of_the_database_are_their_owners_alone(tmp_path: Path) -> None:
-    before = os.umask(0)
-    try:
-        store = Store(f"sqlite:///{tmp_path / 'data' / 'qa-gate.db'}")
-        store.create()
-    finally:
-        os.umask(before)
-    assert modes(tmp_path / "data") == dict.fromkeys(
-        ("qa-gate.db", "qa-gate.db-wal", "qa-gate.db-shm"), "0o600"
-    )
-    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
-    store.close()
-
-
-def test_files_that_others_could_read_are_closed_to_them_at_the_next_start(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'qa-gate.db'}"
-    first = Store(url)
-    first.create()
-    for path in tmp_path.iterdir():
-        path.chmod(0o664)
-    second = Store(url)
-    assert set(modes(tmp_path).values()) == {"0o600"}
-    first.create()
-    second.create()
-    first.close()
-    second.close()
+def test_the_files_of_the_database_are_their_owners_alone(door: Door) -> None:
+    folder = door.stage.folder / "data"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {modes(folder)[f"qa-gate.db{end}"] for end in ("", "-wal", "-shm")} == {"0o600"}
 
 
 # --- Mail that anybody may ask for ----------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse
 
 from app.db.jobs import Kind
-from app.db.rows import REVIEWS, complete, review_from
+from app.db.rows import REVIEWS, complete
 from app.db.store import Store
 from app.db.tables import jobs, reviews
 from app.domain.review import Review
@@ -221,7 +221,7 @@ class World:
     def _rows(self, *which: Any) -> list[Review]:
         with self.store.database.read() as connection:
             found = connection.execute(REVIEWS.where(*which).order_by(reviews.c.id)).all()
-            return [complete(connection, review_from(row)) for row in found]
+            return [complete(connection, row) for row in found]
 
     def post_webhook(self, event: str, payload: dict[str, Any], **headers: str) -> TestResponse:
         """Deliver a payload, signed as GitHub signs it."""

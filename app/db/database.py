@@ -8,33 +8,35 @@ it sees `Unavailable`.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from sqlite3 import SQLITE_ERROR, OperationalError, connect
+from sqlite3 import SQLITE_ERROR, OperationalError
 from sqlite3 import DataError as DriverDataError
 from sqlite3 import Error as DriverError
 from sqlite3 import IntegrityError as DriverIntegrityError
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, func, select, text
+from sqlalchemy import Connection, Engine, Row, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-
-from app.db.engines import BUSY_TIMEOUT, keep_private, postgres_engine, sqlite_engine
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Model = TypeVar("Model", bound="DataclassInstance")
-NO_FOLDER = "The folder of the database cannot be made, or not written to."
-
+# So long SQLite waits for another process, in milliseconds.
+BUSY_TIMEOUT = 10_000
 # So long it waits while another process changes the schema, which may be a large one.
 A_MIGRATION = 600_000
+# So long a process may sleep in the midst of a transaction, in milliseconds: then PostgreSQL ends it, else nobody could
+# write what it has locked. https://www.postgresql.org/docs/current/runtime-config-client.html
+MOST_IDLE = 10_000
 # For a backup, a restore and a migration, between whose statements a file is read or written.
 TAKE_YOUR_TIME = "SET LOCAL idle_in_transaction_session_timeout = 0"
 # Any constant numbers: what must not be done twice at once, creating the tables, counting letters and folding.
@@ -115,15 +117,14 @@ class Database:
         self._reading = _Reading()
         self._brought: deque[_Brought] = deque()
         self._url = url
-        self._path = Path(make_url(url).database or "")
         self._lock = threading.Lock() if self.is_sqlite else nullcontext()
         if self.is_sqlite:
             try:
-                keep_private(self._path)
+                Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:
-                raise Unavailable(NO_FOLDER) from error
-        self._writer = sqlite_engine(url, "BEGIN IMMEDIATE") if self.is_sqlite else postgres_engine(url)
-        self._reader = sqlite_engine(url, "BEGIN") if self.is_sqlite else self._writer
+                raise Unavailable("The folder of the database cannot be made.") from error
+        self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE") if self.is_sqlite else _postgres_engine(url)
+        self._reader = _sqlite_engine(url, "BEGIN") if self.is_sqlite else self._writer
 
     @property
     def engines(self) -> tuple[Engine, ...]:
@@ -142,7 +143,7 @@ class Database:
                 lock(connection, SCHEMA_LOCK)
                 yield connection
             return
-        engine = sqlite_engine(self._url, "BEGIN IMMEDIATE", busy_timeout=A_MIGRATION, foreign_keys="OFF")
+        engine = _sqlite_engine(self._url, "BEGIN IMMEDIATE", busy_timeout=A_MIGRATION, foreign_keys="OFF")
         try:
             with _told(), self._lock, engine.begin() as connection:
                 yield connection
@@ -212,10 +213,8 @@ class Database:
     def _driver(self) -> Any:
         """Return the connection of whoever holds the writer's lock, which is as durable as the others."""
         if self._raw is None:
-            self._raw = connect(self._path, isolation_level=None, check_same_thread=False)
-            for pragma in (f"busy_timeout={BUSY_TIMEOUT}", "synchronous=FULL"):
-                self._raw.execute(f"PRAGMA {pragma}")
-        return self._raw
+            self._raw = self._writer.raw_connection()
+        return self._raw.driver_connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -269,20 +268,17 @@ class Database:
             return self.clock()
         if self.is_sqlite:
             return datetime.now(UTC)
-        if connection is None:
-            with self.read() as own:
-                return self.now(own)
-        moment: datetime = connection.execute(_NOW).scalar_one()
+        moment: datetime = connection.execute(_NOW).scalar_one() if connection else self.scalar(_NOW)
         return moment.astimezone(UTC)
 
     def close(self) -> None:
         """Close every connection."""
-        for engine in self.engines:
-            engine.dispose()
         with self._lock:
             if self._raw is not None:
                 self._raw.close()
             self._raw = None
+        for engine in self.engines:
+            engine.dispose()
 
 
 class StorePart:
@@ -323,3 +319,47 @@ def _is_a_bug(error: Exception) -> bool:
     """
     code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
     return isinstance(error, _BUGS) or code == SQLITE_ERROR
+
+
+def _postgres_engine(url: str) -> Engine:
+    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=20)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.execute(f"SET idle_in_transaction_session_timeout = {MOST_IDLE}")
+        connection.commit()
+
+    return engine
+
+
+def _sqlite_engine(
+    url: str, begin: str, busy_timeout: int = BUSY_TIMEOUT, foreign_keys: str = "ON"
+) -> Engine:
+    engine = create_engine(url, hide_parameters=True, connect_args={"check_same_thread": False}, pool_size=20)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # else the driver would begin by itself, deferred
+        for pragma in (f"busy_timeout={busy_timeout}", "synchronous=FULL", f"foreign_keys={foreign_keys}"):
+            connection.execute(f"PRAGMA {pragma}")
+        # SQLite's own knows no letter but those of ASCII.
+        connection.create_function("lower", 1, lambda words: words and words.lower(), deterministic=True)
+        _write_ahead(connection)
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        # By the driver: as a statement of SQLAlchemy's it would cost as much as what it begins.
+        driver: Any = connection.connection.driver_connection
+        driver.execute(begin)
+
+    return engine
+
+
+def _write_ahead(connection: Any) -> None:
+    # Two processes that switch a new file at once: one is refused, at once, whatever busy_timeout says.
+    for _ in range(BUSY_TIMEOUT // 10):
+        with suppress(OperationalError):
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        time.sleep(0.01)
+    connection.execute("PRAGMA journal_mode=WAL")
