@@ -121,7 +121,7 @@ def test_a_bug_inside_a_call_to_github_is_logged_with_its_traceback_and_called_o
 def test_what_goes_wrong_every_second_is_one_traceback_an_hour(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken = text("INSERT INTO services (name, failures, failing_since) VALUES ('github', 0, 'yesterday')")
+    broken = text("INSERT INTO jobs (kind, about, due_at) VALUES ('review', '1', 'yesterday')")
     with world.store.database.write() as connection:
         connection.execute(broken)
     worker = Worker(world.gate)

@@ -149,18 +149,15 @@ class Fold(StorePart):
 
     def _upsert(self, connection: Connection, event: PullRequestEvent, now: datetime) -> tuple[int, int]:
         """Insert or wake, and return id and `rev`; update-then-insert would lose racing first events on PostgreSQL."""
-        new = insert(reviews).values(
-            repository_id=event.repository_id,
-            repository=event.repository,
-            number=event.number,
-            nonce=new_nonce(),
-            round_nonce=new_nonce(),
-            state=State.TO_ASK,
-            changed_at=now,
-            restless_since=now,
-            created_at=now,
-            title=event.seen.title,
-        )
+        place = {"repository_id": event.repository_id, "repository": event.repository, "number": event.number}
+        begun = {
+            "nonce": new_nonce(),
+            "round_nonce": new_nonce(),
+            "state": State.TO_ASK,
+            "title": event.seen.title,
+        }
+        times = {"created_at": now, "changed_at": now, "restless_since": now}
+        new = insert(reviews).values(place | begun | times)
         told = {"rev": reviews.c.rev + 1, "repository": event.repository}
         put = new.on_conflict_do_update(index_elements=["repository_id", "number"], set_=told)
         row = connection.execute(put.returning(reviews.c.id, reviews.c.rev)).one()
