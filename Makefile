@@ -18,8 +18,9 @@ install: $(INSTALLED) ## Make .venv with the project and its development parts
 demo: $(INSTALLED) ## Try the gate on this machine, no account needed (AUTO=1: it clicks by itself)
 	@.venv/bin/python -m demo $(if $(AUTO),--auto)
 
+# What Python compiles is kept for the processes that come after, whatever this machine is set to.
 test: check ## Check the code and run every test
-	@.venv/bin/python -m pytest --numprocesses auto --dist worksteal
+	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest --numprocesses auto --dist worksteal
 
 coverage: $(INSTALLED) ## Run every test and say which lines of app/ none of them reaches
 	@.venv/bin/python -m pytest --cov --numprocesses auto

@@ -56,9 +56,24 @@ def _fail_if_skipped(report: Any) -> Any:
     return report
 
 
+# What has a test that takes longer than the end of the others may.
+LONG = {
+    f"test_{name}.py"
+    for name in ("kill", "newcomer", "promises", "promises_together", "soak", "demo", "benchmarks")
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests of the gallery follow one another, so that one worker has them all and builds it once."""
-    items.sort(key=lambda item: "gallery" not in getattr(item, "fixturenames", ()))
+    """Begin with what takes longest, and let one worker have all tests of the gallery, so that it is built once."""
+    items.sort(
+        key=lambda item: (item.path.name not in LONG, "gallery" not in getattr(item, "fixturenames", ()))
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Let one more work than there are processors: a quarter of the time is waiting for processes and browsers."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_finish() -> None:
