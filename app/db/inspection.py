@@ -40,22 +40,18 @@ def figures(database: Database) -> Figures:
     """Count. Raises Unavailable."""
     with database.read() as connection:
         now = database.now(connection)
-        states = connection.execute(select(reviews.c.state, func.count()).group_by(reviews.c.state))
+        states = select(reviews.c.state, func.count()).group_by(reviews.c.state)
         waiting = select(func.min(reviews.c.asked_at)).where(reviews.c.state == State.WAITING)
         due = select(jobs.c.kind, func.count(), func.min(jobs.c.due_at)).where(jobs.c.due_at <= now)
         unsent = select(func.count()).where(jobs.c.kind == Kind.MAIL)
         lasting = (problems.c.begun_at.is_not(None), problems.c.ended_at.is_(None))
-        whats = (
-            select(problems.c.what, func.count().label("number")).where(*lasting).group_by(problems.c.what)
-        )
+        whats = select(problems.c.what, func.count()).where(*lasting).group_by(problems.c.what)
+        found = connection.execute(due.group_by(jobs.c.kind))
         return Figures(
             now,
-            dict.fromkeys(State, 0) | {State(state): number for state, number in states},
+            dict.fromkeys(State, 0) | dict(connection.execute(states).all()),
             connection.scalar(waiting),
-            {
-                Kind(kind): (number, first)
-                for kind, number, first in connection.execute(due.group_by(jobs.c.kind))
-            },
+            {kind: (number, first) for kind, number, first in found},
             connection.scalar(unsent) or 0,
-            {row.what: row.number for row in connection.execute(whats)},
+            dict(connection.execute(whats).all()),
         )

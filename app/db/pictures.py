@@ -140,9 +140,9 @@ class Pictures(StorePart):
         return self._found(_of(review_id, round_), *mine) if nonces else []
 
     def sent_with(self, review_id: int, with_what: Said, number: int) -> list[Kept]:
-        """Return what went out with a decision or a question."""
+        """Return what went out with a decision or a question; 0 is none."""
         mine = (pictures.c.said == with_what, pictures.c.number == number)
-        return self._found(pictures.c.review_id == review_id, *mine)
+        return self._found(pictures.c.review_id == review_id, *mine) if number else []
 
     def file(self, nonce: str) -> tuple[str, bytes] | None:
         """Return a picture's type and bytes."""
