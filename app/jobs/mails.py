@@ -109,15 +109,14 @@ def _talk(gate: Gate, row: Review, snapshot: Snapshot) -> tuple[Line, ...]:
 
 def _stands_in(gate: Gate, row: Review) -> dict[str, Any]:
     """Return whose question this was, if it was handed over, and whether because no mail reaches them."""
-    asked = [
-        line
-        for line in gate.store.reviews.history(row.id)
-        if line.what in (Happened.ASKED, Happened.HANDED_OVER)
-    ]
-    if not asked or asked[-1].what is not Happened.HANDED_OVER:
+    history = reversed(gate.store.reviews.history(row.id))
+    last = next((line for line in history if line.what in (Happened.ASKED, Happened.HANDED_OVER)), None)
+    if last is None or last.what is not Happened.HANDED_OVER:
         return {}
-    unreached = gate.store.problems.noted(What.SUPPRESSED)
-    return {"instead_of": asked[-1].who, "is_unreached": asked[-1].reviewer in unreached}
+    return {
+        "instead_of": last.who,
+        "is_unreached": last.reviewer in gate.store.problems.noted(What.SUPPRESSED),
+    }
 
 
 def _list(gate: Gate, letter: Letter, reviewer: Reviewer) -> Composed | None:
