@@ -20,6 +20,14 @@ def folder(name: str) -> Path:
     return inside if inside.is_dir() else inside.parent.parent / name
 
 
+class Explained(Exception):
+    """What somebody has to put right; `reason` is a sentence that is fit to show."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 def stop(first: str, *more: str) -> NoReturn:
     """End with what the operator has to read, and exit code 2: nothing could be done."""
     sys.stderr.write("\n".join([first, *(f"- {line}" for line in more)]) + "\n")

@@ -16,7 +16,7 @@ from importlib import import_module
 
 import click
 
-from app import __version__, stop
+from app import Explained, __version__, stop
 from app.parent import GRACE, become, log_config
 from app.settings import Settings
 from app.settings.file import SettingsError
@@ -76,14 +76,7 @@ def cannot_go_on(error: Exception) -> list[str] | None:
         from app.mail.ses import aws_problems
 
         return ["qa-gate cannot start. Fix these settings:", *error.problems, *aws_problems()]
-    from app.db.backup import BackupError
-    from app.db.database import Unavailable
-    from app.db.schema import SchemaError
-    from app.github.answers import GitHubError
-    from app.mail.send import MailError
-
-    expected = MailError | SchemaError | BackupError | Unavailable | GitHubError
-    return [error.reason] if isinstance(error, expected) else None
+    return [error.reason] if isinstance(error, Explained) else None
 
 
 @cli.command()

@@ -32,6 +32,7 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Date, DateTime, LargeBinary, MetaData, Table, func, select
 from sqlalchemy.exc import DataError, IntegrityError
 
+from app import Explained
 from app.db.columns import metadata
 from app.db.database import Database
 from app.db.queue import A_WORKERS_SILENCE
@@ -62,12 +63,8 @@ RUNNING = (
 )
 
 
-class BackupError(Exception):
+class BackupError(Explained):
     """A backup can't be made or used; `reason` says why, and what to do."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def back_up(database: Database, path: Path) -> datetime:

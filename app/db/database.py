@@ -26,6 +26,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app import Explained
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -53,15 +55,8 @@ _BUGS = (
 )
 
 
-class Unavailable(Exception):
+class Unavailable(Explained):
     """The database cannot be used right now; nothing of the transaction was kept."""
-
-    @property
-    def reason(self) -> str:
-        """Return a sentence for the operator, with the driver's own words."""
-        cause = getattr(self.__cause__, "orig", self.__cause__) or "it is busy"
-        why, _, _ = str(cause).strip().partition("\n")
-        return f"The database of DATABASE_URL can't be used: {why}."
 
 
 @dataclass(slots=True, eq=False)
@@ -122,7 +117,7 @@ class Database:
             try:
                 Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:
-                raise Unavailable("The folder of the database cannot be made.") from error
+                raise Unavailable("The folder of DATABASE_URL cannot be made.") from error
         self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE") if self.is_sqlite else _postgres_engine(url)
         self._reader = _sqlite_engine(url, "BEGIN") if self.is_sqlite else self._writer
 
@@ -183,7 +178,7 @@ class Database:
             if mine.error is not None:
                 raise mine.error
         if not mine.is_done:  # whoever held the lock met a bug
-            raise Unavailable("The database cannot be used right now.")
+            raise Unavailable("The database of DATABASE_URL is busy.")
         return mine.changed
 
     def _commit(self, brought: list[_Brought]) -> None:
@@ -309,7 +304,8 @@ def _told() -> Iterator[None]:
         if _is_a_bug(error):
             raise
         # The cause stays in the log; parameters are hidden by the engine.
-        raise Unavailable("The database cannot be used right now.") from error
+        why, _, _ = str(getattr(error, "orig", error)).strip().partition("\n")
+        raise Unavailable(f"The database of DATABASE_URL can't be used: {why}.") from error
 
 
 def _is_a_bug(error: Exception) -> bool:

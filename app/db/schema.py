@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
 
-from app import folder
+from app import Explained, folder
 from app.db.columns import metadata
 from app.db.database import Database
 from app.db.rows import new_nonce
@@ -33,12 +33,8 @@ NEWER = (
 )
 
 
-class SchemaError(Exception):
+class SchemaError(Explained):
     """The database's schema is not one that this version can work with; `reason` is a sentence for the operator."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def revisions(migrations: Path = MIGRATIONS) -> list[str]:

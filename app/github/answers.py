@@ -27,6 +27,7 @@ import requests
 from github import GithubException, IncompletableObject
 from pydantic import ValidationError
 
+from app import Explained
 from app.domain.blocked import Why
 from app.github.models import fault_of, one_line
 
@@ -76,12 +77,8 @@ _MERGE_WORDS: tuple[tuple[str, Kind], ...] = (
 _DEFAULTS: dict[int, Kind] = {405: Why.REFUSED, 409: Why.MOVED, 422: "invalid"}
 
 
-class GitHubError(Exception):
+class GitHubError(Explained):
     """Something went wrong with GitHub; `reason` is fit to show."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class Refused(GitHubError):

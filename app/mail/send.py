@@ -12,20 +12,17 @@ from datetime import timedelta
 from email.utils import formataddr, parseaddr
 from typing import TYPE_CHECKING
 
+from app import Explained
 from app.mail.compose import Mail
 from app.text.clean import plain
 
 # --- Why a letter was not sent, in sentences of our own.
 
 
-class MailError(Exception):
+class MailError(Explained):
     """A letter was not sent, or nobody knows whether it was."""
 
     outcome = "refused"
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class MailRefused(MailError):

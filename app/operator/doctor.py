@@ -17,12 +17,12 @@ from itertools import chain
 
 import click
 
-from app.db.database import Unavailable
+from app import Explained
 from app.db.inspection import is_there
 from app.db.schema import revisions, version_of
 from app.db.store import Store
 from app.domain.policy import Reviewer
-from app.github.answers import GitHubError, NoPlan, TryAgain
+from app.github.answers import NoPlan, TryAgain
 from app.mail.problem import compose_trial, tell
 from app.mail.send import Mailer, MailError, MailLater
 from app.mail.ses import NotAllowed, Ses, aws_problems
@@ -78,7 +78,7 @@ def make(checks: Iterable[Check]) -> Iterator[Result]:
             found = list(look_for_problems()) or [("ok", well)]
         except (NoPlan, NotAllowed) as error:
             found = [("warning", error.reason)]
-        except (GitHubError, MailError, Unavailable) as error:
+        except Explained as error:
             passes = isinstance(error, TryAgain | MailLater)
             again = " Is there a way out of this machine? Try again in a minute." if passes else ""
             found = [("failure", error.reason + again)]
