@@ -212,14 +212,13 @@ class Review:
 
     @property
     def questions(self) -> list[Post]:
-        """Return what reviewers asked without deciding, oldest first."""
-        return sorted(
-            (post for post in self.posts.values() if post.kind == "question"), key=lambda post: post.number
-        )
+        """Return what reviewers asked without deciding."""
+        return [post for post in self.posts.values() if post.kind == "question"]
 
-    def is_open_question(self, post: Post) -> bool:
-        """Tell whether nobody has decided since this question."""
-        return post.kind == "question" and post.after == self.decisions
+    @property
+    def open_questions(self) -> list[Post]:
+        """Return those of them since which nobody has decided."""
+        return [post for post in self.questions if post.after == self.decisions]
 
     @property
     def has_yes(self) -> bool:

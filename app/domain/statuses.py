@@ -31,11 +31,6 @@ def head_key(row: Review) -> str:
     return f"status {row.head_sha} {context_of(row.base)}"
 
 
-def mark_of(row: Review, number: int, round_: int) -> str:
-    """Return what the hidden marker at GitHub calls a decision of this row."""
-    return f"{row.nonce}.{round_}.{number}"
-
-
 def statuses_to_say(row: Review, policy: Policy, why: str = "", twins: Sequence[Review] = ()) -> list[Status]:
     """Return the statuses that GitHub should be told, in order; empty when all is said. `why` says what is in the way.
 

@@ -16,7 +16,7 @@ from app.domain.blocked import Blocked, Why
 from app.domain.facts import State, Status
 from app.domain.known import Action, Owed, Read
 from app.domain.review import OVERTAKEN, Post, Review
-from app.domain.statuses import mark_of, statuses_to_say, unsaid_words
+from app.domain.statuses import statuses_to_say, unsaid_words
 from app.github.answers import Refused
 from app.jobs.gate import Work
 from app.jobs.pictures import pictures_link
@@ -121,7 +121,7 @@ def say_decision(work: Work, post: Post) -> None:
     last = standing or reviews.last_decision(row.id)
     if last is None or post.number < row.decisions:
         return work.keep(posts=[replace(post, said=OVERTAKEN)])
-    markers = work.gate.links.markers(mark_of(row, last.number, last.round))
+    markers = work.gate.links.markers(f"{row.nonce}.{last.round}.{last.number}")
     try:
         if post.tries == 0 or not github.has_said(row.repository, row.number, *markers):
             work.keep(posts=[replace(post, tries=post.tries + 1)])

@@ -66,7 +66,7 @@ def give_up(work: Work, post: Post, refusal: Refused) -> None:
 
 def take_stock(work: Work, number: int) -> None:
     """Remember what was written before a question, which is no answer to it; to an earlier one that stands it may be."""
-    if any(work.row.is_open_question(post) for post in work.row.questions if post.number < number):
+    if any(post.number < number for post in work.row.open_questions):
         return hear(work)
     return work.keep(heard=_unheard(work))
 

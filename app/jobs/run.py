@@ -77,7 +77,7 @@ def _to_ask(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
 
 def _waiting(work: Work, row: Review, _twins: Sequence[Review]) -> dict[str, Any]:
     gone = away.who_is_away(work.gate)
-    is_open = any(post.remote_id and row.is_open_question(post) for post in row.questions)
+    is_open = any(post.remote_id for post in row.open_questions)
     return {
         "is_held_by_reviewer": not away.lacks_reviewer(work.gate, row, gone),
         "has_answers": is_open and not work.is_heard,
