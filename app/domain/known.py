@@ -76,13 +76,15 @@ class Known:
 
     `is_news`: something happened that only a read of the pull request can tell; `is_gated` is None where only a read
     tells whether the repository is in the settings. `owed` is what GitHub was not told yet, in order, without what it
-    refused in this run. `just_checked`: it waits for its checks, with what that blocks, and for how long they are not read
-    again, since that was done just now. `blocked` is what was noted last, `is_noted` in this run. `quiet` is how long a
-    change is to be left alone, `outside` what follows where it comes from a fork and nobody vouched for it, `away` how long nobody is there to be asked, `check_names` the red or else the running ones. `is_conflicting` is
-    GitHub's word of the last read. `is_carried`: the approval was given to an earlier head.
+    refused in this run. `blocked` is what was noted last, `is_noted` in this run.
+    `quiet` is how long a change is to be left alone, `outside` why it is not asked about where it comes from a fork and
+    nobody vouched for it. `just_checked`: it waits for its checks, with what that blocks, and for how long they are not
+    read again, since that was done just now; `check_names` are the red or else the running ones. `away` is how long
+    nobody is there to be asked.
+    `is_conflicting` is GitHub's word of the last read. `is_carried`: the approval was given to an earlier head.
     `may_update` is False once it was found out that the approval could not be carried over.
-    `status_refused` is what follows where GitHub took no status in this run; `is_stopped`: a read that the duty needs failed
-    in it; `soon` is when to look again where a merge of the gate's own is out.
+    `status_refused` is what follows where GitHub took no status in this run; `is_stopped`: a read that the duty needs
+    failed in it; `soon` is when to look again where a merge of the gate's own is out.
     """
 
     state: State
@@ -96,7 +98,7 @@ class Known:
     # Nobody is asked yet.
     quiet: timedelta | None = None
     outside: Why | None = None
-    are_vouchers_read: bool = True
+    are_vouchers_read: bool = False
     waits_for_checks: bool = False
     checks: str | None = None
     just_checked: tuple[Blocked, timedelta] | None = None

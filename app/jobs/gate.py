@@ -113,7 +113,6 @@ class Work:
         self.facts: PullRequest | None = None
         self.read_rev = row.rev
         self.unanswered: GitHubError | None = None
-        self.vouchers_read = False
         self.checks: Checks | None = None
         self.change: Change | None = None
         self.has_pictures = False

@@ -65,7 +65,6 @@ def _to_ask(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
         "quiet": quiet if quiet > timedelta(0) else None,
         "twin": next((f"#{twin.number}" for twin in twins if twin.open), None),
         "outside": _outside(work, row),
-        "are_vouchers_read": work.vouchers_read,
         "waits_for_checks": policy.wait_for_checks,
         "just_checked": (row.blocked, wait) if wait and waits_for_checks else None,
         "is_conflicting": row.facts.conflicts is True and not policy.ask_despite_conflict,
