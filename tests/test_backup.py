@@ -289,11 +289,6 @@ def test_a_file_that_is_there_already_is_left_as_it_is(full: Store, tmp_path: Pa
     assert len(list(tmp_path.glob("*backup*"))) == 1
 
 
-def test_a_folder_that_is_not_there_is_said_so(full: Store, tmp_path: Path) -> None:
-    with pytest.raises(BackupError, match="No such file or directory"):
-        back_up(full.database, tmp_path / "nowhere" / "backup.gz")
-
-
 def test_a_database_that_is_not_ours_is_not_backed_up(empty_database_url: str, tmp_path: Path) -> None:
     store = Store(empty_database_url)
     with pytest.raises(SchemaError, match="no database"):
@@ -351,11 +346,6 @@ def refusal(url: str, file: Path) -> str:
 def test_another_file_is_no_backup(tmp_path: Path, new_url: Callable[[str], str], content: bytes) -> None:
     (tmp_path / "other").write_bytes(content)
     assert "isn't a backup that qa-gate made" in refusal(new_url("sqlite"), tmp_path / "other")
-
-
-def test_a_file_that_cannot_be_read_is_said_so(tmp_path: Path, new_url: Callable[[str], str]) -> None:
-    assert "No such file" in refusal(new_url("sqlite"), tmp_path / "none.gz")
-    assert "directory" in refusal(new_url("sqlite"), tmp_path)
 
 
 def test_a_file_that_was_cut_anywhere_is_refused(backup: Path, new_url: Callable[[str], str]) -> None:

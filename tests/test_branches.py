@@ -42,20 +42,6 @@ def test_steps_name_their_parents_and_the_head(there: PretendGitHub, here: GitHu
     assert steps.merge_base == there.repo().git.branches["master"]
 
 
-def test_no_steps_leave_the_head_where_the_two_meet(there: PretendGitHub, here: GitHub) -> None:
-    steps = here.steps(SHOP, "master", "development")
-    assert (steps.steps, steps.head, steps.is_empty) == ((), there.repo().git.branches["development"], True)
-
-
-def test_asking_again_with_the_etag_is_free(there: PretendGitHub, here: GitHub) -> None:
-    commit(there)
-    first = here.steps(SHOP, "master", "development")
-    assert here.steps(SHOP, "master", "development", etag=first.etag).is_unchanged
-    assert there.calls[-1].status == 304
-    commit(there, 2)
-    assert not here.steps(SHOP, "master", "development", etag=first.etag).is_unchanged
-
-
 def test_more_than_one_page_is_read_whole(there: PretendGitHub, here: GitHub) -> None:
     made = commit(there, 255)
     pages: list[int] = []
@@ -133,19 +119,6 @@ def test_only_a_merge_into_the_branch_has_brought_a_commit(there: PretendGitHub,
     assert here.brought_by(SHOP, merge, "master") is None
 
 
-def test_a_forks_pull_request_is_not_the_one_that_is_looked_for(there: PretendGitHub, here: GitHub) -> None:
-    fork = there.fork(SHOP, "kim")
-    there.commit(fork, "development", {"kim.txt": "kim\n"}, "From a fork", "kim")
-    there.open_pull_request(SHOP, "development", "master", author="kim", from_fork=fork)
-    assert here.find_pull(SHOP, "development", "master") is None
-    commit(there)
-    number = there.open_pull_request(SHOP, "development", "master", title="Release", body=None)
-    found = here.find_pull(SHOP, "development", "master")
-    assert found is not None
-    assert (found.number, found.title, found.body) == (number, "Release", "")
-    assert found.repository_id == there.repo().id
-
-
 def test_one_is_opened_edited_and_closed(there: PretendGitHub, here: GitHub) -> None:
     commit(there)
     number = here.open_pull(SHOP, "development", "master", "Release", "It holds one.")
@@ -167,15 +140,6 @@ def test_what_github_says_to_a_second_or_an_empty_one_is_understood(
     with pytest.raises(Refused) as second:
         here.open_pull(*wish)
     assert (empty.value.kind, second.value.kind) == ("empty", "exists")
-
-
-def test_whether_github_would_delete_a_branch_is_told(there: PretendGitHub, here: GitHub) -> None:
-    assert not here.deletes_when_merged(SHOP, "development")
-    there.repo().delete_branch_on_merge = True
-    assert here.deletes_when_merged(SHOP, "development")
-    assert not here.deletes_when_merged(SHOP, "master")
-    there.protect(SHOP, "development", ["ci"])
-    assert not here.deletes_when_merged(SHOP, "development")
 
 
 def test_a_branch_and_a_repository_are_told_by_what_never_changes(there: PretendGitHub, here: GitHub) -> None:

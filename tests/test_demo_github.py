@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -279,67 +278,6 @@ def test_every_read_has_githubs_shape(github: PretendGitHub, repo: Repo, number:
         assert first.headers["X-RateLimit-Resource"] == "core"
 
 
-# --- Who may ask ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "right, method, path, body",
-    [
-        ("statuses", "POST", "/repos/acme/shop/statuses/SHA", {"state": "success"}),
-        ("contents", "PUT", f"{PULL}/merge", {}),
-        ("pull_requests", "POST", f"{PULL}/reviews", {"event": "APPROVE"}),
-        ("pull_requests", "PATCH", PULL, {"title": "x"}),
-        ("administration", "GET", "/repos/acme/shop/branches/development/protection", None),
-        ("checks", "GET", "/repos/acme/shop/commits/coupons/check-runs", None),
-        ("deployments", "GET", "/repos/acme/shop/deployments", None),
-        ("issues", "GET", "/repos/acme/shop/issues/1/events", None),
-    ],
-)
-def test_missing_right_is_refused(
-    github: PretendGitHub, number: int, ask: Ask, right: str, method: str, path: str, body: Any
-) -> None:
-    github.protect(None, "development", [GATE])
-    github.rights.discard(right)
-    answer = ask(method, path.replace("SHA", github.pull(number).head_sha), body)
-    assert (answer.status, answer.message) == (403, "Resource not accessible by personal access token")
-    assert answer.headers["x-accepted-github-permissions"].startswith(f"{right}=")
-
-
-def test_change_of_a_workflow_needs_its_own_right(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
-    github.commit(repo, "ci", {".github/workflows/ci.yml": "on: push\n"})
-    github.open_pull_request(repo, "ci")
-    github.rights.discard("workflows")
-    assert ask("PUT", f"{PULL}/merge").status == 403
-    github.rights.add("workflows")
-    assert ask("PUT", f"{PULL}/merge").status == 200
-
-
-# --- Limits, ETag, pages, redirects --------------------------------------------------------------------------
-
-
-def links(answer: Answer) -> dict[str, str]:
-    return {name: url for url, name in re.findall(r'<([^>]+)>; rel="(\w+)"', answer.headers.get("Link", ""))}
-
-
-def test_renamed_repository_redirects(
-    github: PretendGitHub, repo: Repo, number: int, raw: Ask, ask: Ask
-) -> None:
-    github.rename(repo, "store")
-    moved = raw("GET", f"{PULL}?x=1")
-    assert (moved.status, moved.headers["Location"]) == (
-        301,
-        f"{github.url}/repositories/{repo.id}/pulls/1?x=1",
-    )
-    assert ask("GET", moved.headers["Location"]).body["base"]["repo"]["full_name"] == "acme/store"
-    put = raw("PUT", f"{PULL}/merge", {})
-    assert (put.status, put.headers["Location"]) == (
-        307,
-        f"{github.url}/repositories/{repo.id}/pulls/1/merge",
-    )
-    assert not github.pull(number).merged
-    assert moved.body["url"] == moved.headers["Location"]
-
-
 # --- Mergeable -----------------------------------------------------------------------------------------------
 
 
@@ -533,14 +471,6 @@ def test_merge_is_refused_in_githubs_words(
     assert repo.git.branches == before
 
 
-def test_required_context_is_compared_without_case(
-    github: PretendGitHub, repo: Repo, number: int, ask: Ask
-) -> None:
-    github.protect(repo, "development", ["QA-Gate/Development"])
-    github.set_status(repo, github.pull(number).head_sha, "success", GATE)
-    assert ask("PUT", f"{PULL}/merge").status == 200
-
-
 def test_context_bound_to_an_app_counts_from_it_only(
     github: PretendGitHub, repo: Repo, number: int, ask: Ask, key: rsa.RSAPrivateKey, clock: Clock
 ) -> None:
@@ -551,35 +481,6 @@ def test_context_bound_to_an_app_counts_from_it_only(
     assert ask("PUT", f"{PULL}/merge").message == f'Required status check "{GATE}" is expected.'
     assert ask("POST", path, said, Authorization=f"token {app_token(ask, key, clock)}").status == 201
     assert ask("PUT", f"{PULL}/merge").status == 200
-
-
-# --- Updating the branch -------------------------------------------------------------------------------------
-
-
-def test_update_branch_merges_the_base_into_the_head(
-    github: PretendGitHub, repo: Repo, number: int, ask: Ask
-) -> None:
-    before = github.pull(number).head_sha
-    base = github.commit(repo, "development", {"other.md": "x\n"})
-    answer = ask("PUT", f"{PULL}/update-branch", {"expected_head_sha": before})
-    assert answer.status == 202
-    made = github.log(repo, "coupons")[0]
-    assert (made.parents, made.message) == ((before, base), "Merge branch 'development' into coupons")
-    assert github.pull(number).head_sha == made.sha
-    told = github.deliveries[-1]
-    assert (told.event, told.action) == ("pull_request", "synchronize")
-    assert (told.payload["before"], told.payload["after"]) == (before, made.sha)
-
-
-def test_update_branch_is_refused(github: PretendGitHub, repo: Repo, number: int, ask: Ask) -> None:
-    def refused(body: dict[str, str]) -> tuple[int, str]:
-        answer = ask("PUT", f"{PULL}/update-branch", body)
-        return answer.status, answer.message
-
-    assert refused({"expected_head_sha": "0" * 40}) == (422, "expected_head_sha does not match")
-    assert refused({}) == (422, "There are no new commits on the base branch.")
-    make_conflict(github, number)
-    assert refused({}) == (422, "merge conflict between base and head")
 
 
 # --- Statuses, reviews, comments -----------------------------------------------------------------------------
@@ -755,19 +656,6 @@ def test_compare_tells_commits_and_files(github: PretendGitHub, repo: Repo, ask:
     assert ask("GET", f"/repos/acme/shop/compare/{'0' * 40}...coupons").status == 404
 
 
-def test_compare_of_much_comes_in_pages(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
-    github.commit(repo, "many", {f"f{number:03}": "x\n" for number in range(301)})
-    github.commits(repo, "many", [({}, f"c{number}") for number in range(251)])
-    path = "/repos/acme/shop/compare/development...many"
-    whole = ask("GET", path).body
-    assert (len(whole["commits"]), len(whole["files"]), whole["total_commits"]) == (250, 300, 252)
-    assert whole["commits"][-1]["commit"]["message"] == "c250"
-    first, second = ask("GET", f"{path}?page=1"), ask("GET", f"{path}?page=2")
-    assert (len(first.body["commits"]), len(first.body["files"])) == (250, 300)
-    assert (len(second.body["commits"]), len(second.body["files"])) == (2, 0)
-    assert set(links(first)) == {"next", "last"}
-
-
 # --- Ghosts and forks ----------------------------------------------------------------------------------------
 
 
@@ -898,21 +786,6 @@ def test_who_may_do_what_is_told_in_two_words(
     assert ask("GET", "/repos/acme/shop/collaborators/evelyn/permission").body["user"]["id"] == person.id
 
 
-def test_a_check_may_run_again_beside_the_earlier_ones(github: PretendGitHub, repo: Repo, ask: Ask) -> None:
-    sha = repo.git.branches["development"]
-    github.set_check(repo, sha, "build", conclusion="cancelled")
-    github.set_check(repo, sha, "build", "in_progress", again=True)
-    github.set_check(repo, sha, "build")
-    github.set_check(repo, sha, "build", conclusion="failure", app="other-ci")
-    runs = ask("GET", f"/repos/acme/shop/commits/{sha}/check-runs").body["check_runs"]
-    assert [(one["app"]["slug"], one["conclusion"]) for one in runs] == [
-        ("other-ci", "failure"),
-        ("github-actions", "success"),
-        ("github-actions", "cancelled"),
-    ]
-    assert len({one["check_suite"]["id"] for one in runs}) == 3
-
-
 def test_pull_request_of_a_webhook_is_that_of_a_read(github: PretendGitHub, number: int, ask: Ask) -> None:
     github.edit(number, title="Better")
     told = github.deliveries[-1].payload
@@ -983,21 +856,6 @@ def app_token(ask: Ask, key: rsa.RSAPrivateKey, clock: Clock) -> str:
     return str(made.body["token"])
 
 
-def test_app_signs_in_and_its_token_works_for_an_hour(
-    github: PretendGitHub, repo: Repo, number: int, ask: Ask, key: rsa.RSAPrivateKey, clock: Clock
-) -> None:
-    bearer = f"Bearer {app_jwt(key, clock.now)}"
-    assert ask("GET", "/app", Authorization=bearer).body["id"] == APP
-    assert len(ask("GET", "/app/installations", Authorization=bearer).body) == 1
-    token = f"token {app_token(ask, key, clock)}"
-    assert ask("GET", "/installation/repositories", Authorization=token).body["total_count"] == 1
-    made = ask("POST", f"{PULL}/reviews", {"event": "APPROVE"}, Authorization=token)
-    assert made.body["user"]["login"] == "qa-gate[bot]"
-    assert ask("GET", "/user", Authorization=token).status == 403
-    clock.pass_(minutes=61)
-    assert ask("GET", PULL, Authorization=token).status == 401
-
-
 def test_bad_app_token_is_refused(
     github: PretendGitHub, repo: Repo, ask: Ask, key: rsa.RSAPrivateKey, clock: Clock
 ) -> None:
@@ -1055,26 +913,6 @@ def test_desk_takes_json_only(github: PretendGitHub, repo: Repo) -> None:
     )
     assert answer.status_code == 404
     assert list(github.world.repos) == [repo.id]
-
-
-# --- Many at once --------------------------------------------------------------------------------------------
-
-
-def test_of_many_merges_at_once_one_wins(github: PretendGitHub, repo: Repo, number: int) -> None:
-    def merge() -> None:
-        headers = {"Authorization": f"token {TOKEN}"}
-        statuses.append(
-            requests.put(f"{github.url}{PULL}/merge", json={}, headers=headers, timeout=9).status_code
-        )
-
-    statuses: list[int] = []
-    threads = [threading.Thread(target=merge) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(statuses) == [200, 405, 405, 405]
-    assert len(github.log(repo, "development")) == 2
 
 
 # --- What GitHub does by itself, and what it refuses for good -------------------------------------------------

@@ -46,17 +46,6 @@ def test_a_real_payload_names_the_commit() -> None:
     assert told.name == f"Codertocat/Hello-World@{sha[:7]}"
 
 
-@pytest.mark.parametrize(
-    "state, is_needed",
-    [("success", 1), ("failure", 1), ("inactive", 1), ("queued", 0), ("pending", 0), ("in_progress", 0)],
-)
-def test_one_that_still_runs_is_not_needed(state: str, is_needed: int) -> None:
-    payload = json.loads(PAYLOAD.read_text())
-    payload["deployment_status"]["state"] = state
-    told = parse("deployment_status", "application/json", json.dumps(payload).encode())
-    assert (told is not None) is bool(is_needed)
-
-
 # --- What is read -------------------------------------------------------------------------------------------
 
 
@@ -114,12 +103,6 @@ def test_it_is_two_calls_and_at_most_four(world: World) -> None:
 
 
 # --- What Lily sees -----------------------------------------------------------------------------------------
-
-
-def test_where_nothing_is_deployed_nobody_pays(world: World) -> None:
-    world.open()
-    world.settle()
-    assert reads(world) == []
 
 
 def test_deployed_before_the_question_it_is_in_mail_and_page_with_its_host(world: World) -> None:

@@ -255,16 +255,6 @@ def test_another_time_counts_from_the_restart_on(world: World) -> None:
     assert len(digests(world)) == 1
 
 
-def test_a_later_time_on_the_same_day_makes_no_second_one(world: World) -> None:
-    begun(world)
-    asked(world)
-    turn_to(world, 25, 9)
-    world.gate = create_gate(world.settings.model_copy(update={"digest_at": time(15)}), world.store)
-    begun(world)
-    turn_to(world, 25, 16)
-    assert len(digests(world)) == 1
-
-
 def test_the_digests_of_a_flood_do_not_stop_at_one_that_had_nothing_to_say(world: World) -> None:
     for number in range(6):
         world.open(f"bump-{number}", title=f"Bump {number}")

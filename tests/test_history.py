@@ -124,12 +124,6 @@ def test_a_day_is_a_day_of_the_readers_zone(desk: Desk) -> None:
     assert titles(desk, "from=2026-11-25") == ["After midnight"]
 
 
-def test_nothing_found_says_so(desk: Desk) -> None:
-    assert "Nothing has happened yet." in desk.see("/history")
-    desk.ask()
-    assert "Nothing was found." in desk.see("/history?text=nowhere")
-
-
 DAYS = ("yesterday", "24.11.2026", "0001-01-01", "9999-12-31", "2026-02-30", "\u0660" * 8)
 
 
@@ -186,20 +180,6 @@ def test_pages_follow_each_other_whatever_is_appended_meanwhile(desk: Desk) -> N
     assert again == first
     assert newest is not None
     assert turn(desk, newest)[:2] == ([2, 1, 0], None)
-
-
-def test_a_page_that_is_just_full_leads_nowhere(desk: Desk) -> None:
-    desk.new()
-    note(desk, PAGE)
-    numbers, newer, older = turn(desk, "/history?text=word")
-    assert (len(numbers), newer, older) == (PAGE, None, None)
-
-
-def test_a_line_without_a_review_is_shown_too(desk: Desk) -> None:
-    note(desk, 1, review_id=None, what="rejected", detail="of no change")
-    assert "13:02 Lily rejected" in desk.see("/history")
-    assert "Lily rejected of no change" in desk.see("/history?text=of+no+change")
-    assert table(desk)[1][3:6] == ["", "", ""]
 
 
 # --- Twelve weeks at a glance -------------------------------------------------------------------------------

@@ -176,13 +176,6 @@ def test_github_being_down_is_a_mail_after_a_day(world: World) -> None:
     assert NOT_NOW in mail.text
 
 
-def test_a_plain_life_sends_no_news(world: World) -> None:
-    approved(world)
-    work_on(world, 30)
-    assert world.row().state is State.MERGED
-    assert len(world.inbox.mails) == 1
-
-
 @ON_BOTH
 def test_a_second_yes_has_a_mail_of_its_own(world: World) -> None:
     clash(world)
@@ -250,13 +243,6 @@ def test_hostile_words_stay_words() -> None:
     assert "\u202e" not in mail.html + mail.text + mail.subject
     assert "\n" not in mail.subject
     assert re.findall(r'href="([^"]+)"', mail.html).count(HERE) == 2
-
-
-def test_a_program_is_not_said_to_have_been_told() -> None:
-    mail = compose_outcome(
-        LILY, about(author="dependabot[bot]"), Blocked(Why.CONFLICT), is_developer_told=True
-    )
-    assert "What happens next\n-----------------\n\nA developer has been told." in mail.text
 
 
 @ON_BOTH

@@ -82,15 +82,6 @@ def test_a_version_that_nobody_was_mailed_about_makes_the_next_one_no_news(desk:
     assert cards(desk) == {"Cards": "New sam · small, 1 file · just now"}
 
 
-def test_who_answered_her_question_is_named_until_she_decides(desk: Desk) -> None:
-    desk.ask(title="Cards")
-    answer(desk, 12, "No.")
-    assert cards(desk) == {"Cards": "sam answered sam · small, 1 file · just now"}
-    row = desk.row(12)
-    assert desk.store.talk.ask(row.id, row.round, "Is it green?", LILY) is None
-    assert cards(desk) == {"Cards": "New sam · small, 1 file · just now"}
-
-
 def test_what_waits_for_two_days_is_marked_with_its_days(desk: Desk) -> None:
     desk.ask(1, title="Old")
     desk.clock.pass_(hours=1)

@@ -11,7 +11,7 @@ import pytest
 from app.db.history import Search
 from app.db.rows import Happening
 from app.domain.blocked import Blocked, Why
-from app.domain.facts import ChangedFile, Passed, Release, Unseen
+from app.domain.facts import ChangedFile, Passed, Release
 from app.domain.rules import Event
 from app.jobs.ask import where_to_try
 from app.mail.templates import why_for_developer
@@ -118,17 +118,6 @@ def test_of_a_submodule_the_page_names_who_to_ask(desk: Desk) -> None:
 # --- After the answer ---------------------------------------------------------------------------------------
 
 
-def test_what_another_approved_is_not_called_hers(desk: Desk) -> None:
-    asked = desk.ask()
-    desk.post(desk.link(asked, reader=MAX), "approve", "Fine")
-    words = desk.see(desk.link(asked))
-    assert "Max approved it" in words
-    assert "the approval is kept" in words
-    assert "your approval" not in words.casefold()
-    assert "Max approved it in the meantime." in said(desk.post(desk.link(asked), "approve"))
-    assert "You approved it in the meantime." in said(desk.post(desk.link(asked, reader=MAX), "approve"))
-
-
 @pytest.mark.parametrize(
     "held, words",
     [
@@ -195,11 +184,6 @@ def test_signing_in_leads_back_to_the_very_search(desk: Desk, path: str) -> None
     assert desk.client.post(desk.sign_in_link()).headers["Location"] == path
 
 
-def test_a_search_that_no_cookie_can_hold_is_left_out(desk: Desk) -> None:
-    desk.client.get(f"/history?text={'x' * 5000}")
-    assert desk.client.post(desk.sign_in_link()).headers["Location"] == "/history"
-
-
 def test_after_signing_out_it_says_so(desk: Desk) -> None:
     desk.sign_in()
     word = csrf(desk.client.get("/").text)
@@ -224,13 +208,6 @@ def test_the_developers_branch_is_found(desk: Desk) -> None:
     assert "13:00 Hours :&nbsp;Lily was asked" in words
     assert "Cards" not in words
     assert {entry.number for entry in desk.store.history.page(Search(text="GIFT-cards")).entries} == {1}
-
-
-def test_a_commit_is_named_by_its_title_only(desk: Desk) -> None:
-    holds = Release((), (Unseen("abcdef1" + "0" * 33, "Fix in haste", "kim", None),))
-    words = desk.see(desk.link(desk.ask(head="development", base="master", release=holds)))
-    assert "Fix in haste by kim: pushed directly" in words
-    assert "abcdef1" not in words
 
 
 def test_her_page_says_that_how_an_approved_change_was_merged_could_not_be_checked(desk: Desk) -> None:

@@ -119,11 +119,6 @@ def test_whatever_a_title_holds_it_stays_one_line_and_keeps_every_sign(value: st
     assert not re.search(r"(?<!\\)(?:\\\\)*[@#<`*_\[](?!8203;)", line.replace("&#8203;", ""))
 
 
-def test_a_plain_sentence_is_not_escaped_as_if_it_were_hostile() -> None:
-    sentence = "It’s behind development (by 2 commits): update it first, e.g. with the button."
-    assert disarmed(sentence) == sentence
-
-
 @pytest.mark.parametrize(
     "value, kept",
     [
@@ -160,14 +155,6 @@ def test_a_letter_says_first_what_came_without_a_yes() -> None:
         assert "2 changes more from before QA gate was set up." in words
     assert "- Add gift cards by sam\n  ✓ Lily, " in mail.text
     assert "\n  “Works.”\n" in mail.text
-
-
-def test_a_release_of_only_old_changes_also_holds_nothing_else() -> None:
-    assert "It holds 2 changes from before" in body_of(Release((), (), 2))
-    assert "It also holds 2 changes from before" in body_of(Release((passed(),), (), 2))
-    mail = ask(snapshot(release=Release((), (), 2)))
-    for words in (mail.text, mail.html):
-        assert "2 changes from before QA gate was set up." in words
 
 
 @pytest.mark.parametrize("is_unchecked", [True, False])

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from app.db.columns import metadata
@@ -107,12 +106,6 @@ def test_the_migrations_make_just_what_the_tables_say(store: Store) -> None:
     store.create()
     with store.database.read() as connection:
         assert shape(connection) == migrated, ANEW
-
-
-def test_the_migrations_are_one_line_in_the_order_of_their_numbers() -> None:
-    scripts = ScriptDirectory(str(MIGRATIONS))
-    assert [one.revision for one in scripts.walk_revisions()][::-1] == revisions()
-    assert all(re.fullmatch(r"\d{4}", one) for one in revisions())
 
 
 def test_the_migrations_stand_by_themselves() -> None:

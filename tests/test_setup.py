@@ -22,7 +22,7 @@ from click.testing import CliRunner
 
 from app.cli import cli
 from app.operator.github_side import EVENTS
-from app.operator.setup import manifest, site_of
+from app.operator.setup import manifest
 from app.operator.setup_page import Registration, create_page
 from app.settings import Settings, file
 from demo.github import PretendGitHub
@@ -485,19 +485,6 @@ def test_a_token_beside_an_app_is_refused_in_words(stage: Stage) -> None:
 
 
 # --- What it knows by itself ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "api,site",
-    [
-        ("https://api.github.com", "https://github.com"),
-        ("https://ghe.example.com/api/v3", "https://ghe.example.com"),
-        ("https://api.octo.ghe.com", "https://octo.ghe.com"),
-        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
-    ],
-)
-def test_the_website_of_each_kind_of_github_is_known(api: str, site: str) -> None:
-    assert site_of(api) == site
 
 
 def test_an_app_of_a_person_is_registered_with_the_person(stage: Stage) -> None:

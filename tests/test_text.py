@@ -14,12 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from app.text.clean import plain, quote
+from app.text.clean import plain
 from app.text.gfm import LIMIT
-from app.text.how_to_test import parted
 from app.text.markdown import rendered
 from app.text.plain_text import text_of
-from app.text.words import ago, checks_words, count, size_words, when
+from app.text.words import ago, checks_words, size_words, when
 
 
 def markdown_html(source: str, limit: int = LIMIT) -> Markup:
@@ -209,12 +208,6 @@ def test_a_picture_becomes_a_link_with_its_words_and_its_host_and_is_never_loade
         assert "src=" not in made.html + made.mail
 
 
-def test_a_picture_in_a_link_is_the_links_words() -> None:
-    assert markdown_html("[![Score](https://b.com/c.svg)](https://d.com/e)") == (
-        f'<p><a href="https://d.com/e" {REL}>[picture: Score]</a> (d.com)</p>'
-    )
-
-
 # --- Links say where they lead ------------------------------------------------------------------------------
 
 
@@ -246,21 +239,10 @@ def test_a_bare_address_ends_before_the_sentence_does() -> None:
     ]
 
 
-def test_an_address_in_code_or_in_a_link_is_not_another_link() -> None:
-    assert Reader(markdown_html("`https://a.com`")).links == []
-    assert Reader(markdown_html("[https://a.com](https://b.com)")).links == ["https://b.com"]
-    assert "</a> (b.com)" in markdown_html("[https://a.com](https://b.com)")
-
-
 @pytest.mark.parametrize("source", ["<https://\u0430pple.com/>", "https://\u0430pple.com/"])
 def test_a_host_in_letters_that_look_alike_is_named_as_it_is(source: str) -> None:
     assert "(xn--pple-43d.com)" in markdown_html(source)
     assert "(https://xn--pple-43d.com/)" in markdown_text(source)
-
-
-def test_a_link_without_words_shows_its_host() -> None:
-    assert ">example.com</a></p>" in markdown_html("[](https://example.com/x)")
-    assert "example.com</a></p>" in markdown_html("[ ](https://example.com/x)")
 
 
 def test_a_mail_link_carries_the_address_alone() -> None:
@@ -279,11 +261,6 @@ def test_headings_rank_below_the_page() -> None:
     assert [line[1:3] for line in html.split("\n")] == ["h3", "h4", "h5", "h6", "h6", "h6", "h3"]
 
 
-def test_headings_leave_no_level_out() -> None:
-    html = markdown_html("### a\n###### b\n##### c\n# d\n## e\n# f")
-    assert [line[1:3] for line in html.split("\n")] == ["h3", "h4", "h4", "h3", "h4", "h3"]
-
-
 def test_lists_code_quotes_and_emphasis_stay() -> None:
     source = "- a\n- b\n  1. c\n\n```py\nx = 1\n```\n\n> *q* ~~s~~\n\n---\n\n3. d"
     html = markdown_html(source)
@@ -298,13 +275,6 @@ def test_lists_code_quotes_and_emphasis_stay() -> None:
     assert markdown_text(source) == "- a\n- b\n  1. c\n\n    x = 1\n\n> q ~~s~~\n\n---\n\n3. d"
 
 
-def test_plain_text_keeps_the_shape_of_lists_and_quotes() -> None:
-    source = "# T\na\nb\n\n1. one\n\n   more\n2. two\n\n> quoted\n> twice\n>\n> - in a list\n>   again"
-    assert markdown_text(source) == (
-        "T\n\na\nb\n\n1. one\n\n   more\n\n2. two\n\n> quoted\n> twice\n>\n> - in a list\n>   again"
-    )
-
-
 @pytest.mark.parametrize("source", ["", "\n \n", "<!-- only a template -->", "\u200b"])
 def test_an_empty_text_gives_nothing(source: str) -> None:
     assert markdown_html(source) == markdown_text(source) == ""
@@ -313,11 +283,6 @@ def test_an_empty_text_gives_nothing(source: str) -> None:
 def test_the_html_is_markup_that_jinja_does_not_escape_again() -> None:
     assert isinstance(markdown_html("a"), Markup)
     assert not isinstance(markdown_text("a"), Markup)
-
-
-def test_letters_are_composed() -> None:
-    assert markdown_html("cafe\u0301") == "<p>caf\xe9</p>"
-    assert markdown_text("cafe\u0301") == plain("cafe\u0301") == "caf\xe9"
 
 
 # --- The text part of a mail, from its HTML -----------------------------------------------------------------
@@ -409,11 +374,6 @@ def test_markup_without_words_makes_no_long_mail() -> None:
         assert len(rendered(source, 1_500).mail) < 60_000
 
 
-def test_the_same_text_is_parsed_once() -> None:
-    assert rendered("Twice") is rendered("Twice")
-    assert parted("## How to test\nTwice") is parted("## How to test\nTwice")
-
-
 def test_of_the_selectors_of_shapes_only_those_of_emoji_stay() -> None:
     assert plain("❤\ufe0f ⚠\ufe0f\ufe0f") == "❤\ufe0f ⚠\ufe0f"
     for hidden in ("gift\ufe01s", "gi\ufe0ffts", "gifts\u200b\ufe0f", "\ufe0fgifts", "gifts\ufe0e"):
@@ -465,16 +425,6 @@ def test_what_has_no_shape_is_dropped_and_nothing_else_of_its_kind() -> None:
     assert set(kept) <= shapes  # Python's own Unicode version says which of them are known
 
 
-def test_visible_text_is_left_as_it_is() -> None:
-    for text in ("Žluťoučký kůň", "日本語", "שלום", "❤️ 👍🏽", "naïve — “quoted”"):
-        assert plain(text) == text
-
-
-def test_quote_marks_every_line() -> None:
-    assert quote("a\n\nb\r\nc") == "> a\n>\n> b\n> c"
-    assert quote("") == ""
-
-
 # --- Times, sizes, counts -----------------------------------------------------------------------------------
 
 NOW = datetime(2025, 11, 24, 13, 5, tzinfo=UTC)
@@ -518,12 +468,6 @@ def test_when_speaks_by_the_readers_calendar(moment: datetime, words: str) -> No
     assert when(moment, PRAGUE, NOW) == words
 
 
-def test_today_begins_at_the_readers_midnight() -> None:
-    night = datetime(2025, 11, 24, 23, 30, tzinfo=UTC)
-    assert when(night - timedelta(minutes=30), PRAGUE, night) == "today at 00:00"
-    assert when(night - timedelta(minutes=31), PRAGUE, night) == "yesterday at 23:59"
-
-
 @pytest.mark.parametrize(
     "additions,deletions,changed_files,words",
     [
@@ -541,17 +485,6 @@ def test_today_begins_at_the_readers_midnight() -> None:
 )
 def test_size_is_told_in_plain_words(additions: int, deletions: int, changed_files: int, words: str) -> None:
     assert size_words(additions + deletions, changed_files) == words
-
-
-def test_count_knows_one_from_many() -> None:
-    assert [count(number, "file") for number in (0, 1, 2, 1204)] == [
-        "0 files",
-        "1 file",
-        "2 files",
-        "1,204 files",
-    ]
-    assert count(2, "branch", "branches") == "2 branches"
-    assert count(1, "branch", "branches") == "1 branch"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.domain.calendar import Answer, by_week, first_week, median_wait
-from app.text.words import day_heading, size_in_short, span, span_words
+from app.text.words import day_heading, span, span_words
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FIRST = date(2026, 9, 7)
@@ -97,9 +97,3 @@ def test_a_wait_is_said_in_one_rounded_unit(passed: timedelta, short: str, long:
 )
 def test_a_day_of_the_history_has_a_heading_by_name(day: str, heading: str) -> None:
     assert day_heading(date.fromisoformat(day), date(2026, 11, 26)) == heading
-
-
-def test_a_change_is_sized_in_few_words_within_a_line() -> None:
-    assert size_in_short(additions=10, deletions=2, changed_files=3) == "small, 3 files"
-    assert size_in_short(additions=900, deletions=2, changed_files=14) == "large, 14 files"
-    assert size_in_short(additions=0, deletions=0, changed_files=0) == "no files"
