@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
-from time import monotonic
+from threading import Thread
+from time import monotonic, sleep
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from app.domain.facts import State
-from app.github.pictures import is_from_github
+from app.github.pictures import Pictures, is_from_github
 from app.pictures import Picture
 from app.text.markdown import rendered
 from app.text.plain_text import pictures_in
@@ -190,6 +193,26 @@ def test_pictures_that_hang_cost_five_seconds_and_come_a_minute_later(world: Wor
     world.pass_(minutes=1, seconds=1)
     assert len(shown(world.see())) == 1
     assert len(world.inbox.mails) == 1
+
+
+def test_a_picture_that_comes_byte_by_byte_is_given_up_when_its_time_is_over() -> None:
+    def trickle() -> None:
+        line = listening.accept()[0]
+        with line, suppress(OSError):
+            line.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 3000\r\n\r\n")
+            for _ in range(3000):
+                line.sendall(b"x")
+                sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        sending = Thread(target=trickle)
+        sending.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        began = monotonic()
+        with pytest.raises(TimeoutError):
+            Pictures(url)._file(f"{url}/a.png", began + 0.5)
+        assert monotonic() - began < 5
+        sending.join()
 
 
 def test_a_picture_in_an_answer_is_shown_and_in_an_edited_description_too(world: World) -> None:
