@@ -1,6 +1,6 @@
-"""The queue: a row of `jobs` is something to be done, and is gone when it is done.
+"""Jobs: a row of `jobs` is something to be done, and is gone when it is done. `Queue` claims and ends them.
 
-Only this package uses it; `Queue` is what the others see. A job names what it is about ("review 12"), so that one
+A job names what it is about ("review 12"), so that one
 thing is never queued twice. `revision` counts its wake-ups: what was woken while somebody worked on it is due again
 at once. A lease ends by itself, so that a worker may die at any instant.
 

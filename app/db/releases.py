@@ -15,7 +15,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -151,7 +150,9 @@ class Releases(StorePart):
 
     def known(self, repository_id: int, branch: str) -> Known | None:
         """Return how far a branch is known, None before the first look."""
-        return self._database.one(Known, select(development).where(*_branch(repository_id, branch)))
+        return self._database.one(
+            Known, select(development).filter_by(repository_id=repository_id, branch=branch)
+        )
 
     def begin(self, repository_id: int, branch: str, head: str, ahead: tuple[str, ...] | None = None) -> None:
         """Remember day one: what is ahead of the release branch then is nobody's to account for."""
@@ -162,20 +163,18 @@ class Releases(StorePart):
 
     def keep_ahead(self, repository_id: int, branch: str, ahead: Sequence[str]) -> None:
         """Remember what was ahead on day one, where that could not be told then."""
+        here = update(development).filter_by(repository_id=repository_id, branch=branch)
         with self._database.write() as connection:
-            here = _branch(repository_id, branch)
-            connection.execute(update(development).where(*here).values(ahead=tuple(ahead)))
+            connection.execute(here.values(ahead=tuple(ahead)))
 
     def move(self, before: str, push: Push, at: datetime, letters: Collection[str] = ()) -> None:
         """Note where a branch stood when the look that began `at` read it. `letters` are the ids of those who are told of the push by mail, once.
 
         All in one transaction, and nothing where somebody else noted it before.
         """
-        here = _branch(push.repository_id, push.branch)
+        there = {"repository_id": push.repository_id, "branch": push.branch, "head": before}
+        moved = update(development).filter_by(**there).values(head=push.head, at=at)
         with self._database.write() as connection:
-            moved = (
-                update(development).where(*here, development.c.head == before).values(head=push.head, at=at)
-            )
             if connection.execute(moved).rowcount == 0 or not (push.is_forced or push.unseen):
                 return
             now = self._database.now(connection)
@@ -249,10 +248,6 @@ def put_compared(connection: Connection, row: Review, shas: Sequence[str], merge
     """Keep all commits of the comparison of a review's base and head as they stand in its row."""
     place = {"review_id": row.id, "base": row.base, "head_sha": row.head_sha}
     connection.execute(put(compared, place, {"shas": tuple(shas), "merges": merges}))
-
-
-def _branch(repository_id: int, branch: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return (development.c.repository_id == repository_id, development.c.branch == branch)
 
 
 def _of(repository_id: int, branch: str, state: State) -> Select[Any]:

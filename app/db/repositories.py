@@ -19,7 +19,6 @@ from app.db.tables import repositories, reviews, timers
 from app.domain.facts import State
 from app.domain.rules import ENDED
 
-_PINNED = select(repositories.c.name, repositories.c.repository_id)
 _EITHER = select(repositories).where(
     or_(repositories.c.name == bindparam("name"), repositories.c.repository_id == bindparam("repository_id"))
 )
@@ -35,7 +34,7 @@ class Repositories(StorePart):
 
     def ids(self, names: Sequence[str]) -> set[int | None]:
         """Return the ids of the repositories pinned to these names, and None where a name has none yet."""
-        pinned = {row.name: row.repository_id for row in self._database.all(_PINNED)}
+        pinned = {row.name: row.repository_id for row in self._database.all(select(repositories))}
         return {pinned.get(name.casefold()) for name in names}
 
     def id_of(self, name: str) -> int | None:

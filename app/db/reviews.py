@@ -47,7 +47,6 @@ _TWINS = REVIEWS.where(
 ).order_by(reviews.c.number)
 _ASKED = select(rounds.c.review_id).where(rounds.c.nonce == bindparam("nonce"))
 _OF_ROUND = WITH_PROBLEM.where(or_(reviews.c.round_nonce == bindparam("nonce"), reviews.c.id.in_(_ASKED)))
-_ROUND = select(rounds).where(rounds.c.review_id == bindparam("review"), rounds.c.round == bindparam("round"))
 # What the history calls a choice.
 DECISIONS = {
     Choice.APPROVE: Happened.APPROVED,
@@ -158,7 +157,7 @@ class Reviews(StorePart):
 
     def round(self, review_id: int, round_: int) -> Round | None:
         """Return what was asked in one round, or None when it was never asked."""
-        return self._database.one(Round, _ROUND, {"review": review_id, "round": round_})
+        return self._database.one(Round, select(rounds).filter_by(review_id=review_id, round=round_))
 
     def round_before(self, review_id: int, round_: int, *which: Any) -> Round | None:
         """Return what was asked last before this round, or None when this is the first question."""

@@ -113,9 +113,10 @@ def put_post(connection: Connection, review_id: int, post: Post) -> None:
 
 def put_decision(connection: Connection, row: Review, decision: Decision) -> int:
     """Append a decision on a review as it stands, with what an approval covers; GitHub is to be told. Return its id."""
-    values = {name: getattr(decision, name) for name in _DECISION if name not in ("id", "head_sha", "round")}
-    values |= {"review_id": row.id, "round": row.round, "head_sha": row.head_sha}
-    made = int(connection.execute(insert(decisions).values(values).returning(decisions.c.id)).scalar_one())
+    here = replace(decision, round=row.round, head_sha=row.head_sha)
+    values = {name: getattr(here, name) for name in _DECISION if name != "id"}
+    new = insert(decisions).values(review_id=row.id, **values).returning(decisions.c.id)
+    made = int(connection.execute(new).scalar_one())
     if decision.choice is Choice.APPROVE:
         put_cover(connection, made, Cover(row.base, row.head_sha, row.merge_base), "asked")
     put_post(connection, row.id, Post(f"decision {decision.number}"))
