@@ -240,6 +240,7 @@ def test_a_setup_that_was_interrupted_after_registering_goes_on_with_the_same_ap
     register(stage, process)
     process.kill()
     process.communicate()
+    assert stage.kept()["GITHUB_WEBHOOK_SECRET"] == stage.github.webhooks.secret
     number = stage.github.world.app_id
     done, said = stage.run(answers=[])
     assert (done, stage.github.world.app_id) == (1, number)

@@ -54,9 +54,7 @@ def ping(url: str, secret: str) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         why = getattr(reason, "strerror", None) or type(reason).__name__
-        return (
-            f"Nobody answers at {url} ({why}). Does qa-gate serve run, and do DNS and the proxy lead to it?"
-        )
+        return f"Nobody answers at {url} ({why}): does qa-gate serve run, and does the proxy lead to it?"
     return "" if b"pong" in said else f"Something else than the gate answers at {url}: see DNS and the proxy."
 
 

@@ -178,11 +178,13 @@ def _keep_app(file: SettingsFile, api_url: str, code: str) -> str:
     made = Api(api_url).call("POST", f"/app-manifests/{quote(code, safe='')}/conversions").data
     try:
         app_id, key, page = int(made["id"]), str(made["pem"]), str(made["html_url"])
+        secret = str(made["webhook_secret"])
     except (KeyError, TypeError, ValueError):
         raise TryAgain("GitHub did not answer as it should: the App's key is missing.") from None
     path = file.path.with_name(f"github-app-{app_id}.pem")
     create(path, key)
-    file.put("GITHUB_TOKEN", GITHUB_APP_ID=str(app_id), GITHUB_APP_PRIVATE_KEY_FILE=str(path))
+    is_app = {"GITHUB_APP_ID": str(app_id), "GITHUB_APP_PRIVATE_KEY_FILE": str(path)}
+    file.put("GITHUB_TOKEN", **is_app, GITHUB_WEBHOOK_SECRET=secret)
     return f"{page}/installations/new"
 
 
