@@ -91,15 +91,7 @@ LARGEST_FORM = 128 * 1024
 # So long a session is renewed by being used; after that it ends with the cookie.
 RENEWED_FOR = timedelta(days=150)
 
-_KINDS = {
-    403: "forbidden",
-    404: "missing",
-    405: "wrong_way",
-    413: "too_large",
-    429: "too_many",
-    500: "failed",
-    503: "away",
-}
+_KINDS = {404: "missing", 405: "wrong_way", 413: "too_large"}
 
 
 class DeadEnd(Exception):
@@ -182,19 +174,16 @@ def _helper(login: str) -> str:
     return "a developer" if login.endswith("[bot]") else plain(login) or "a developer"
 
 
-def is_from_elsewhere() -> bool:
-    """Tell whether another site's page made this request; old browsers do not say, and are believed.
+def _refuse_foreign_forms() -> Response | None:
+    """Refuse what another site's page sends; old browsers do not say, and are believed.
 
     With our Referrer-Policy a browser's own form has `Origin: null`, so that the origin tells nothing.
     https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
     """
-    return request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
-
-
-def _refuse_foreign_forms() -> Response | None:
     has_files = request.endpoint == "pages.decide" and request.mimetype == "multipart/form-data"
     request.max_content_length = pictures.LARGEST_FORM if has_files else LARGEST_FORM
-    if request.method == "POST" and is_from_elsewhere():
+    is_ours = request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none")
+    if request.method == "POST" and not is_ours:
         log.warning("%s %s refused: elsewhere", request.method, request.endpoint)
         return signpost("elsewhere", 403)
     return None
