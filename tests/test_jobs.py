@@ -303,17 +303,6 @@ def test_missing_rights_are_said_and_tried_hourly(small_world: World) -> None:
     assert world.problem() is None
 
 
-def test_a_merge_around_the_gate_is_recorded_as_such(small_world: World) -> None:
-    world = small_world
-    number = world.open()
-    world.settle()
-    world.github.merge_as("kim", number)
-    world.settle()
-    row = world.row()
-    assert (row.state, row.bypassed) == (State.MERGED, True)
-    assert world.store.reviews.history(row.id)[-1].what == "bypassed"
-
-
 def test_two_pull_requests_with_one_head_and_base_are_not_asked_about(small_world: World) -> None:
     world = small_world
     world.open()
@@ -350,18 +339,6 @@ def test_a_closed_one_is_asked_about_again_when_reopened(small_world: World) -> 
     world.clock.pass_(minutes=11)
     world.settle()
     assert (world.row().state, world.row().round) == (State.WAITING, 2)
-
-
-def test_a_retarget_to_the_other_gated_branch_voids_the_yes(small_world: World) -> None:
-    world = small_world
-    number = world.open()
-    world.settle()
-    world.github.webhooks_paused = True
-    world.github.retarget(number, "master")
-    world.decide()
-    world.settle()
-    assert (world.row().state, world.row().base, world.row().decision) == (State.TO_ASK, "master", None)
-    assert world.merges("master") == 0
 
 
 # --- Mail ---------------------------------------------------------------------------------------------------

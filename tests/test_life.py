@@ -1152,9 +1152,3 @@ def test_several_repositories_are_kept_apart(make_world: MakeWorld) -> None:
     world.settle()
     states = {row.repository: row.state for row in world.all_rows()}
     assert sorted(states.values()) == [State.MERGED, State.WAITING]
-
-
-def test_every_named_reviewer_may_decide_and_the_first_is_asked(make_world: MakeWorld) -> None:
-    world = make_world(QA_REVIEWERS="Max <max@example.com>, Lily <lily@example.com>")
-    asked(world)
-    assert [mail.to for mail in world.inbox.mails] == ["Max <max@example.com>"]

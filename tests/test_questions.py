@@ -124,29 +124,6 @@ def answers(world: World) -> list[str]:
     return [line.detail for line in world.store.reviews.history(world.row().id) if line.what == "answered"]
 
 
-def test_a_colleague_whose_membership_is_private_is_heard(world: World) -> None:
-    world.github.add_person("kim", association="CONTRIBUTOR", permission="write")
-    number = ask(world)
-    world.github.comment(number, "No, that is forbidden.", by="kim")
-    world.settle()
-    world.pass_(minutes=1)
-    assert "kim answered your question:" in world.inbox.mails[-1].text
-    for words in ("One more thing.", "And another."):
-        world.github.comment(number, words, by="kim")
-        world.settle()
-    assert len(permissions_read(world)) == 1
-    world.pass_(days=1)
-    world.github.comment(number, "The day after.", by="kim")
-    world.settle()
-    assert len(permissions_read(world)) == 2
-
-
-def permissions_read(world: World) -> list[str]:
-    """Of whom GitHub was asked what they may do."""
-    paths = [call.path.split("/") for call in world.github.calls if call.path.endswith("/permission")]
-    return [path[-2] for path in paths]
-
-
 @pytest.mark.parametrize(
     "permission, is_heard",
     [

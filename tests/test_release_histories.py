@@ -241,28 +241,6 @@ def told(world: World) -> list[str]:
     ]
 
 
-def test_only_what_was_pushed_past_the_gate_is_told_without_a_release_branch(make_world: MakeWorld) -> None:
-    world = begin(
-        make_world(RELEASE_BRANCH="", QA_REVIEWERS="Lily <lily@example.com>, Max <max@example.com>")
-    )
-    merge(world)
-    around = world.open("hurry", title="In a hurry")
-    world.settle()
-    world.github.merge_as("kim", around)
-    later(world, minutes=10)
-    assert told(world) == []
-    push(world, "One")
-    push(world, "Two")
-    later(world, minutes=1)
-    assert told(world) == ["2 changes pushed to development without asking you"] * 2
-    mail = world.inbox.mails[-1]
-    assert "kim pushed these straight into development" in mail.text
-    assert "- One by kim" in mail.text
-    assert "In a hurry" not in mail.text
-    later(world, hours=2)
-    assert len(told(world)) == 2
-
-
 def test_a_forced_push_and_what_it_dropped_are_told_without_a_release_branch(make_world: MakeWorld) -> None:
     world = begin(make_world(RELEASE_BRANCH=""))
     before = tip(world)

@@ -77,17 +77,6 @@ def test_it_is_copied_with_one_tap(world: World, live: str, open_page: OpenPage)
     assert page.evaluate("navigator.clipboard.readText()") == TEXT.strip()
 
 
-def test_it_is_copied_by_keyboard_alone(world: World, live: str, open_page: OpenPage) -> None:
-    page = open_page(permissions=["clipboard-read", "clipboard-write"])
-    page.goto(world.url + live)
-    page.get_by_role("region", name="What went live, as text").focus()
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Copy the list")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()") == TEXT.strip()
-
-
 def test_without_javascript_one_tap_selects_all_of_it(world: World, live: str, open_page: OpenPage) -> None:
     page = open_page(width=375, javascript=False)
     page.goto(world.url + live)
