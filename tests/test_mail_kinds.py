@@ -201,14 +201,14 @@ KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
     ),
     "held, for the developer": (
         "outcome",
-        compose_outcome(LILY, HELD, CLASHED, is_developer_told=True),
+        compose_outcome(LILY, HELD, CLASHED, is_told=True),
         "",
         f"Approved, not in yet: {CLASH}",
         f"Hi Lily, you approved this, but it isn’t in yet. {CLASH}",
     ),
     "held by a step that fails": (
         "outcome",
-        compose_outcome(LILY, HELD, None, is_developer_told=False),
+        compose_outcome(LILY, HELD, None, is_told=False),
         "",
         "Approved, not in yet:",
         "Hi Lily, you approved this, but it isn’t in yet.",
@@ -291,6 +291,13 @@ def test_every_kind_of_mail_says_in_subject_preview_and_first_sentence_what_it_i
         assert (mail.sender or "") == sender.removesuffix(" via"), kind
 
 
+def test_a_subject_is_plain_text_whatever_is_in_it() -> None:
+    mail = compose_push(LILY, Pushed("a&b\n<i>", "", (UNSEEN,)), PENDING)
+    assert mail.subject == "1 change pushed to a&b <i> without asking you"
+    assert "<title>1 change pushed to a&amp;b &lt;i&gt; without asking you</title>" in mail.html
+    assert "\n1 change pushed to a&b <i> without asking you\n" in mail.text
+
+
 def test_every_way_on_is_a_line_of_its_own_in_the_text_part() -> None:
     for kind, (_, mail, *_) in KINDS.items():
         ways = re.findall(r'<a class="(?!soft)[^"]+" href="([^"]+)"', mail.html)
@@ -333,5 +340,5 @@ def test_the_look_of_every_warning_is_its_own_in_the_dark_too() -> None:
         "b-plain",
     ):
         assert f".{name} {{" in dark
-    for mail in (release(UNSEEN), compose_outcome(LILY, HELD, CLASHED, is_developer_told=True), bypass()):
+    for mail in (release(UNSEEN), compose_outcome(LILY, HELD, CLASHED, is_told=True), bypass()):
         assert re.search(r'class="(note|chip)-warn"', mail.html)

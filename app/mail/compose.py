@@ -22,7 +22,7 @@ from app.domain.review import Review
 from app.links import SIGN_IN_LASTS
 from app.mail.question import Line, Request, opening_of, sender_of
 from app.mail.release import brought
-from app.mail.templates import next_step, render, say, titled, why_for_developer
+from app.mail.templates import next_step, render, render_mail, say, titled, why_for_developer
 from app.text.clean import person, plain, shortened
 from app.text.gfm import host_of
 from app.text.how_to_test import parted
@@ -84,28 +84,20 @@ def mail_of(
     sender: str | None = None,
     shorter: Iterable[dict[str, Any]] = ({},),
 ) -> Mail:
-    """Return the mail that the template of this name makes of the values, "subject" among them.
+    """Return the mail that the template of this name makes of the values.
 
     `shorter` are more values, for one try after the other until it is small enough.
     """
-    html = ""
     for more in shorter:
-        html = render(f"mail/{name}.html", {"name": reader.name, "place": "", **values, **more})
+        subject, html = render_mail(name, {"name": reader.name, "place": "", **values, **more})
         if len(html.encode()) <= LARGEST_HTML:
             break
-    return Mail(address_of(reader), values["subject"], f"{text_of(html)}\n", html, thread, sender)
+    return Mail(address_of(reader), subject, f"{text_of(html)}\n", html, thread, sender)
 
 
 def compose_sign_in(reviewer: Reviewer, url: str) -> Mail:
     """Return the mail with a reviewer's sign-in link."""
-    minutes = SIGN_IN_LASTS // timedelta(minutes=1)
-    values: dict[str, Any] = {
-        "subject": say("sign_in_subject"),
-        "preheader": say("sign_in_preview", minutes=minutes),
-        "url": url,
-        "minutes": minutes,
-    }
-    return mail_of(reviewer, "sign_in", values)
+    return mail_of(reviewer, "sign_in", {"url": url, "minutes": SIGN_IN_LASTS // timedelta(minutes=1)})
 
 
 def comment(
@@ -166,7 +158,7 @@ def _question(request: Request, when: Callable[[datetime], str]) -> dict[str, An
         "place": request.place,
         "title": title,
         "subject": subject_of(pull, title, request.place, is_release=release is not None),
-        "preheader": opening.preview,
+        "preview": opening.preview,
         "chips": opening.chips,
         "first": opening.first,
         "helper": helper,

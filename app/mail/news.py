@@ -25,7 +25,7 @@ from app.mail.compose import (
     tidy,
     waiting_since,
 )
-from app.mail.question import HELD, LIVE, NEW, NEW_VERSION, NOT_APPROVED, RELEASE, Chip, Opening, answered_by
+from app.mail.question import NEW, NEW_VERSION, RELEASE, Chip, answered_by
 from app.mail.templates import render, say, titled, why_for_reviewer
 from app.text.clean import person, plain
 from app.text.words import NOT_NOW, day_of_month, size_in_short
@@ -102,12 +102,8 @@ def compose_digest(
         }
         for item in ordered
     ]
-    values: dict[str, Any] = {
-        "subject": say("list_subject", items=len(lines)),
-        "preheader": _preview(ordered, now),
-        "pending_url": pending_url,
-    }
-    shorter = ({"items": lines[:most], "more": len(lines[most:])} for most in MOST_ITEMS)
+    values = {"preview": _preview(ordered, now), "pending_url": pending_url, "total": len(lines)}
+    shorter = ({"items": lines[:most]} for most in MOST_ITEMS)
     return mail_of(reviewer, "digest", values, shorter=shorter)
 
 
@@ -155,50 +151,24 @@ def _facts(item: DigestItem, now: datetime, timezone: ZoneInfo) -> Iterator[str]
 
 def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:
     """Return the mail that says that `merged_by` merged it without a reviewer's approval."""
-    who = person(merged_by, LONGEST_NAME) or say("someone")
-    first, preview = say("bypass", who=who, base=about.row.base), say("bypass_preview", who=who)
-    opening = Opening((NOT_APPROVED,), first, preview)
-    return _about(reviewer, "bypass", about, opening, next=say("bypass_next", helper=about.helper))
+    return _about(reviewer, "bypass", about, who=person(merged_by, LONGEST_NAME) or say("someone"))
 
 
-def compose_outcome(
-    reviewer: Reviewer, about: About, blocked: Blocked | None, *, is_developer_told: bool
-) -> Mail:
+def compose_outcome(reviewer: Reviewer, about: About, held: Blocked | None, *, is_told: bool) -> Mail:
     """Return the mail that says that what the reviewer approved is not merged yet, why, and what happens next.
 
-    `blocked` is None where it is no more than a step that fails.
+    `held` is None where it is no more than a step that fails; `is_told`: the developer was told.
     """
-    why = why_for_reviewer(blocked, about.row.base, about.helper) if blocked else NOT_NOW
-    opening = Opening((HELD,), say("held", why=why), say("held_preview", why=why))
-    who = about.helper
-    is_ours = who in (say("a_developer"), say("the_developers"))
-    who = who[:1].upper() + who[1:] if is_ours else who
-    told = say("who_is_told", who=who, are_several=about.is_release)
-    then = told if is_developer_told else say("all_see_it")
-    return _about(reviewer, "outcome", about, opening, next=f"{then} {say('goes_in_itself')}")
+    why = why_for_reviewer(held, about.row.base, about.helper) if held else NOT_NOW
+    return _about(reviewer, "outcome", about, why=why, is_told=is_told)
 
 
 def _about(
-    reviewer: Reviewer,
-    name: str,
-    about: About,
-    opening: Opening,
-    shorter: Iterable[dict[str, Any]] = ({},),
-    **more: str,
+    reviewer: Reviewer, name: str, about: About, shorter: Iterable[dict[str, Any]] = ({},), **more: Any
 ) -> Mail:
-    """Return a mail with news about one pull request; `more` is what only this one says."""
-    values: dict[str, Any] = {
-        "subject": subject_of(about.row, about.title, about.place, is_release=about.is_release),
-        "preheader": opening.preview,
-        "chips": opening.chips,
-        "first": opening.first,
-        "title": about.title,
-        "place": about.place,
-        "url": about.url,
-        "pending_url": about.pending_url,
-        "others": say("waiting", others=about.others) if about.others else "",
-        **more,
-    }
+    """Return a mail with news about one pull request."""
+    subject = subject_of(about.row, about.title, about.place, is_release=about.is_release)
+    values = {"subject": subject, "place": about.place, "about": about, **more}
     thread = thread_of(about.row.repository, about.row.number)
     return mail_of(reviewer, name, values, thread, shorter=shorter)
 
@@ -236,6 +206,5 @@ def live_text(items: Sequence[Item], day: date) -> str:
 def compose_live(reviewer: Reviewer, about: About, release: Release, when: str) -> Mail:
     """Return the mail that says that a release which the reviewer approved went out."""
     items = what_went_live(release)
-    opening = Opening((LIVE,), say("live", when=when), say("live_preview", changes=len(items), when=when))
-    shorter = ({"items": items[:most], "more": len(items[most:])} for most in MOST_LIVE)
-    return _about(reviewer, "live", about, opening, shorter)
+    shorter = ({"items": items[:most]} for most in MOST_LIVE)
+    return _about(reviewer, "live", about, shorter, total=len(items), when=when)

@@ -8,21 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.domain.facts import Unseen
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble
 from app.mail.compose import Mail, mail_of, waiting_since
-from app.mail.question import NOT_APPROVED, Chip
-from app.mail.templates import render, say
+from app.mail.templates import render
 from app.text.clean import plain, shortened
 from app.text.words import span_words
 
 # So many of what was said are shown, each in so many characters.
 MOST_REASONS, LONGEST_REASON = 3, 300
-NEW, OVER = Chip("warn", "▲", "Problem"), Chip("acc", "✓", "Solved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +67,7 @@ def compose_problem(
     """Return the mail that says that a problem began, or that it is over."""
     is_over, until = problem.ended_at is not None, problem.ended_at or problem.since
     since, took = waiting_since(problem.since, until, timezone), span_words(until - problem.since)
-    values: dict[str, Any] = {
-        "subject": plain(say("problem_subject", title=told.title, is_over=is_over), 200),
-        "preheader": say("problem_over") if is_over else told.todo,
-        "told": told,
-        "chips": (OVER if is_over else NEW,),
-        "first": say("problem_last" if is_over else "problem_first", since=since, took=took),
-        "is_over": is_over,
-        "url": public_url,
-    }
+    values = {"told": told, "is_over": is_over, "since": since, "took": took, "url": public_url}
     return mail_of(reader, "problem", values)
 
 
@@ -105,16 +94,7 @@ class Pushed:
 
 def compose_push(reviewer: Reviewer, pushed: Pushed, pending_url: str) -> Mail:
     """Return the mail about a push that nobody asked a reviewer about."""
-    changes, branch = len(pushed.items), pushed.branch
-    values: dict[str, Any] = {
-        "subject": say("push_subject", changes=changes, branch=branch),
-        "preheader": say("push_preview", changes=changes, branch=branch),
-        "place": pushed.place,
-        "chips": (NOT_APPROVED,),
-        "pushed": pushed,
-        "most": MOST_ITEMS,
-        "pending_url": pending_url,
-    }
+    values = {"place": pushed.place, "pushed": pushed, "most": MOST_ITEMS, "pending_url": pending_url}
     return mail_of(reviewer, "push", values)
 
 
@@ -136,14 +116,7 @@ def compose_restored(
 ) -> Mail:
     """Return the mail; its one link leads to the list and decides nothing."""
     since, until = (waiting_since(moment, now, timezone) for moment in (restored.since, restored.until))
-    values: dict[str, Any] = {
-        "subject": say("restored_subject"),
-        "preheader": say("restored_preview", since=since),
-        "since": since,
-        "until": until,
-        "restored": restored,
-        "url": f"{public_url}/",
-    }
+    values = {"since": since, "until": until, "restored": restored, "url": f"{public_url}/"}
     return mail_of(reader, "restored", values)
 
 
@@ -152,9 +125,4 @@ def compose_restored(
 
 def compose_trial(name: str, address: str, public_url: str) -> Mail:
     """Return the mail; its one link leads to the sign-in page and decides nothing."""
-    values: dict[str, Any] = {
-        "subject": say("trial_subject"),
-        "preheader": say("trial_preview"),
-        "url": f"{public_url}/",
-    }
-    return mail_of(Reviewer(name, address), "trial", values)
+    return mail_of(Reviewer(name, address), "trial", {"url": f"{public_url}/"})

@@ -61,9 +61,6 @@ NEW_VERSION = Chip("acc", "↻\ufe0e", say("chip_new_version"))
 ASKED_AGAIN = Chip("acc", "↻\ufe0e", say("chip_asked_again"))
 NEW_LINK = Chip("acc", "→", say("chip_new_link"))
 RELEASE = Chip("ship", "◆", say("chip_release"))
-NOT_APPROVED = Chip("warn", "▲", say("chip_not_approved"))
-LIVE = Chip("good", "✓", say("chip_live"))
-HELD = Chip("warn", "❙❙", say("chip_held"))
 
 
 def answered_by(name: str) -> Chip:

@@ -26,6 +26,14 @@ def render(name: str, values: dict[str, Any]) -> str:
     return environment.get_template(name).render(values)
 
 
+def render_mail(name: str, values: dict[str, Any]) -> tuple[str, str]:
+    """Return a mail's subject as plain text, from its template's block or among the values, and its HTML."""
+    template = _HTML.get_template(f"mail/{name}.html")
+    block = template.blocks.get("subject")
+    subject = Markup("".join(block(template.new_context(values)))).unescape() if block else values["subject"]  # noqa: S704 - it is escaped
+    return plain(subject, 250), template.render(values)
+
+
 def say(sentence: str, **values: object) -> str:
     """Return a sentence of templates/mail/sentences.txt, by the name of its macro: plain text, escaped where it is shown."""
     said = getattr(_WORDS.get_template("mail/sentences.txt").module, sentence)(**values)
