@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import formataddr
@@ -16,19 +16,17 @@ from zoneinfo import ZoneInfo
 
 from app.domain.approval import Basis, Choice
 from app.domain.blocked import Blocked
-from app.domain.facts import Checks, Commit, PullRequest
+from app.domain.facts import PullRequest
 from app.domain.policy import Reviewer
 from app.domain.review import Review
 from app.links import SIGN_IN_LASTS
-from app.mail.question import Line, Request, opening_of, sender_of
+from app.mail.question import Request, opening_of, sender_of
 from app.mail.release import brought
 from app.mail.templates import next_step, render, render_mail, say, titled, why_for_developer
-from app.text.clean import person, plain, shortened
-from app.text.gfm import host_of
+from app.text.clean import person, plain
 from app.text.how_to_test import parted
-from app.text.markdown import rendered
-from app.text.plain_text import Shown, pictures_in, text_of
-from app.text.words import checks_words, count, size_words
+from app.text.plain_text import pictures_in, text_of
+from app.text.words import count
 from app.text.words import when as when_text
 
 # Gmail hides what comes after 102 KB. https://developers.google.com/workspace/gmail/design/css
@@ -39,13 +37,10 @@ TEXT_LENGTHS = (6_000, 1_500, 0)
 RELEASE_LENGTHS = (50, 20, 5)
 # How to test it is short in any case; the page has all of it.
 LONGEST_HOW = 1_500
-LONGEST_NOTE = 2_000
 # So much of her question and of each answer to it, likewise.
 LINE_LENGTHS = (800, 300, 60)
-MOST_ANSWERS, LONGEST_LOGIN = 3, 40
+MOST_ANSWERS = 3
 LONGEST_TITLE, LONGEST_SUBJECT_TITLE = 256, 70
-# So many commits that came since the last look are named, each in so many characters.
-MOST_NEW, LONGEST_NEW = 10, 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +61,10 @@ class Mail:
 def compose_request(request: Request, now: datetime, timezone: ZoneInfo) -> Mail:
     """Return the mail that asks a reviewer; its HTML part stays under 90,000 bytes whatever the change holds."""
     pull = request.snapshot.pull
-    when = partial(waiting_since, now=now, timezone=timezone)
-    values = _question(request, when)
+    values = _question(request, now, timezone)
     shorter = (
-        {**_own_words(request, length), "most": most, **_talk(request, line, when)}
-        for length, most, line in zip(TEXT_LENGTHS, RELEASE_LENGTHS, LINE_LENGTHS, strict=True)
+        {**_own_words(request, length), "most": most, "longest": longest}
+        for length, most, longest in zip(TEXT_LENGTHS, RELEASE_LENGTHS, LINE_LENGTHS, strict=True)
     )
     thread = thread_of(pull.repository, pull.number)
     return mail_of(request.reviewer, "request", values, thread, sender_of(request), shorter)
@@ -144,67 +138,28 @@ def held(blocked: Blocked | None, marker: str, base: str, *, is_merged: bool = F
     return tidy(render("github/held.md", values))
 
 
-def _question(request: Request, when: Callable[[datetime], str]) -> dict[str, Any]:
-    """Return what the template of a question needs, but for what people wrote."""
-    pull, release, checks = request.snapshot.pull, request.snapshot.release, request.snapshot.checks
+def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, Any]:
+    """Return what the template of a question needs, but for the developer's own text."""
+    pull, release = request.snapshot.pull, request.snapshot.release
     title, opening = titled(pull.title, LONGEST_TITLE), opening_of(request)
-    helper = say("a_developer") if pull.author_is_bot or release else person(request.snapshot.author_name)
+    by_nobody = pull.author_is_bot or release
     return {
         "request": request,
         "pull": pull,
         "release": release,
+        "checks": request.snapshot.checks,
         "brought": brought,
-        "when": when,
+        "when": partial(waiting_since, now=now, timezone=timezone),
         "place": request.place,
         "title": title,
         "subject": subject_of(pull, title, request.place, is_release=release is not None),
         "preview": opening.preview,
         "chips": opening.chips,
         "first": opening.first,
-        "helper": helper,
-        "try_host": host_of(request.try_url or ""),
-        "elsewhere": say("try_elsewhere", branch=pull.head, helper=helper),
-        **_news(request),
-        **_rejection(request, when),
-        "size": size_words(pull.lines, pull.changed_files),
-        "checks": _checks(checks) if checks else "",
-        "others": say("more_waiting", others=request.others) if request.others else "",
-        # Who decides has no account there, and sees only what everybody sees.
-        "code_url": None if pull.private else pull.url,
+        "helper": say("a_developer") if by_nobody else person(request.snapshot.author_name),
+        "talk": (*request.talk[:1], *request.talk[1:][-MOST_ANSWERS:]),
+        "answers": request.answers[-MOST_ANSWERS:],
     }
-
-
-def _rejection(request: Request, when: Callable[[datetime], str]) -> dict[str, str]:
-    """Return the message of the last rejection, and how it is introduced to this reader."""
-    last = request.rejection
-    if last is None:
-        return {"previous_note": ""}
-    who = say("you") if last.reviewer == request.reviewer.id else plain(last.by)
-    return {
-        "previous_note": shortened(last.note, LONGEST_NOTE),
-        "previous_who": say("wrote", who=who, on=when(last.at)),
-    }
-
-
-def _checks(checks: Checks) -> str:
-    """Return what the automatic checks say, with a sign before it that says as much without colour."""
-    sign = {"green": "✓ ", "red": "✕ "}.get(checks.state, "")
-    return f"{sign}{checks_words(checks.state, checks.names)}".strip()
-
-
-def _news(request: Request) -> dict[str, Any]:
-    """Return what is new since the reviewer last looked; nothing is in a first question."""
-    commits = request.new_commits if request.is_again else ()
-    is_shown = request.is_again and not request.snapshot.pull.private
-    return {
-        "new_commits": [_first_line(commit) for commit in commits[:MOST_NEW]],
-        "more_commits": len(commits[MOST_NEW:]),
-        "compare_url": request.compare_url if is_shown else None,
-    }
-
-
-def _first_line(commit: Commit) -> str:
-    return plain(commit.message.strip().partition("\n")[0], LONGEST_NEW) or say("unnamed")
 
 
 def _own_words(request: Request, length: int) -> dict[str, Any]:
@@ -212,13 +167,7 @@ def _own_words(request: Request, length: int) -> dict[str, Any]:
     body, shown = request.snapshot.pull.body, request.shown
     how, rest = parted(body, min(length, LONGEST_HOW), length, shown)
     seen = {one.source for one in shown} & set(pictures_in(body))
-    return {
-        "words_heading": say("words_heading", who=person(request.snapshot.author_name)),
-        "pictures": say("see_pictures", pictures=len(seen)) if seen else "",
-        "pictures_url": shown[0].url if seen else "",
-        "words_html": rest.mail,
-        "how_html": how.mail,
-    }
+    return {"pictures": len(seen), "words_html": rest.mail, "how_html": how.mail}
 
 
 def subject_of(about: PullRequest | Review, title: str, place: str, *, is_release: bool) -> str:
@@ -234,35 +183,6 @@ def subject_of(about: PullRequest | Review, title: str, place: str, *, is_releas
 def waiting_since(asked_at: datetime, now: datetime, timezone: ZoneInfo) -> str:
     """Return a moment as a date: a mail is read later than it is sent, so it never says "today"."""
     return when_text(asked_at, timezone, now + timedelta(days=3))
-
-
-def _talk(request: Request, length: int, when: Callable[[datetime], str]) -> dict[str, Any]:
-    """Return the question and its last answers, at most so many characters of each.
-
-    `answers` is empty where the mail does not go out because of them.
-    """
-    said = (*request.talk[:1], *request.talk[1:][-MOST_ANSWERS:])
-    lines = [_line(line, request.reviewer, length, when, request.shown) for line in said]
-    answers = [line for line in lines if not line["is_question"]] if request.answers else []
-    return {"talk": lines, "answers": answers}
-
-
-def _line(
-    line: Line,
-    reader: Reviewer,
-    length: int,
-    when: Callable[[datetime], str],
-    shown: tuple[Shown, ...],
-) -> dict[str, Any]:
-    is_own = line.is_question and line.by == reader.id
-    who = say("you") if is_own else person(line.name, LONGEST_LOGIN)
-    return {
-        "who": say("said", who=who, is_question=line.is_question, on=when(line.at) if line.at else ""),
-        # A question is her own plain text; an answer is a comment at GitHub.
-        "words": shortened(line.words, length) if line.is_question else "",
-        "html": "" if line.is_question else rendered(line.words, length, shown).mail,
-        "is_question": line.is_question,
-    }
 
 
 def thread_of(repository: str, number: int) -> str:

@@ -16,8 +16,10 @@ from markupsafe import Markup
 
 from app import folder
 from app.domain.blocked import Blocked
-from app.text.clean import disarmed, person, plain, quote
-from app.text.words import count
+from app.text.clean import disarmed, person, plain, quote, shortened
+from app.text.gfm import host_of
+from app.text.markdown import rendered
+from app.text.words import checks_words, count, size_words
 
 
 def render(name: str, values: dict[str, Any]) -> str:
@@ -63,8 +65,14 @@ def _environment(*, autoescape: bool = True, **filters: Callable[..., str]) -> E
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"line": plain, "person": person, "titled": titled, **filters}
-    made.globals["count"] = count
+    made.filters |= {"line": plain, "person": person, "shortened": shortened, "titled": titled, **filters}
+    made.globals |= {
+        "checks_words": checks_words,
+        "count": count,
+        "host_of": host_of,
+        "rendered": rendered,
+        "size_words": size_words,
+    }
     return made
 
 
