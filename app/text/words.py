@@ -1,7 +1,7 @@
 """Times, sizes, counts, devices and lines of files as a person would say or read them.
 
-Times are aware and given, never asked for: what is "today" depends on the reader's time zone. English only, whatever the
-machine's locale is.
+Times are aware and given, never asked for: what is "today" depends on the reader's time zone. English only: nothing sets
+Python's locale.
 """
 
 from __future__ import annotations
@@ -13,12 +13,6 @@ from itertools import groupby
 
 from app.text.clean import plain, unseen_dropped
 
-_DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTH_NAMES = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-_DAYS, _MONTHS = (tuple(name[:3] for name in names) for names in (_DAY_NAMES, _MONTH_NAMES))
 _UNITS = (
     (timedelta(days=365), "year"),
     (timedelta(days=30), "month"),
@@ -28,6 +22,7 @@ _UNITS = (
 )
 # Below so many of them a span is said in this unit.
 MINUTES_SAID, HOURS_SAID = 60, 48
+_SHORT = {"minute": "min", "hour": "h"}
 NOT_NOW = "There’s a problem reaching GitHub, where the code is kept. We’ll keep trying."
 # So many checks are named.
 MOST_CHECKS = 3
@@ -58,52 +53,46 @@ def ago(then: datetime, now: datetime) -> str:
 
 
 def span(passed: timedelta) -> str:
-    """Return how long something took, rounded to one unit: "12 min", "3 h", "2 days"."""
-    return _span(passed, "min", "h")
+    """Return how long something took, in short: "12 min", "3 h", "2 days"."""
+    number, unit = span_words(passed).split()
+    return f"{number} {_SHORT.get(unit.removesuffix('s'), unit)}"
 
 
 def span_words(passed: timedelta) -> str:
-    """Return the same for who hears it: "12 minutes", "3 hours", "2 days"."""
-    return _span(passed, "minute", "hour")
-
-
-def _span(passed: timedelta, minute: str, hour: str) -> str:
+    """Return how long something took, rounded to one unit: "12 minutes", "3 hours", "2 days"."""
     minutes, hours, days = (
         int(passed / unit + 0.5) for unit in (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1))
     )
     if minutes < MINUTES_SAID:
-        return count(max(minutes, 1), minute, minute if minute == "min" else None)
-    return count(hours, hour, hour if hour == "h" else None) if hours < HOURS_SAID else count(days, "day")
+        return count(max(minutes, 1), "minute")
+    return count(hours, "hour") if hours < HOURS_SAID else count(days, "day")
 
 
 def when(moment: datetime, timezone: tzinfo, now: datetime) -> str:
     """Return a moment by the reader's calendar: "today at 14:05", "Mon 23 Nov at 09:12", the year if another."""
     there, today = moment.astimezone(timezone), now.astimezone(timezone).date()
     near = {0: "today", -1: "yesterday", 1: "tomorrow"}
-    day = near.get((there.date() - today).days) or _date(there, with_year=there.year != today.year)
-    return f"{day} at {there:%H:%M}"
+    return f"{near.get((there.date() - today).days) or day(there.date(), today)} at {there:%H:%M}"
 
 
 def day(date_: date, today: date) -> str:
     """Return a day by name: "Mon 23 Nov", with the year if that is another."""
-    return _date(date_, with_year=date_.year != today.year)
+    return f"{date_:%a} {date_.day} {date_:%b}{_other_year(date_, today)}"
 
 
 def day_heading(date_: date, today: date) -> str:
     """Return a day as a heading: "Today, Thursday 26 November", with the year if that is another."""
     near = {0: "Today, ", -1: "Yesterday, "}.get((date_ - today).days, "")
-    year = f" {date_.year}" if date_.year != today.year else ""
-    return f"{near}{_DAY_NAMES[date_.weekday()]} {day_of_month(date_)}{year}"
+    return f"{near}{date_:%A} {day_of_month(date_)}{_other_year(date_, today)}"
 
 
 def day_of_month(date_: date, *, is_short: bool = False) -> str:
     """Return a day without its weekday: "31 August", or "31 Aug"."""
-    return f"{date_.day} {(_MONTHS if is_short else _MONTH_NAMES)[date_.month - 1]}"
+    return f"{date_.day} {date_:%b}" if is_short else f"{date_.day} {date_:%B}"
 
 
-def _date(day: date, with_year: bool) -> str:
-    words = f"{_DAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
-    return f"{words} {day.year}" if with_year else words
+def _other_year(date_: date, today: date) -> str:
+    return f" {date_.year}" if date_.year != today.year else ""
 
 
 def size_words(lines: int, files: int) -> str:
