@@ -177,9 +177,7 @@ def test_later_question_says_that_the_code_changed_and_what_she_wrote() -> None:
 
 
 def test_later_question_names_what_is_new_and_leads_to_only_that() -> None:
-    mail = ask(
-        is_again=True, new_commits=commits("Round the total", "Say < & >"), compare_url=COMPARE
-    )
+    mail = ask(is_again=True, new_commits=commits("Round the total", "Say < & >"), compare_url=COMPARE)
     assert "New since then Round the total Say &lt; & &gt; See only what’s new" in words(mail.html)
     assert "New since then\n--------------\n\n- Round the total\n- Say < & >\n\n" in mail.text
     assert f'href="{COMPARE}"' in mail.html

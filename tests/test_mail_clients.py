@@ -271,7 +271,7 @@ def pushed(number: int, gone: int = 40) -> Mail:
 
 
 # What only other letters include.
-PARTS = {"release"}
+PARTS = {"release", "opening"}
 LOST = Restored(NOON, NOON, decides=True, operates=True)
 ABOUT = About(row(State.TO_MERGE), "sam", "#12", APPROVE, PENDING, 3)
 LETTERS: dict[str, Callable[[], list[Mail]]] = {

@@ -20,7 +20,7 @@ from app.domain.facts import PullRequest
 from app.domain.policy import Reviewer
 from app.domain.review import Review
 from app.links import SIGN_IN_LASTS
-from app.mail.question import Request, opening_of, sender_of
+from app.mail.question import Request, sender_of
 from app.mail.release import brought
 from app.mail.templates import next_step, render, render_mail, say, titled, why_for_developer
 from app.text.clean import person, plain
@@ -141,7 +141,7 @@ def held(blocked: Blocked | None, marker: str, base: str, *, is_merged: bool = F
 def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, Any]:
     """Return what the template of a question needs, but for the developer's own text."""
     pull, release = request.snapshot.pull, request.snapshot.release
-    title, opening = titled(pull.title, LONGEST_TITLE), opening_of(request)
+    title = titled(pull.title, LONGEST_TITLE)
     by_nobody = pull.author_is_bot or release
     return {
         "request": request,
@@ -153,9 +153,7 @@ def _question(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, 
         "place": request.place,
         "title": title,
         "subject": subject_of(pull, title, request.place, is_release=release is not None),
-        "preview": opening.preview,
-        "chips": opening.chips,
-        "first": opening.first,
+        "kind": request.kind,
         "helper": say("a_developer") if by_nobody else person(request.snapshot.author_name),
         "talk": (*request.talk[:1], *request.talk[1:][-MOST_ANSWERS:]),
         "answers": request.answers[-MOST_ANSWERS:],

@@ -6,9 +6,10 @@ stranger's becomes markup, a header or a link, and the HTML part stays under 90,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,16 +26,13 @@ from app.mail.compose import (
     tidy,
     waiting_since,
 )
-from app.mail.question import NEW, NEW_VERSION, RELEASE, Chip, answered_by
 from app.mail.templates import render, say, titled, why_for_reviewer
 from app.text.clean import person, plain
-from app.text.words import NOT_NOW, day_of_month, size_in_short
+from app.text.words import NOT_NOW, day_of_month
 
 # So many are listed; fewer where long names make too much of them. The page has them all.
 MOST_ITEMS = (30, 20, 10)
 LONGEST_NAME = 80
-# What has been waiting for so long is marked.
-LATE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,61 +90,13 @@ def compose_digest(
     reviewer: Reviewer, items: Sequence[DigestItem], pending_url: str, now: datetime, timezone: ZoneInfo
 ) -> Mail:
     """Return the mail that lists what waits, the longest waiting first; at least one item is given."""
-    ordered = sorted(items, key=lambda item: item.asked_at)
-    lines = [
-        {
-            "title": titled(item.snapshot.pull.title),
-            "chips": list(_chips(item, now)),
-            "about": " · ".join(_facts(item, now, timezone)),
-            "item": item,
-        }
-        for item in ordered
-    ]
-    values = {"preview": _preview(ordered, now), "pending_url": pending_url, "total": len(lines)}
-    shorter = ({"items": lines[:most]} for most in MOST_ITEMS)
-    return mail_of(reviewer, "digest", values, shorter=shorter)
-
-
-def _preview(items: Sequence[DigestItem], now: datetime) -> str:
-    """Return what is in a list, in the few words that an inbox shows; the first item waits longest."""
-    counts = {
-        "new_ones": sum(item.is_new for item in items),
-        "new_versions": sum(item.is_again and not item.snapshot.release for item in items),
-        "answers": sum(item.answered_by is not None for item in items),
-        "releases": sum(item.snapshot.release is not None for item in items),
+    values = {
+        "all": sorted(items, key=lambda item: item.asked_at),
+        "now": now,
+        "when": partial(waiting_since, now=now, timezone=timezone),
+        "pending_url": pending_url,
     }
-    what = ", ".join(say(name, number=number) for name, number in counts.items() if number)
-    return say("list_preview", what=what, days=(now - items[0].asked_at).days)
-
-
-def _chips(item: DigestItem, now: datetime) -> Iterator[Chip]:
-    """Return what kind of item it is; what waits for days already says so first."""
-    waited = now - item.asked_at
-    if waited >= LATE:
-        yield Chip("warn", "◷", say("late_chip", days=waited.days))
-    if item.snapshot.release:
-        yield RELEASE
-    if item.is_again:
-        yield NEW_VERSION
-    if item.answered_by:
-        yield answered_by(item.answered_by)
-    if item.is_new and waited < LATE:
-        yield NEW
-
-
-def _facts(item: DigestItem, now: datetime, timezone: ZoneInfo) -> Iterator[str]:
-    """Return whose it is and how large; of a release what QA did not approve, and since when it waits."""
-    pull, release = item.snapshot.pull, item.snapshot.release
-    # A lone number says nothing to her.
-    if not item.place.startswith("#"):
-        yield plain(item.place, LONGEST_NAME)
-    if release:
-        yield say("unapproved", unseen=len(release.unseen))
-        yield say("since", when=waiting_since(item.asked_at, now, timezone))
-        return
-    author = person(item.snapshot.author_name, LONGEST_NAME)
-    yield say("automatic", name=author) if pull.author_is_bot else author
-    yield size_in_short(pull.lines, pull.changed_files)
+    return mail_of(reviewer, "digest", values, shorter=({"most": most} for most in MOST_ITEMS))
 
 
 def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:

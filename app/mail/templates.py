@@ -19,7 +19,7 @@ from app.domain.blocked import Blocked
 from app.text.clean import disarmed, person, plain, quote, shortened
 from app.text.gfm import host_of
 from app.text.markdown import rendered
-from app.text.words import checks_words, count, size_words
+from app.text.words import checks_words, count, size_in_short, size_name, size_words
 
 
 def render(name: str, values: dict[str, Any]) -> str:
@@ -71,6 +71,8 @@ def _environment(*, autoescape: bool = True, **filters: Callable[..., str]) -> E
         "count": count,
         "host_of": host_of,
         "rendered": rendered,
+        "size_in_short": size_in_short,
+        "size_name": size_name,
         "size_words": size_words,
     }
     return made
