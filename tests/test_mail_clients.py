@@ -278,7 +278,7 @@ LETTERS: dict[str, Callable[[], list[Mail]]] = {
     "request": lambda: [everything(), ask(), ask(try_url=None, body=""), release()],
     "digest": lambda: [digest(item()), digest(*(item(number) for number in range(90)))],
     "bypass": lambda: [bypass()],
-    "outcome": lambda: [compose_outcome(LILY, ABOUT, Blocked(Why.CONFLICT), is_told=True)],
+    "outcome": lambda: [compose_outcome(LILY, ABOUT, Blocked(Why.CONFLICT), is_developer_told=True)],
     "sign_in": lambda: [compose_sign_in(LILY, f"{PENDING}sign-in/AAA")],
     "problem": lambda: [problem()],
     "live": lambda: [

@@ -201,14 +201,14 @@ KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
     ),
     "held, for the developer": (
         "outcome",
-        compose_outcome(LILY, HELD, CLASHED, is_told=True),
+        compose_outcome(LILY, HELD, CLASHED, is_developer_told=True),
         "",
         f"Approved, not in yet: {CLASH}",
         f"Hi Lily, you approved this, but it isn’t in yet. {CLASH}",
     ),
     "held by a step that fails": (
         "outcome",
-        compose_outcome(LILY, HELD, None, is_told=False),
+        compose_outcome(LILY, HELD, None, is_developer_told=False),
         "",
         "Approved, not in yet:",
         "Hi Lily, you approved this, but it isn’t in yet.",
@@ -340,5 +340,5 @@ def test_the_look_of_every_warning_is_its_own_in_the_dark_too() -> None:
         "b-plain",
     ):
         assert f".{name} {{" in dark
-    for mail in (release(UNSEEN), compose_outcome(LILY, HELD, CLASHED, is_told=True), bypass()):
+    for mail in (release(UNSEEN), compose_outcome(LILY, HELD, CLASHED, is_developer_told=True), bypass()):
         assert re.search(r'class="(note|chip)-warn"', mail.html)

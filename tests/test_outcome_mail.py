@@ -234,7 +234,10 @@ def about(**fields: Any) -> About:
 def test_hostile_words_stay_words() -> None:
     hostile = "<b>x</b>\r\nBcc: all@example.com \u202e![p](https://e.example/p.png)"
     mail = compose_outcome(
-        LILY, about(title=hostile, author=hostile), Blocked(Why.CHECKS_RED, (hostile,)), is_told=True
+        LILY,
+        about(title=hostile, author=hostile),
+        Blocked(Why.CHECKS_RED, (hostile,)),
+        is_developer_told=True,
     )
     assert "<b>x" not in mail.html
     assert "\u202e" not in mail.html + mail.text + mail.subject

@@ -193,9 +193,8 @@ def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | No
     if early > timedelta(0) and not row.is_stuck:
         return Rest(wait=early)
     url = gate.links.decide_url(decide_link(row, reviewer.id), now)
-    return news.compose_outcome(
-        reviewer, _about(gate, row, reviewer, url), row.held, is_told=row.is_developer_told
-    )
+    about = _about(gate, row, reviewer, url)
+    return news.compose_outcome(reviewer, about, row.held, is_developer_told=row.is_developer_told)
 
 
 def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> list[str]:

@@ -104,13 +104,15 @@ def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:
     return _about(reviewer, "bypass", about, who=person(merged_by, LONGEST_NAME) or say("someone"))
 
 
-def compose_outcome(reviewer: Reviewer, about: About, held: Blocked | None, *, is_told: bool) -> Mail:
+def compose_outcome(
+    reviewer: Reviewer, about: About, held: Blocked | None, *, is_developer_told: bool
+) -> Mail:
     """Return the mail that says that what the reviewer approved is not merged yet, why, and what happens next.
 
-    `held` is None where it is no more than a step that fails; `is_told`: the developer was told.
+    `held` is None where it is no more than a step that fails.
     """
     why = why_for_reviewer(held, about.row.base, about.helper) if held else NOT_NOW
-    return _about(reviewer, "outcome", about, why=why, is_told=is_told)
+    return _about(reviewer, "outcome", about, why=why, is_developer_told=is_developer_told)
 
 
 def _about(
