@@ -17,8 +17,7 @@ from playwright.sync_api import Page, expect
 from app.domain.facts import State
 from app.github.pictures import Pictures, is_from_github
 from app.pictures import Picture
-from app.text.markdown import rendered
-from app.text.plain_text import pictures_in
+from app.text.markdown import pictures_in, rendered
 from tests.pictures import HTML, SVG, bomb, photo, picture, with_location
 from tests.world import World
 

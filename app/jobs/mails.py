@@ -29,7 +29,7 @@ from app.mail import news
 from app.mail.compose import Mail, compose_request, compose_sign_in
 from app.mail.problem import Pushed, Restored, compose_push, compose_restored
 from app.mail.question import Line, Request
-from app.text.plain_text import Shown
+from app.text.markdown import Shown
 from app.text.words import when as when_text
 
 # What a release held may be known only after its merge; so often, and so long, it is waited for.

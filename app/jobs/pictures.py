@@ -16,7 +16,7 @@ from app.github.pictures import Found
 from app.jobs.gate import Work
 from app.mail.compose import pictures_link as words_of_pictures
 from app.pictures import BadPicture, made_anew
-from app.text.plain_text import pictures_in
+from app.text.markdown import pictures_in
 
 SECONDS = 5.0
 MOST = 12  # of one text

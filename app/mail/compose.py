@@ -25,7 +25,8 @@ from app.mail.release import brought
 from app.mail.templates import next_step, render, render_mail, say, titled, why_for_developer
 from app.text.clean import person, plain
 from app.text.how_to_test import parted
-from app.text.plain_text import pictures_in, text_of
+from app.text.markdown import pictures_in
+from app.text.plain_text import text_of
 from app.text.words import count
 from app.text.words import when as when_text
 

@@ -13,7 +13,7 @@ from app.domain.cautions import Caution
 from app.domain.facts import Commit, Snapshot
 from app.domain.policy import Reviewer
 from app.text.clean import person
-from app.text.plain_text import Shown
+from app.text.markdown import Shown
 
 LONGEST_NAME = 40
 

@@ -43,15 +43,14 @@ _KEPT = _VOID | frozenset(
     "td th thead tr ul".split()
 )
 _SAME = {
-    **dict.fromkeys(["b", "big"], "strong"),
-    **dict.fromkeys(["i", "ins", "u", "cite", "dfn"], "em"),
-    **dict.fromkeys(["kbd", "samp", "tt", "var"], "code"),
     "strike": "s",
+    **dict.fromkeys("b big".split(), "strong"),
+    **dict.fromkeys("i ins u cite dfn".split(), "em"),
+    **dict.fromkeys("kbd samp tt var".split(), "code"),
     **dict.fromkeys(
-        "address article aside caption center dd dl dt fieldset figcaption figure footer form header main nav "
-        "picture video".split(),
-        "div",
+        "address article aside caption center dd dl dt fieldset figcaption figure footer".split(), "div"
     ),
+    **dict.fromkeys("form header main nav picture video".split(), "div"),
 }
 _ATTRIBUTES = {
     "a": {"href", "data-footnote-backref"},
@@ -173,12 +172,11 @@ def _attributes(name: str, written: str) -> dict[str, str]:
     known = _ATTRIBUTES.get(name)
     if not known or not written:
         return _NONE
-    values: dict[str, str] = {}
-    for attribute, value in _ATTRIBUTE.findall(written):
-        if attribute.lower() in known:
-            written_value = value.strip().removeprefix("=").strip().strip("\"'")
-            values.setdefault(attribute.lower(), _words(written_value))
-    return values
+    return {
+        attribute.lower(): _words(value.strip().removeprefix("=").strip().strip("\"'"))
+        for attribute, value in reversed(_ATTRIBUTE.findall(written))  # the first one counts
+        if attribute.lower() in known
+    }
 
 
 def _words(written: str) -> str:

@@ -17,8 +17,7 @@ from markupsafe import Markup
 
 from app.text.clean import plain
 from app.text.gfm import LIMIT, Token, Tokens, blocks, parse, plain_words
-from app.text.markdown import Rendered, rendered, write
-from app.text.plain_text import Shown
+from app.text.markdown import Rendered, Shown, rendered, write
 
 # --- Find the steps in a description of how to try a change, so that each can be ticked.
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
 from app.text.clean import cut
 from app.text.gfm import LIMIT, Token, Tokens, followable, host_of, parse
-from app.text.plain_text import Shown, image, text_of
+from app.text.plain_text import text_of
 
 _CUT = "\n<p><em>The text goes on; only its beginning is shown here.</em></p>"
 
@@ -239,3 +240,40 @@ def _emoji_of(shortcode: str) -> str:
     import emoji  # noqa: PLC0415 - its table takes 8 MB, and few texts need it
 
     return emoji.emojize(shortcode, language="alias")
+
+
+# --- The pictures in a stranger's text: which there are, and how one that is kept here is shown.
+
+
+TALLEST = 544  # CSS pixels that a picture takes at most, so that a tall one does not fill the page
+MOVES = "A moving picture. This is how it begins."
+
+
+class Shown(NamedTuple):
+    """A picture that is kept here: its address in the text, where it is now, and its size; see `Picture`."""
+
+    source: str
+    url: str
+    width: int
+    height: int
+    moves: bool = False
+
+
+def pictures_in(source: str) -> tuple[str, ...]:
+    """Return the addresses of a text's pictures, each once, in order."""
+    found = (
+        followable(token.attributes.get("src", ""))
+        for token in parse(source)[0]
+        if token.kind == "open" and token.name == "img"
+    )
+    return tuple(dict.fromkeys(address for address in found if address))
+
+
+def image(one: Shown, alt: str, *, in_link: bool) -> str:
+    """Return the HTML of a picture, which leads to all of it unless it stands in a link; loaded when it comes into view."""
+    name, url = escape(alt or "Picture"), escape(one.url)
+    smaller = min(1.0, TALLEST / one.height)
+    shape = f'width="{round(one.width * smaller)}" height="{round(one.height * smaller)}"'
+    written = f'<img src="{url}" {shape} alt="{name}" loading="lazy" decoding="async">'
+    written = written if in_link else f'<a href="{url}">{written}</a>'
+    return f"{written}<small>{MOVES}</small>" if one.moves else written

@@ -12,10 +12,6 @@ from html.parser import HTMLParser
 from itertools import chain, repeat
 from typing import NamedTuple
 
-from markupsafe import escape
-
-from app.text.gfm import followable, parse
-
 _SPACE = re.compile(r"[ \t\n\xa0]+")
 _VOID = frozenset({"br", "hr", "meta"})
 # An empty line is before and after each of these.
@@ -215,40 +211,3 @@ class _Reader(HTMLParser):
             # Other letters may look like the address's own.
             is_said = words.isascii() and words in (url, url.removeprefix("http://"))
             self._add("" if is_said else f" ({url})")
-
-
-# --- The pictures in a stranger's text: which there are, and how one that is kept here is shown.
-
-
-TALLEST = 544  # CSS pixels that a picture takes at most, so that a tall one does not fill the page
-MOVES = "A moving picture. This is how it begins."
-
-
-class Shown(NamedTuple):
-    """A picture that is kept here: its address in the text, where it is now, and its size; see `Picture`."""
-
-    source: str
-    url: str
-    width: int
-    height: int
-    moves: bool = False
-
-
-def pictures_in(source: str) -> tuple[str, ...]:
-    """Return the addresses of a text's pictures, each once, in order."""
-    found = (
-        followable(token.attributes.get("src", ""))
-        for token in parse(source)[0]
-        if token.kind == "open" and token.name == "img"
-    )
-    return tuple(dict.fromkeys(address for address in found if address))
-
-
-def image(one: Shown, alt: str, *, in_link: bool) -> str:
-    """Return the HTML of a picture, which leads to all of it unless it stands in a link; loaded when it comes into view."""
-    name, url = escape(alt or "Picture"), escape(one.url)
-    smaller = min(1.0, TALLEST / one.height)
-    shape = f'width="{round(one.width * smaller)}" height="{round(one.height * smaller)}"'
-    written = f'<img src="{url}" {shape} alt="{name}" loading="lazy" decoding="async">'
-    written = written if in_link else f'<a href="{url}">{written}</a>'
-    return f"{written}<small>{MOVES}</small>" if one.moves else written

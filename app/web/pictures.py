@@ -19,7 +19,7 @@ from app.domain.review import Review
 from app.jobs.gate import Gate
 from app.pictures import LARGEST_FILE, BadPicture, made_anew
 from app.text.clean import plain
-from app.text.plain_text import Shown
+from app.text.markdown import Shown
 
 # --- Pictures that a reviewer sends with a message: taken in while the form is read, made anew, and kept as drafts.
 
