@@ -1,6 +1,7 @@
 """Compose mails and comments: what a reviewer reads, and what a developer reads of her. Pure.
 
-`jobs` calls it just before a mail goes out. The wording is in templates/. A title, a body, a branch or a path may be hostile: nothing of it may become markup, a header or a link.
+`jobs` calls it just before a mail goes out. The wording is in templates/. A title, a body, a branch or a path may be
+hostile: nothing of it may become markup, a header or a link.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The templates of letters and of comments, how a value gets into one, and what is in the way of a change in words.
 
-Every value goes through `line` (or `quoted`), which drops what hides or reorders text. In a text template the result is
+Every value goes through `line` (or `person`, `titled`, `quoted`), which drops what hides or reorders text. In a text template the result is
 marked as safe, since "<" stays "<" there; in HTML it is escaped besides. Autoescape is on for both: a value that forgot
 its filter is at worst over-escaped. What is made by `say` and `why_for_reviewer` is text, escaped where it is shown.
 """
@@ -31,8 +31,10 @@ def render(name: str, values: dict[str, Any]) -> str:
 def render_mail(name: str, values: dict[str, Any]) -> tuple[str, str]:
     """Return a mail's subject as plain text, from its template's block or among the values, and its HTML."""
     template = _HTML.get_template(f"mail/{name}.html")
-    block = template.blocks.get("subject")
-    subject = Markup("".join(block(template.new_context(values)))).unescape() if block else values["subject"]  # noqa: S704 - it is escaped
+    subject, block = values.get("subject", ""), template.blocks.get("subject")
+    if block:
+        escaped = Markup("".join(block(template.new_context(values))))  # noqa: S704 - as in the HTML
+        subject = escaped.unescape()
     return plain(subject, 250), template.render(values)
 
 
