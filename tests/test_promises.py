@@ -629,11 +629,16 @@ class Lives(RuleBasedStateMachine):
         assert row.bypassed <= len(told) <= most, f"#{row.number}: {len(told)} mails\n{self.story()}"
 
     def approved_elsewhere(self, row: Review) -> bool:
-        """Whether a twin had a yes for the very same commits and base, which covers both as long as it stands."""
-        others = (other for other in self.world.all_rows() if other.id != row.id)
+        """Whether another yes covers these commits: a twin's, as long as it stands, or that of the merge that brought them."""
+        others = [other for other in self.world.all_rows() if other.id != row.id]
         lines = (line for other in others for line in self.world.store.reviews.history(other.id))
         yeses = {(line.base, line.head_sha) for line in lines if line.what in ("approved", "same_change")}
-        return (row.base, row.head_sha) in yeses
+        merged = (other for other in others if other.state is State.MERGED and not other.bypassed)
+        return (row.base, row.head_sha) in yeses or any(
+            (one.base, one.merge_commit) == (row.base, row.merge_commit)
+            and self.github.repo().git.contains(one.head_sha, row.head_sha)
+            for one in merged
+        )
 
     def success_stands_for_a_yes(self) -> None:
         good = {
