@@ -150,7 +150,7 @@ def test_axe_finds_nothing_in_what_comes_of_a_click(
     page.get_by_role("button", name="I’m back").click()
     page.get_by_label("Your first day back").evaluate("(field) => field.removeAttribute('required')")
     page.get_by_role("button", name="Save").click()
-    look("no day", "Please choose the day")
+    look("no day", "Please choose a day from tomorrow on")
     number = world.open(f"clicks-{width}", title="Clicks")
     world.settle()
     page.goto(f"{world.url}{gallery.link(number, Choice.REJECT)}")
