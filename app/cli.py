@@ -82,7 +82,7 @@ def cannot_go_on(error: Exception) -> list[str] | None:
 @cli.command()
 def serve() -> None:
     """Run the gate: webhook, pages, and the worker (unless WORKER=none)."""
-    from app.operator.running import listen
+    from app.operator.is_running import listen
 
     settings = Settings.load()
     listen("LISTEN", *settings.listen).close()
@@ -104,7 +104,7 @@ def worker() -> None:
     gate.mailer.open()
     if settings.metrics_listen:
         from app.metrics import serve_metrics
-        from app.operator.running import listen
+        from app.operator.is_running import listen
 
         listen("METRICS_LISTEN", *settings.metrics_listen).close()
         serve_metrics(settings.metrics_listen, gate)

@@ -23,9 +23,8 @@ from app.links import Links
 from app.mail.send import Mailer
 from app.settings import Settings
 from app.web import webhook
+from app.web.frame import SESSION_LASTS
 from app.web.pictures import FormRequest
-
-SESSION_DAYS = 30
 
 
 class _Sessions(SecureCookieSessionInterface):
@@ -118,5 +117,5 @@ def session_config(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         # `web` renews it, once a day.
         "SESSION_REFRESH_EACH_REQUEST": False,
-        "PERMANENT_SESSION_LIFETIME": timedelta(days=SESSION_DAYS),
+        "PERMANENT_SESSION_LIFETIME": SESSION_LASTS,
     }

@@ -15,7 +15,7 @@ from app.domain.blocked import Blocked, Why
 from app.domain.facts import Passed, Release, State, Unseen
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, What
-from app.jobs.mails import WRITERS
+from app.jobs.mail_contents import WRITERS
 from app.mail.compose import Mail, compose_sign_in
 from app.mail.news import About, compose_live, compose_outcome
 from app.mail.problem import Pushed, Restored, compose_problem, compose_push, compose_restored, tell

@@ -1,6 +1,6 @@
 """Which letters go out, and when: what is due, the list of each working day, and what people ask for.
 
-What they say is in `mails`. The list of a day may come late, but never on another day, and its key is the reviewer and
+What they say is in `mail_contents`. The list of a day may come late, but never on another day, and its key is the reviewer and
 the day: there are never two, not even beside the list of day one.
 """
 
@@ -19,7 +19,7 @@ from app.domain.policy import Reviewer
 from app.domain.problems import What
 from app.jobs.away import who_is_away
 from app.jobs.gate import Gate, Rest, failure
-from app.jobs.mails import WRITERS, Composed
+from app.jobs.mail_contents import WRITERS, Composed
 from app.mail.send import MailUnanswered
 
 log = logging.getLogger("qa-gate.mail")

@@ -22,7 +22,7 @@ from app.domain.policy import Reviewer
 from app.domain.review import Review
 from app.links import SIGN_IN_LASTS
 from app.mail.question import Request, sender_of
-from app.mail.release import brought
+from app.mail.release_text import brought
 from app.mail.templates import next_step, render, render_mail, say, titled, why_for_developer
 from app.text.clean import person, plain
 from app.text.how_to_test import parted

@@ -20,7 +20,7 @@ from app.db.epoch import begin_epoch
 from app.db.inspection import is_there
 from app.db.store import Store
 from app.domain.policy import Reviewer
-from app.operator.running import near, ping
+from app.operator.is_running import near, ping
 from app.settings import Settings
 
 RUNNING = "The gate still answers at {}. Stop it first, on every machine: what it does from now on would be missing here."

@@ -27,7 +27,7 @@ from app.mail.problem import compose_trial, tell
 from app.mail.send import Mailer, MailError, MailLater
 from app.mail.ses import NotAllowed, Ses, aws_problems
 from app.operator.github_side import Check, Found, GitHubSide
-from app.operator.running import near, ping
+from app.operator.is_running import near, ping
 from app.settings import Settings
 from app.settings.file import WHERE, SettingsError
 

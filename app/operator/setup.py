@@ -22,7 +22,7 @@ from app.github.answers import GitHubError, TryAgain
 from app.github.api import Api
 from app.mail.ses import aws_problems
 from app.operator import github_side
-from app.operator.running import is_gate, listen
+from app.operator.is_running import is_gate, listen
 from app.operator.setup_page import Registration, create_page, served
 from app.settings import Settings, operators_token
 from app.settings.file import SettingsError, SettingsFile, create

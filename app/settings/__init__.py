@@ -52,7 +52,7 @@ class Settings(BaseModel):
     release_branch: values.Branch = Field("master", validate_default=True)
     """The branch that is released from; empty for no release gate."""
     merge_method: Literal["merge", "squash", "rebase"] = "merge"
-    """How pull requests are merged: merge, squash or rebase; a release always by a merge."""
+    """How pull requests are merged: merge, squash or rebase; releases always by a merge commit."""
     qa_reviewers: values.Mailboxes = Field(examples=["Lily <lily@example.com>"])
     """Who may decide, as in a mail's To line; the first one available is asked."""
     operator: values.Mailboxes = ()

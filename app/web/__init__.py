@@ -13,7 +13,7 @@ from flask import Blueprint, Flask
 
 from app.jobs.gate import Gate
 from app.web import decide, frame, health, history, pending, pictures, review, sign_in
-from app.web.guard import Guard
+from app.web.headers import Guard
 
 _LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
 

@@ -27,7 +27,7 @@ from app.domain.statuses import stale_successes
 from app.jobs.ask import where_to_try
 from app.jobs.gate import Gate
 from app.jobs.letters import request_fresh_link
-from app.jobs.mails import cautions_of
+from app.jobs.mail_contents import cautions_of
 from app.jobs.what_is_new import asked_again, what_is_new
 from app.links import BadLink, ExpiredLink
 from app.mail.news import live_text, what_went_live

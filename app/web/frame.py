@@ -88,8 +88,8 @@ log = logging.getLogger("qa-gate.pages")
 
 # More than 4,000 characters need, however they are encoded.
 LARGEST_FORM = 128 * 1024
-# So long a session is renewed by being used; after that it ends with the cookie.
-RENEWED_FOR = timedelta(days=150)
+# So long somebody stays signed in who does not come back, and so long in all, however often they come.
+SESSION_LASTS, RENEWED_FOR = timedelta(days=30), timedelta(days=150)
 
 _KINDS = {404: "missing", 405: "wrong_way", 413: "too_large"}
 

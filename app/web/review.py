@@ -16,7 +16,7 @@ from app.db.talk import open_talk
 from app.domain.review import Review
 from app.jobs.ask import where_to_try
 from app.jobs.gate import Gate
-from app.jobs.mails import cautions_of
+from app.jobs.mail_contents import cautions_of
 from app.jobs.what_is_new import asked_again
 from app.links import BadLink
 from app.text.words import count
