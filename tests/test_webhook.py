@@ -432,7 +432,6 @@ def test_a_database_that_is_away_is_answered_503(store: Store, post: Post, tmp_p
     for url in (f"sqlite:///{tmp_path / 'empty.db'}", "postgresql+psycopg://nobody@127.0.0.1:9/nothing"):
         away = Store(url)
         if away.database.is_sqlite:
-            (tmp_path / "empty.db").unlink()
             (tmp_path / "empty.db").mkdir()
         answer = client_of(away).post("/webhook", data=body, headers=headers)
         assert refusal(answer) == (503, "The gate's database cannot be used right now. Nothing was kept.")
