@@ -21,7 +21,7 @@ from app.db.rows import REVIEWS, Happening, complete, new_nonce, note_history, p
 from app.db.tables import epochs, jobs, letters, problems, reviews, rounds, services, timers, workers
 from app.domain.facts import State
 from app.domain.review import Happened, Post, Review
-from app.domain.rules import ENDED
+from app.domain.rules import LIVING
 from app.domain.statuses import head_key
 
 RESTORED = "restored"  # the kind of letter that tells of it
@@ -57,7 +57,7 @@ def begin_epoch(
     connection.execute(epochs.insert().values(nonce=new_nonce(), began_at=now, lost_since=lost_since))
     _let_go(connection, now)
     asked = reviews.c.id.in_(select(cast(jobs.c.about, reviews.c.id.type)).where(jobs.c.kind == Kind.REVIEW))
-    living = reviews.c.state.not_in(ENDED)
+    living = reviews.c.state.in_(LIVING)
     rows = connection.execute(REVIEWS.where(or_(living, asked))).all()
     wake_reviews(connection, now, living)
     for row in rows:

@@ -17,7 +17,7 @@ from app.db.database import StorePart
 from app.db.jobs import RELEASE, wake_reviews
 from app.db.tables import repositories, reviews, timers
 from app.domain.facts import State
-from app.domain.rules import ENDED
+from app.domain.rules import LIVING
 
 _EITHER = select(repositories).where(
     or_(repositories.c.name == bindparam("name"), repositories.c.repository_id == bindparam("repository_id"))
@@ -71,7 +71,7 @@ class Repositories(StorePart):
         known = reviews.c.repository_id.in_([number for number in ids if number is not None])
         is_back = and_(reviews.c.state == State.CLOSED, reviews.c.open, reviews.c.base.in_(bases))
         with self._database.write_now() as (connection, now):
-            wake_reviews(connection, now, ~known, reviews.c.state.not_in(ENDED))
+            wake_reviews(connection, now, ~known, reviews.c.state.in_(LIVING))
             connection.execute(update(reviews).where(known, is_back).values(rev=reviews.c.rev + 1))
             wake_reviews(connection, now, known, is_back)
 

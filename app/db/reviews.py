@@ -35,7 +35,7 @@ from app.domain.approval import Basis, Choice, Decision
 from app.domain.facts import Checks, PullRequest, Snapshot, State, words_digest
 from app.domain.policy import Reviewer
 from app.domain.review import Happened, Review
-from app.domain.rules import ENDED, Signpost, consequences, decide
+from app.domain.rules import LIVING, Signpost, consequences, decide
 
 NO_BASIS = Basis()
 _TWINS = REVIEWS.where(
@@ -187,7 +187,7 @@ class Reviews(StorePart):
 
     def pending(self) -> list[Review]:
         """Return every review that is not merged or closed, the longest waiting first."""
-        found = WITH_PROBLEM.where(reviews.c.state.not_in(ENDED))
+        found = WITH_PROBLEM.where(reviews.c.state.in_(LIVING))
         found = found.order_by(reviews.c.asked_at.nulls_last(), reviews.c.id)
         return [review_from(row) for row in self._database.all(found)]
 

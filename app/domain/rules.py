@@ -24,6 +24,7 @@ S = State
 DECIDED = frozenset({S.REJECTED, S.TO_MERGE, S.MERGING, S.MERGED})
 # Nothing can follow unless GitHub says that it was reopened.
 ENDED = frozenset({S.MERGED, S.CLOSED})
+LIVING = tuple(state for state in S if state not in ENDED)  # a database finds these by their index
 # Those in which somebody was asked about what is there now.
 _ASKED = (S.WAITING, S.REJECTED, S.TO_MERGE)
 # Those of a change that is not a draft, and no merge of it is out.
