@@ -22,7 +22,7 @@ LONGEST_DESCRIPTION = 140  # https://docs.github.com/en/rest/commits/statuses#cr
 
 
 def context_of(base: str) -> str:
-    """Return the status context that protects a branch: a yes for one branch never unlocks another."""
+    """Return the status context that protects a branch: an approval for one branch never unlocks another."""
     return f"qa-gate/{base}"
 
 

@@ -1,8 +1,8 @@
 """What the automatic checks of a commit say together: commit statuses and check runs, as one word. Pure.
 
-Called by `client` only. The gate's own statuses never count, or it would wait for itself; of several runs that one
-app made under one name only the newest counts, as at GitHub. What GitHub may add one day is never green: an unknown
-state still runs, an unknown conclusion is red.
+Called by `client` and `webhooks`, and by `operator` to know the gate's own. These never count, or the gate would wait for
+itself; of several runs that one app made under one name only the newest counts, as at GitHub. What GitHub may add one day
+is never green: an unknown state still runs, an unknown conclusion is red.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from collections.abc import Collection, Sequence
 from typing import Literal
 
 from app.domain.facts import Checks
+from app.domain.statuses import context_of
 from app.github.models import Id, Line, Model, Text, Words, at, one_line
 
 # Contexts compare without case.
-OWN_PREFIX = "qa-gate/"
+OWN_PREFIX = context_of("")
 LONGEST_NAME = 100
 
 Word = Literal["green", "pending", "red"]

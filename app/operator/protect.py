@@ -16,8 +16,10 @@ from urllib.parse import quote
 import click
 
 from app import stop
+from app.domain.statuses import context_of
 from app.github.answers import GitHubError, Refused
 from app.github.api import Api
+from app.github.checks import is_own
 from app.settings import Settings, operators_token
 from app.settings.file import WHERE
 
@@ -121,7 +123,7 @@ class Branch:
 
     @property
     def context(self) -> str:
-        return f"qa-gate/{self.name}"
+        return context_of(self.name)
 
     @property
     def ruleset(self) -> str:
@@ -147,7 +149,7 @@ class Branch:
         for other in sorted(app for app in bound if app and app_id and app != app_id):
             yield f"{self.context} is required from another App ({other}): {gone}"
         for name in sorted({check["context"].casefold() for check in _checks(self.rules)}):
-            if name.startswith("qa-gate/") and name != self.context.casefold():
+            if is_own(name) and name != self.context.casefold():
                 yield f"{name} is required, which the gate never sets there: {gone}"
 
     def warnings(self) -> Iterator[str]:
