@@ -224,6 +224,7 @@ def test_where_the_plan_has_no_lock_it_says_that_the_gate_only_advises(github: P
     done = protect(github, "--yes")
     assert (done.exit_code, writes(github)) == (1, [])
     assert "the gate only advises" in done.output
+    assert "GH_TOKEN" not in done.output
 
 
 def test_without_a_token_of_the_operators_it_says_what_to_set(github: PretendGitHub) -> None:

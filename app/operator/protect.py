@@ -17,7 +17,7 @@ import click
 
 from app import stop
 from app.domain.statuses import context_of
-from app.github.answers import GitHubError, Refused
+from app.github.answers import GitHubError, NoPlan, Refused
 from app.github.api import Api
 from app.github.checks import is_own
 from app.settings import Settings, operators_token
@@ -72,8 +72,9 @@ def protect(repository: str, yes: bool) -> None:
                 if plan:
                     api.call(*plan)
     except GitHubError as error:
+        is_about_rights = isinstance(error, Refused) and not isinstance(error, NoPlan)
         needs = f" Has GH_TOKEN Administration: read and write on {repository}?"
-        click.echo(error.reason + (needs if isinstance(error, Refused) else ""), err=True)
+        click.echo(error.reason + (needs if is_about_rights else ""), err=True)
         sys.exit(1)
     absent = [name for name, branch in branches.items() if not branch]
     if any(plans) and not yes:
