@@ -424,7 +424,7 @@ BAD: dict[str, list[str]] = {
         "Lily <lily@exämple.com>",
     ],
     "MAIL_FROM": ["gate", "a@example.com, b@example.com", "Gate <gate@example.com>\nBcc: x@example.com"],
-    "SES_CONFIGURATION_SET": ["a b", "x" * 65],
+    "SES_CONFIGURATION_SET": ["a b", "gäte", "x" * 65],
     "DATABASE_URL": [
         "data/gate.db",
         "sqlite://",
