@@ -34,6 +34,8 @@ log = logging.getLogger("qa-gate.review")
 DECIDED = (State.TO_MERGE, State.MERGING)
 # A worker that has been silent for longer is dead; one that was seen in the future is of a clock that was wrong.
 A_WORKERS_SILENCE = timedelta(seconds=60)
+# So long may work be due that no service keeps waiting; more is a fault of the gate's own.
+OVERDUE = timedelta(minutes=5)
 OUTAGE_AFTER = 3
 # So often one job finds out whether a service is back that is out of order.
 PROBE_EVERY = timedelta(seconds=15)

@@ -19,6 +19,7 @@ import click
 
 from app import Explained
 from app.db.inspection import is_there
+from app.db.queue import A_WORKERS_SILENCE, OVERDUE
 from app.db.schema import revisions, version_of
 from app.db.store import Store
 from app.domain.policy import Reviewer
@@ -32,8 +33,6 @@ from app.settings import Settings
 from app.settings.file import WHERE, SettingsError
 
 VERDICTS = ("ok", "warning", "failure")  # the exit code is the place of the worst
-WORKER_SILENT = timedelta(seconds=60)  # it gives a sign of life every 15
-OVERDUE = timedelta(minutes=5)
 CLOCK_OFF = timedelta(seconds=5)
 NEARLY = 0.8  # of a day's quota
 
@@ -162,7 +161,7 @@ def _database_clock(store: Store) -> Found:
 
 def _worker(store: Store) -> Found:
     seen = store.queue.last_beat()
-    if seen is None or seen > WORKER_SILENT:
+    if seen is None or seen > A_WORKERS_SILENCE:
         yield "failure", "No worker gives a sign of life: start qa-gate serve, or qa-gate worker."
 
 

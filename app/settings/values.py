@@ -209,7 +209,9 @@ WebhookSecrets = Annotated[tuple[str, ...], entries(r".{16,}", "needs 16 charact
 Repositories = Annotated[tuple[str, ...], entries(_REPOSITORY, "must hold owner/name", "repository")]
 # It goes into a header as it is.
 Token = Annotated[str, matching(r"[!-~]+", "must be one word: copy it again as GitHub shows it.")]
-ConfigurationSet = Annotated[str, matching(r"(?a)[\w-]{1,64}", "must be the name of an SES configuration set.")]
+ConfigurationSet = Annotated[
+    str, matching(r"(?a)[\w-]{1,64}", "must be the name of an SES configuration set.")
+]
 File = Annotated[str, matching(r"[\w./@+ -]{0,4000}[\w.@+-]", "must be a path, such as data/settings.env.")]
 TimeOfDay = Annotated[
     time, matching(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", "must be a time of day, such as 09:00.")

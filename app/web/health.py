@@ -13,12 +13,9 @@ from flask import Response, jsonify, make_response
 from app import __version__
 from app.db.database import Unavailable
 from app.db.jobs import Service
+from app.db.queue import A_WORKERS_SILENCE, OVERDUE
 from app.jobs.away import first_there, who_is_away
 from app.jobs.gate import Gate
-
-# A worker gives a sign of life every 15 seconds.
-WORKER_SILENT = timedelta(seconds=60)
-OVERDUE = timedelta(minutes=5)
 
 
 def healthz(_gate: Gate) -> Response:
@@ -37,7 +34,7 @@ def readyz(gate: Gate) -> Response:
         problems = gate.store.problems.begun()
     except Unavailable:
         return _answer(False, database="away")
-    is_alive = beat is not None and beat < WORKER_SILENT
+    is_alive = beat is not None and beat < A_WORKERS_SILENCE
     is_prompt = due is None or due <= OVERDUE
     return _answer(
         is_alive and is_prompt,
