@@ -91,11 +91,10 @@ class Refused(GitHubError):
 
 
 class Unauthorized(Refused):
-    """GitHub does not know the token or the App, whatever it is asked; `words` are GitHub's, in quotation marks."""
+    """GitHub does not know the token or the App, whatever it is asked."""
 
-    def __init__(self, reason: str, words: str = "") -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__(reason, Why.RIGHTS)
-        self.words = words
 
 
 class NoPlan(Refused):
@@ -167,7 +166,7 @@ def _by_status(error: GithubException, now: datetime) -> GitHubError:
         return Limited(_wait(headers, now) or SLOW_DOWN)
     match status:
         case 401:
-            return Unauthorized(_say("GitHub does not accept the gate's token or app key", words), words)
+            return Unauthorized(_say("GitHub does not accept the gate's token or app key", words))
         # "Upgrade to GitHub Pro or make this repository public to enable this feature.": of that it says nothing else.
         case 403 if words.startswith('"Upgrade to GitHub'):
             return NoPlan()
