@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from typing import Any
 
 from app.domain.blocked import Why
-from app.github.answers import Refused
+from app.github.answers import Refused, sent_at
 from app.github.api import Api
 from app.operator.protect import no_branch, read_branch
 from app.settings import Settings
@@ -118,8 +117,8 @@ class GitHubSide:
         yield "ok", f"The App {about['slug']}." if self._app else f"The token of {about['login']}."
 
     def _clock(self) -> Found:
-        sent = parsedate_to_datetime(str(self._about_us().headers.get("date")))
-        off = abs(datetime.now(UTC) - sent)
+        now = datetime.now(UTC)
+        off = abs(now - sent_at(self._about_us().headers, now))
         if off > CLOCK_OFF:
             says = f"This machine's clock is {off.total_seconds():.0f} s off GitHub's: switch time sync on."
             yield "failure" if off > CLOCK_FAR_OFF else "warning", says
