@@ -1,4 +1,4 @@
-// A button that copies a list with one tap. Without JavaScript a tap selects it, and there is a file to download.
+// A button that copies a list with one tap. Without JavaScript a tap selects it.
 "use strict";
 (() => {
   const show = () => document.querySelectorAll("[data-copy][hidden]").forEach((button) => { button.hidden = false; });
