@@ -320,7 +320,6 @@ class PretendGitHub(Served):
         status: str = "completed",
         conclusion: str | None = "success",
         *,
-        app: str = "github-actions",
         again: bool = False,
     ) -> None:
         """Report a check run; status: queued, in_progress (conclusion None) or completed.
@@ -329,7 +328,7 @@ class PretendGitHub(Served):
         """
         with self.world.lock:
             home, done = self.repo(repo), conclusion if status == "completed" else None
-            marks.set_check(self.world, home, sha, name, status, done, home.owner, app, again)
+            marks.set_check(self.world, home, sha, name, status, done, home.owner, again=again)
             merging.merge_what_is_ready(self.world, home)
 
     def set_status(
