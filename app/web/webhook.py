@@ -96,21 +96,16 @@ def _verified_body(asked: Request, secrets: tuple[str, ...], unproven: Unproven)
     if length is not None and length > LARGEST:
         raise _Bad(413, TOO_LARGE)
     try:
-        if length is not None and length <= SMALL:
-            body = asked.get_data(cache=False)
-            if any(verify(one, body, signature) for one in secrets):
-                return body
-        elif (large := _large_body(asked, secrets, unproven, signature, length)) is not None:
-            return large
+        if length is None or length > SMALL:
+            return _large_body(asked, secrets, unproven, signature, length)
+        return _proven(asked.get_data(cache=False), secrets, signature)
     except ClientDisconnected:
         raise _Bad(400, "The body ended early.") from None
-    raise _Bad(401, NOT_SIGNED)
 
 
 def _large_body(
     asked: Request, secrets: tuple[str, ...], unproven: Unproven, signature: str, length: int | None
-) -> bytes | None:
-    """Return the body, None where its signature does not fit. Raises _Bad."""
+) -> bytes:
     # Of a body whose length is not said, one byte more shows that it is too large.
     most = LARGEST + 1 if length is None else length
     asked.max_content_length = most + 1
@@ -118,16 +113,22 @@ def _large_body(
         with unproven.room(most) as memory:
             while piece := asked.stream.read(min(AT_ONCE, most - memory.tell())):
                 memory.write(piece)
-            with memoryview(memory)[
-                : memory.tell()
-            ] as body:  # released, else the memory cannot be given back
-                if len(body) > LARGEST:
-                    raise _Bad(413, TOO_LARGE)
-                return bytes(body) if any(verify(one, body, signature) for one in secrets) else None
+            if memory.tell() > LARGEST:
+                raise _Bad(413, TOO_LARGE)
+            # Released, else the memory cannot be given back.
+            with memoryview(memory)[: memory.tell()] as body:
+                return _proven(body, secrets, signature)
     except MemoryError:
         while asked.stream.read(AT_ONCE):  # whoever is still sending would not hear the answer
             pass
         raise _Bad(503, "Too many large bodies at once. Please send it again in a minute.") from None
+
+
+def _proven(body: bytes | memoryview, secrets: tuple[str, ...], signature: str) -> bytes:
+    """Return a body whose signature fits one of the secrets. Raises _Bad."""
+    if not any(verify(one, body, signature) for one in secrets):
+        raise _Bad(401, NOT_SIGNED)
+    return bytes(body)
 
 
 def _take(delivery: str | None, body: bytes, store: Store, policy: Policy) -> tuple[int, str]:
