@@ -7,16 +7,18 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from resource import RLIMIT_FSIZE, getrlimit, setrlimit
+from typing import Any
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 from werkzeug.datastructures import FileStorage, MultiDict
-from werkzeug.test import TestResponse, encode_multipart
+from werkzeug.test import EnvironBuilder, TestResponse, encode_multipart
 
 from app.db import pictures as kept
 from app.domain.facts import State
 from app.pictures import Picture
+from app.web.pictures import MOST, FormRequest
 from tests.pictures import HTML, SVG, bomb, photo, picture, with_location
 from tests.test_accessibility import tab_to
 from tests.test_phone import Thumb
@@ -169,6 +171,14 @@ def test_a_fifth_picture_is_told_and_four_are_kept(world: World, asked: int) -> 
     assert answer.status_code == 422
     assert "“4.png” wasn’t added: up to 4 pictures go along." in answer.text
     assert len(re.findall(r'name="kept"', answer.text)) == 4
+
+
+def test_of_however_many_files_few_are_open_at_once() -> None:
+    parts = [("pictures", (BytesIO(b"x"), f"{number}.png")) for number in range(900)]
+    with FormRequest(EnvironBuilder(method="POST", data=MultiDict(parts)).get_environ()) as request:
+        uploads: list[Any] = [file.stream for file in request.files.getlist("pictures")]
+        assert len(uploads) == 900
+        assert [upload.why for upload in uploads if upload.file] == [None] * MOST
 
 
 def test_nobody_elses_drafts_go_along(make_world: Callable[..., World]) -> None:
