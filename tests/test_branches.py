@@ -139,7 +139,9 @@ def test_what_github_says_to_a_second_or_an_empty_one_is_understood(
     here.open_pull(*wish)
     with pytest.raises(Refused) as second:
         here.open_pull(*wish)
-    assert (empty.value.kind, second.value.kind) == ("empty", "exists")
+    assert "No commits between master and development" in empty.value.reason
+    assert "A pull request already exists for acme:development." in second.value.reason
+    assert (empty.value.kind, second.value.kind) == ("invalid", "invalid")
 
 
 def test_a_branch_and_a_repository_are_told_by_what_never_changes(there: PretendGitHub, here: GitHub) -> None:

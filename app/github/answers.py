@@ -32,7 +32,7 @@ from app.domain.blocked import Why
 from app.github.models import fault_of, one_line
 
 # Why a change does not go on because of it, REFUSED where GitHub's words do not tell; else what was wrong with a call.
-Kind = Why | Literal["renamed", "invalid", "empty", "exists"]
+Kind = Why | Literal["renamed", "invalid"]
 
 # A state that passes by itself in seconds.
 SOON = timedelta(seconds=5)
@@ -60,8 +60,6 @@ _WORDS: tuple[tuple[str, Kind], ...] = (
     (r"archived", Why.ARCHIVED),
     (r"without `?workflows?`? permission|not authorized|not accessible", Why.RIGHTS),
     (r"merge conflict", Why.CONFLICT),
-    (r"no commits between", "empty"),
-    (r"pull request already exists", "exists"),
 )
 # The same for a refused merge only.
 _MERGE_WORDS: tuple[tuple[str, Kind], ...] = (

@@ -185,7 +185,7 @@ class Branches(Pictures):
     def open_pull(self, repository: str, head: str, base: str, title: str, body: str) -> int:
         """Open a pull request, and return its number: one POST.
 
-        Refused 'empty' when there is nothing to merge, 'exists' when there is one already.
+        Refused when there is nothing to merge, or one already.
         https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request
         """
         wish = {"title": title, "head": head, "base": base, "body": body}
