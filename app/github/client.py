@@ -141,7 +141,7 @@ class GitHub(Branches):
         insist(said.state == status.state)
 
     def say_review(self, repository: str, number: int, sha: str, choice: Choice, body: str) -> None:
-        """Review one commit of a pull request: one POST. Refused 'own' when the gate itself opened it.
+        """Review one commit of a pull request: one POST. Refused when the gate itself opened it.
 
         https://docs.github.com/en/rest/pulls/reviews#create-a-review-for-a-pull-request
         """
@@ -158,7 +158,7 @@ class GitHub(Branches):
         return self.call(repository, "POST", path, Written.model_validate, {"body": body}).data.id
 
     def edit_comment(self, repository: str, comment_id: int, body: str) -> None:
-        """Write a comment anew: one PATCH. Refused 'missing' when it was deleted.
+        """Write a comment anew: one PATCH. Refused when it was deleted.
 
         https://docs.github.com/en/rest/issues/comments#update-an-issue-comment
         """
