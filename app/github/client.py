@@ -81,9 +81,8 @@ class GitHub(Branches):
         found: dict[int, Pull] = {}
         for pull in chain.from_iterable(page.data for page in chain([first], pages)):
             if pull.repository.casefold() != repository.casefold():
-                raise Refused(
-                    RENAMED, "renamed"
-                )  # the query was lost on the way: this is not what was asked for
+                # The query was lost on the way: this is not what was asked for.
+                raise Refused(RENAMED, "renamed")
             if until is not None and pull.updated_at < until:
                 break
             found[pull.number] = pull

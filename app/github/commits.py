@@ -110,9 +110,8 @@ class _File(Model):
         patch = "" if self.patch is None and self.sha in EMPTY_BLOBS else self.patch
         is_cut = patch is not None and len(patch) > room
         if patch and is_cut:
-            patch = patch[:room].rpartition("\n")[
-                0
-            ]  # to the end of a line: half a line would say something else
+            # To the end of a line: half a line would say something else.
+            patch = patch[:room].rpartition("\n")[0]
         return ChangedFile(**self.model_dump(exclude={"sha"}) | {"patch": patch, "is_cut": is_cut})
 
 

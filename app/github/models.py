@@ -73,8 +73,5 @@ def fault_of(error: ValidationError) -> str:
 
 def one_line(said: str) -> str:
     """Return what can be seen of a text's beginning, as one line."""
-    return " ".join(
-        "".join(
-            " " if unicodedata.category(sign)[0] in "CZ" else sign for sign in said[:LONGEST_LINE]
-        ).split()
-    )
+    seen = (" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in said[:LONGEST_LINE])
+    return " ".join("".join(seen).split())

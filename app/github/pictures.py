@@ -108,9 +108,8 @@ def _kept(answer: requests.Response, end: float) -> IO[bytes]:
         raise _Never
     with ExitStack() as closing:
         file = closing.enter_context(TemporaryFile(buffering=0))
-        while piece := answer.raw.read1(
-            PIECE, decode_content=True
-        ):  # what is there: no byte makes it wait anew
+        # What is there: no byte makes it wait anew.
+        while piece := answer.raw.read1(PIECE, decode_content=True):
             file.write(piece)
             if file.tell() > LARGEST_FILE:
                 raise _Never

@@ -40,10 +40,9 @@ def show(gate: Gate) -> Response:
         return _csv(gate, search)
     now, policy = gate.store.now(), gate.policy
     page = None if wrong else gate.store.history.page(search)
+    entries = page.entries if page else []
     # In the lines of these a developer is named.
-    answered = (
-        {one.review for one in page.entries if one.review and one.line.what == "answered"} if page else ()
-    )
+    answered = {one.review for one in entries if one.review and one.line.what == "answered"}
     facts: dict[str, Any] = {
         "reviewer": reviewer,
         "asked": asked,
@@ -112,10 +111,7 @@ def _lines(gate: Gate, search: Search) -> Iterator[str]:
     yield BOM + csv_line([f"when ({gate.timezone.key})", *HEADINGS])
     for entry in gate.store.history.all(search):
         line = entry.line
-        event = (
-            f"{line.at.astimezone(gate.timezone):%Y-%m-%d %H:%M:%S}",
-            line.who,
-            line.what.replace("_", " "),
-        )
+        at = f"{line.at.astimezone(gate.timezone):%Y-%m-%d %H:%M:%S}"
+        event = (at, line.who, line.what.replace("_", " "))
         about = (entry.repository, str(entry.number or ""), entry.title, entry.author, entry.head)
         yield csv_line([*event, *about, line.base, line.head_sha, str(line.round), line.detail])
