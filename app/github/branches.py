@@ -100,23 +100,23 @@ class Branches(Pictures):
         all of one comparison: a branch moved meanwhile, and half of one version and half of another is neither.
         """
         steps, total = [commit.step() for commit in first.commits], first.total_commits
-        tip, is_whole = head, len(steps) >= total
-        if not IS_SHA.fullmatch(head):
-            tip = (
-                (_tip(steps) if steps else first.merge_base)
-                if is_whole
-                else self.branch_head(repository, head)
-            )
-        for number in () if is_whole else count(2):
+        is_whole = len(steps) >= total
+        if IS_SHA.fullmatch(head):
+            tip = head
+        elif not is_whole:
+            tip = self.branch_head(repository, head)
+        else:
+            tip = _tip(steps) if steps else first.merge_base
+        pages = count(2)
+        while len(steps) < total:
             on_page()
-            query, path = {"per_page": MOST_COMMITS, "page": number}, _compare(first.base, tip)
+            query, path = {"per_page": MOST_COMMITS, "page": next(pages)}, _compare(first.base, tip)
             page = self.get(repository, path, StepsAnswer.model_validate, query)
-            steps += [commit.step() for commit in page.commits]
             insist(bool(page.commits))
-            if len(steps) >= page.total_commits:
-                # All lead to the tip, none is in the base, and they are as many as there are: just those, and all.
-                insist(len(steps) == page.total_commits and _tip(steps) == tip)
-                break
+            steps += [commit.step() for commit in page.commits]
+            total = page.total_commits
+        # All lead to the tip, none is in the base, and they are as many as there are: just those, and all.
+        insist(is_whole or (len(steps) == total and _tip(steps) == tip))
         return Steps(first.base, first.merge_base, tip, tuple(steps), is_empty=not first.files)
 
     def tree(self, repository: str, sha: str) -> Tree | None:
