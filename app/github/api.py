@@ -22,6 +22,7 @@ API_VERSION = "2022-11-28"
 MOST_PAGES = 10  # of 100 each
 
 Read = TypeVar("Read")
+Query = Mapping[str, str | int]
 # Who counts the calls: is told each one's status, 0 without an answer, and headers.
 Told = Callable[[int, Mapping[str, Any]], None]
 
@@ -88,7 +89,7 @@ class Api:
         body: Mapping[str, Any] | None = None,
         wanted: Collection[int] = (200, 201, 204),
         *,
-        query: Mapping[str, str | int] | None = None,
+        query: Query | None = None,
         etag: str | None = None,
         accept: str | None = None,
         reads: Callable[[Any], Any] | None = None,

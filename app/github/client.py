@@ -17,6 +17,7 @@ from app.domain.approval import Choice
 from app.domain.blocked import Why
 from app.domain.facts import Checks, Person, PullRequest, Remark, Status
 from app.github.answers import Refused, Unauthorized
+from app.github.api import Query
 from app.github.branches import Branches
 from app.github.checks import CheckRun, RunPage, StatusPage, read_checks
 from app.github.connection import PAGE, etag_of, insist
@@ -117,7 +118,7 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/deployments/deployments#list-deployments
         https://docs.github.com/en/rest/deployments/statuses#list-deployment-statuses
         """
-        query: dict[str, str | int] = {"sha": sha, "per_page": PAGE}
+        query: Query = {"sha": sha, "per_page": PAGE}
         try:
             listed = self.get(repository, "/deployments", DEPLOYMENTS.validate_python, query)
             for number in read_deployments(listed, sha)[:MOST_DEPLOYMENTS]:

@@ -26,7 +26,7 @@ from app.github.answers import (
     TryAgain,
     sent_at,
 )
-from app.github.api import Answer, Api, Read, Told, nobody
+from app.github.api import Answer, Api, Query, Read, Told, nobody
 from app.github.models import Id, Model, Text
 from app.github.pulls import Account
 
@@ -114,7 +114,7 @@ class Connection:
         body: Mapping[str, Any] | None = None,
         wanted: Collection[int] = (200, 201),
         *,
-        query: Mapping[str, str | int] | None = None,
+        query: Query | None = None,
         etag: str | None = None,
         accept: str | None = None,
         branches: Collection[str] = (),
@@ -128,11 +128,7 @@ class Connection:
             return client.call(method, path, body, wanted, query=query, etag=etag, accept=accept, reads=reads)
 
     def get(
-        self,
-        repository: str,
-        path: str,
-        reads: Callable[[Any], Read],
-        query: Mapping[str, str | int] | None = None,
+        self, repository: str, path: str, reads: Callable[[Any], Read], query: Query | None = None
     ) -> Read:
         """Return what one GET below a repository says."""
         return self.call(repository, "GET", path, reads, query=query).data
@@ -142,7 +138,7 @@ class Connection:
         repository: str,
         path: str,
         reads: Callable[[Any], Read],
-        query: Mapping[str, str | int] | None = None,
+        query: Query | None = None,
         etag: str | None = None,
         on_page: Callable[[], None] = nothing,
     ) -> Iterator[Answer[Read]]:
