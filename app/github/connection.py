@@ -177,7 +177,7 @@ class Connection:
             if isinstance(told, Limited) and told.after:
                 self._remember(self._identity(installation), self._clock() + told.after)
             kind = told.kind if isinstance(told, Refused) else None
-            if kind in (Why.RIGHTS, Why.GONE):
+            if self._app and kind in (Why.RIGHTS, Why.GONE):
                 self._forget(repository)
             if branches and kind is Why.GONE:
                 which = " or no branch ".join(branches)
