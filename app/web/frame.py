@@ -13,7 +13,7 @@ import logging
 import mimetypes
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, tzinfo
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ def serve(pages: Blueprint) -> None:
     """Add the files to the blueprint, and `static(name)`, the address of one, to its templates."""
     files = {path.name: path.read_bytes() for path in (folder("templates") / "static").iterdir()}
     digests = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in files.items()}
+    packed = cache(lambda name: gzip.compress(files[name]))
 
     def asset(digest: str, name: str) -> Response:
         if name not in files:
@@ -70,7 +71,7 @@ def serve(pages: Blueprint) -> None:
         response = Response(files[name], content_type=f"{kind}; charset=utf-8")
         response.vary.add("Accept-Encoding")
         if request.accept_encodings.quality("gzip") > 0:
-            response.data, response.content_encoding = gzip.compress(files[name]), "gzip"
+            response.data, response.content_encoding = packed(name), "gzip"
         # A page from before an update still gets a style, but nobody keeps it under the old name.
         response.headers["Cache-Control"] = _FOR_GOOD if digest == digests[name] else "no-cache"
         return response
