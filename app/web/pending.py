@@ -166,7 +166,7 @@ def _absence(gate: Gate, reviewer: Reviewer, today: date) -> dict[str, Any]:
     return {
         "away_until": day(back.astimezone(gate.timezone).date(), today) if back else None,
         "stand_in": stand_in.name if stand_in else None,
-        "nobody_until": first_back(gate, away) if first_there(gate, away) is None else "",
+        "nobody_until": first_back(gate, away) if back and stand_in is None else "",
         "days": days_back(today),
     }
 
