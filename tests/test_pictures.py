@@ -232,6 +232,21 @@ def test_a_picture_in_an_answer_is_shown_and_in_an_edited_description_too(world:
     assert len(shown(world.see())) == 2
 
 
+def test_a_version_found_while_her_question_is_told_is_asked_about_with_its_pictures(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(QUIET_MINUTES="0")
+    world.open(body=f"![x]({world.github.attach(picture())})")
+    world.settle()
+    world.pass_(minutes=11)
+    world.github.webhook_url = None
+    head = world.commit("gift-cards", "Forbid it", cards_py="forbidden\n")
+    world.decide("question", "What does it look like?")
+    world.settle()
+    assert (world.row().round, world.row().head_sha) == (2, head)
+    assert len(shown(world.see())) == 1
+
+
 def test_a_video_is_a_link_with_its_host() -> None:
     words = rendered('<video src="https://github.com/user-attachments/assets/1" controls></video>')
     assert words.html == (

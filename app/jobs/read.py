@@ -48,13 +48,13 @@ def read(work: Work, _action: Action) -> None:
 
 def read_facts(work: Work) -> None:
     """Read it and take it in. It ends a merge whose answer is not known: merged, or still open and then to be merged again."""
-    head = work.row.head_sha
+    before = work.row.head_sha, work.row.round
     facts = work.read()
     if work.row.state is State.MERGING and not facts.merged:
         work.keep(move=next_move(State.MERGING, Event.STILL_OPEN))
     take_in(work, facts)
-    if work.row.head_sha != head:
-        work.known.told = None  # that answer was about another version
+    if (work.row.head_sha, work.row.round) != before:
+        work.forget_version()
     elif work.known.told and facts.mergeable_state in _TOLD_BY_READING:
         # A refusal has many words; these two are told apart by reading.
         work.known.told = Blocked(_TOLD_BY_READING[facts.mergeable_state], said=work.known.told.said)
