@@ -61,7 +61,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "back": ("27 Nov 2026",),
     "is_release": (False, True),
     "is_merge_out": (False, True),
-    "is_compared": (None, True, False),
+    "is_compared": (False, True),
     "has_extras": (False, True),
     "has_release": (None, True, False),
     "is_held_by_reviewer": (True, False),

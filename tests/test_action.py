@@ -44,7 +44,7 @@ def perform(known: Known, action: Action, goes_well: bool) -> Known:
         case Do.READ_CHECKS:
             return replace(known, checks="green") if yes else replace(known, is_stopped=True)
         case Do.READ_CHANGE:
-            return replace(known, is_compared=yes)
+            return replace(known, is_compared=True)
         case Do.READ_EXTRAS:
             return replace(known, has_extras=True, are_extras_due=False)
         case Do.READ_RELEASE:

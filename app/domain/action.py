@@ -94,7 +94,7 @@ def _to_ask(known: Known) -> Action:
         return Action(Do.READ_RELEASE)
     if known.is_release and not known.has_release:
         return Action(Do.REST, wait=known.soon)
-    if not known.is_release and known.is_compared is None:
+    if not known.is_release and not known.is_compared:
         return Action(Do.READ_CHANGE)
     return Action(Do.ASK) if known.has_extras else Action(Do.READ_EXTRAS)
 

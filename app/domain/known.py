@@ -107,7 +107,7 @@ class Known:
     back: str = ""
     is_release: bool = False
     is_merge_out: bool = False
-    is_compared: bool | None = None
+    is_compared: bool = False
     has_extras: bool = False
     has_release: bool | None = None
     # A question stands.

@@ -69,7 +69,7 @@ def _to_ask(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
         "just_checked": (row.blocked, wait) if wait and waits_for_checks else None,
         "is_conflicting": row.facts.conflicts is True and not policy.ask_despite_conflict,
         "is_merge_out": policy.is_release(row) and merge_is_out(ask.place_of(work)),
-        "is_compared": None if work.change is None else work.change.is_known,
+        "is_compared": work.change is not None,
         **_absence(work.gate, away.who_is_away(work.gate)),
     }
 
