@@ -18,11 +18,11 @@ from app.domain.known import A_MOMENT, Action, Base, Do, Known, Owed, Read
 LOOK_AGAIN = timedelta(minutes=10)
 # So often in a row the gate asks for that.
 MOST_UPDATES = 3
-# A change of which no check was seen is looked at again after this time.
+# A version of which no check was seen after this time has none; until then it is looked at again.
 CHECKS_BEGIN = timedelta(minutes=2)
 WRITES = frozenset({Do.SAY, Do.UPDATE})
 # What the checks of a change say, and what that keeps from going on.
-_BEFORE_A_QUESTION = {"red": Why.CHECKS_TO_PASS, "pending": Why.CHECKS_TO_END, "young": Why.CHECKS_TO_BEGIN}
+BEFORE_A_QUESTION = {"red": Why.CHECKS_TO_PASS, "pending": Why.CHECKS_TO_END, "young": Why.CHECKS_TO_BEGIN}
 _BEFORE_A_MERGE = {"red": Why.CHECKS_RED, "pending": Why.CHECKS_RUNNING}
 
 
@@ -87,7 +87,7 @@ def _to_ask(known: Known) -> Action:
     if known.is_conflicting:
         return _blocked(Why.CONFLICT)
     if known.waits_for_checks and known.checks not in ("green", "none"):
-        return _checks(known, _BEFORE_A_QUESTION)
+        return _checks(known, BEFORE_A_QUESTION)
     if known.away:
         return _blocked(Why.AWAY, known.back, wait=known.away)
     if known.is_release and known.has_release is None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from app.db.jobs import Claim
 from app.db.rows import Happening
-from app.domain.action import LOOK_AGAIN, next_action
+from app.domain.action import BEFORE_A_QUESTION, CHECKS_BEGIN, LOOK_AGAIN, next_action
 from app.domain.blocked import Why
 from app.domain.cautions import CONFLICT
 from app.domain.facts import State
@@ -28,11 +28,6 @@ from app.jobs.gate import SOON, Gate, Rest, Work, failure
 from app.jobs.release_contents import look_again_after, merge_is_out
 
 # --- What is known of one pull request, loaded afresh before each action: the row, the settings, the calendar, this run's reads.
-
-
-# A commit without any check after this time has none.
-NO_CHECKS_AFTER = timedelta(minutes=2)
-_CHECKS_FIRST = (Why.CHECKS_TO_BEGIN, Why.CHECKS_TO_END, Why.CHECKS_TO_PASS)
 
 
 def load(work: Work) -> Known:
@@ -60,7 +55,7 @@ def _to_ask(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
     policy, now = work.gate.policy, work.gate.store.now()
     quiet = ask_at(row, policy) - now
     wait = ask.checks_wait(row, now) if work.checks is None else None
-    waits_for_checks = row.blocked is not None and row.blocked.why in _CHECKS_FIRST
+    waits_for_checks = row.blocked is not None and row.blocked.why in BEFORE_A_QUESTION.values()
     return {
         "quiet": quiet if quiet > timedelta(0) else None,
         "twin": next((f"#{twin.number}" for twin in twins if twin.open), None),
@@ -115,7 +110,7 @@ def _checks(work: Work) -> str | None:
     checks = work.checks
     if checks is None or checks.state != "none":
         return checks.state if checks else None
-    early = work.row.changed_at + NO_CHECKS_AFTER > work.gate.store.now()
+    early = work.row.changed_at + CHECKS_BEGIN > work.gate.store.now()
     return "young" if early else "none"
 
 
