@@ -138,11 +138,12 @@ def let_go(work: Work, _action: Action) -> None:
     move = next_move(work.row.state, Event.CLOSED)
     if move:
         work.keep(move=move, happened=[Happening(Happened.LET_GO, "qa-gate")])
-    if not posts.statuses_owed(work, posts.twins_of(work)):
+    owed = posts.statuses_owed(work, posts.twins_of(work))
+    if not owed:
         return
     try:
         work.keep(repository=work.read().repository)
-        for status in posts.statuses_owed(work, posts.twins_of(work)):
+        for status in owed:
             posts.say_status(work, status)
     except Refused:
         gone = [replace(post, is_success=False) for post in work.row.posts.values() if post.is_success]
