@@ -93,7 +93,7 @@ def checks_wait(row: Review, now: datetime) -> timedelta | None:
 def _is_deployed_since(work: Work) -> bool:
     """Tell whether GitHub said of a change that was asked about that it was deployed, since that was read."""
     row = work.row
-    is_asked = row.state in (State.WAITING, State.REJECTED, State.TO_MERGE)
+    is_asked = row.state in (State.WAITING, State.REJECTED)  # else nobody would read it
     if not is_asked or work.gate.preview_url is not None or work.known.has_extras:
         return False
     told = work.gate.store.inbox.told_at("deployment", row.repository_id, row.head_sha)
