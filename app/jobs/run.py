@@ -116,7 +116,7 @@ def _checks(work: Work) -> str | None:
 
 def _absence(gate: Gate, gone: dict[str, datetime]) -> dict[str, Any]:
     """Return for how long nobody can be asked, and the day when somebody is back."""
-    if away.first_there(gate, gone) is not None:
+    if any(person.id not in gone for person in gate.policy.reviewers):
         return {}
     return {"away": min(gone.values()) - gate.store.now(), "back": away.first_back(gate, gone)}
 
