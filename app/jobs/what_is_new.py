@@ -62,7 +62,8 @@ def what_is_new(
     earlier = gate.store.reviews.known_before(row.id, row.round)
     if earlier is None:
         return {}
-    again, before = asked_again(gate, row, earlier.round), earlier.snapshot
+    before, history = earlier.snapshot, gate.store.reviews.history(row.id)
+    again = why_again(row, earlier.round, (before.pull.base, before.pull.head_sha), history)
     yes = (Choice.APPROVE, reviewer.id, earlier.round)
     news = {
         "old_base": again.old_base,
