@@ -104,9 +104,8 @@ def work_once(gate: Gate, lane: Lane = EVERYTHING) -> bool:
     try:
         rest = STEPS[claim.kind](gate, claim)
     except Overtaken:
-        gate.store.queue.finish(
-            claim, wait=timedelta(0)
-        )  # somebody else moved its row: it is looked at afresh
+        # Somebody else moved its row: it is looked at afresh.
+        gate.store.queue.finish(claim, wait=timedelta(0))
         return True
     except (GitHubError, MailError) as error:
         rest = failure(error)
