@@ -46,6 +46,10 @@ class Policy:
         """Tell whether pull requests into this branch need a reviewer's yes."""
         return base != "" and base in (self.development_branch, self.release_branch)
 
+    def gates_head(self, pull: PullRequest | Review) -> bool:
+        """Tell whether its head is a gated branch, which only its own pull requests move; a fork's never is."""
+        return self.gates(pull.head) and not pull.is_from_fork
+
     def is_release(self, pull: PullRequest | Review) -> bool:
         """Tell whether a pull request is a release: a fork's branch may have any name, and is none."""
         branches = (self.release_branch, self.development_branch)
@@ -58,7 +62,7 @@ class Policy:
 
     def method_for(self, pull: PullRequest | Review) -> str:
         """Return how a pull request is merged: between the two gated branches so that they keep one history."""
-        is_between = self.gates(pull.base) and self.gates(pull.head) and not pull.is_from_fork
+        is_between = self.gates(pull.base) and self.gates_head(pull)
         return "merge" if is_between else self.merge_method
 
     def knows(self, repository: str) -> bool:

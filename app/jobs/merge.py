@@ -144,12 +144,11 @@ def update(work: Work, _action: Action) -> None:
 def _can_be_carried(work: Work) -> bool:
     """Tell whether the approval could be carried over: all trees can be read, and what was asked about could be compared.
 
-    A gated branch is moved by its own pull requests only, and a release is never carried over. At most two reads.
+    A gated branch is moved by its own pull requests only, so a release never is. At most two reads.
     """
-    row, policy = work.row, work.gate.policy
+    row = work.row
     asked = work.gate.store.reviews.round(row.id, row.round)
-    is_gated = work.pull.head_repository == row.repository and policy.gates(row.head)
-    if asked is None or is_gated or policy.is_release(row):
+    if asked is None or work.gate.policy.gates_head(row):
         return False
     change = asked.snapshot.change
     may_be_like = change.is_known and change.is_unique

@@ -81,10 +81,9 @@ def _waiting(work: Work, row: Review, _twins: Sequence[Review]) -> dict[str, Any
 
 def _to_merge(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
     policy, facts, decision = work.gate.policy, work.facts, row.decision
-    is_gated_head = facts is not None and not facts.is_from_fork and policy.gates(facts.head)
     return {
         "is_giver_there": decision is not None and policy.reviewer(decision.reviewer) is not None,
-        "keeps_branch": work.known.keeps_branch if is_gated_head else True,
+        "keeps_branch": work.known.keeps_branch if policy.gates_head(row) else True,
         "back": row.head,
         "is_conflicting": facts is not None and facts.mergeable_state == CONFLICT,
         "is_carried": decision is not None and decision.head_sha != row.head_sha,
