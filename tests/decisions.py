@@ -68,6 +68,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "has_answers": (False, True),
     "are_extras_due": (False, True),
     "is_giver_there": (True, False),
+    "head": ("development",),
     "keeps_branch": (True, None, False),
     "base": tuple(Base),
     "is_conflicting": (False, True),

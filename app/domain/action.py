@@ -131,7 +131,7 @@ def _to_merge(known: Known) -> Action:
     if known.keeps_branch is None:
         return Action(Do.READ_SETTING)
     if not known.keeps_branch:
-        return _blocked(Why.BRANCH_LOST, known.back)
+        return _blocked(Why.BRANCH_LOST, known.head)
     match known.base:
         case Base.UNREAD:
             return Action(Do.READ_BASE)

@@ -76,11 +76,12 @@ class Known:
 
     `is_news`: something happened that only a read of the pull request can tell; `is_gated` is None where only a read
     tells whether the repository is in the settings. `owed` is what GitHub was not told yet, in order, without what it
-    refused in this run. `blocked` is what was noted last, `is_noted` in this run.
+    refused in this run. `blocked` is what was noted last, `is_noted` in this run. `twin` has the same commits and goes
+    first: one that is open, or, where an approval stands, one that was rejected.
     `quiet` is how long a change is to be left alone, `outside` why it is not asked about where it comes from a fork and
     nobody vouched for it. `just_checked`: it waits for its checks, with what that blocks, and for how long they are not
     read again, since that was done just now; `check_names` are the red or else the running ones. `away` is how long
-    nobody is there to be asked.
+    nobody is there to be asked, `back` the day when somebody is.
     `is_conflicting` is GitHub's word of the last read. `is_carried`: the approval was given to an earlier head.
     `may_update` is False once it was found out that the approval could not be carried over.
     `status_refused` is what follows where GitHub took no status in this run; `is_stopped`: a read that the duty needs
@@ -116,6 +117,7 @@ class Known:
     are_extras_due: bool = False
     # An approval stands.
     is_giver_there: bool = True
+    head: str = ""
     keeps_branch: bool | None = True
     base: Base = Base.UNREAD
     is_conflicting: bool = False

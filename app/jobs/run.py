@@ -84,7 +84,7 @@ def _to_merge(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any
     return {
         "is_giver_there": decision is not None and policy.reviewer(decision.reviewer) is not None,
         "keeps_branch": work.known.keeps_branch if policy.gates_head(row) else True,
-        "back": row.head,
+        "head": row.head,
         "is_conflicting": facts is not None and facts.mergeable_state == CONFLICT,
         "is_carried": decision is not None and decision.head_sha != row.head_sha,
         "twin": next((f"#{one.number}" for one in twins if one.state is State.REJECTED), None),
