@@ -14,7 +14,7 @@ from app.db.jobs import Claim, Service
 from app.db.store import Store
 from app.domain.blocked import Why
 from app.domain.facts import INSIDERS, Change, Checks, Person, PullRequest, Since, Snapshot
-from app.domain.known import Base, Known, Read
+from app.domain.known import Known, Read
 from app.domain.policy import Policy, Reviewer
 from app.domain.problems import What
 from app.domain.review import Review
@@ -160,7 +160,6 @@ class Work:
         self.checks = self.change = self.held = None
         self.has_pictures = self.known.has_extras = False
         self.known.has_release = self.known.told = None
-        self.known.base = Base.UNREAD
 
     def belongs(self, person: Person | None) -> bool | None:
         """Tell whether somebody may write to the repository; None, with `unanswered`, where GitHub does not say.
