@@ -17,7 +17,6 @@ from app.github.commits import Steps
 from app.jobs import release_contents as contents
 from app.jobs.gate import FOREIGN, SOON, Gate, Rest
 from app.jobs.poll import check_repository
-from app.jobs.release_contents import Place, look_again_after, merge_is_out
 from app.mail.release_text import has_part, is_release_title, release_title, with_part
 
 NO_BRANCH = (
@@ -37,9 +36,9 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     if name is None:
         return Rest()
     number = repositories.id_of(name) or check_repository(gate, name)
-    place = Place(gate, repositories.today(name), number, lambda: gate.store.queue.renew(claim))
-    if merge_is_out(place):
-        return Rest(wait=look_again_after(gate))
+    place = contents.Place(gate, repositories.today(name), number, lambda: gate.store.queue.renew(claim))
+    if contents.merge_is_out(place):
+        return Rest(wait=contents.look_again_after(gate))
     if not policy.release_branch:
         return _watch(place, name, timer)
     began, merged = gate.store.now(), contents.new_merges(place)
@@ -55,13 +54,13 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         contents.note_head(place, ahead, merged, began)
         release = contents.account_of(place, ahead)
         if release is None:
-            return Rest(wait=look_again_after(gate))
+            return Rest(wait=contents.look_again_after(gate))
         _make_so(place, ahead, release)
         gate.store.timers.note(timer.id, None, ahead.etag)
     return Rest(wait=policy.look)
 
 
-def _require_same(place: Place, name: str) -> None:
+def _require_same(place: contents.Place, name: str) -> None:
     """Make sure that what was read is this repository, under today's name, before anything is kept or written.
 
     Raises Refused when it is another one's by now, PutOff when it was renamed.
@@ -74,13 +73,12 @@ def _require_same(place: Place, name: str) -> None:
         raise PutOff(f"{place.repository} is {today} now.", SOON)
 
 
-def _watch(place: Place, name: str, timer: Timer) -> Rest:
+def _watch(place: contents.Place, name: str, timer: Timer) -> Rest:
     """Note where the branch stands, and let every reviewer be told by mail, once, of what was pushed past the gate."""
     gate, known, merged = place.gate, place.known, contents.new_merges(place)
     began, releases = gate.store.now(), gate.store.releases
-    came = (
-        contents.compared(place, known.head, place.branch, None if merged else timer.etag) if known else None
-    )
+    etag = None if merged else timer.etag
+    came = contents.compared(place, known.head, place.branch, etag) if known else None
     try:
         # At the first look, and where nothing is left of what was known, only where it stands.
         came = came or Steps(head=gate.github.branch_head(place.repository, place.branch))
@@ -98,16 +96,15 @@ def _watch(place: Place, name: str, timer: Timer) -> Rest:
         sorted_ = contents.sort(place, came)
         origins = contents.origins_of(place, sorted_)
         if not origins.keys() >= set(sorted_.rest):
-            return Rest(wait=look_again_after(gate))  # GitHub was not asked about all of it yet
+            return Rest(wait=contents.look_again_after(gate))  # GitHub was not asked about all of it yet
         pushed = tuple(item for item in sorted_.release(origins).unseen if item.pull is None)
-        contents.note_head(
-            place, came, merged, began, pushed, [person.id for person in gate.policy.reviewers]
-        )
+        readers = [person.id for person in gate.policy.reviewers]
+        contents.note_head(place, came, merged, began, pushed, readers)
     gate.store.timers.note(timer.id, None, came.etag)
     return Rest(wait=gate.policy.look)
 
 
-def _make_so(place: Place, ahead: Steps, release: Release) -> None:
+def _make_so(place: contents.Place, ahead: Steps, release: Release) -> None:
     """Make the pull request what it should be. Raises Refused where it became another meanwhile: it is looked at again."""
     github, policy = place.gate.github, place.gate.policy
     branches, title = (policy.development_branch, policy.release_branch), release_title(release)
