@@ -63,7 +63,6 @@ class SignInLink(NamedTuple):
 
 
 _Link = TypeVar("_Link")
-_Signed = TypeVar("_Signed")
 # What is signed, and when; a details link has no time.
 _DECIDE, _SIGN_IN = TypeAdapter(tuple[DecideLink, datetime]), TypeAdapter(tuple[SignInLink, datetime])
 _DETAILS: TypeAdapter[tuple[str]] = TypeAdapter(tuple[_Nonce])
@@ -164,7 +163,7 @@ class Links:
         return URLSafeSerializer(self._keys, salt=f"qa-gate/{purpose}", signer_kwargs=_SIGNING)
 
 
-def _verified(token: str, loads: Callable[[str], Any], kind: TypeAdapter[_Signed]) -> _Signed:
+def _verified(token: str, loads: Callable[[str], Any], kind: TypeAdapter[_Link]) -> _Link:
     """Return what was signed, if links of this kind hold such."""
     if len(token) > LONGEST or not _TOKEN.fullmatch(token):
         raise BadLink("A link is at most 512 plain characters.")
