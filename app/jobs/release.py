@@ -75,8 +75,9 @@ def _require_same(place: contents.Place, name: str) -> None:
 
 def _watch(place: contents.Place, name: str, timer: Timer) -> Rest:
     """Note where the branch stands, and let every reviewer be told by mail, once, of what was pushed past the gate."""
-    gate, known, merged = place.gate, place.known, contents.new_merges(place)
-    began, releases = gate.store.now(), gate.store.releases
+    gate, known, releases = place.gate, place.known, place.gate.store.releases
+    # In this order: what is merged meanwhile is new to the next look.
+    began, merged = gate.store.now(), contents.new_merges(place)
     etag = None if merged else timer.etag
     came = contents.compared(place, known.head, place.branch, etag) if known else None
     try:
