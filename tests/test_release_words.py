@@ -152,7 +152,7 @@ def test_a_letter_says_first_what_came_without_a_yes() -> None:
         ]
         places = [words.index(part) for part in order]
         assert places == sorted(places)
-        assert "2 changes more from before QA gate was set up." in words
+        assert "2 more changes from before QA gate was set up." in words
     assert "- Add gift cards by sam\n  ✓ Lily, " in mail.text
     assert "\n  “Works.”\n" in mail.text
 
