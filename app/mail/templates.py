@@ -1,8 +1,9 @@
 """The templates of letters and of comments, how a value gets into one, and what is in the way of a change in words.
 
-Every value goes through `line` (or `person`, `titled`, `quoted`), which drops what hides or reorders text. In a text template the result is
-marked as safe, since "<" stays "<" there; in HTML it is escaped besides. Autoescape is on for both: a value that forgot
-its filter is at worst over-escaped. What is made by `say` and `why_for_reviewer` is text, escaped where it is shown.
+Every value goes through `line` (or `person`, `titled`, `quoted`), which drops what hides or reorders text. In a text
+template the result is marked as safe, since "<" stays "<" there; in HTML it is escaped besides. Autoescape is on for
+both: a value that forgot its filter is at worst over-escaped. What is made by `say` and `why_for_reviewer` is text,
+escaped where it is shown.
 """
 
 from __future__ import annotations
