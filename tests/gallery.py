@@ -180,7 +180,7 @@ class Gallery:
             "mail-bypass": self._mail("Not approved by QA"),
             "mail-release": self._mail("Release into"),
             "mail-sign-in": self._mail("Your sign-in link"),
-            "mail-new-version": self._mail("New version"),
+            "mail-new-version": self._mail("New version: Sam Meyer"),
             "mail-new-link": self._new_link(asked),
             "mail-restored": self._restored(),
             "mail-problem": self._problem(),
