@@ -26,11 +26,10 @@ from app.jobs.problems import problem_mail
 from app.jobs.what_is_new import what_is_new
 from app.links import SignInLink, decide_link
 from app.mail import news
-from app.mail.compose import Mail, compose_request, compose_sign_in
+from app.mail.compose import Mail, compose_request, compose_sign_in, waiting_since
 from app.mail.problem import Pushed, Restored, compose_push, compose_restored
 from app.mail.question import Line, Request
 from app.text.markdown import Shown
-from app.text.words import when as when_text
 
 # What a release held may be known only after its merge; so often, and so long, it is waited for.
 LOOK_AGAIN, PATIENCE = timedelta(minutes=1), timedelta(days=1)
@@ -213,8 +212,7 @@ def _live(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | None:
     if release is None:
         return Rest(wait=LOOK_AGAIN) if now < letter.created_at + PATIENCE else None
     url = gate.links.decide_url(decide_link(row, reviewer.id), now)
-    # A mail is read later than it is sent, so it never says "today".
-    when = when_text(letter.created_at, gate.timezone, now + timedelta(days=3))
+    when = waiting_since(letter.created_at, now, gate.timezone)
     return news.compose_live(reviewer, _about(gate, row, reviewer, url), release, f"on {when}")
 
 
