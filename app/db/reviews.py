@@ -191,11 +191,6 @@ class Reviews(StorePart):
         found = found.order_by(reviews.c.asked_at.nulls_last(), reviews.c.id)
         return [review_from(row) for row in self._database.all(found)]
 
-    def asked(self, review_id: int) -> list[tuple[int, datetime]]:
-        """Return which rounds were asked about, and when, oldest first."""
-        made = select(rounds.c.round, rounds.c.asked_at).where(rounds.c.review_id == review_id)
-        return [(row.round, row.asked_at) for row in self._database.all(made.order_by(rounds.c.round))]
-
     def twins(self, pull: Review | PullRequest) -> list[Review]:
         """Return the other pull requests with the same head and base, ended ones too: they share a status.
 

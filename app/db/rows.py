@@ -169,6 +169,7 @@ class Asked:
     """
 
     round: int
+    asked_at: datetime
     was_mailed: bool
     base: str
     head_sha: str
@@ -223,6 +224,7 @@ _OF_THESE = (
 )
 _NAMES = _OF_THESE.add_columns(reviews.c.is_from_outside).join(reviews, reviews.c.id == rounds.c.review_id)
 _ASKED = _OF_THESE.add_columns(
+    rounds.c.asked_at,
     rounds.c.was_mailed,
     _pull["base"].as_string().label("base"),
     _pull["head_sha"].as_string().label("head_sha"),

@@ -68,9 +68,9 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
     reviews = gate.store.reviews
     current, history = reviews.round(row.id, row.round), reviews.history(row.id)
     asked = current or reviews.round_before(row.id, row.round)
-    called, reviewer = people(row, gate.store.lists.asked([row])[row.id]), gate.policy.reviewer(row.reviewer)
+    versions = gate.store.lists.asked([row])[row.id]
+    called, reviewer = people(row, versions), gate.policy.reviewer(row.reviewer)
     answers = {line.round: line for line in history if line.what in DECISIONS.values()}
-    versions = [(number, at, answers.get(number)) for number, at in reviews.asked(row.id)]
     return {
         "row": row,
         "asked": asked,
@@ -85,6 +85,6 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
         "talk": open_talk(history),
         "people": called,
         "author": called.get(row.author),
-        "earlier": [(at, answer) for number, at, answer in versions if number != row.round],
+        "earlier": [(one.asked_at, answers.get(one.round)) for one in versions if one.round != row.round],
         "merged_by": merged_by(history),
     }
