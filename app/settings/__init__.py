@@ -156,7 +156,8 @@ class Settings(BaseModel):
         in_order = [problems[field] for field in cls.model_fields if field in problems]
         if all_wrong := [*in_order, *_strange_names(environ, kept)]:
             # With Docker, PUBLIC_URL is there before all else, for Caddy.
-            is_new = not given.keys() & {"secret_key", "github_repositories", "qa_reviewers", "mail_from"}
+            required = {name for name, about in cls.model_fields.items() if about.is_required()}
+            is_new = not given.keys() & (required - {"public_url"})
             raise SettingsError(*([NOTHING_YET] if is_new else []), *all_wrong)
         return settings
 

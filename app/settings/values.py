@@ -1,7 +1,7 @@
 """What each setting may hold: one type a kind of value, with its parser of an operator's text.
 
 Used by `Settings` alone. A refusal is a ValueError whose words follow the setting's name ("must be ...") and say how to
-mend it; it must never hold the value.
+put it right; it must never hold the value.
 """
 
 from __future__ import annotations
