@@ -1,8 +1,7 @@
 """A gate seen from outside: what tests of faults may do to it and see of it, whatever its inside looks like.
 
 Pages, mails, statuses, merges in git, calls, log lines, /readyz. How today's gate is started, worked and restored is
-known here only. A premise that does not hold raises `Broken`, never an AssertionError: a test that is expected to fail
-must fail for its reason.
+known here only. A premise that does not hold raises `Broken`, never an AssertionError: then the test is wrong, not the gate.
 """
 
 from __future__ import annotations
