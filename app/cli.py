@@ -122,6 +122,7 @@ def sync() -> None:
     """Look at every repository now, and do all that is due; say what was found, and what could not be done."""
     from app.domain.problems import What
     from app.jobs.problems import said_of
+    from app.mail.problem import reasons_of
     from app.wiring import create_gate
     from app.worker import wake_up, work_once
 
@@ -134,8 +135,9 @@ def sync() -> None:
     for name, line in gate.store.reviews.happened_since(began):
         click.echo(f"{name}: {line.what}" + (f", {line.detail}" if line.detail else ""))
     troubles = gate.store.problems.troubles(gate.policy.repositories)
-    found = [said_of(gate, one) for one in troubles if one.what is not What.RENAMED]
-    problems = dict.fromkeys(line for one in found for line in one.reasons or (one.sentence,))
+    problems = reasons_of(troubles, (*gate.policy.reviewers, *gate.operators))
+    others = [one for one in troubles if not one.reason and one.what is not What.RENAMED]
+    problems += dict.fromkeys(said_of(gate, one).sentence for one in others)
     for problem in problems:
         click.echo(problem)
     if problems:

@@ -295,6 +295,19 @@ def test_what_lasts_and_what_waits_after_a_failure_are_warnings_that_say_what_to
     assert failed.says == "acme/shop: GitHub said no. After fixing it, run qa-gate sync."
 
 
+def test_all_that_fails_is_told_however_much_it_is(clinic: Clinic, sqlite_url: str) -> None:
+    store = Store(sqlite_url)
+    store.create()
+    failed = {"kind": Kind.POLL, "due_at": store.now(), "cause": What.STUCK}
+    with store.database.write() as connection:
+        for number in range(5):
+            said = {"about": f"{number} {SHOP}", "problem": f"GitHub said no to {number}."}
+            connection.execute(jobs.insert().values(**failed, **said))
+    found = [one.says for one in make(work_checks(store, Settings.load(clinic.environ)))]
+    store.close()
+    assert all(any(f"no to {number}." in says for says in found) for number in range(5))
+
+
 # --- GitHub --------------------------------------------------------------------------------------------------
 
 

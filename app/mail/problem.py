@@ -18,7 +18,7 @@ from app.mail.templates import render
 from app.text.clean import plain, shortened
 from app.text.words import span_words
 
-# So many of what was said are shown, each in so many characters.
+# So many of what was said are mailed and logged, each in so many characters.
 MOST_REASONS, LONGEST_REASON = 3, 300
 
 
@@ -52,9 +52,14 @@ def tell(
         "today": next((one.about for one in there), problem.place),
     }
     title, _, todo = render("problem.txt", values).strip().partition("\n")
-    said = [_said(known.get(one.about, one.about), one.reason) for one in there if one.reason]
-    shown = dict.fromkeys(shortened(plain(one), LONGEST_REASON) for one in said)
-    return Told(title, todo, tuple(shown)[:MOST_REASONS])
+    return Told(title, todo, tuple(reasons_of(there, people)[:MOST_REASONS]))
+
+
+def reasons_of(troubles: Sequence[Trouble], people: Sequence[Reviewer]) -> list[str]:
+    """Return all that was said and about what, each once."""
+    known = {person.id: person.name for person in people}
+    said = [_said(known.get(one.about, one.about), one.reason) for one in troubles if one.reason]
+    return list(dict.fromkeys(shortened(plain(one), LONGEST_REASON) for one in said))
 
 
 def _said(about: str, reason: str) -> str:

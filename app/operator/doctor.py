@@ -24,7 +24,7 @@ from app.db.schema import revisions, version_of
 from app.db.store import Store
 from app.domain.policy import Reviewer
 from app.github.answers import NoPlan, TryAgain
-from app.mail.problem import compose_trial, tell
+from app.mail.problem import compose_trial, reasons_of, tell
 from app.mail.send import Mailer, MailError, MailLater
 from app.mail.ses import NotAllowed, Ses, aws_problems
 from app.operator.github_side import Check, Found, GitHubSide
@@ -177,8 +177,7 @@ def _problems(store: Store, settings: Settings) -> Found:
     troubles = store.problems.troubles(settings.github_repositories)
     for problem in store.problems.begun():
         yield "warning", tell(problem, people, settings.branches, troubles).sentence
-    told = (tell(one, people, settings.branches, troubles) for one in troubles)
-    for reason in dict.fromkeys(reason for one in told for reason in one.reasons):
+    for reason in reasons_of(troubles, people):
         yield "warning", f"{reason} After fixing it, run qa-gate sync."
 
 
