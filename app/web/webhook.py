@@ -47,8 +47,8 @@ class _Bad(Exception):
 class Unproven:
     """Counts the bytes that are set aside for bodies whose signature was not checked yet."""
 
-    def __init__(self, most: int = MOST_UNPROVEN) -> None:
-        self._left = most
+    def __init__(self) -> None:
+        self._left = MOST_UNPROVEN
         self._lock = threading.Lock()
 
     @contextmanager
