@@ -1,6 +1,6 @@
 """What GitHub's answers mean: the errors, and the one mapping to them by status, headers and GitHub's own words.
 
-`client` maps everything here; `jobs` decides by class and `kind`, never by words. A `reason` is a sentence
+`api` maps everything here; `jobs` decides by class and `kind`, never by words. A `reason` is a sentence
 of ours to show to people; GitHub's message may be quoted in it, an exception's text or an address never.
 
     GitHubError   something went wrong with GitHub

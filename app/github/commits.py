@@ -1,4 +1,4 @@
-"""Repositories, branches, comparisons and trees as GitHub's API answers. Pure; used by `client` and `branches`.
+"""Repositories, branches, comparisons and trees as GitHub's API answers. Pure; `branches` reads with them.
 
 Anything that is not as documented raises pydantic's ValidationError, so that half an answer is never taken for a whole one.
 """

@@ -1,4 +1,4 @@
-"""Pull requests, and what people say and do about them, as GitHub's API answers. Pure; used by `client` and `branches`.
+"""Pull requests, and what people say and do about them, as GitHub's API answers and its webhooks tell. Pure.
 
 What GitHub documents as null is tolerated: a deleted author, fork or description. Anything else that is not as
 documented raises pydantic's ValidationError, so that half an answer is never taken for a whole one.
