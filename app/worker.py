@@ -204,13 +204,18 @@ class Worker:
     def _beat(self) -> None:
         is_awake = False
         while not self._stop.is_set():
-            is_awake = self._try(partial(self._give_sign, is_awake)) or is_awake
+            is_awake = is_awake or self._try(self._wake_up)
+            if is_awake:
+                self._try(self._give_sign)
             self._stop.wait(BEAT)
 
-    def _give_sign(self, is_awake: bool) -> bool:
-        """Give a sign of life; at first, look for what happened while no worker ran, and for what settings changed."""
-        if not is_awake:
-            wake_up(self._gate)
+    def _wake_up(self) -> bool:
+        """Look, once, for what happened while no worker ran, and for what settings changed."""
+        wake_up(self._gate)
+        return True
+
+    def _give_sign(self) -> bool:
+        """Give a sign of life, and forget what is old."""
         self._gate.store.queue.beat(self._name)
         self._gate.store.inbox.forget()
         self._gate.store.pictures.forget()
