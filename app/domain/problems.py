@@ -120,20 +120,21 @@ class Effect(StrEnum):
     NOBODY = "nobody"  # nobody is asked
 
 
-_EFFECTS = {
+_EFFECTS: dict[What, Effect | None] = {
     **dict.fromkeys(What, Effect.HALTED),
     **dict.fromkeys((What.MAIL, What.UNSENT, What.UNKNOWN), Effect.UNMAILED),
     What.SUPPRESSED: Effect.BOUNCED,
     What.AWAY: Effect.NOBODY,
+    What.RENAMED: None,  # all goes on
 }
+_OF_ONE = (Effect.UNMAILED, Effect.BOUNCED)
 
 
 def effects_on(reviewer_id: str, problems: Iterable[Problem]) -> list[Effect]:
     """Return what the problems that have begun mean for this reviewer, each once."""
     found = {
-        _EFFECTS[one.what]
+        effect
         for one in problems
-        if one.what is not What.RENAMED  # all goes on
-        and (_EFFECTS[one.what] not in (Effect.UNMAILED, Effect.BOUNCED) or one.place in ("", reviewer_id))
+        if (effect := _EFFECTS[one.what]) not in _OF_ONE or one.place in ("", reviewer_id)
     }
     return [effect for effect in Effect if effect in found]
