@@ -27,7 +27,10 @@ class _Event(BaseModel):
 
     @property
     def name(self) -> str:
-        """Return "owner/repo#12" or "owner/repo@abc1234", as the logs show it; of a branch, which may be called anything, only the repository."""
+        """Return "owner/repo#12" or "owner/repo@abc1234", as the logs show it.
+
+        Of a branch, which may be called anything, only the repository.
+        """
         number, sha = f"#{self.number}" if self.number else "", f"@{self.sha[:7]}" if self.sha else ""
         return f"{self.repository}{number}{sha}"
 

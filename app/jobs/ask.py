@@ -51,7 +51,10 @@ def read_extras(work: Work, _action: Action) -> None:
 
 
 def _find_more(work: Work) -> None:
-    """Read what came of a change after it was asked about: what checks say now, where it was deployed to, pictures that were not there yet."""
+    """Read what came of a change after it was asked about.
+
+    What checks say now, where it was deployed to, and pictures that were not there yet.
+    """
     work.wait = _read_newer_checks(work)
     is_found = not _is_deployed_since(work) or _find_deployment(work)
     work.known.has_extras = work.has_pictures = True
@@ -112,7 +115,10 @@ def _find_deployment(work: Work) -> bool:
 
 
 def where_to_try(gate: Gate, row: Review) -> str | None:
-    """Return where a change can be tried as it is now: by PREVIEW_URL, whose values are encoded, else where its head was deployed to."""
+    """Return where a change can be tried as it is now.
+
+    By PREVIEW_URL, whose values are encoded, else where its head was deployed to.
+    """
     # A fork's branch may have the name of another one here, whose preview would show other code.
     if gate.preview_url is None or (row.is_from_fork and "{branch}" in gate.preview_url):
         return row.facts.try_url
@@ -138,7 +144,10 @@ def compare(work: Work, _action: Action) -> None:
 
 
 def read_release(work: Work, _action: Action) -> None:
-    """Read what a release holds; one that was merged before anybody was asked about just that is kept, so that its page tells it for good."""
+    """Read what a release holds.
+
+    One that was merged before anybody was asked about just that is kept, so that its page tells it for good.
+    """
     is_merged = work.row.state is State.MERGED
     try:
         work.held = release_snapshot(work, work.facts or work.read())

@@ -100,6 +100,7 @@ def failure(error: GitHubError | MailError) -> Rest:
 class Work:
     """One review in the hands of a worker: the lease, the row as last written, and what this run has read and done.
 
+    `known` is the part of that which the rules decide by.
     `read_rev` is the row's `rev` from before the facts were asked for: what came later may not be in them. `unanswered`
     is why GitHub did not say who belongs here, where something depends on it. What is None was not read. `refused` are
     the keys of what GitHub would not take, `failure` is what stopped the run's duty, `wait` when to look again at the latest.

@@ -1,7 +1,7 @@
 """Which letters go out, and when: what is due, the list of each working day, and what people ask for.
 
-What they say is in `mail_contents`. The list of a day may come late, but never on another day, and its key is the reviewer and
-the day: there are never two, not even beside the list of day one.
+What they say is in `mail_contents`. The list of a day may come late, but never on another day, and its key is the
+reviewer and the day: there are never two, not even beside the list of day one.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _unanswered(gate: Gate, letter: Letter, error: MailUnanswered) -> Rest:
     return Rest()
 
 
-# --- The list of a working day, at DIGEST_AT. Its timer runs at the worker's start too, so that a new DIGEST_AT counts from then on.
+# --- The list of a working day. Its timer runs at the worker's start too, so that a new DIGEST_AT counts from then on.
 
 
 def send_digests(gate: Gate, _claim: Claim, timer: Timer) -> Rest:

@@ -124,7 +124,7 @@ def in_the_way(row: Review, refusal: Refused) -> Blocked:
 
 
 def update(work: Work, _action: Action) -> None:
-    """Bring a branch up to date with its base where GitHub asks for that, and the approval can be carried over to what comes of it."""
+    """Bring a branch up to date with its base, where the approval can be carried over to what comes of it."""
     row = work.row
     work.known.may_update = _can_be_carried(work)
     if not work.known.may_update:

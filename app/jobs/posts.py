@@ -112,8 +112,9 @@ def say_status(work: Work, status: Status) -> None:
 
 
 def say_decision(work: Work, post: Post) -> None:
-    """Tell the developer the last decision: as a review while it stands, else as a comment. What a later one overtook is not told.
+    """Tell the developer the last decision: as a review while it stands, else as a comment.
 
+    What a later one overtook is not told.
     The call is not idempotent: after a crash its hidden marker is looked for first. Nothing waits for it.
     """
     row, github, reviews = work.row, work.gate.github, work.gate.store.reviews
@@ -151,7 +152,7 @@ def _put(work: Work, last: Decision, marker: str, *, is_standing: bool) -> None:
 
 
 def _is_said_in_place(work: Work, body: str) -> bool:
-    """Say it where a comment tells what is in the way, which is over with it, so that one event is one comment; False: there is none."""
+    """Say it where a comment tells what is in the way, so that one event is one comment; False: there is none."""
     row, github, markers = work.row, work.gate.github, work.gate.links.markers(f"{work.row.nonce} held")
     post = row.posts.get("blocked")
     if post is None or post.said in (None, MERGED, VOID):

@@ -108,8 +108,9 @@ def take_in(work: Work, facts: PullRequest) -> None:
 
 
 def how_it_was_merged(work: Work, facts: PullRequest, move: Move) -> tuple[Move, dict[str, Any]]:
-    """Return the move of a merge, and what it changes in the row: whether an approval covers it, its own or that of the merge that brought it.
+    """Return the move of a merge, and what it changes in the row.
 
+    Above all whether an approval covers it, its own or that of the merge that brought it.
     GitHub marks every pull request as merged whose commits a merge of any of them brought. One GET where somebody else
     than the gate merged what was approved. Raises PutOff while a merge is out that may have brought it.
     """

@@ -27,7 +27,7 @@ from app.jobs import ask, away, merge, posts, questions, read
 from app.jobs.gate import SOON, Gate, Rest, Work, failure
 from app.jobs.release_contents import look_again_after, merge_is_out
 
-# --- What is known of one pull request, loaded afresh before each action: the row, the settings, the calendar, this run's reads.
+# --- What is known before each action: what this run noted, and afresh the row, the settings and the calendar.
 
 
 def load(work: Work) -> Known:
