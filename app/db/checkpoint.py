@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 
 from app.db.columns import insert
-from app.db.database import StorePart
+from app.db.database import StorePart, row_as
 from app.db.jobs import LEASE, Claim, Kind
 from app.db.letters import NewLetter, listed_if_too_many, put_letter
 from app.db.queue import HELD, Overtaken, held, renew
@@ -25,6 +25,7 @@ from app.db.rows import (
     log_happened,
     new_nonce,
     note_history,
+    posts_of,
     put_cover,
     put_decision,
     put_post,
@@ -42,8 +43,8 @@ _FENCE = (
     reviews.c.state == bindparam("fence_state"),
     reviews.c.round == bindparam("fence_round"),
 )
-_CHANGED = update(reviews).where(*_FENCE).values(id=reviews.c.id)
-_LEASED_UNTIL = select(jobs.c.due_at).where(*HELD)
+_CHANGED = update(reviews).where(*_FENCE).values(id=reviews.c.id).returning(*reviews.c)
+_HELD_ROW = select(*reviews.c, jobs.c.due_at.label("leased_until")).join(jobs, and_(*HELD)).where(*_FENCE)
 
 
 class Checkpoints(StorePart):
@@ -91,15 +92,16 @@ class Checkpoints(StorePart):
                 values["decisions"] = decision.number
             # The job before anything of the review is changed: that locks it, so that no other holder comes between.
             renew(connection, claim, now)
-            fence = {"fence_id": row.id, "fence_state": row.state, "fence_round": row.round}
-            if connection.execute(_CHANGED, {**fence, **values}).rowcount == 0:
+            found: Any = connection.execute(_CHANGED, {**_fence(row), **values}).first()
+            if found is None:
                 raise Overtaken
             for post in posts:
                 put_post(connection, row.id, post)
-            fresh = load(connection, row.id)
             if row.decision and (carried or merged_as):
-                _keep_approval(connection, row.decision, fresh, carried, merged_as)
+                _keep_approval(connection, row.decision, found, carried, merged_as)
                 fresh = load(connection, row.id)
+            else:
+                fresh = _read_back(connection, found, row)
             _keep_round(connection, fresh, asked, carried, edited, now)
             for remark in heard:
                 note_heard(connection, row.id, remark)
@@ -115,11 +117,26 @@ class Checkpoints(StorePart):
         Raises Overtaken as a checkpoint does.
         """
         with self._database.read() as connection:
-            until: datetime | None = connection.scalar(_LEASED_UNTIL, held(claim))
-            fresh = load(connection, row.id)
-            if until is None or (fresh.state, fresh.round) != (row.state, row.round):
+            found: Any = connection.execute(_HELD_ROW, {**held(claim), **_fence(row)}).first()
+            if found is None:
                 raise Overtaken
-            return fresh if until >= self._database.now(connection) + LEASE * 2 / 3 else None
+            is_long = found.leased_until >= self._database.now(connection) + LEASE * 2 / 3
+            return _read_back(connection, found, row) if is_long else None
+
+
+def _fence(row: Review) -> dict[str, Any]:
+    return {"fence_id": row.id, "fence_state": row.state, "fence_round": row.round}
+
+
+def _read_back(connection: Connection, found: Any, before: Review) -> Review:
+    """Return a review by its row as it is now.
+
+    A decision that stands as before is not read again: only who holds the review changes what it covers.
+    """
+    if found.decision_id != (before.decision.id if before.decision else None):
+        return load(connection, before.id)
+    told = posts_of(connection, before.id)
+    return row_as(Review, found, posts=told, decision=before.decision, problem=before.problem)
 
 
 def _follows(row: Review, values: dict[str, Any], now: datetime) -> dict[str, Any]:
@@ -133,13 +150,13 @@ def _follows(row: Review, values: dict[str, Any], now: datetime) -> dict[str, An
 
 
 def _keep_approval(
-    connection: Connection, decision: Decision, fresh: Review, carried: Change | None, merged_as: str | None
+    connection: Connection, decision: Decision, found: Any, carried: Change | None, merged_as: str | None
 ) -> None:
     """Keep what the approval covers besides, where it still stands, or the merge that it is recorded with."""
-    if carried and fresh.decision:
-        put_cover(connection, decision.id, Cover(fresh.base, fresh.head_sha, fresh.merge_base), "carried")
+    if carried and found.decision_id:
+        put_cover(connection, decision.id, Cover(found.base, found.head_sha, found.merge_base), "carried")
     if merged_as:
-        record_merge(connection, decision.id, fresh, merged_as)
+        record_merge(connection, decision.id, found, merged_as)
 
 
 def _keep_round(

@@ -98,12 +98,17 @@ def lock_review(connection: Connection, *which: Any) -> None:
 def complete(connection: Connection, row: Row[Any]) -> Review:
     """Read one row of `REVIEWS`, with its posts and what its approval covers."""
     review = review_from(row)
-    told = {post.key: row_as(Post, post) for post in connection.execute(_POSTS, {"review": review.id})}
+    told = posts_of(connection, review.id)
     if review.decision is None:
         return replace(review, posts=told)
     found = connection.execute(_COVERS, {"decision": review.decision.id})
     covered = tuple(row_as(Cover, cover) for cover in found)
     return replace(review, posts=told, decision=replace(review.decision, covers=covered))
+
+
+def posts_of(connection: Connection, review_id: int) -> dict[str, Post]:
+    """Return what GitHub was told of a review, or is to be told."""
+    return {post.key: row_as(Post, post) for post in connection.execute(_POSTS, {"review": review_id})}
 
 
 def put_post(connection: Connection, review_id: int, post: Post) -> None:
