@@ -151,8 +151,8 @@ class Reviews(StorePart):
             row = row or connection.execute(WITH_PROBLEM.where(*place)).first()
             if row is None:
                 return None
-            asked = connection.scalar(select(rounds.c.round).where(rounds.c.nonce == nonce))
-            round_ = row.round if row.round_nonce == nonce else asked or 0
+            asked = select(rounds.c.round).where(rounds.c.nonce == nonce)
+            round_ = row.round if row.round_nonce == nonce else connection.scalar(asked) or 0
             return complete(connection, row), round_
 
     def round(self, review_id: int, round_: int) -> Round | None:
