@@ -22,7 +22,6 @@ from app.domain.approval import Decision
 from app.domain.facts import State
 from app.domain.review import Review
 
-_OTHERS = rounds.alias()
 # How many letters that somebody asked for one address may get, by kind: (in this time, at most so many).
 ALLOWANCES: dict[str, tuple[tuple[timedelta, int], ...]] = {
     # Anybody may ask for these: the newest link must last as long as nothing more is sent (links.SIGN_IN_LASTS).
@@ -116,13 +115,14 @@ class Letters(StorePart):
             which = letters.c.id.in_((letter_id, *told))
             connection.execute(update(letters).where(which).values(sent_at=now, message_id=message_id))
             letter = connection.execute(select(letters).where(letters.c.id == letter_id)).one()
-            # Its own question was mailed, and of each review in a list the last one.
-            own = and_(rounds.c.review_id == letter.review_id, rounds.c.round == letter.round)
-            last = select(_OTHERS.c.review_id, func.max(_OTHERS.c.round)).group_by(_OTHERS.c.review_id)
-            asked = tuple_(rounds.c.review_id, rounds.c.round).in_(
-                last.where(_OTHERS.c.review_id.in_(listed))
-            )
-            connection.execute(update(rounds).where(own | asked).values(was_mailed=True))
+            # Its own question was mailed, and of each review in a list the last one; in one statement, PostgreSQL would read all.
+            mailed = update(rounds).values(was_mailed=True)
+            own = (rounds.c.review_id == letter.review_id, rounds.c.round == letter.round)
+            connection.execute(mailed.where(*own))
+            if listed:
+                key = (rounds.c.review_id, rounds.c.round)
+                last = select(key[0], func.max(key[1])).where(key[0].in_(listed)).group_by(key[0])
+                connection.execute(mailed.where(tuple_(*key).in_(last.correlate(None))))
             if letter.kind == LIST:
                 _list_the_rest(connection, letter.reviewer, now)  # what came while this one was on its way
 
