@@ -46,7 +46,9 @@ _TWINS = REVIEWS.where(
     reviews.c.number != bindparam("number"),
 ).order_by(reviews.c.number)
 _ASKED = select(rounds.c.review_id).where(rounds.c.nonce == bindparam("nonce"))
-_OF_ROUND = WITH_PROBLEM.where(or_(reviews.c.round_nonce == bindparam("nonce"), reviews.c.id.in_(_ASKED)))
+# Not by `or_`, for which PostgreSQL would read every review.
+_ASKED_OR_NEXT = select(reviews.c.id).where(reviews.c.round_nonce == bindparam("nonce")).union(_ASKED)
+_OF_ROUND = WITH_PROBLEM.where(reviews.c.id.in_(_ASKED_OR_NEXT))
 # What the history calls a choice.
 DECISIONS = {
     Choice.APPROVE: Happened.APPROVED,
