@@ -48,15 +48,13 @@ _IS_DUE = or_(
     jobs.c.due_at <= _NOW, jobs.c.due_at > case((jobs.c.lease.is_not(None), _LEASED), else_=_FURTHEST)
 )
 _IS_LIMITED = and_(services.c.limited_until > _NOW, services.c.limited_until <= _FURTHEST)
-_IS_PROBED = or_(services.c.probe_at.is_(None), services.c.probe_at <= _NOW, services.c.probe_at > _FURTHEST)
+_IS_PROBE_DUE = or_(
+    services.c.probe_at.is_(None), services.c.probe_at <= _NOW, services.c.probe_at > _FURTHEST
+)
 _IN_TROUBLE = (services.c.name.in_(tuple(Service)), or_(services.c.failing_since.is_not(None), _IS_LIMITED))
+_TO_PROBE = and_(services.c.failing_since.is_not(None), _IS_PROBE_DUE, _IS_LIMITED.is_not(true()))
 _TROUBLED = (
-    select(
-        services.c.name,
-        and_(services.c.failing_since.is_not(None), _IS_PROBED, _IS_LIMITED.is_not(true())).label(
-            "is_probed"
-        ),
-    )
+    select(services.c.name, _TO_PROBE.label("is_probed"))
     .where(*_IN_TROUBLE)
     .order_by(services.c.name)
     .with_for_update()
