@@ -5,9 +5,9 @@ Called by `jobs`. It remembers what GitHub said; who belongs is decided there.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from app.db.columns import put
 from app.db.database import StorePart
@@ -48,6 +48,10 @@ class People(StorePart):
 # --- Absences: which reviewer is away, and on which day they are back.
 
 
+# What somebody's coming and going concerns: while everybody is away, what is another's waits for this one, too.
+_WAITS = reviews.c.state.in_((State.WAITING, State.TO_ASK))
+
+
 class Absences(StorePart):
     """Who is away until when; a day in the past says nothing any more."""
 
@@ -63,7 +67,7 @@ class Absences(StorePart):
                 return False
             connection.execute(put(absences, {"reviewer": reviewer.id}, {"until": until, "set_at": now}))
             note_event(connection, now, Happening(Happened.AWAY, reviewer.name, f"until {until.isoformat()}"))
-            self._wake(connection, now)
+            wake_reviews(connection, now, _WAITS)
         self._database.work_made.ring()
         return True
 
@@ -74,10 +78,5 @@ class Absences(StorePart):
             if connection.scalar(gone) is None:
                 return
             note_event(connection, now, Happening(Happened.BACK, reviewer.name))
-            self._wake(connection, now)
+            wake_reviews(connection, now, _WAITS)
         self._database.work_made.ring()
-
-    def _wake(self, connection: Connection, now: datetime) -> None:
-        """Wake all that waits: while everybody is away, what is another's waits for this one, too."""
-        concerned = reviews.c.state.in_((State.WAITING, State.TO_ASK))
-        wake_reviews(connection, now, concerned)
