@@ -122,16 +122,9 @@ class Pictures(StorePart):
         with self._database.write_now() as (connection, now):
             if not _has_room(connection, picture, review_id, round_, pictures.c.said != ""):
                 return None
-            values = {
-                "review_id": review_id,
-                "round": round_,
-                "reviewer": reviewer,
-                "said": "draft",
-                "at": now,
-            }
-            connection.execute(
-                insert(pictures).values(**values, nonce=nonce, source=nonce, **_values(picture))
-            )
+            place = {"review_id": review_id, "round": round_, "nonce": nonce, "source": nonce}
+            draft = {"reviewer": reviewer, "said": "draft", "at": now, **_values(picture)}
+            connection.execute(insert(pictures).values(**place, **draft))
         return self._found(pictures.c.nonce == nonce)[0]
 
     def drafts(self, review_id: int, round_: int, reviewer: str, nonces: Sequence[str]) -> list[Kept]:

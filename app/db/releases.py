@@ -150,9 +150,8 @@ class Releases(StorePart):
 
     def known(self, repository_id: int, branch: str) -> Known | None:
         """Return how far a branch is known, None before the first look."""
-        return self._database.one(
-            Known, select(development).filter_by(repository_id=repository_id, branch=branch)
-        )
+        here = select(development).filter_by(repository_id=repository_id, branch=branch)
+        return self._database.one(Known, here)
 
     def begin(self, repository_id: int, branch: str, head: str, ahead: tuple[str, ...] | None = None) -> None:
         """Remember day one: what is ahead of the release branch then is nobody's to account for."""
@@ -232,9 +231,8 @@ class Releases(StorePart):
 
     def origins(self, repository_id: int, shas: Sequence[str]) -> dict[str, Origin]:
         """Return what GitHub said of these commits, as far as it was asked."""
-        found = self._among(
-            select(origins).where(origins.c.repository_id == repository_id), origins.c.sha, shas
-        )
+        ours = select(origins).filter_by(repository_id=repository_id)
+        found = self._among(ours, origins.c.sha, shas)
         return {row.sha: row_as(Origin, row) for row in found}
 
     def keep_origin(self, repository_id: int, sha: str, origin: Origin) -> None:
