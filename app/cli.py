@@ -135,7 +135,7 @@ def sync() -> None:
     for name, line in gate.store.reviews.happened_since(began):
         click.echo(f"{name}: {line.what}" + (f", {line.detail}" if line.detail else ""))
     troubles = gate.store.problems.troubles(gate.policy.repositories)
-    problems = reasons_of(troubles, (*gate.policy.reviewers, *gate.operators))
+    problems = reasons_of(troubles, gate.people)
     others = [one for one in troubles if not one.reason and one.what is not What.RENAMED]
     problems += dict.fromkeys(said_of(gate, one).sentence for one in others)
     for problem in problems:

@@ -42,9 +42,14 @@ class Policy:
     ignore_checks: tuple[str, ...] = ()
     look: timedelta = timedelta(minutes=5)
 
+    @property
+    def branches(self) -> list[str]:
+        """Return the gated branches."""
+        return [name for name in (self.development_branch, self.release_branch) if name]
+
     def gates(self, base: str) -> bool:
-        """Tell whether pull requests into this branch need a reviewer's yes."""
-        return base != "" and base in (self.development_branch, self.release_branch)
+        """Tell whether pull requests into this branch need a reviewer's approval."""
+        return base in self.branches
 
     def gates_head(self, pull: PullRequest | Review) -> bool:
         """Tell whether its head is a gated branch, which only its own pull requests move; a fork's never is."""

@@ -47,6 +47,11 @@ class Gate:
     digest_at: time = time(9)
     operators: tuple[Reviewer, ...] = ()
 
+    @property
+    def people(self) -> tuple[Reviewer, ...]:
+        """Return everybody who gets mail: the reviewers, and who runs the gate."""
+        return (*self.policy.reviewers, *self.operators)
+
     def is_gated(self, row: Review) -> bool | None:
         """Tell whether a review's repository is one of the settings', by its id; None while only GitHub can tell.
 

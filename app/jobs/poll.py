@@ -84,11 +84,8 @@ def check_repository(gate: Gate, name: str) -> int:
 
 def wake_left_and_returned(gate: Gate) -> None:
     """Wake what is to be let go, for its repository is in the settings no more, and what is back in them."""
-    policy = gate.policy
-    gate.store.repositories.wake_strangers(
-        gate.store.repositories.ids(policy.repositories),
-        [base for base in (policy.development_branch, policy.release_branch) if base],
-    )
+    ids = gate.store.repositories.ids(gate.policy.repositories)
+    gate.store.repositories.wake_strangers(ids, gate.policy.branches)
 
 
 def _put(gate: Gate, claim: Claim, timer: Timer, pull: Pull) -> bool:

@@ -66,7 +66,7 @@ def find_bounces(gate: Gate, claim: Claim, timer: Timer) -> Rest:
 
 def _bounced(gate: Gate, claim: Claim) -> list[str]:
     ses, found = gate.mailer.open(), []
-    for person in (*gate.policy.reviewers, *gate.operators):
+    for person in gate.people:
         if ses.suppressed(person.address):
             found.append(person.id)
         gate.store.queue.renew(claim)
@@ -75,10 +75,8 @@ def _bounced(gate: Gate, claim: Claim) -> list[str]:
 
 def said_of(gate: Gate, problem: Problem | Trouble) -> Told:
     """Return a problem in words, with what GitHub or SES says right now."""
-    policy = gate.policy
-    branches = [name for name in (policy.development_branch, policy.release_branch) if name]
-    troubles = gate.store.problems.troubles(policy.repositories)
-    return tell(problem, (*policy.reviewers, *gate.operators), branches, troubles)
+    troubles = gate.store.problems.troubles(gate.policy.repositories)
+    return tell(problem, gate.people, gate.policy.branches, troubles)
 
 
 def problem_mail(gate: Gate, letter: Letter, reader: Reviewer) -> Mail | None:
