@@ -1,10 +1,8 @@
 """Jobs: a row of `jobs` is something to be done, and is gone when it is done. `Queue` claims and ends them.
 
-A job names what it is about ("review 12"), so that one
-thing is never queued twice. `revision` counts its wake-ups: what was woken while somebody worked on it is due again
-at once. A lease ends by itself, so that a worker may die at any instant.
-
-    service   who a job needs: while one is out of order, one job at a time asks whether it is back
+A job names what it is about ("review 12"), so that one thing is never queued twice. `revision` counts its wake-ups:
+what was woken while somebody worked on it is due again at once. A lease ends by itself, so that a worker may die at any
+instant. `NEEDS` says which service a job needs: while that is out of order, one job at a time asks whether it is back.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reviews: what people do to a row, and what pages read of it.
 
-Called by `web` and `jobs`. A decision is one transaction: the row and its history, compare-and-set on state
-and round. It decides nothing itself; the rules do.
+Called by `web` and `jobs`. A decision is one transaction: the row and its history, compare-and-set on state and round.
+It decides nothing itself; the rules do.
 """
 
 from __future__ import annotations

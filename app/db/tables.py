@@ -57,7 +57,7 @@ services = Table(
     Column("answered_at", UtcTime),
 )
 
-# What is wrong: see `review.problems`. One that ended is kept; one that is noted is there until it is said to be over.
+# What is wrong: see `domain.problems`. One that ended is kept; one that is noted is there until it is said to be over.
 problems = Table(
     "problems",
     metadata,

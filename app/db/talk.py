@@ -1,7 +1,7 @@
 """Questions that a reviewer asks without deciding, and what the developers answer.
 
-Called by `web` and `jobs`. Both are lines of the history; the row counts the questions, so that the worker
-sees which GitHub was not told yet. A question never changes whose turn it is.
+Called by `web` and `jobs`. Both are lines of the history; a question is a post besides, so that the worker sees which
+GitHub was not told yet. A question never changes whose turn it is.
 """
 
 from __future__ import annotations
