@@ -161,6 +161,10 @@ class Reviews(StorePart):
         """Return what was asked in one round, or None when it was never asked."""
         return self._database.one(Round, select(rounds).filter_by(review_id=review_id, round=round_))
 
+    def last_round(self, row: Review) -> Round | None:
+        """Return the last question about a review, of its own round or an earlier one."""
+        return self.round_before(row.id, row.round + 1)
+
     def round_before(self, review_id: int, round_: int, *which: Any) -> Round | None:
         """Return what was asked last before this round, or None when this is the first question."""
         earlier = select(rounds).where(rounds.c.review_id == review_id, rounds.c.round < round_, *which)

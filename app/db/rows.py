@@ -170,7 +170,7 @@ def note_event(connection: Connection, now: datetime, happened: Happening) -> No
 class Asked:
     """What one round asked about; `holds` counts the changes in a release, None for any other pull request.
 
-    `names` are what those who committed call themselves, by login; whoever commits writes any name there.
+    `names` are those of `Snapshot.names`.
     """
 
     round: int
@@ -178,7 +178,6 @@ class Asked:
     was_mailed: bool
     base: str
     head_sha: str
-    author_is_bot: bool
     additions: int
     deletions: int
     changed_files: int
@@ -194,14 +193,13 @@ class Lists(StorePart):
         found: dict[int, list[Asked]] = defaultdict(list)
         for line in self._database.all(_ASKED, {"reviews": [row.id for row in rows]}):
             holds = None if line.earlier is None else line.holds
-            found[line.review_id].append(row_as(Asked, line, names=_names(line.commits), holds=holds))
+            found[line.review_id].append(row_as(Asked, line, names=_names(line), holds=holds))
         return found
 
     def names(self, ids: Collection[int]) -> dict[str, str]:
-        """Return what the developers of these reviews, given by id, are called, by login; nobody from outside, and no program."""
-        found = self._database.all(_NAMES, {"reviews": list(ids)})
-        ours = [line for line in found if not (line.author_is_bot or line.is_from_outside)]
-        return {login: name for line in ours for login, name in _names(line.commits).items()}
+        """Return what the developers of these reviews, given by id, are called, by login, as `Snapshot.names` does."""
+        found = self._database.all(_OF_THESE, {"reviews": list(ids)})
+        return {login: name for line in found for login, name in _names(line).items()}
 
     def history(self, rows: Sequence[Review]) -> dict[int, list[HistoryRow]]:
         """Return the timeline of each review, oldest first."""
@@ -223,11 +221,12 @@ _OF_THESE = (
         rounds.c.round,
         _pull["author_is_bot"].as_boolean().label("author_is_bot"),
         _snapshot["change"]["commits"].as_json().label("commits"),
+        reviews.c.is_from_outside,
     )
+    .join(reviews, reviews.c.id == rounds.c.review_id)
     .where(rounds.c.review_id.in_(_THESE))
     .order_by(rounds.c.review_id, rounds.c.round)
 )
-_NAMES = _OF_THESE.add_columns(reviews.c.is_from_outside).join(reviews, reviews.c.id == rounds.c.review_id)
 _ASKED = _OF_THESE.add_columns(
     rounds.c.asked_at,
     rounds.c.was_mailed,
@@ -239,6 +238,8 @@ _ASKED = _OF_THESE.add_columns(
 )
 
 
-def _names(commits: Any) -> dict[str, str]:
-    """Return the name by login from a snapshot's commits, the newest commit's where they differ."""
-    return {one["author"]: one["name"] for one in commits if one.get("name")}
+def _names(asked: Row[Any]) -> dict[str, str]:
+    """Return the names of one line of `_OF_THESE`, as `Snapshot.names` does."""
+    if asked.is_from_outside or asked.author_is_bot:
+        return {}
+    return {one["author"]: one["name"] for one in asked.commits if one.get("name")}

@@ -164,8 +164,7 @@ def _about(gate: Gate, row: Review, reviewer: Reviewer, url: str) -> news.About:
 
 def _names(gate: Gate, row: Review) -> dict[str, str]:
     """Return what people are called, by login, as far as the last question about a change says."""
-    reviews = gate.store.reviews
-    asked = reviews.round(row.id, row.round) or reviews.round_before(row.id, row.round)
+    asked = gate.store.reviews.last_round(row)
     return asked.snapshot.names if asked else {}
 
 

@@ -17,7 +17,6 @@ from werkzeug.wrappers import Response as Redirect
 
 from app.db.reviews import DECISIONS, Round
 from app.db.rows import HistoryRow
-from app.db.talk import open_talk
 from app.domain.approval import Basis, Choice
 from app.domain.facts import State
 from app.domain.policy import Reviewer
@@ -36,7 +35,8 @@ from app.text.how_to_test import parted, steps_of
 from app.text.words import device_words
 from app.web import frame, pictures
 from app.web.pending import decide_url, ways_on
-from app.web.pictures import hers, shown_in
+from app.web.pictures import shown_in
+from app.web.review import shown_of
 
 LONGEST_NOTE = 4000
 QUESTION = "question"  # what the form calls a question, which decides nothing
@@ -163,27 +163,21 @@ def _answer(
     kind = _dead_end(case)
     if kind:
         return _signpost(gate, case, kind, status, note)
-    reviews, row = gate.store.reviews, case.row
-    asked = reviews.round(row.id, row.round)
+    row = case.row
+    asked = gate.store.reviews.round(row.id, row.round)
     is_question = row.state in (State.TO_ASK, State.WAITING)
     if asked is None and is_question:
         return _signpost(gate, case, "preparing", status, note)
-    history = reviews.history(row.id)
-    facts: dict[str, Any] = {
-        "asked": asked,
-        "release": asked.snapshot.release if asked else None,
-        "talk": open_talk(history) if is_question else [],
+    facts = shown_of(gate, row, asked)
+    history = facts["history"]
+    facts |= {
         "is_live": row.state in (State.TO_MERGE, State.MERGING)
         or (row.state is State.REJECTED and not row.is_decision_said)
         or bool(stale_successes(row, gate.policy)),
         "is_late": bool(history) and case.now - history[-1].at >= SHORT,
-        "history": history,
-        "shown": shown_in(gate, row),
         "taken": taken or pictures.Taken(),
-        "hers": hers(gate, row),
         "why": why,
         "note": note,
-        "people": asked.snapshot.names if asked else {},
         **_names(row, asked),
     }
     done = _done(case, history) if is_question and status == HTTPStatus.OK else None
@@ -193,7 +187,6 @@ def _answer(
         return _page(gate, case, "question.html", status, facts)
     facts |= {
         "done": done,
-        "merged_by": merged_by(history),
         "went_live": _went_live(gate, case, asked, history),
     }
     return _page(gate, case, "outcome.html", status, facts | _onward(gate, case))
@@ -291,8 +284,3 @@ def _page(gate: Gate, case: Case, template: str, status: int, facts: dict[str, A
         "is_release": gate.policy.is_release(case.row),
     }
     return frame.show(gate, template, case.now, status, **{**known, **facts})
-
-
-def merged_by(history: list[HistoryRow]) -> str:
-    """Return who merged it around the gate, as a sentence begins."""
-    return next((line.who for line in reversed(history) if line.what == "bypassed"), "Someone")

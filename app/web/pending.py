@@ -61,22 +61,16 @@ def _card(row: Review, asked: Sequence[Asked], history: Sequence[HistoryRow], no
     return Card(
         row,
         current,
-        person(row.author, row, asked),
+        person(row.author, asked),
         _again(row, asked, history),
-        person(answers[-1], row, asked) if answers else None,
+        person(answers[-1], asked) if answers else None,
         waited.days if waited >= LATE else None,
     )
 
 
-def person(login: str, row: Review, asked: Sequence[Asked]) -> str:
+def person(login: str, asked: Sequence[Asked]) -> str:
     """Return what a developer is called: by name where that is known, else by login."""
-    return people(row, asked).get(login, login)
-
-
-def people(row: Review, asked: Sequence[Asked]) -> dict[str, str]:
-    """Return the developers' names by login, as `Snapshot.names` does."""
-    last = asked[-1] if asked else None
-    return last.names if last and not (row.is_from_outside or last.author_is_bot) else {}
+    return asked[-1].names.get(login, login) if asked else login
 
 
 def _again(row: Review, asked: Sequence[Asked], history: Sequence[HistoryRow]) -> str:
@@ -201,7 +195,7 @@ def ways_on(gate: Gate, row: Review, round_: int, now: datetime) -> dict[str, An
     asked = gate.store.lists.asked([row])[row.id]
     return {
         "open_url": decide_url(gate, row, account, now) if account else None,
-        "author": person(row.author, row, asked),
+        "author": person(row.author, asked),
         "was_mailed": any(one.was_mailed for one in asked if one.round == row.round),
         "news": _news(gate, row, round_),
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Response
 
-from app.db.reviews import DECISIONS
+from app.db.reviews import DECISIONS, Round
 from app.db.talk import open_talk
 from app.domain.review import Review
 from app.jobs.ask import where_to_try
@@ -21,8 +21,7 @@ from app.jobs.what_is_new import asked_again
 from app.links import BadLink
 from app.text.words import count
 from app.web import frame
-from app.web.decide import merged_by
-from app.web.pending import decide_url, people
+from app.web.pending import decide_url
 from app.web.pictures import hers, shown_in
 from app.web.sign_in import reviewer_here
 
@@ -65,26 +64,30 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
 
     `earlier` are the other versions: when each was asked about, and the last answer to it.
     """
-    reviews = gate.store.reviews
-    current, history = reviews.round(row.id, row.round), reviews.history(row.id)
-    asked = current or reviews.round_before(row.id, row.round)
+    asked = gate.store.reviews.last_round(row)
+    facts, reviewer = shown_of(gate, row, asked), gate.policy.reviewer(row.reviewer)
+    is_current = asked is not None and asked.round == row.round
+    answers = {line.round: line for line in facts["history"] if line.what in DECISIONS.values()}
     versions = gate.store.lists.asked([row])[row.id]
-    called, reviewer = people(row, versions), gate.policy.reviewer(row.reviewer)
-    answers = {line.round: line for line in history if line.what in DECISIONS.values()}
+    return facts | {
+        "is_current": is_current,
+        "is_new_code": asked and not is_current and asked_again(gate, row, asked.round).is_new_code,
+        "asked_name": reviewer.name if reviewer else "QA",
+        "author": facts["people"].get(row.author),
+        "earlier": [(one.asked_at, answers.get(one.round)) for one in versions if one.round != row.round],
+    }
+
+
+def shown_of(gate: Gate, row: Review, asked: Round | None) -> dict[str, Any]:
+    """Return what every page about one change shows of it and of a question about it."""
+    history = gate.store.reviews.history(row.id)
     return {
         "row": row,
         "asked": asked,
-        "is_current": current is not None,
-        "is_new_code": current is None
-        and asked is not None
-        and asked_again(gate, row, asked.round).is_new_code,
-        "asked_name": reviewer.name if reviewer else "QA",
+        "release": asked.snapshot.release if asked else None,
+        "people": asked.snapshot.names if asked else {},
         "history": history,
+        "talk": open_talk(history),
         "shown": shown_in(gate, row),
         "hers": hers(gate, row),
-        "talk": open_talk(history),
-        "people": called,
-        "author": called.get(row.author),
-        "earlier": [(one.asked_at, answers.get(one.round)) for one in versions if one.round != row.round],
-        "merged_by": merged_by(history),
     }
