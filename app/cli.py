@@ -122,7 +122,7 @@ def sync() -> None:
     """Look at every repository now, and do all that is due; say what was found, and what could not be done."""
     from app.domain.problems import What
     from app.jobs.problems import said_of
-    from app.mail.problem import reasons_of
+    from app.mail.news import reasons_of
     from app.wiring import create_gate
     from app.worker import wake_up, work_once
 

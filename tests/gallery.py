@@ -20,7 +20,8 @@ from app.domain.approval import Choice
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, What
 from app.links import DecideLink, SignInLink, decide_link
-from app.mail.problem import Restored, compose_problem, compose_restored, tell
+from app.mail.compose import waiting_since
+from app.mail.news import compose_problem, compose_restored, tell
 from tests.pictures import photo
 from tests.world import SHOP, World
 
@@ -189,8 +190,8 @@ class Gallery:
     def _restored(self) -> str:
         """The news that a backup from this morning was restored."""
         now, gate = self.world.clock.now, self.world.gate
-        lost = Restored(now - timedelta(hours=3), now, decides=True, operates=False)
-        return compose_restored(self.lily, lost, gate.public_url, now, gate.timezone).html
+        since, until = (waiting_since(one, now, gate.timezone) for one in (now - timedelta(hours=3), now))
+        return compose_restored(self.lily, since, until, gate.public_url, decides=True, operates=False).html
 
     def _problem(self) -> str:
         """What whoever runs the gate gets of a problem that has lasted."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain.blocked import AN_HOUR, Blocked, Why
-from app.mail.templates import next_step, why_for_developer, why_for_reviewer
+from app.mail.compose import next_step, why_for_developer, why_for_reviewer
 
 SAID = "Resource not accessible by integration"
 

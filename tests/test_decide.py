@@ -15,7 +15,7 @@ from app.db.rows import Happening
 from app.domain.approval import Choice
 from app.domain.facts import ChangedFile, Commit, Passed, Release, State, Unseen
 from app.domain.rules import Event
-from app.mail.compose import comment
+from app.mail.comments import comment
 from app.text.how_to_test import steps_of
 from app.text.words import device_words
 from tests.builders import HEAD, LILY, NOON, snapshot

@@ -16,9 +16,8 @@ from app.domain.approval import Choice
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import Change, ChangedFile, Checks, Commit, Release, Snapshot
 from app.github.commits import LONGEST_PATCH, MOST_PATCHES
-from app.mail.compose import comment, held, question
+from app.mail.comments import comment, held, question, with_part, without_part
 from app.mail.question import Line
-from app.mail.release_text import with_part, without_part
 from app.text.clean import disarmed, person, plain, quote
 from app.text.how_to_test import is_about_testing, parted, says_how
 from app.text.markdown import rendered

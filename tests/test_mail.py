@@ -21,9 +21,10 @@ from app.domain.blocked import Blocked, Why
 from app.domain.cautions import Caution, Kind, cautions
 from app.domain.facts import Commit, Release, Snapshot, State, Unseen
 from app.domain.policy import Reviewer
-from app.mail.compose import Mail, comment, compose_request, compose_sign_in, held
-from app.mail.news import About, DigestItem, compose_bypass, compose_digest
-from app.mail.question import Line, Request
+from app.mail.comments import comment, held
+from app.mail.compose import Mail
+from app.mail.news import About, DigestItem, compose_bypass, compose_digest, compose_sign_in
+from app.mail.question import Line, Request, compose_request
 from app.mail.send import Mailer, MailLater, MailRefused
 from demo.inbox import PretendInbox
 from tests.builders import HEAD, LILY, NOON, OLD_HEAD, row, snapshot

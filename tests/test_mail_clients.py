@@ -20,14 +20,15 @@ from app.domain.blocked import Blocked, Why
 from app.domain.cautions import cautions
 from app.domain.facts import Change, ChangedFile, Checks, Commit, Passed, Release, Snapshot, State, Unseen
 from app.domain.problems import Problem, Trouble, What
-from app.mail.compose import LARGEST_HTML, Mail, compose_sign_in
-from app.mail.news import About, compose_live, compose_outcome
-from app.mail.problem import (
-    Pushed,
-    Restored,
+from app.mail.compose import LARGEST_HTML, Mail
+from app.mail.news import (
+    About,
+    compose_live,
+    compose_outcome,
     compose_problem,
     compose_push,
     compose_restored,
+    compose_sign_in,
     compose_trial,
     tell,
 )
@@ -263,13 +264,12 @@ def problem() -> Mail:
 def pushed(number: int, gone: int = 40) -> Mail:
     """The news of a push without asking."""
     items = tuple(Unseen(HEAD, f"Push {one}", "kim", None) for one in range(number))
-    push = Pushed("development", "", items, tuple(f"Change {one}" for one in range(gone)), is_rewritten=True)
-    return compose_push(LILY, push, PENDING)
+    titles = [f"Change {one}" for one in range(gone)]
+    return compose_push(LILY, "development", items, PENDING, gone=titles, is_rewritten=True)
 
 
 # What only other letters include.
 PARTS = {"release", "opening"}
-LOST = Restored(NOON, NOON, decides=True, operates=True)
 ABOUT = About(row(State.TO_MERGE), "sam", "#12", APPROVE, PENDING, 3)
 LETTERS: dict[str, Callable[[], list[Mail]]] = {
     "request": lambda: [everything(), ask(), ask(try_url=None, body=""), release()],
@@ -284,7 +284,7 @@ LETTERS: dict[str, Callable[[], list[Mail]]] = {
         )
     ],
     "push": lambda: [pushed(1), pushed(40), pushed(0), pushed(0, gone=0)],
-    "restored": lambda: [compose_restored(LILY, LOST, PENDING, NOON, BERLIN)],
+    "restored": lambda: [compose_restored(LILY, "then", "now", PENDING, decides=True, operates=True)],
     "trial": lambda: [compose_trial("Lily", "lily@example.com", "https://gate.example.com")],
 }
 

@@ -16,9 +16,17 @@ from app.domain.facts import Passed, Release, State, Unseen
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, What
 from app.jobs.mail_contents import WRITERS
-from app.mail.compose import Mail, compose_sign_in
-from app.mail.news import About, compose_live, compose_outcome
-from app.mail.problem import Pushed, Restored, compose_problem, compose_push, compose_restored, tell
+from app.mail.compose import Mail
+from app.mail.news import (
+    About,
+    compose_live,
+    compose_outcome,
+    compose_problem,
+    compose_push,
+    compose_restored,
+    compose_sign_in,
+    tell,
+)
 from app.mail.question import Line
 from demo.inbox import Mail as Arrived
 from tests.builders import HEAD, LILY, NOON, row, snapshot
@@ -36,8 +44,10 @@ CLASH = "Someone else changed the same part. sam has to combine the two first."
 
 
 def restored(*, decides: bool, operates: bool) -> Mail:
-    lost = Restored(NOON - timedelta(hours=3), NOON, decides, operates)
-    return compose_restored(LILY, lost, "https://gate.example.com", NOON, ZoneInfo("UTC"))
+    since, until = "Tue 24 Nov at 09:00", "Tue 24 Nov at 12:00"
+    return compose_restored(
+        LILY, since, until, "https://gate.example.com", decides=decides, operates=operates
+    )
 
 
 def release(*unseen: Unseen, **fields: object) -> Mail:
@@ -222,14 +232,14 @@ KINDS: dict[str, tuple[str, Mail, str, str, str]] = {
     ),
     "pushed without her": (
         "push",
-        compose_push(LILY, Pushed("development", "", (UNSEEN,)), PENDING),
+        compose_push(LILY, "development", [UNSEEN], PENDING),
         "",
         "Not approved by QA, and in development now.",
         "Hi Lily, kim pushed this straight into development, without a pull request. Nobody asked you.",
     ),
     "rewritten": (
         "push",
-        compose_push(LILY, Pushed("development", "", (), is_rewritten=True), PENDING),
+        compose_push(LILY, "development", [], PENDING, is_rewritten=True),
         "",
         "Someone changed what was there before.",
         "Hi Lily, someone changed the history of development: what was there before may be gone.",
@@ -292,7 +302,7 @@ def test_every_kind_of_mail_says_in_subject_preview_and_first_sentence_what_it_i
 
 
 def test_a_subject_is_plain_text_whatever_is_in_it() -> None:
-    mail = compose_push(LILY, Pushed("a&b\n<i>", "", (UNSEEN,)), PENDING)
+    mail = compose_push(LILY, "a&b\n<i>", [UNSEEN], PENDING)
     assert mail.subject == "1 change pushed to a&b <i> without asking you"
     assert "<title>1 change pushed to a&amp;b &lt;i&gt; without asking you</title>" in mail.html
     assert "\n1 change pushed to a&b <i> without asking you\n" in mail.text

@@ -14,7 +14,7 @@ from app.domain.blocked import Blocked, Why
 from app.domain.facts import ChangedFile, Passed, Release
 from app.domain.rules import Event
 from app.jobs.ask import where_to_try
-from app.mail.templates import why_for_developer
+from app.mail.compose import why_for_developer
 from app.text.words import NOT_NOW
 from tests.builders import LILY, NOON, NOT_YET, row
 from tests.desk import MAX, Desk, said

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from app.domain.facts import Passed, Release, Snapshot, Unseen
-from app.mail.release_text import has_part, is_release_title, release_title, with_part, without_part
+from app.mail.comments import has_part, is_release_title, release_title, with_part, without_part
 from app.text.clean import disarmed, plain
 from tests.builders import NOON, snapshot
 from tests.test_mail import ask

@@ -28,7 +28,7 @@ from app.db.store import Store
 from app.db.tables import jobs, reviews
 from app.domain.review import Review
 from app.jobs.poll import set_looks
-from app.mail.templates import why_for_developer
+from app.mail.compose import why_for_developer
 from app.settings import Settings
 from app.wiring import create_app, create_gate
 from app.worker import work_once

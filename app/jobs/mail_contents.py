@@ -26,9 +26,8 @@ from app.jobs.problems import problem_mail
 from app.jobs.what_is_new import what_is_new
 from app.links import SignInLink, decide_link
 from app.mail import news
-from app.mail.compose import Mail, compose_request, compose_sign_in, waiting_since
-from app.mail.problem import Pushed, Restored, compose_push, compose_restored
-from app.mail.question import Line, Request
+from app.mail.compose import Mail, waiting_since
+from app.mail.question import Line, Request, compose_request
 from app.text.markdown import Shown
 
 # What a release held may be known only after its merge; so often, and so long, it is waited for.
@@ -51,7 +50,7 @@ def cautions_of(asked: Round, row: Review, *, is_new: bool = False) -> list[Caut
 
 def _sign_in(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail:
     url = gate.links.sign_in_url(SignInLink(letter.nonce, reviewer.id), gate.store.now())
-    return compose_sign_in(reviewer, url)
+    return news.compose_sign_in(reviewer, url)
 
 
 def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | None:
@@ -222,9 +221,15 @@ def _push(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | None:
         return None
     gone = gate.store.releases.merged(push.repository_id, push.branch, push.gone)
     place = push.repository if len(gate.policy.repositories) > 1 else ""
-    titles = tuple(row.title for row in gone)
-    pushed = Pushed(push.branch, place, push.unseen, titles, is_rewritten=push.is_forced)
-    return compose_push(reviewer, pushed, f"{gate.public_url}/")
+    return news.compose_push(
+        reviewer,
+        push.branch,
+        push.unseen,
+        f"{gate.public_url}/",
+        gone=[row.title for row in gone],
+        place=place,
+        is_rewritten=push.is_forced,
+    )
 
 
 def _restored(gate: Gate, _letter: Letter, reader: Reviewer) -> Mail | None:
@@ -232,9 +237,10 @@ def _restored(gate: Gate, _letter: Letter, reader: Reviewer) -> Mail | None:
     epoch = gate.store.epochs.current
     if epoch.lost_since is None:
         return None
+    now = gate.store.now()
+    since, until = (waiting_since(one, now, gate.timezone) for one in (epoch.lost_since, epoch.began_at))
     decides, operates = gate.policy.reviewer(reader.id) is not None, gate.operator(reader.id) is not None
-    restored = Restored(epoch.lost_since, epoch.began_at, decides, operates)
-    return compose_restored(reader, restored, gate.public_url, gate.store.now(), gate.timezone)
+    return news.compose_restored(reader, since, until, gate.public_url, decides=decides, operates=operates)
 
 
 WRITERS: dict[str, Callable[[Gate, Letter, Reviewer], Mail | Composed | Rest | None]] = {

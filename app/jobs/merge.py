@@ -21,7 +21,7 @@ from app.domain.statuses import context_of, head_key
 from app.github.answers import GitHubError, Limited, Moved, PutOff, Refused
 from app.jobs.gate import Work
 from app.jobs.read import live_letters, read_trees
-from app.mail.templates import why_for_developer
+from app.mail.compose import why_for_developer
 
 # What is over within this time is not worth a mail.
 TELL_AFTER = timedelta(minutes=5)

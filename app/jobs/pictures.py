@@ -14,7 +14,7 @@ from app.db.pictures import Said
 from app.domain.facts import Remark, State
 from app.github.pictures import Found
 from app.jobs.gate import Work
-from app.mail.compose import pictures_link as words_of_pictures
+from app.mail.comments import pictures_link as words_of_pictures
 from app.pictures import BadPicture, made_anew
 from app.text.markdown import pictures_in
 

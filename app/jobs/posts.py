@@ -21,8 +21,8 @@ from app.github.answers import Refused
 from app.jobs.gate import Work
 from app.jobs.pictures import pictures_link
 from app.jobs.questions import MOST_TRIES, give_up, say_question
-from app.mail import compose
-from app.mail.templates import why_for_developer
+from app.mail import comments
+from app.mail.compose import why_for_developer
 
 log = logging.getLogger("qa-gate.review")
 
@@ -137,17 +137,17 @@ def _put(work: Work, last: Decision, marker: str, *, is_standing: bool) -> None:
     row, github, words = work.row, work.gate.github, (last.choice, last.by, last.note, marker)
     if is_standing:
         pictures = pictures_link(work, "decision", last.number)
-        body = compose.comment(*words, row.head_sha[:7], basis=last.basis, pictures=pictures)
+        body = comments.comment(*words, row.head_sha[:7], basis=last.basis, pictures=pictures)
         with suppress(Refused):
             github.say_review(row.repository, row.number, row.head_sha, last.choice, body)
             return
     elif last.choice is Choice.TAKE_BACK:
         before = work.gate.store.reviews.last_decision(row.id, before=last.number)
-        body = compose.comment(*words, took_back=before.choice if before else None)
+        body = comments.comment(*words, took_back=before.choice if before else None)
         if _is_said_in_place(work, body):
             return
     else:
-        body = compose.comment(*words, last.head_sha[:7])
+        body = comments.comment(*words, last.head_sha[:7])
     github.say_comment(row.repository, row.number, body)
 
 
@@ -185,7 +185,7 @@ def say_blocked(work: Work) -> None:
     row, github, about = work.row, work.gate.github, _comment_about(work.row)
     markers = work.gate.links.markers(f"{row.nonce} held")
     held = row.held if row.state in (State.TO_MERGE, State.MERGING) else None
-    body, comment = compose.held(held, markers[0], row.base, is_merged=row.state is State.MERGED), None
+    body, comment = comments.held(held, markers[0], row.base, is_merged=row.state is State.MERGED), None
     try:
         comment = github.find_comment(row.repository, row.number, *markers)
         work.keep()

@@ -16,7 +16,7 @@ from app.domain.problems import Problem, Trouble, Turn, What
 from app.jobs.away import first_there, hand_over_unheld, who_is_away
 from app.jobs.gate import Gate, Rest
 from app.mail.compose import Mail
-from app.mail.problem import Told, compose_problem, tell
+from app.mail.news import Told, compose_problem, tell
 from app.mail.send import MailRefused
 
 log = logging.getLogger("qa-gate.problems")

@@ -21,7 +21,7 @@ from app.github.answers import Refused
 from app.jobs.away import who_is_away
 from app.jobs.gate import Work
 from app.jobs.pictures import pictures_link, read_answers_pictures
-from app.mail.compose import question
+from app.mail.comments import question
 from app.text.clean import shortened
 
 # Every comment of the gate's own ends with a marker that begins so.

@@ -22,7 +22,7 @@ from app.domain.review import Happened, Review
 from app.domain.rules import Event, Move, delta, follow, may_be_carried, next_move
 from app.github.answers import GitHubError, Limited, PutOff, Refused
 from app.jobs.gate import SOON, Gate, Work
-from app.mail.release_text import is_release_title, without_part
+from app.mail.comments import is_release_title, without_part
 
 # Of what is read simply copied: into the row, and into its document of facts.
 _COPIED = ("repository", "base", "head", "head_sha", "is_from_outside", "open", "title", "author")

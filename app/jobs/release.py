@@ -17,7 +17,7 @@ from app.github.commits import Steps
 from app.jobs import release_contents as contents
 from app.jobs.gate import FOREIGN, SOON, Gate, Rest
 from app.jobs.poll import check_repository
-from app.mail.release_text import has_part, is_release_title, release_title, with_part
+from app.mail.comments import has_part, is_release_title, release_title, with_part
 
 NO_BRANCH = (
     "{0} has no branch {1}, or no branch {2}, or they share no history. "

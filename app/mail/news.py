@@ -1,34 +1,39 @@
-"""The mails that are not one question: a list of several, a merge that came or did not, what went live. Pure.
+"""The mails that are not one question: lists, what became of a change, problems, pushes past the gate, signing in. Pure.
 
-`jobs` calls it just before such a mail goes out. What `compose` promises holds here too: nothing of a
-stranger's becomes markup, a header or a link, and the HTML part stays under 90,000 bytes.
+`jobs` calls it just before such a mail goes out. The sentences of a problem, in templates/problem.txt, are those of the
+log and of `qa-gate doctor`, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.domain.blocked import Blocked
-from app.domain.facts import Release, Snapshot
+from app.domain.facts import Release, Snapshot, Unseen
 from app.domain.policy import Reviewer
+from app.domain.problems import Problem, Trouble
 from app.domain.review import Review
+from app.links import SIGN_IN_LASTS
 from app.mail.compose import (
     LONGEST_TITLE,
     Mail,
     mail_of,
+    render,
+    say,
     subject_of,
     thread_of,
     tidy,
+    titled,
     waiting_since,
+    why_for_reviewer,
 )
-from app.mail.templates import render, say, titled, why_for_reviewer
-from app.text.clean import person, plain
-from app.text.words import NOT_NOW, day_of_month
+from app.text.clean import person, plain, shortened
+from app.text.words import NOT_NOW, day_of_month, span_words
 
 # So many are listed; fewer where long names make too much of them. The page has them all.
 MOST_ITEMS = (30, 20, 10)
@@ -160,3 +165,113 @@ def compose_live(reviewer: Reviewer, about: About, release: Release, when: str) 
     items = what_went_live(release)
     shorter = ({"items": items[:most]} for most in MOST_LIVE)
     return _about(reviewer, "live", about, shorter, total=len(items), when=when)
+
+
+# --- What is wrong, in words, and the mail about it.
+
+
+# So many of what was said are mailed and logged, each in so many characters.
+MOST_REASONS, LONGEST_REASON = 3, 300
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A problem in words; `todo` and `reasons` are for as long as it lasts."""
+
+    title: str
+    todo: str
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """Return what is wrong and what to do, in one line."""
+        return f"{self.title}. {self.todo}"
+
+
+def tell(
+    problem: Problem | Trouble,
+    people: Sequence[Reviewer],
+    branches: Sequence[str],
+    troubles: Sequence[Trouble],
+) -> Told:
+    """Say a problem in words; `troubles` are those of right now, `branches` the gated ones."""
+    there = [one for one in troubles if (one.what, one.place) == (problem.what, problem.place)]
+    known = {person.id: person.name for person in people}
+    values = {
+        "what": problem.what.value,
+        "place": known.get(problem.place, problem.place),
+        "branches": branches,
+        "today": next((one.about for one in there), problem.place),
+    }
+    title, _, todo = render("problem.txt", values).strip().partition("\n")
+    return Told(title, todo, tuple(reasons_of(there, people)[:MOST_REASONS]))
+
+
+def reasons_of(troubles: Sequence[Trouble], people: Sequence[Reviewer]) -> list[str]:
+    """Return all that was said and about what, each once."""
+    known = {person.id: person.name for person in people}
+    said = [_said(known.get(one.about, one.about), one.reason) for one in troubles if one.reason]
+    return list(dict.fromkeys(shortened(plain(one), LONGEST_REASON) for one in said))
+
+
+def _said(about: str, reason: str) -> str:
+    return reason if reason.startswith(about) else f"{about}: {reason}"
+
+
+def compose_problem(
+    reader: Reviewer, problem: Problem, told: Told, public_url: str, timezone: ZoneInfo
+) -> Mail:
+    """Return the mail that says that a problem began, or that it is over."""
+    is_over, until = problem.ended_at is not None, problem.ended_at or problem.since
+    since, took = waiting_since(problem.since, until, timezone), span_words(until - problem.since)
+    values = {"told": told, "is_over": is_over, "since": since, "took": took, "url": public_url}
+    return mail_of(reader, "problem", values)
+
+
+# --- The other mails of one kind each: of a push past the reviewers, a restored backup, signing in, and a test.
+
+
+# So many of what was pushed are listed.
+MOST_PUSHED = 30
+
+
+def compose_push(
+    reviewer: Reviewer,
+    branch: str,
+    items: Sequence[Unseen],
+    pending_url: str,
+    *,
+    gone: Sequence[str] = (),
+    place: str = "",
+    is_rewritten: bool = False,
+) -> Mail:
+    """Return the mail about a push that nobody asked a reviewer about, where no release will name it.
+
+    `gone` are the titles of approved changes that are not in the branch any more; `place` is the repository, "" where
+    there is only one.
+    """
+    pushed = {"branch": branch, "items": items, "gone": gone, "is_rewritten": is_rewritten}
+    return mail_of(
+        reviewer, "push", {**pushed, "place": place, "most": MOST_PUSHED, "pending_url": pending_url}
+    )
+
+
+def compose_restored(
+    reader: Reviewer, since: str, until: str, public_url: str, *, decides: bool, operates: bool
+) -> Mail:
+    """Return the mail that says that what happened from `since` to `until` is lost, as a backup was restored.
+
+    Who `decides` is asked again, who `operates` can look further. Its one link leads to the list and decides nothing.
+    """
+    values = {"since": since, "until": until, "decides": decides, "operates": operates}
+    return mail_of(reader, "restored", {**values, "url": f"{public_url}/"})
+
+
+def compose_sign_in(reviewer: Reviewer, url: str) -> Mail:
+    """Return the mail with a reviewer's sign-in link."""
+    return mail_of(reviewer, "sign_in", {"url": url, "minutes": SIGN_IN_LASTS // timedelta(minutes=1)})
+
+
+def compose_trial(name: str, address: str, public_url: str) -> Mail:
+    """Return the test mail of `qa-gate doctor --mail`; its one link leads to the sign-in page and decides nothing."""
+    return mail_of(Reviewer(name, address), "trial", {"url": f"{public_url}/"})

@@ -1,21 +1,35 @@
 """One question to one reviewer: all that its mail is made of, what it goes out for, and in whose name it comes. Pure.
 
-`jobs` fills it in, `compose` writes the mail.
+`jobs` fills it in just before the mail goes out.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from app.domain.approval import Decision
 from app.domain.cautions import Caution
 from app.domain.facts import Commit, Snapshot
 from app.domain.policy import Reviewer
+from app.mail.compose import LONGEST_TITLE, Mail, mail_of, say, subject_of, thread_of, titled, waiting_since
 from app.text.clean import person
-from app.text.markdown import Shown
+from app.text.how_to_test import parted
+from app.text.markdown import Shown, pictures_in
 
 LONGEST_NAME = 40
+# How much of the developer's own text a letter shows; a shorter try follows where Markdown makes too much of it.
+TEXT_LENGTHS = (6_000, 1_500, 0)
+# So many of each list of a release a letter shows, likewise; the page shows them all.
+RELEASE_LENGTHS = (50, 20, 5)
+# How to test it is short in any case; the page has all of it.
+LONGEST_HOW = 1_500
+# So much of her question and of each answer to it, likewise.
+LINE_LENGTHS = (800, 300, 60)
+MOST_ANSWERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,47 @@ class Request:
         if self.is_again:
             return "again"
         return "same" if self.same_code_but else "new"
+
+
+def compose_request(request: Request, now: datetime, timezone: ZoneInfo) -> Mail:
+    """Return the mail that asks a reviewer; its HTML part stays under 90,000 bytes whatever the change holds."""
+    pull = request.snapshot.pull
+    values = _values(request, now, timezone)
+    shorter = (
+        {**_own_words(request, length), "most": most, "longest": longest}
+        for length, most, longest in zip(TEXT_LENGTHS, RELEASE_LENGTHS, LINE_LENGTHS, strict=True)
+    )
+    thread = thread_of(pull.repository, pull.number)
+    return mail_of(request.reviewer, "request", values, thread, sender_of(request), shorter)
+
+
+def _values(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, Any]:
+    """Return what the template of a question needs, but for the developer's own text."""
+    pull, release = request.snapshot.pull, request.snapshot.release
+    title = titled(pull.title, LONGEST_TITLE)
+    by_nobody = pull.author_is_bot or release
+    return {
+        "request": request,
+        "pull": pull,
+        "release": release,
+        "checks": request.snapshot.checks,
+        "when": partial(waiting_since, now=now, timezone=timezone),
+        "place": request.place,
+        "title": title,
+        "subject": subject_of(pull, title, request.place, is_release=release is not None),
+        "kind": request.kind,
+        "helper": say("a_developer") if by_nobody else person(request.snapshot.author_name),
+        "talk": (*request.talk[:1], *request.talk[1:][-MOST_ANSWERS:]),
+        "answers": request.answers[-MOST_ANSWERS:],
+    }
+
+
+def _own_words(request: Request, length: int) -> dict[str, Any]:
+    """Return the developer's own text, at most so many characters of it."""
+    body, shown = request.snapshot.pull.body, request.shown
+    how, rest = parted(body, min(length, LONGEST_HOW), length, shown)
+    seen = {one.source for one in shown} & set(pictures_in(body))
+    return {"pictures": len(seen), "words_html": rest.mail, "how_html": how.mail}
 
 
 def sender_of(request: Request) -> str | None:

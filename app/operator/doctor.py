@@ -24,7 +24,7 @@ from app.db.schema import revisions, version_of
 from app.db.store import Store
 from app.domain.policy import Reviewer
 from app.github.answers import NoPlan, TryAgain
-from app.mail.problem import compose_trial, reasons_of, tell
+from app.mail.news import compose_trial, reasons_of, tell
 from app.mail.send import Mailer, MailError, MailLater
 from app.mail.ses import NotAllowed, Ses, aws_problems
 from app.operator.github_side import Check, Found, GitHubSide

@@ -30,8 +30,7 @@ from app.domain.calendar import median_wait
 from app.domain.policy import Reviewer
 from app.domain.review import Review
 from app.jobs.gate import Gate
-from app.mail.release_text import brought
-from app.mail.templates import why_for_developer, why_for_reviewer
+from app.mail.compose import why_for_developer, why_for_reviewer
 from app.text.clean import clean, person, plain
 from app.text.gfm import host_of
 from app.text.how_to_test import parted, steps_of
@@ -234,7 +233,7 @@ def _why_at_github(row: Review) -> str:
 
 _TOOLS: tuple[Callable[..., Any], ...] = (
     *(checks_words, count, day_of_month, size_in_short, size_words, span, span_words),
-    *(brought, host_of, median_wait, parted, rendered, steps_of),
+    *(host_of, median_wait, parted, rendered, steps_of),
 )
 _FILTERS: dict[str, Callable[..., Any]] = {
     "blocks": diff_blocks,
