@@ -15,6 +15,7 @@ from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine
 
+from app.db import store as _all_tables  # noqa: F401 - metadata knows those tables whose modules are imported
 from app.db.columns import Document, UtcTime, Word, metadata
 from app.db.schema import MIGRATIONS, migrate, revisions
 

@@ -138,7 +138,7 @@ def test_signed_out_an_old_link_says_where_the_newer_email_is(desk: Desk) -> Non
     stranger = desk.app.test_client()
     assert "An email about the new version is on its way to you." in said(stranger.get(old))
     letter = max(letter["id"] for letter in desk.tables()["letters"] if letter["kind"] == "ask")
-    desk.store.letters.note_sent(letter, "message")
+    desk.store.letters.note_sent(letter)
     page = stranger.get(old)
     assert "The email about the new version is already in your inbox." in said(page)
     assert "/decide/" not in page.text.replace(old, "")

@@ -113,6 +113,17 @@ def test_the_migrations_stand_by_themselves() -> None:
         assert "app" not in re.findall(r"^(?:from|import) (\w+)", file.read_text(), re.MULTILINE), file.name
 
 
+def test_what_writes_migrations_knows_every_table() -> None:
+    written = (
+        "from tests.migration import *\n"
+        "with create_engine('sqlite://').begin() as connection:\n"
+        "    migrate(connection, 'head')\n"
+        "    print(code_of(connection))"
+    )
+    said = subprocess.run([sys.executable, "-c", written], check=True, capture_output=True, text=True)
+    assert said.stdout == "\n", ANEW
+
+
 def test_a_start_that_has_nothing_to_migrate_does_not_load_alembic(tmp_path: Path) -> None:
     sqlite_url = f"sqlite:///{tmp_path}/gate.db"
     starts = (

@@ -154,7 +154,7 @@ def _keep_approval(
 ) -> None:
     """Keep what the approval covers besides, where it still stands, or the merge that it is recorded with."""
     if carried and found.decision_id:
-        put_cover(connection, decision.id, Cover(found.base, found.head_sha, found.merge_base), "carried")
+        put_cover(connection, decision.id, Cover(found.base, found.head_sha, found.merge_base))
     if merged_as:
         record_merge(connection, decision.id, found, merged_as)
 

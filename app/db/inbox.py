@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from time import monotonic, sleep
 from typing import Any
 
@@ -35,10 +35,10 @@ KEPT_FOR = timedelta(days=7)
 # So many rows in one transaction: while it lasts, SQLite lets nobody else write.
 BATCH = 10
 
-_COLUMNS = ("delivery", "kind", "repository_id", "number", "sha", "fields", "received_at")
+_COLUMNS = ("delivery", "kind", "repository_id", "number", "sha", "fields")
 _INSERT = (
-    "INSERT INTO inbox (delivery, kind, repository_id, number, sha, fields, received_at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (delivery) DO NOTHING"
+    "INSERT INTO inbox (delivery, kind, repository_id, number, sha, fields) "
+    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (delivery) DO NOTHING"
 )
 _PUT = insert(inbox).on_conflict_do_nothing(index_elements=["delivery"]).returning(inbox.c.id)
 _NEXT = select(inbox).where(inbox.c.folded_at.is_(None)).order_by(inbox.c.id).limit(BATCH)
@@ -78,12 +78,10 @@ class Inbox(StorePart):
     def _keep(self, delivery: str, event: GitHubEvent) -> bool:
         place = (event.repository_id, event.number, event.sha)
         values = (delivery, event.kind, *place, event.model_dump_json())
-        if self._database.is_sqlite and self._database.clock is None:
-            moment = datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-            return self._database.execute_raw(_INSERT, (*values, moment)) == 1
+        if self._database.is_sqlite:
+            return self._database.execute_raw(_INSERT, values) == 1
         with self._database.write() as connection:
-            row = zip(_COLUMNS, (*values, self._database.now(connection)), strict=True)
-            return connection.execute(_PUT, dict(row)).first() is not None
+            return connection.execute(_PUT, dict(zip(_COLUMNS, values, strict=True))).first() is not None
 
     def fold(self, policy: Policy) -> list[Recorded]:
         """Bring the next few events into the reviews, and return what became of each; empty when there was none."""

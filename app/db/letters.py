@@ -107,13 +107,11 @@ class Letters(StorePart):
                 return False
             return True
 
-    def note_sent(
-        self, letter_id: int, message_id: str, told: Sequence[int] = (), listed: Sequence[int] = ()
-    ) -> None:
+    def note_sent(self, letter_id: int, told: Sequence[int] = (), listed: Sequence[int] = ()) -> None:
         """Remember that SES took the letter, which other letters it `told` in their place, and which reviews it `listed`."""
         with self._database.write_now() as (connection, now):
             which = letters.c.id.in_((letter_id, *told))
-            connection.execute(update(letters).where(which).values(sent_at=now, message_id=message_id))
+            connection.execute(update(letters).where(which).values(sent_at=now))
             letter = connection.execute(select(letters).where(letters.c.id == letter_id)).one()
             # Its own question was mailed, and of each review in a list the last one; in one statement, PostgreSQL would read all.
             mailed = update(rounds).values(was_mailed=True)

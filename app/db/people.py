@@ -36,7 +36,7 @@ class People(StorePart):
         """Remember what GitHub said just now."""
         with self._database.write_now() as (connection, now):
             key = {"repository_id": repository_id, "id": person.id}
-            said = {"login": person.login, "permission": permission, "read_at": now}
+            said = {"permission": permission, "read_at": now}
             connection.execute(put(people, key, said))
 
     def requesters(self, review_id: int) -> list[Person]:
@@ -65,7 +65,7 @@ class Absences(StorePart):
             mine = absences.c.reviewer == reviewer.id
             if connection.scalar(select(absences.c.until).where(mine)) == until:
                 return False
-            connection.execute(put(absences, {"reviewer": reviewer.id}, {"until": until, "set_at": now}))
+            connection.execute(put(absences, {"reviewer": reviewer.id}, {"until": until}))
             note_event(connection, now, Happening(Happened.AWAY, reviewer.name, f"until {until.isoformat()}"))
             wake_reviews(connection, now, _WAITS)
         self._database.work_made.ring()

@@ -266,7 +266,7 @@ def note_up(connection: Connection, service: Service, now: datetime) -> bool:
     before = connection.execute(_FAILING, {"service": service}).first()
     if before is None:
         return False
-    ended = {"failures": 0, "last_job": None, "failing_since": None, "probe_at": None, "answered_at": now}
+    ended = {"failures": 0, "last_job": None, "failing_since": None, "probe_at": None}
     connection.execute(_UP, {"service": service, **ended})
     if before.failing_since is None:
         return False

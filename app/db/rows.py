@@ -123,7 +123,7 @@ def put_decision(connection: Connection, row: Review, decision: Decision) -> int
     new = insert(decisions).values(review_id=row.id, **values).returning(decisions.c.id)
     made = int(connection.execute(new).scalar_one())
     if decision.choice is Choice.APPROVE:
-        put_cover(connection, made, Cover(row.base, row.head_sha, row.merge_base), "asked")
+        put_cover(connection, made, Cover(row.base, row.head_sha, row.merge_base))
     put_post(connection, row.id, Post(f"decision {decision.number}"))
     return made
 
@@ -134,9 +134,9 @@ def record_merge(connection: Connection, decision_id: int, row: Review, merged_a
     connection.execute(update(covers).where(*this).values(merged_as=merged_as))
 
 
-def put_cover(connection: Connection, decision_id: int, cover: Cover, why: str) -> None:
+def put_cover(connection: Connection, decision_id: int, cover: Cover) -> None:
     """Add what an approval covers: it was given for that, or carried over to it."""
-    connection.execute(insert(covers).values(decision_id=decision_id, why=why, **asdict(cover)))
+    connection.execute(insert(covers).values(decision_id=decision_id, **asdict(cover)))
 
 
 def new_nonce() -> str:

@@ -54,7 +54,6 @@ services = Table(
     Column("failing_since", UtcTime),
     Column("probe_at", UtcTime),
     Column("limited_until", UtcTime),
-    Column("answered_at", UtcTime),
 )
 
 # What is wrong: see `domain.problems`. One that ended is kept; one that is noted is there until it is said to be over.
@@ -153,7 +152,6 @@ covers = Table(
     Column("base", Text, nullable=False),
     Column("head_sha", String(64), nullable=False),
     Column("merge_base", String(64)),
-    Column("why", String(16), nullable=False),
     Column("merged_as", String(64)),
 )
 
@@ -184,14 +182,12 @@ rounds = Table(
     Column("was_mailed", Boolean, nullable=False, default=False),
 )
 
-# What GitHub says that people may do in a repository; `name` is theirs where GitHub told it.
+# What GitHub says that people may do in a repository.
 people = Table(
     "people",
     metadata,
     Column("repository_id", BigInteger, primary_key=True),
     Column("id", BigInteger, primary_key=True),
-    Column("login", Text, nullable=False),
-    Column("name", Text),
     Column("permission", String(16), nullable=False),
     Column("read_at", UtcTime, nullable=False),
 )
@@ -233,7 +229,6 @@ letters = Table(
     # Not before this; the job that sends it may look earlier.
     Column("at", UtcTime, nullable=False),
     Column("sent_at", UtcTime),
-    Column("message_id", Text),
     Column("used_at", UtcTime),
     # Which page a sign-in leads on to, in whatever browser its link is opened.
     Column("back", Text),
@@ -259,7 +254,6 @@ absences = Table(
     metadata,
     Column("reviewer", String(16), primary_key=True),
     Column("until", Date, nullable=False),
-    Column("set_at", UtcTime, nullable=False),
 )
 
 history = Table(
@@ -290,7 +284,6 @@ inbox = Table(
     Column("number", Integer),
     Column("sha", String(64)),
     Column("fields", Text, nullable=False),
-    Column("received_at", UtcTime, nullable=False),
     Column("folded_at", UtcTime),
     Column("review_id", Id),
     Column("revision", Integer),

@@ -46,7 +46,7 @@ def send_letter(gate: Gate, claim: Claim) -> Rest:
         message_id = gate.mailer.send(composed.mail)
     except MailUnanswered as error:
         return _unanswered(gate, letter, error)
-    gate.store.letters.note_sent(letter.id, message_id, composed.told, composed.listed)
+    gate.store.letters.note_sent(letter.id, composed.told, composed.listed)
     row = gate.store.reviews.get(letter.review_id) if letter.review_id else None
     about = f"{row.repository}#{row.number}: " if row else ""
     log.info("%smailed %s to %s, SES id %s", about, letter.kind, reviewer.name, message_id)
