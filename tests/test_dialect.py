@@ -142,6 +142,8 @@ def test_a_body_by_renovate_is_whole_and_has_no_source_in_it() -> None:
         ('<a href="https://a.com/b">c</a>', None, "c (https://a.com/b)"),
         ("www.a.com", None, "www.a.com"),
         ("Set the <title> of the page", None, "Set the <title> of the page"),
+        # In small letters each İ is two signs.
+        ("İİİİ <SVG>x</svg> Delete the orders.", None, "İİİİ Delete the orders."),
         ("[//]: # (hidden)\n\nseen", "<p>seen</p>", "seen"),
         ("```suggestion\nx < 1\n\ny\n```", "<pre><code>x &lt; 1\n\ny\n</code></pre>", "    x < 1\n\n    y"),
         ("1. a\n\n   b\n2. c", None, "1. a\n\n   b\n\n2. c"),

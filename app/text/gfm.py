@@ -141,17 +141,16 @@ def _tokens(markup: str) -> Iterator[Token]:
     """Give tags and texts in order. What looks like a tag and is none is text; comments and scripts are nothing."""
     place = 0
     unclosed: set[str] = set()
-    low = markup.lower()
     while found := _TAG.search(markup, place):
         if found.start() > place:
             yield Token("text", "", _NONE, _words(markup[place : found.start()]))
         place = found.end()
         name = (found[2] or "").lower()
         if name in _HIDDEN:
-            end = -1 if found[1] or name in unclosed else low.find(f"</{name}", place)
-            if end >= 0:
-                close = low.find(">", end)
-                place = close + 1 if close >= 0 else len(markup)
+            closing = re.compile(f"</{name}[^>]*>?", re.IGNORECASE | re.ASCII)
+            end = None if found[1] or name in unclosed else closing.search(markup, place)
+            if end:
+                place = end.end()
             else:  # a word like <title>, which GitHub shows as it stands
                 unclosed.add(name)
                 yield Token("text", "", _NONE, _words(found[0]))
