@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -14,6 +17,7 @@ import pytest
 from app import pictures
 from app.pictures import BadPicture, Picture, made_anew
 from tests.pictures import bomb, photo, picture
+from tests.world import wait_until
 
 ROOT = Path(__file__).parent.parent
 CHILD = Path(pictures.__file__).with_name("child.py")
@@ -150,3 +154,33 @@ def test_one_that_takes_too_long_is_given_up() -> None:
     with pytest.raises(BadPicture) as bad:
         anew(picture(7680, 4320), 0.1)
     assert bad.value.why == "slow"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows another process's environment")
+def test_the_process_that_opens_a_strangers_file_has_no_key_of_the_gate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SECRET_KEY", "k" * 40)
+    inside, outside = os.pipe()
+    with Endless(inside) as file, ThreadPoolExecutor() as asking:
+        made = asking.submit(made_anew, file)
+        wait_until(lambda: bool(_children()))
+        (child,) = _children()
+        environ = (child / "environ").read_bytes()
+        os.close(outside)
+        assert isinstance(made.exception(), BadPicture)
+    assert b"k" * 40 not in environ
+
+
+class Endless(FileIO):
+    """A file of which more is to come, as long as the other end of its pipe is open."""
+
+    def seek(self, *_place: int) -> int:
+        return 0
+
+
+def _children() -> list[Path]:
+    """Return the processes that open a picture for this one."""
+    told = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
+    found = [Path("/proc", number) for number in told.split()]
+    return [one for one in found if str(CHILD).encode() in (one / "cmdline").read_bytes().split(b"\0")]
