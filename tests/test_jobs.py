@@ -314,6 +314,21 @@ def test_two_pull_requests_with_one_head_and_base_are_not_asked_about(small_worl
     assert "#1" in world.held(2)
 
 
+def test_of_two_pull_requests_that_get_the_same_head_at_once_the_first_is_asked_about(
+    small_world: World,
+) -> None:
+    world = small_world
+    world.open("one")
+    world.open("two")
+    world.settle()
+    head = world.github.commit(SHOP, "one", {"new.py": "new\n"}, "More", "sam")
+    world.github.force_push(SHOP, "two", head)
+    world.settle()
+    world.pass_(minutes=10)
+    assert [world.row(number).state for number in (1, 2)] == [State.WAITING, State.TO_ASK]
+    assert "#1" in world.held(2)
+
+
 def test_a_draft_is_asked_about_when_it_is_ready(small_world: World) -> None:
     world = small_world
     number = world.open(draft=True)

@@ -22,6 +22,7 @@ from app.domain.facts import State
 from app.domain.known import A_MOMENT, Action, Do, Known
 from app.domain.review import Happened, Review
 from app.domain.rules import Event, ask_at, next_move
+from app.domain.statuses import speaker
 from app.github.answers import GitHubError, Limited, Refused
 from app.jobs import ask, away, merge, posts, questions, read
 from app.jobs.gate import SOON, Gate, Rest, Work, failure
@@ -56,9 +57,10 @@ def _to_ask(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
     quiet = ask_at(row, policy) - now
     wait = ask.checks_wait(row, now) if work.checks is None else None
     waits_for_checks = row.blocked is not None and row.blocked.why in BEFORE_A_QUESTION.values()
+    first = speaker(row, [twin for twin in twins if twin.open])
     return {
         "quiet": quiet if quiet > timedelta(0) else None,
-        "twin": next((f"#{twin.number}" for twin in twins if twin.open), None),
+        "twin": f"#{first.number}" if first is not row else None,
         "outside": _outside(work, row),
         "waits_for_checks": policy.wait_for_checks,
         "just_checked": (row.blocked, wait) if wait and waits_for_checks else None,
