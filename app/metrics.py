@@ -24,7 +24,6 @@ from prometheus_client.registry import Collector
 
 from app import __version__
 from app.db.database import Unavailable
-from app.db.inspection import figures
 from app.db.jobs import Service
 from app.db.store import Store
 from app.jobs.gate import Gate
@@ -63,7 +62,7 @@ class Stored(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges; of a database that is away, only that."""
         try:
-            now, health = figures(self._store.database), self._store.problems.health()
+            now, health = self._store.problems.figures(), self._store.problems.health()
             beat = self._store.queue.last_beat()
         except Unavailable:
             yield _gauge("database_up", "1 while the database can be read.", 0)

@@ -94,7 +94,7 @@ STEPS = {Kind.MAIL: send_letter, Kind.REVIEW: advance, **dict.fromkeys(TIMERS, t
 
 def work_once(gate: Gate, lane: Lane = EVERYTHING) -> bool:
     """Fold what came in, or run the step of one due job; False when there is neither. Raises Unavailable."""
-    gate.store.fold.ahead = gate.github.ahead
+    gate.store.inbox.ahead = gate.github.ahead
     if lane.folds and gate.store.inbox.fold(gate.policy):
         return True
     claim = gate.store.queue.claim(lane.kinds, decided_only=lane.decided_only)

@@ -249,7 +249,7 @@ def test_a_stored_database_of_an_older_version_is_brought_up_and_works(
             )
             assert title in world.browser.get(path).text
             assert title in world.browser.get(world.details(row.number)).text
-        assert "Is it blue?" in [line.detail for line in world.store.talk.questions(rows["Change tea"].id)]
+        assert "Is it blue?" in [line.detail for line in world.store.reviews.questions(rows["Change tea"].id)]
         waiting = rows["Change tea"]
         path = world.gate.links.decide_url(decide_link(waiting, lily.id), world.clock.now).removeprefix(
             world.url

@@ -16,7 +16,7 @@ from sqlalchemy import JSON, event, literal, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app.db.database import Unavailable
-from app.db.fold import Recorded
+from app.db.inbox import Recorded
 from app.db.jobs import LEASE, Claim, Kind, Service
 from app.db.jobs import wake as make_due
 from app.db.letters import NewLetter

@@ -38,7 +38,7 @@ def plain(desk: Desk) -> Any:
 
 def answered(desk: Desk) -> Any:
     row = desk.ask()
-    desk.store.talk.ask(row.id, row.round, "Should a card for 0 euros be possible?", LILY)
+    desk.store.reviews.ask(row.id, row.round, "Should a card for 0 euros be possible?", LILY)
     return desk.change(12, None, happened=[Happening("answered", "sam", "No. " * 200)])
 
 

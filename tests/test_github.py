@@ -1091,7 +1091,7 @@ def test_of_two_limits_that_were_met_at_once_the_longer_one_counts(
     clock = Clock()
     store = Store(f"sqlite:///{tmp_path / 'limits.db'}", clock)
     store.create()
-    keep = {"recall": store.services.limited_until, "remember": store.services.limit}
+    keep = {"recall": store.queue.limited_until, "remember": store.queue.limit}
     github = GitHub(pretend.url, token=TOKEN, timeout=5, clock=clock, **keep)
     limit = {"message": "You have exceeded a secondary rate limit."}
 

@@ -39,7 +39,7 @@ def cards(desk: Desk) -> dict[str, str]:
 
 def answer(desk: Desk, number: int, words: str) -> None:
     row = desk.row(number)
-    assert desk.store.talk.ask(row.id, row.round, "Is it red?", LILY) is None
+    assert desk.store.reviews.ask(row.id, row.round, "Is it red?", LILY) is None
     desk.change(number, None, happened=[Happening("answered", "sam", words)])
 
 

@@ -98,7 +98,7 @@ def test_a_program_is_called_one_and_a_developer_is_who_to_talk_to(desk: Desk) -
 
 def test_what_cannot_be_seen_in_an_answer_is_shown_nowhere(desk: Desk) -> None:
     asked = desk.ask(private=True)
-    desk.store.talk.ask(asked.id, asked.round, f"Is it\n{HIDDEN}red?", LILY)
+    desk.store.reviews.ask(asked.id, asked.round, f"Is it\n{HIDDEN}red?", LILY)
     desk.change(12, None, happened=[Happening("answered", "sam", f"No,\n{HIDDEN}green.")])
     desk.sign_in()
     details = desk.gate.links.details_url(asked.nonce).removeprefix("http://localhost")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.db.reviews import open_talk
 from app.db.store import Store
-from app.db.talk import open_talk
 from app.domain.facts import State
 from app.worker import work_once
 from tests.builders import LILY
@@ -88,7 +88,7 @@ def test_the_answer_goes_to_who_asked(make_world: MakeWorld) -> None:
     number = world.open()
     world.settle()
     row, max_ = world.row(), world.gate.policy.reviewers[1]
-    assert world.store.talk.ask(row.id, row.round, QUESTION, max_) is None
+    assert world.store.reviews.ask(row.id, row.round, QUESTION, max_) is None
     world.settle()
     world.github.comment(number, "No.", by="sam")
     world.settle()
@@ -387,9 +387,9 @@ def test_a_question_is_kept_on_both_databases(database_url: str) -> None:
     store = Store(database_url)
     store.create()
     with pytest.raises(LookupError):
-        store.talk.ask(1, 1, QUESTION, LILY)
+        store.reviews.ask(1, 1, QUESTION, LILY)
     wake(store)
-    assert store.talk.ask(1, 1, QUESTION, LILY) is None
+    assert store.reviews.ask(1, 1, QUESTION, LILY) is None
     assert [line.detail for line in open_talk(store.reviews.history(1))] == [QUESTION]
     found = store.reviews.get(1)
     assert found

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, select, update
 
-from app.db.columns import insert
+from app.db.columns import insert, put
 from app.db.database import StorePart, row_as
 from app.db.jobs import LEASE, Claim, Kind
 from app.db.letters import NewLetter, listed_if_too_many, put_letter
@@ -31,8 +31,7 @@ from app.db.rows import (
     put_post,
     record_merge,
 )
-from app.db.tables import jobs, reviews, rounds
-from app.db.talk import note_heard
+from app.db.tables import heard, jobs, reviews, rounds
 from app.domain.approval import Cover, Decision
 from app.domain.facts import Change, Remark, Snapshot
 from app.domain.review import Post, Review
@@ -104,7 +103,7 @@ class Checkpoints(StorePart):
                 fresh = _read_back(connection, found, row)
             _keep_round(connection, fresh, asked, carried, edited, now)
             for remark in heard:
-                note_heard(connection, row.id, remark)
+                _hear(connection, row.id, remark)
             note_history(connection, now, fresh, happened)
         log_happened(fresh, happened)
         if letter or news:
@@ -177,3 +176,9 @@ def _keep_round(
     if edited:
         this = (rounds.c.review_id == row.id, rounds.c.round == row.round)
         connection.execute(update(rounds).where(*this).values(edited=edited))
+
+
+def _hear(connection: Connection, review_id: int, remark: Remark) -> None:
+    """Remember a remark as it reads now."""
+    key = {"review_id": review_id, "place": remark.place, "id": remark.id}
+    connection.execute(put(heard, key, {"digest": remark.digest}))

@@ -1,23 +1,26 @@
 """The history of everything, to be searched: what happened, with the review that it happened to.
 
 Called by `web`. It only reads, by one statement for a page whatever the size of the history: pages follow each
-other by id, which nothing that is appended meanwhile can shift.
+other by id, which nothing that is appended meanwhile can shift. What a list shows of each change is read for all at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, Text, and_, cast, func, or_, select
+from sqlalchemy import JSON, Row, Select, Text, and_, bindparam, cast, func, or_, select, type_coerce
+from sqlalchemy.sql.functions import coalesce
 
 from app.db.database import Database, StorePart, row_as
 from app.db.reviews import DECISIONS
 from app.db.rows import HistoryRow
 from app.db.tables import history, reviews, rounds
 from app.domain.calendar import Answer
+from app.domain.review import Review
 
 PAGE = 50
 # So many rows of an export are read at once: no transaction stays open while somebody's browser is slow.
@@ -72,6 +75,25 @@ class Page:
     older: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one round asked about; `holds` counts the changes in a release, None for any other pull request.
+
+    `names` are those of `Snapshot.names`.
+    """
+
+    round: int
+    asked_at: datetime
+    was_mailed: bool
+    base: str
+    head_sha: str
+    additions: int
+    deletions: int
+    changed_files: int
+    names: dict[str, str]
+    holds: int | None
+
+
 class History(StorePart):
     """The history of all reviews."""
 
@@ -110,6 +132,26 @@ class History(StorePart):
         self._answers = {id_: one for id_, one in sorted({**known, **read}.items()) if one.at >= moment}
         return list(self._answers.values())
 
+    def asked(self, rows: Sequence[Review]) -> dict[int, list[Asked]]:
+        """Return what was asked about each review, the first round first."""
+        found: dict[int, list[Asked]] = defaultdict(list)
+        for line in self._database.all(_QUESTIONS, {"reviews": [row.id for row in rows]}):
+            holds = None if line.earlier is None else line.holds
+            found[line.review_id].append(row_as(Asked, line, names=_names(line), holds=holds))
+        return found
+
+    def names(self, ids: Collection[int]) -> dict[str, str]:
+        """Return what the developers of these reviews, given by id, are called, by login, as `Snapshot.names` does."""
+        found = self._database.all(_OF_THESE, {"reviews": list(ids)})
+        return {login: name for line in found for login, name in _names(line).items()}
+
+    def of_each(self, rows: Sequence[Review]) -> dict[int, list[HistoryRow]]:
+        """Return the timeline of each review, oldest first."""
+        found: dict[int, list[HistoryRow]] = defaultdict(list)
+        for line in self._database.all(_LINES, {"reviews": [row.id for row in rows]}):
+            found[line.review_id].append(row_as(HistoryRow, line))
+        return found
+
     def _find(self, search: Search, most: int) -> list[Entry]:
         order = history.c.id if search.after is not None else history.c.id.desc()
         query = _matching(search).order_by(order).limit(most)
@@ -124,6 +166,43 @@ _ANSWERS = (
     .join_from(history, rounds, _ROUND)
     .where(history.c.what.in_(DECISIONS.values()))
 )
+
+
+# What a list shows of each change, read for all of them at once.
+_snapshot = type_coerce(rounds.c.snapshot, JSON)
+_pull, _release = _snapshot["pull"], _snapshot["release"]
+_passed, _unseen = (coalesce(func.json_array_length(_release[of]), 0) for of in ("passed", "unseen"))
+_THESE: Any = bindparam("reviews", expanding=True)
+_LINES = select(history).where(history.c.review_id.in_(_THESE)).order_by(history.c.id)
+# The database takes the few facts out of the document: with its patches, it may be very long.
+_OF_THESE = (
+    select(
+        rounds.c.review_id,
+        rounds.c.round,
+        _pull["author_is_bot"].as_boolean().label("author_is_bot"),
+        _snapshot["change"]["commits"].as_json().label("commits"),
+        reviews.c.is_from_outside,
+    )
+    .join(reviews, reviews.c.id == rounds.c.review_id)
+    .where(rounds.c.review_id.in_(_THESE))
+    .order_by(rounds.c.review_id, rounds.c.round)
+)
+_QUESTIONS = _OF_THESE.add_columns(
+    rounds.c.asked_at,
+    rounds.c.was_mailed,
+    _pull["base"].as_string().label("base"),
+    _pull["head_sha"].as_string().label("head_sha"),
+    *(_pull[name].as_integer().label(name) for name in ("additions", "deletions", "changed_files")),
+    _release["earlier"].as_integer().label("earlier"),
+    (_passed + _unseen).label("holds"),
+)
+
+
+def _names(asked: Row[Any]) -> dict[str, str]:
+    """Return the names of one line of `_OF_THESE`, as `Snapshot.names` does."""
+    if asked.is_from_outside or asked.author_is_bot:
+        return {}
+    return {one["author"]: one["name"] for one in asked.commits if one.get("name")}
 
 
 def _matching(search: Search) -> Select[Any]:

@@ -1,16 +1,17 @@
 """Problems: their table, the troubles that the other tables show, and what becomes of each at a look.
 
-`jobs` looks once a minute; pages, `doctor` and mails read. All that a look changes is one transaction, with the
+`jobs` looks once a minute; pages, `doctor`, metrics and mails read. All that a look changes is one transaction, with the
 letters about it. The rules are in `app.domain.problems`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, String, bindparam, case, cast, delete, exists, or_, select, update
+from sqlalchemy import Connection, String, bindparam, case, cast, delete, exists, func, or_, select, update
 
 from app.db.columns import Id, insert
 from app.db.database import StorePart, row_as
@@ -21,6 +22,18 @@ from app.domain.facts import State
 from app.domain.problems import BLOCKING, Problem, Trouble, Turn, What, narrowed, turn_of
 
 _OUT = {Service.GITHUB: What.GITHUB, Service.MAIL: What.MAIL}
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The counts, and since when; `due` are the jobs by kind with the earliest of each."""
+
+    now: datetime
+    reviews: dict[State, int]
+    waiting_since: datetime | None
+    due: dict[Kind, tuple[int, datetime]]
+    unsent: int
+    problems: dict[str, int]
 
 
 class Problems(StorePart):
@@ -53,6 +66,26 @@ class Problems(StorePart):
             elif row.limited_until and row.limited_until > now and found[name] == "ok":
                 found[name] = "limited"
         return found
+
+    def figures(self) -> Figures:
+        """Count what there is of everything."""
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+            states = select(reviews.c.state, func.count()).group_by(reviews.c.state)
+            waiting = select(func.min(reviews.c.asked_at)).where(reviews.c.state == State.WAITING)
+            due = select(jobs.c.kind, func.count(), func.min(jobs.c.due_at)).where(jobs.c.due_at <= now)
+            unsent = select(func.count()).where(jobs.c.kind == Kind.MAIL)
+            lasting = (problems.c.begun_at.is_not(None), problems.c.ended_at.is_(None))
+            whats = select(problems.c.what, func.count()).where(*lasting).group_by(problems.c.what)
+            found = connection.execute(due.group_by(jobs.c.kind))
+            return Figures(
+                now,
+                dict.fromkeys(State, 0) | dict(connection.execute(states).all()),
+                connection.scalar(waiting),
+                {kind: (number, first) for kind, number, first in found},
+                connection.scalar(unsent) or 0,
+                dict(connection.execute(whats).all()),
+            )
 
     def note(self, what: What, place: str) -> None:
         """Note what only this moment shows."""

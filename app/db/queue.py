@@ -188,6 +188,23 @@ class Queue(StorePart):
             seen: datetime | None = connection.scalar(known)
             return max(now - seen, timedelta(0)) if seen else None
 
+    def limit(self, name: str, until: datetime) -> None:
+        """Remember until when a service, or one identity at it ("github 123"), wants no call; the later end counts."""
+        new = insert(services).values(name=name, limited_until=until, failures=0)
+        later = case(
+            (services.c.limited_until > new.excluded.limited_until, services.c.limited_until),
+            else_=new.excluded.limited_until,
+        )
+        with self._database.write() as connection:
+            connection.execute(
+                new.on_conflict_do_update(index_elements=["name"], set_={"limited_until": later})
+            )
+
+    def limited_until(self, name: str) -> datetime | None:
+        """Return until when it wants no call, None where it never said so."""
+        found: datetime | None = self._database.scalar(_LIMITED_UNTIL, {"name": name})
+        return found
+
 
 def _moments(now: datetime) -> dict[str, datetime]:
     """Return the moments that the statements above are about."""
@@ -223,27 +240,6 @@ def renew(connection: Connection, claim: Claim, now: datetime) -> None:
 
 
 # --- What is known of the services that the gate needs.
-
-
-class Services(StorePart):
-    """Limits by the name of a service, or of one identity at it ("github 123")."""
-
-    def limit(self, name: str, until: datetime) -> None:
-        """Remember until when it wants no call; the later end counts."""
-        new = insert(services).values(name=name, limited_until=until, failures=0)
-        later = case(
-            (services.c.limited_until > new.excluded.limited_until, services.c.limited_until),
-            else_=new.excluded.limited_until,
-        )
-        with self._database.write() as connection:
-            connection.execute(
-                new.on_conflict_do_update(index_elements=["name"], set_={"limited_until": later})
-            )
-
-    def limited_until(self, name: str) -> datetime | None:
-        """Return until when it wants no call, None where it never said so."""
-        found: datetime | None = self._database.scalar(_LIMITED_UNTIL, {"name": name})
-        return found
 
 
 def _note_down(connection: Connection, service: Service, about: str, now: datetime) -> None:

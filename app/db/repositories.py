@@ -1,4 +1,6 @@
-"""Which repository stands behind a name: names are reused and change, ids never do.
+"""Repositories, what people may do there, and which reviewer is away.
+
+Which repository stands behind a name: names are reused and change, ids never do.
 
 The first repository that is seen under a name is pinned to it. What GitHub calls it today may be another name; then
 everything that is known of it goes on under that. A name that another repository took means nothing until an operator
@@ -8,17 +10,22 @@ says so.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
-from app.db.columns import insert
+from app.db.columns import insert, put
 from app.db.database import StorePart
 from app.db.jobs import RELEASE, wake_reviews
-from app.db.tables import repositories, reviews, timers
-from app.domain.facts import State
+from app.db.rows import Happening, note_event
+from app.db.tables import absences, people, repositories, requesters, reviews, timers
+from app.domain.facts import Person, State
+from app.domain.policy import Reviewer
+from app.domain.review import Happened
 from app.domain.rules import LIVING
 
+# So long what GitHub said of somebody is believed.
+BELIEVED = timedelta(days=1)
 _EITHER = select(repositories).where(
     or_(repositories.c.name == bindparam("name"), repositories.c.repository_id == bindparam("repository_id"))
 )
@@ -75,6 +82,25 @@ class Repositories(StorePart):
             connection.execute(update(reviews).where(known, is_back).values(rev=reviews.c.rev + 1))
             wake_reviews(connection, now, known, is_back)
 
+    def permission(self, repository_id: int, person: Person) -> str | None:
+        """Return what somebody may do, None where GitHub was not asked within a day."""
+        key = (people.c.repository_id == repository_id, people.c.id == person.id)
+        is_fresh = people.c.read_at > self._database.now() - BELIEVED
+        said: str | None = self._database.scalar(select(people.c.permission).where(*key, is_fresh))
+        return said
+
+    def note_permission(self, repository_id: int, person: Person, permission: str) -> None:
+        """Remember what GitHub said just now that somebody may do."""
+        with self._database.write_now() as (connection, now):
+            key = {"repository_id": repository_id, "id": person.id}
+            said = {"permission": permission, "read_at": now}
+            connection.execute(put(people, key, said))
+
+    def requesters(self, review_id: int) -> list[Person]:
+        """Return who asked for a review, other than the author and programs."""
+        asked = select(requesters).where(requesters.c.review_id == review_id).order_by(requesters.c.id)
+        return self._database.many(Person, asked)
+
 
 def came(connection: Connection, repository_id: int, name: str = "") -> datetime | None:
     """Return when a repository was first to be looked at, under this name or any it is known by; None: not yet."""
@@ -108,3 +134,40 @@ def pin(connection: Connection, name: str, repository_id: int) -> bool:
         its = (reviews.c.repository_id == repository_id, reviews.c.repository != name)
         connection.execute(update(reviews).where(*its).values(repository=name))
     return True
+
+
+# --- Absences: which reviewer is away, and on which day they are back.
+
+
+# What somebody's coming and going concerns: while everybody is away, what is another's waits for this one, too.
+_WAITS = reviews.c.state.in_((State.WAITING, State.TO_ASK))
+
+
+class Absences(StorePart):
+    """Who is away until when; a day in the past says nothing any more."""
+
+    def all(self) -> dict[str, date]:
+        """Return the first day back of everybody who ever said one, by reviewer's id."""
+        return {row.reviewer: row.until for row in self._database.all(select(absences))}
+
+    def begin(self, reviewer: Reviewer, until: date) -> bool:
+        """Note that a reviewer is away, `until` being the first day back; tell whether that is new."""
+        with self._database.write_now() as (connection, now):
+            mine = absences.c.reviewer == reviewer.id
+            if connection.scalar(select(absences.c.until).where(mine)) == until:
+                return False
+            connection.execute(put(absences, {"reviewer": reviewer.id}, {"until": until}))
+            note_event(connection, now, Happening(Happened.AWAY, reviewer.name, f"until {until.isoformat()}"))
+            wake_reviews(connection, now, _WAITS)
+        self._database.work_made.ring()
+        return True
+
+    def end(self, reviewer: Reviewer) -> None:
+        """Note that a reviewer is back."""
+        with self._database.write_now() as (connection, now):
+            gone = absences.delete().where(absences.c.reviewer == reviewer.id).returning(absences.c.until)
+            if connection.scalar(gone) is None:
+                return
+            note_event(connection, now, Happening(Happened.BACK, reviewer.name))
+            wake_reviews(connection, now, _WAITS)
+        self._database.work_made.ring()

@@ -1,7 +1,8 @@
 """Reviews: what people do to a row, and what pages read of it.
 
 Called by `web` and `jobs`. A decision is one transaction: the row and its history, compare-and-set on state and round.
-It decides nothing itself; the rules do.
+It decides nothing itself; the rules do. A question that a reviewer asks without deciding, and what the developers answer,
+are lines of the history; a question is a post besides, so that the worker sees which GitHub was not told yet.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, func, or_, select, update
 
 from app.db.database import StorePart, row_as
 from app.db.jobs import Kind, wake, wake_reviews
@@ -28,14 +29,15 @@ from app.db.rows import (
     log_happened,
     note_history,
     put_decision,
+    put_post,
     review_from,
 )
-from app.db.tables import decisions, history, reviews, rounds
+from app.db.tables import decisions, heard, history, reviews, rounds
 from app.domain.approval import Basis, Choice, Decision
 from app.domain.facts import Checks, PullRequest, Snapshot, State, words_digest
 from app.domain.policy import Reviewer
-from app.domain.review import Happened, Review
-from app.domain.rules import LIVING, Signpost, consequences, decide
+from app.domain.review import Happened, Post, Review
+from app.domain.rules import LIVING, Signpost, consequences, decide, may_ask
 
 NO_BASIS = Basis()
 _TWINS = REVIEWS.where(
@@ -49,6 +51,7 @@ _ASKED = select(rounds.c.review_id).where(rounds.c.nonce == bindparam("nonce"))
 # Not by `or_`, for which PostgreSQL would read every review.
 _ASKED_OR_NEXT = select(reviews.c.id).where(reviews.c.round_nonce == bindparam("nonce")).union(_ASKED)
 _OF_ROUND = WITH_PROBLEM.where(reviews.c.id.in_(_ASKED_OR_NEXT))
+QUESTION, ANSWER = Happened.QUESTION, Happened.ANSWERED
 # What the history calls a choice.
 DECISIONS = {
     Choice.APPROVE: Happened.APPROVED,
@@ -128,6 +131,42 @@ class Reviews(StorePart):
         log_happened(row, [happened])
         self._database.work_made.ring(Kind.REVIEW)
         return None
+
+    def ask(
+        self, review_id: int, round_: int, words: str, reviewer: Reviewer, pictures: Sequence[str] = ()
+    ) -> Signpost | None:
+        """Keep a reviewer's question about one round, if the rules allow it; return why not, or None.
+
+        `pictures` are the drafts that go along with it.
+
+        The very question that was asked last is the same question. Raises LookupError when there is no such review.
+        """
+        with self._database.write_now() as (connection, now):
+            row = load(connection, review_id, lock=True)
+            refused = may_ask(row, round_, words)
+            if refused:
+                return refused
+            told = connection.execute(_talk(review_id).order_by(history.c.id.desc()).limit(1)).first()
+            if told and (told.what, told.reviewer, told.detail) == (QUESTION, reviewer.id, words.strip()):
+                return None
+            number = len(row.questions) + 1
+            put_post(connection, review_id, Post(f"question {number}", after=row.decisions))
+            wake_reviews(connection, now, reviews.c.id == review_id)
+            send_with(connection, pictures, "question", number)
+            asked = Happening(QUESTION, reviewer.name, words.strip(), reviewer.id)
+            note_history(connection, now, row, [asked])
+        self._database.work_made.ring()
+        return None
+
+    def questions(self, review_id: int) -> list[HistoryRow]:
+        """Return every question about a review, oldest first."""
+        asked = _talk(review_id).where(history.c.what == QUESTION).order_by(history.c.id)
+        return self._database.many(HistoryRow, asked)
+
+    def heard(self, review_id: int) -> dict[tuple[str, int], str]:
+        """Return the digest of each remark that was looked at, by its place and id."""
+        found = self._database.all(select(heard).where(heard.c.review_id == review_id))
+        return {(row.place, row.id): row.digest for row in found}
 
     def get(self, review_id: int) -> Review | None:
         """Return one review."""
@@ -245,3 +284,15 @@ class Reviews(StorePart):
         )
         with self._database.write() as connection:
             wake_reviews(connection, self._database.now(connection), unheld)
+
+
+def open_talk(lines: Sequence[HistoryRow]) -> list[HistoryRow]:
+    """Return the last question of a timeline and its answers; empty when nobody asked, or somebody decided since."""
+    said = [line for line in lines if line.what in (QUESTION, ANSWER, *DECISIONS.values())]
+    starts = [number for number, line in enumerate(said) if line.what != ANSWER]
+    is_open = bool(starts) and said[starts[-1]].what == QUESTION
+    return said[starts[-1] :] if is_open else []
+
+
+def _talk(review_id: int) -> Select[Any]:
+    return select(history).where(history.c.review_id == review_id, history.c.what.in_((QUESTION, ANSWER)))

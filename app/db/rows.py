@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Row, String, bindparam, cast, func, select, type_coerce, update
-from sqlalchemy.sql.functions import coalesce
+from sqlalchemy import Connection, Row, String, bindparam, cast, select, update
 
 from app.db.columns import insert
-from app.db.database import StorePart, row_as
-from app.db.tables import covers, decisions, history, jobs, posts, reviews, rounds
+from app.db.database import row_as
+from app.db.tables import covers, decisions, history, jobs, posts, reviews
 from app.domain.approval import Choice, Cover, Decision
 from app.domain.review import Happened, Post, Review
 
@@ -161,85 +159,3 @@ def note_event(connection: Connection, now: datetime, happened: Happening) -> No
     """Append to the history what is about no review in particular."""
     nothing = {"review_id": None, "base": "", "head_sha": "", "round": 0}
     connection.execute(insert(history).values(at=now, **nothing, **asdict(happened)))
-
-
-# --- What a list shows of each change, read for all of them at once: the questions without their files, and the history.
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What one round asked about; `holds` counts the changes in a release, None for any other pull request.
-
-    `names` are those of `Snapshot.names`.
-    """
-
-    round: int
-    asked_at: datetime
-    was_mailed: bool
-    base: str
-    head_sha: str
-    additions: int
-    deletions: int
-    changed_files: int
-    names: dict[str, str]
-    holds: int | None
-
-
-class Lists(StorePart):
-    """Facts of many reviews, by the review's id."""
-
-    def asked(self, rows: Sequence[Review]) -> dict[int, list[Asked]]:
-        """Return what was asked about each review, the first round first."""
-        found: dict[int, list[Asked]] = defaultdict(list)
-        for line in self._database.all(_ASKED, {"reviews": [row.id for row in rows]}):
-            holds = None if line.earlier is None else line.holds
-            found[line.review_id].append(row_as(Asked, line, names=_names(line), holds=holds))
-        return found
-
-    def names(self, ids: Collection[int]) -> dict[str, str]:
-        """Return what the developers of these reviews, given by id, are called, by login, as `Snapshot.names` does."""
-        found = self._database.all(_OF_THESE, {"reviews": list(ids)})
-        return {login: name for line in found for login, name in _names(line).items()}
-
-    def history(self, rows: Sequence[Review]) -> dict[int, list[HistoryRow]]:
-        """Return the timeline of each review, oldest first."""
-        found: dict[int, list[HistoryRow]] = defaultdict(list)
-        for line in self._database.all(_HISTORY, {"reviews": [row.id for row in rows]}):
-            found[line.review_id].append(row_as(HistoryRow, line))
-        return found
-
-
-_snapshot = type_coerce(rounds.c.snapshot, JSON)
-_pull, _release = _snapshot["pull"], _snapshot["release"]
-_passed, _unseen = (coalesce(func.json_array_length(_release[of]), 0) for of in ("passed", "unseen"))
-_THESE: Any = bindparam("reviews", expanding=True)
-_HISTORY = select(history).where(history.c.review_id.in_(_THESE)).order_by(history.c.id)
-# The database takes the few facts out of the document: with its patches, it may be very long.
-_OF_THESE = (
-    select(
-        rounds.c.review_id,
-        rounds.c.round,
-        _pull["author_is_bot"].as_boolean().label("author_is_bot"),
-        _snapshot["change"]["commits"].as_json().label("commits"),
-        reviews.c.is_from_outside,
-    )
-    .join(reviews, reviews.c.id == rounds.c.review_id)
-    .where(rounds.c.review_id.in_(_THESE))
-    .order_by(rounds.c.review_id, rounds.c.round)
-)
-_ASKED = _OF_THESE.add_columns(
-    rounds.c.asked_at,
-    rounds.c.was_mailed,
-    _pull["base"].as_string().label("base"),
-    _pull["head_sha"].as_string().label("head_sha"),
-    *(_pull[name].as_integer().label(name) for name in ("additions", "deletions", "changed_files")),
-    _release["earlier"].as_integer().label("earlier"),
-    (_passed + _unseen).label("holds"),
-)
-
-
-def _names(asked: Row[Any]) -> dict[str, str]:
-    """Return the names of one line of `_OF_THESE`, as `Snapshot.names` does."""
-    if asked.is_from_outside or asked.author_is_bot:
-        return {}
-    return {one["author"]: one["name"] for one in asked.commits if one.get("name")}

@@ -13,6 +13,7 @@ import logging
 from pathlib import Path
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
+from sqlalchemy.engine import make_url
 
 from app import Explained, folder
 from app.db.columns import metadata
@@ -47,6 +48,12 @@ def version_of(connection: Connection) -> str | None:
     if not inspect(connection).has_table(versions.name):
         return None
     return connection.scalar(select(versions.c.version_num))
+
+
+def is_there(url: str) -> bool:
+    """Tell whether there is a database to look at; a SQLite file would be made by opening it."""
+    target = make_url(url)
+    return target.get_backend_name() != "sqlite" or Path(target.database or "").exists()
 
 
 def bring_up(database: Database, migrations: Path = MIGRATIONS) -> None:

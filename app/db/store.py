@@ -1,8 +1,8 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
-`Store` is what the rest of the gate holds: `.inbox`, `.fold`, `.repositories`, `.reviews`, `.talk`, `.people`,
-`.pictures`, `.letters`, `.releases`, `.timers`, `.absences`, `.queue`, `.checkpoints`, `.services`, `.problems`, `.history`,
-`.lists`, `.epochs`. It keeps what was acknowledged and decides nothing; the rules are in `domain`.
+`Store` is what the rest of the gate holds: `.inbox`, `.repositories`, `.reviews`, `.pictures`, `.letters`, `.releases`,
+`.timers`, `.absences`, `.queue`, `.checkpoints`, `.problems`, `.history`, `.epochs`. It keeps what was acknowledged and
+decides nothing; the rules are in `domain`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
     Overtaken    the row moved on while somebody worked on it
@@ -18,21 +18,17 @@ from datetime import datetime
 from app.db.checkpoint import Checkpoints
 from app.db.database import Database
 from app.db.epoch import Epochs
-from app.db.fold import Fold
 from app.db.history import History
 from app.db.inbox import Inbox
 from app.db.jobs import Timers
 from app.db.letters import Letters
-from app.db.people import Absences, People
 from app.db.pictures import Pictures
 from app.db.problems import Problems
-from app.db.queue import Queue, Services
+from app.db.queue import Queue
 from app.db.releases import Releases
-from app.db.repositories import Repositories
+from app.db.repositories import Absences, Repositories
 from app.db.reviews import Reviews
-from app.db.rows import Lists
 from app.db.schema import bring_up
-from app.db.talk import Talk
 
 
 class Store:
@@ -44,12 +40,9 @@ class Store:
     def __init__(self, url: str, clock: Callable[[], datetime] | None = None) -> None:
         self.database = Database(url, clock)
         self.work_made = self.database.work_made
-        self.fold = Fold(self.database)
-        self.inbox = Inbox(self.database, self.fold)
+        self.inbox = Inbox(self.database)
         self.repositories = Repositories(self.database)
         self.reviews = Reviews(self.database)
-        self.talk = Talk(self.database)
-        self.people = People(self.database)
         self.pictures = Pictures(self.database)
         self.letters = Letters(self.database)
         self.releases = Releases(self.database)
@@ -57,11 +50,9 @@ class Store:
         self.absences = Absences(self.database)
         self.queue = Queue(self.database)
         self.checkpoints = Checkpoints(self.database)
-        self.services = Services(self.database)
         self.problems = Problems(self.database)
         self.history = History(self.database)
         self.epochs = Epochs(self.database)
-        self.lists = Lists(self.database)
 
     def create(self) -> None:
         """Make the tables where there are none, or bring them up to date. Raises SchemaError, Unavailable."""

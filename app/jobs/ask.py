@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from app.db.fold import SLACK
+from app.db.inbox import SLACK
 from app.db.letters import NewLetter
 from app.db.rows import Happening
 from app.domain.blocked import Why

@@ -174,13 +174,13 @@ class Work:
         """
         if person is None or person.is_bot:
             return False
-        people, row = self.gate.store.people, self.row
-        permission = people.permission(row.repository_id, person)
+        repositories, row = self.gate.store.repositories, self.row
+        permission = repositories.permission(row.repository_id, person)
         if permission is None:
             try:
                 permission = self.gate.github.permission(row.repository, person)
             except GitHubError as error:
                 self.unanswered = error
                 return None
-            people.note(row.repository_id, person, permission)
+            repositories.note_permission(row.repository_id, person, permission)
         return permission in INSIDERS

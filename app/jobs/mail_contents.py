@@ -12,8 +12,7 @@ from typing import Any
 
 from app.db.epoch import RESTORED
 from app.db.letters import A_DAY, LIST, Letter, outcome_letter
-from app.db.reviews import Round
-from app.db.talk import open_talk
+from app.db.reviews import Round, open_talk
 from app.domain.approval import Choice
 from app.domain.cautions import Caution, cautions
 from app.domain.facts import Snapshot, State

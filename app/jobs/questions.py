@@ -37,7 +37,7 @@ MOST_TRIES = 3
 def say_question(work: Work, post: Post) -> None:
     """Write a question as a comment; its marker is looked for first."""
     row, github, number = work.row, work.gate.github, post.number
-    line = work.gate.store.talk.questions(row.id)[number - 1]
+    line = work.gate.store.reviews.questions(row.id)[number - 1]
     # With its words: another one may have had that number before an older backup was restored.
     words = hashlib.blake2b(line.detail.encode(), digest_size=8).hexdigest()
     markers = work.gate.links.markers(f"{row.nonce} question {number} {words}")
@@ -95,7 +95,7 @@ def hear(work: Work, _action: Action | None = None) -> None:
 
 def _unheard(work: Work) -> list[Remark]:
     """Return what was not looked at yet as it reads now."""
-    known = work.gate.store.talk.heard(work.row.id)
+    known = work.gate.store.reviews.heard(work.row.id)
     remarks = work.gate.github.remarks(work.row.repository, work.row.number)
     return [remark for remark in remarks if known.get((remark.place, remark.id)) != remark.digest]
 
@@ -126,6 +126,6 @@ def _is_ours(work: Work, remark: Remark, by: Person) -> bool:
 def _reader(work: Work) -> Reviewer:
     """Return who asked the last question, if still a reviewer and there, else who is asked about the change."""
     people, away = work.gate.policy.reviewers, who_is_away(work.gate)
-    asked_by = work.gate.store.talk.questions(work.row.id)[-1].reviewer
+    asked_by = work.gate.store.reviews.questions(work.row.id)[-1].reviewer
     asker = next((person for person in people if person.id == asked_by and person.id not in away), None)
     return asker or work.gate.policy.reviewer(work.row.reviewer) or people[0]

@@ -194,7 +194,7 @@ def _edited(work: Work, facts: PullRequest) -> tuple[str, str] | None:
 def read_vouchers(work: Work, _action: Action) -> None:
     """Find out whether somebody who belongs here, and is not its author, asked for a review of it."""
     work.known.are_vouchers_read = True
-    for person in work.gate.store.people.requesters(work.row.id):
+    for person in work.gate.store.repositories.requesters(work.row.id):
         if person.id != work.row.facts.author_id and work.belongs(person):
             work.keep(vouched=True)
             return

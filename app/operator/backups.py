@@ -17,7 +17,7 @@ from app import stop
 from app.db.backup import back_up
 from app.db.backup import restore as fill
 from app.db.epoch import begin_epoch
-from app.db.inspection import is_there
+from app.db.schema import is_there
 from app.db.store import Store
 from app.domain.policy import Reviewer
 from app.operator.is_running import near, ping

@@ -18,9 +18,8 @@ from itertools import chain
 import click
 
 from app import Explained
-from app.db.inspection import is_there
 from app.db.queue import A_WORKERS_SILENCE, OVERDUE
-from app.db.schema import revisions, version_of
+from app.db.schema import is_there, revisions, version_of
 from app.db.store import Store
 from app.domain.policy import Reviewer
 from app.github.answers import NoPlan, TryAgain

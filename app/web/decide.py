@@ -81,7 +81,7 @@ def decide(gate: Gate, token: str) -> Response | Redirect:
         return _answer(gate, case, 422, "too_long", note, taken)
     about = (case.row.id, case.round)
     if said == QUESTION:
-        refused = gate.store.talk.ask(*about, note, case.reviewer, taken.nonces)
+        refused = gate.store.reviews.ask(*about, note, case.reviewer, taken.nonces)
     elif said in tuple(Choice):
         seen, basis = request.form.get("seen", type=int), _basis(gate, case)
         choice, sent = Choice(said), taken.nonces

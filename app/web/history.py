@@ -49,7 +49,7 @@ def show(gate: Gate) -> Response:
         "given": {name: value for name, value in asked.items() if value},
         "wrong": wrong,
         "page": page,
-        "people": gate.store.lists.names(answered),
+        "people": gate.store.history.names(answered),
         "weeks": None if request.args else _twelve_weeks(gate, now),
         "repositories": _offered(policy.repositories, asked["repository"]),
         "branches": _offered((policy.development_branch, policy.release_branch), asked["branch"]),

@@ -14,9 +14,9 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as Redirect
 
-from app.db.reviews import DECISIONS
-from app.db.rows import Asked, HistoryRow
-from app.db.talk import open_talk
+from app.db.history import Asked
+from app.db.reviews import DECISIONS, open_talk
+from app.db.rows import HistoryRow
 from app.domain.facts import Commit, State
 from app.domain.policy import Reviewer
 from app.domain.problems import effects_on
@@ -173,7 +173,7 @@ def decide_url(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> st
 
 
 def _cards(gate: Gate, rows: list[Review], now: datetime) -> list[Card]:
-    asked, history = gate.store.lists.asked(rows), gate.store.lists.history(rows)
+    asked, history = gate.store.history.asked(rows), gate.store.history.of_each(rows)
     return [_card(row, asked[row.id], history[row.id], now) for row in rows]
 
 
@@ -192,7 +192,7 @@ def ways_on(gate: Gate, row: Review, round_: int, now: datetime) -> dict[str, An
     `author` is who wrote it, by name; `was_mailed` tells whether an email about the current round went out; `news` are the commits since the link's.
     """
     account = frame.signed_in(gate)
-    asked = gate.store.lists.asked([row])[row.id]
+    asked = gate.store.history.asked([row])[row.id]
     return {
         "open_url": decide_url(gate, row, account, now) if account else None,
         "author": person(row.author, asked),

@@ -11,8 +11,7 @@ from typing import Any
 
 from flask import Response
 
-from app.db.reviews import DECISIONS, Round
-from app.db.talk import open_talk
+from app.db.reviews import DECISIONS, Round, open_talk
 from app.domain.review import Review
 from app.jobs.ask import where_to_try
 from app.jobs.gate import Gate
@@ -68,7 +67,7 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
     facts, reviewer = shown_of(gate, row, asked), gate.policy.reviewer(row.reviewer)
     is_current = asked is not None and asked.round == row.round
     answers = {line.round: line for line in facts["history"] if line.what in DECISIONS.values()}
-    versions = gate.store.lists.asked([row])[row.id]
+    versions = gate.store.history.asked([row])[row.id]
     return facts | {
         "is_current": is_current,
         "is_new_code": asked and not is_current and asked_again(gate, row, asked.round).is_new_code,
