@@ -49,10 +49,10 @@ UNEXPECTED = "Something unexpected went wrong; see the log. QA gate keeps trying
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What a thread works on: jobs of these kinds, or only reviews that somebody decided on; `folds`: the inbox first."""
+    """What a thread works on: jobs of these kinds, or only approved reviews; `folds`: the inbox first."""
 
     kinds: tuple[Kind, ...] = tuple(Kind)
-    decided_only: bool = False
+    approved_only: bool = False
     folds: bool = False
 
 
@@ -61,7 +61,7 @@ LANES = (
     Lane((Kind.MAIL, Kind.BOUNCES)),
     Lane((Kind.PROBLEMS,), folds=True),
     Lane((Kind.POLL, Kind.RELEASE, Kind.DIGEST)),
-    Lane((Kind.REVIEW,), decided_only=True),
+    Lane((Kind.REVIEW,), approved_only=True),
     Lane((Kind.REVIEW,)),
     Lane((Kind.REVIEW,)),
 )
@@ -97,7 +97,7 @@ def work_once(gate: Gate, lane: Lane = EVERYTHING) -> bool:
     gate.store.inbox.ahead = gate.github.ahead
     if lane.folds and gate.store.inbox.fold(gate.policy):
         return True
-    claim = gate.store.queue.claim(lane.kinds, decided_only=lane.decided_only)
+    claim = gate.store.queue.claim(lane.kinds, approved_only=lane.approved_only)
     if claim is None:
         return False
     gate.github.has_answered()

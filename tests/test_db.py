@@ -318,9 +318,9 @@ def test_a_claim_takes_only_the_kinds_it_names(store: Store) -> None:
 def test_a_claim_for_decided_reviews_leaves_the_others(store: Store) -> None:
     row = ask(store)
     wake(store, "d2", told(KNOWN, number=13))
-    assert store.queue.claim((Kind.REVIEW,), decided_only=True) is None
+    assert store.queue.claim((Kind.REVIEW,), approved_only=True) is None
     assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY) is None
-    claim = store.queue.claim((Kind.REVIEW,), decided_only=True)
+    claim = store.queue.claim((Kind.REVIEW,), approved_only=True)
     assert claim
     assert claim.id == row.id
 

@@ -24,14 +24,12 @@ from app.db.database import StorePart, row_as
 from app.db.jobs import FURTHEST, LEASE, NEEDS, SLACK, Claim, Kind, Service, wake, wake_reviews
 from app.db.rows import put_post
 from app.db.tables import jobs, reviews, services, workers
-from app.domain.facts import State
 from app.domain.problems import What
 from app.domain.review import Post
+from app.domain.rules import APPROVED
 
 log = logging.getLogger("qa-gate.review")
 
-# Reviews that somebody decided on: a person waits for these.
-DECIDED = (State.TO_MERGE, State.MERGING)
 # A worker that has been silent for longer is dead; one that was seen in the future is of a clock that was wrong.
 A_WORKERS_SILENCE = timedelta(seconds=60)
 # So long may work be due that no service keeps waiting; more is a fault of the gate's own.
@@ -80,8 +78,8 @@ class Overtaken(Exception):
 class Queue(StorePart):
     """Claims and ends."""
 
-    def claim(self, kinds: Collection[Kind] = tuple(Kind), *, decided_only: bool = False) -> Claim | None:
-        """Lease the earliest due job of these kinds, or of reviews that somebody decided on; None when none is due.
+    def claim(self, kinds: Collection[Kind] = tuple(Kind), *, approved_only: bool = False) -> Claim | None:
+        """Lease the earliest due job of these kinds, or of approved reviews only, for whose merge a person waits; None when none is due.
 
         While a service is out of order, one job that needs it is given every 15 seconds, due or not, to find out
         whether it is back.
@@ -90,7 +88,7 @@ class Queue(StorePart):
             moments = _moments(now)
             troubled = {row.name: row.is_probed for row in connection.execute(_TROUBLED, moments)}
             probed = tuple(name for name, is_probed in troubled.items() if is_probed)
-            earliest = _earliest(tuple(kinds), tuple(troubled), probed, decided_only)
+            earliest = _earliest(tuple(kinds), tuple(troubled), probed, approved_only)
             row = connection.execute(earliest, moments).first()
             if row is None:
                 return None
@@ -213,7 +211,7 @@ def _moments(now: datetime) -> dict[str, datetime]:
 
 @cache
 def _earliest(
-    kinds: tuple[Kind, ...], troubled: tuple[str, ...], probed: tuple[str, ...], decided_only: bool
+    kinds: tuple[Kind, ...], troubled: tuple[str, ...], probed: tuple[str, ...], approved_only: bool
 ) -> Any:
     free = [kind for kind in kinds if NEEDS.get(kind) not in troubled]
     which = and_(jobs.c.kind.in_(free), _IS_DUE)
@@ -222,9 +220,9 @@ def _earliest(
         has_failed = and_(jobs.c.failed_in == name, jobs.c.lease.is_(None))
         which = or_(which, and_(needing, or_(_IS_DUE, has_failed)))
     query = select(jobs).where(which).order_by(jobs.c.due_at, jobs.c.id)
-    if decided_only:
-        decided = select(cast(reviews.c.id, String)).where(reviews.c.state.in_(DECIDED))
-        query = query.where(jobs.c.about.in_(decided))
+    if approved_only:
+        approved = select(cast(reviews.c.id, String)).where(reviews.c.state.in_(APPROVED))
+        query = query.where(jobs.c.about.in_(approved))
     return query.limit(1).with_for_update(skip_locked=True)
 
 

@@ -15,7 +15,7 @@ from app.domain.facts import Commit, Passed, Release, Unseen
 from app.domain.review import Review
 
 # Merges that an approval covers by itself; what another approved merge brought is that one's.
-APPROVED = frozenset({Merged.BY_GATE, Merged.BY_GITHUB, Merged.UNCHECKED})
+_APPROVED = frozenset({Merged.BY_GATE, Merged.BY_GITHUB, Merged.UNCHECKED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _changes_of(steps: Sequence[Commit]) -> int:
 
 def is_approved_merge(review: Review, branch: str) -> bool:
     """Tell whether this was merged into the branch with a standing approval of just that: the one place that says so."""
-    return review.merged_how in APPROVED and review.has_yes and review.base == branch
+    return review.merged_how in _APPROVED and review.has_yes and review.base == branch
 
 
 def brought(merge: Merge, steps: Mapping[str, Commit]) -> set[str]:

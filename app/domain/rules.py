@@ -22,6 +22,8 @@ S = State
 
 # The states in which a decision stands; entering any other voids it.
 DECIDED = frozenset({S.REJECTED, S.TO_MERGE, S.MERGING, S.MERGED})
+# Approved, and not merged yet.
+APPROVED = (S.TO_MERGE, S.MERGING)
 # Nothing can follow unless GitHub says that it was reopened.
 ENDED = frozenset({S.MERGED, S.CLOSED})
 LIVING = tuple(state for state in S if state not in ENDED)  # a database finds these by their index
@@ -247,7 +249,7 @@ def consequences(row: Review, move: Move, now: datetime) -> dict[str, object]:
             changes["restless_since"] = now
     if move.to not in DECIDED:
         changes["decision_id"] = None
-    if move.to not in (S.TO_MERGE, S.MERGING) or move.to is row.state:
+    if move.to not in APPROVED or move.to is row.state:
         changes["blocked"] = None
     return changes
 

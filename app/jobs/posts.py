@@ -16,6 +16,7 @@ from app.domain.blocked import Blocked, Why
 from app.domain.facts import State, Status
 from app.domain.known import Action, Owed, Read
 from app.domain.review import OVERTAKEN, Post, Review
+from app.domain.rules import APPROVED
 from app.domain.statuses import statuses_to_say, unsaid_words
 from app.github.answers import Refused
 from app.jobs.gate import Work
@@ -167,7 +168,7 @@ def _is_said_in_place(work: Work, body: str) -> bool:
 
 def _comment_about(row: Review) -> str | None:
     """Return what the comment about a merge that waits should say, as `Said.blocked` names it; None: as it does."""
-    if row.state in (State.TO_MERGE, State.MERGING):
+    if row.state in APPROVED:
         return row.held.key if row.held else None
     return MERGED if row.state is State.MERGED else VOID
 
@@ -184,7 +185,7 @@ def say_blocked(work: Work) -> None:
     """Tell the developer what is in the way, in one comment that is edited and never repeated."""
     row, github, about = work.row, work.gate.github, _comment_about(work.row)
     markers = work.gate.links.markers(f"{row.nonce} held")
-    held = row.held if row.state in (State.TO_MERGE, State.MERGING) else None
+    held = row.held if row.state in APPROVED else None
     body, comment = comments.held(held, markers[0], row.base, is_merged=row.state is State.MERGED), None
     try:
         comment = github.find_comment(row.repository, row.number, *markers)

@@ -21,7 +21,7 @@ from app.domain.approval import Basis, Choice
 from app.domain.facts import State
 from app.domain.policy import Reviewer
 from app.domain.review import Review
-from app.domain.rules import Signpost
+from app.domain.rules import APPROVED, Signpost
 from app.domain.statuses import stale_successes
 from app.jobs.ask import where_to_try
 from app.jobs.gate import Gate
@@ -171,7 +171,7 @@ def _answer(
     facts = shown_of(gate, row, asked)
     history = facts["history"]
     facts |= {
-        "is_live": row.state in (State.TO_MERGE, State.MERGING)
+        "is_live": row.state in APPROVED
         or (row.state is State.REJECTED and not row.is_decision_said)
         or bool(stale_successes(row, gate.policy)),
         "is_late": bool(history) and case.now - history[-1].at >= SHORT,

@@ -21,6 +21,7 @@ from app.domain.facts import Commit, State
 from app.domain.policy import Reviewer
 from app.domain.problems import effects_on
 from app.domain.review import Review
+from app.domain.rules import APPROVED
 from app.jobs.away import first_back, first_there, who_is_away
 from app.jobs.gate import Gate
 from app.jobs.what_is_new import new_commits, why_again
@@ -110,11 +111,9 @@ def end_absence(gate: Gate) -> Redirect:
 # --- The page of what waits.
 
 
-WAITING = (State.WAITING,)
-APPROVED = (State.TO_MERGE, State.MERGING)
 DEVELOPERS = (State.REJECTED, State.TO_ASK, State.DRAFT)
 # Where a link leads to something that can be done, or seen.
-_OPEN = (*WAITING, *APPROVED, State.REJECTED)
+_OPEN = (State.WAITING, *APPROVED, State.REJECTED)
 
 
 # Nobody plans further ahead than this; a slip of the year is noticed.
@@ -126,7 +125,7 @@ def show(gate: Gate, status: int = 200, *, is_mistaken: bool = False) -> Respons
     reviewer = reviewer_here(gate)
     rows, now = gate.store.reviews.pending(), gate.store.now()
     cards = _cards(gate, rows, now)
-    waiting = _in(cards, WAITING)
+    waiting = _in(cards, (State.WAITING,))
     return frame.show(
         gate,
         "pending.html",
