@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.cautions import Kind, cautions
+from app.domain.cautions import CautionKind, cautions
 from app.domain.facts import Change, ChangedFile, Commit, Snapshot, words_digest
 from tests.builders import BASE, HEAD, pull
 from tests.world import SHOP, World
@@ -21,7 +21,7 @@ def file(
     return ChangedFile(path, status, **known)
 
 
-def found(*files: ChangedFile, **facts: Any) -> dict[Kind, tuple[str, ...]]:
+def found(*files: ChangedFile, **facts: Any) -> dict[CautionKind, tuple[str, ...]]:
     commits = (Commit(HEAD, "Add gift cards", "sam"),)
     asked = Snapshot(pull(**{"changed_files": len(files), **facts}), Change(BASE, commits, files))
     return {caution.kind: caution.names for caution in cautions(asked)}
@@ -38,9 +38,9 @@ def test_a_plain_change_has_none() -> None:
     "path", [".github/workflows/ci.yml", ".GitHub/Workflows/ci.yml", ".github/workflows/deep/er.yml"]
 )
 def test_the_steps_that_build_are_told_whatever_their_case(path: str) -> None:
-    assert found(file(path)) == {Kind.WORKFLOWS: (path,)}
+    assert found(file(path)) == {CautionKind.WORKFLOWS: (path,)}
     moved = file("old.yml", "renamed", previous_path=path, additions=0)
-    assert found(moved) == {Kind.WORKFLOWS: ("old.yml",)}
+    assert found(moved) == {CautionKind.WORKFLOWS: ("old.yml",)}
 
 
 @pytest.mark.parametrize(
@@ -62,43 +62,43 @@ def test_the_steps_that_build_are_told_whatever_their_case(path: str) -> None:
     ],
 )
 def test_files_whose_contents_github_does_not_show_are_told(hidden: ChangedFile, is_told: bool) -> None:
-    assert found(hidden) == ({Kind.HIDDEN: (hidden.path,)} if is_told else {})
+    assert found(hidden) == ({CautionKind.HIDDEN: (hidden.path,)} if is_told else {})
 
 
 def test_a_patch_that_was_cut_is_told() -> None:
-    assert found(file(is_cut=True), file("b")) == {Kind.CUT: ("shop/cards.py",)}
+    assert found(file(is_cut=True), file("b")) == {CautionKind.CUT: ("shop/cards.py",)}
 
 
 def test_pointers_to_large_files_are_told_and_talk_of_them_is_not() -> None:
     pointer = "@@ -0,0 +1,3 @@\n+version https://git-lfs.github.com/spec/v1\n+oid sha256:4d7a\n+size 12345"
     moved = "@@ -1,3 +1,3 @@\n version https://git-lfs.github.com/spec/v1\n-oid sha256:4d7a\n+oid sha256:ffff"
     assert found(file("a.psd", patch=pointer), file("b.psd", patch=moved)) == {
-        Kind.LARGE_FILES: ("a.psd", "b.psd")
+        CautionKind.LARGE_FILES: ("a.psd", "b.psd")
     }
     assert found(file(patch="@@ -1 +1 @@\n+see version https://git-lfs.github.com/spec/v1")) == {}
 
 
 def test_submodules_are_told_and_talk_of_them_is_not() -> None:
     patch = f"@@ -1 +1 @@\n-Subproject commit {'a' * 40}\n+Subproject commit {'b' * 40}"
-    assert found(file("vendor/lib", patch=patch)) == {Kind.SUBMODULES: ("vendor/lib",)}
+    assert found(file("vendor/lib", patch=patch)) == {CautionKind.SUBMODULES: ("vendor/lib",)}
     assert found(file(patch="@@ -1 +1 @@\n+A Subproject commit is a commit")) == {}
 
 
 def test_an_author_from_outside_is_told() -> None:
     fork = {"head_repository": "eve/shop"}
-    assert found(file(), belongs=False, **fork) == {Kind.OUTSIDE: ()}
+    assert found(file(), belongs=False, **fork) == {CautionKind.OUTSIDE: ()}
     assert found(file(), belongs=True, **fork) == {}
 
 
 def test_more_than_github_compares_is_told() -> None:
-    assert found(file(), changed_files=301) == {Kind.MORE: ()}
-    assert found(file(), commits=251) == {Kind.MORE: ()}
+    assert found(file(), changed_files=301) == {CautionKind.MORE: ()}
+    assert found(file(), commits=251) == {CautionKind.MORE: ()}
 
 
 def test_the_most_important_comes_first() -> None:
     asked = Snapshot(pull(changed_files=9), Change(BASE, (), (file(patch=None), file(".github/workflows/a"))))
     kinds = [caution.kind for caution in cautions(asked, is_edited=True)]
-    assert kinds == [Kind.EDITED, Kind.WORKFLOWS, Kind.HIDDEN, Kind.MORE]
+    assert kinds == [CautionKind.EDITED, CautionKind.WORKFLOWS, CautionKind.HIDDEN, CautionKind.MORE]
 
 
 def test_a_digest_of_words_minds_every_word_and_no_line_end() -> None:

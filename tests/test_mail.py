@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from app.domain.approval import Choice, Decision
 from app.domain.blocked import Blocked, Why
-from app.domain.cautions import Caution, Kind, cautions
+from app.domain.cautions import Caution, CautionKind, cautions
 from app.domain.facts import Commit, Release, Snapshot, State, Unseen
 from app.domain.policy import Reviewer
 from app.mail.comments import comment, held
@@ -281,7 +281,7 @@ HOSTILE = '<script>alert(1)</script><a href="https://evil.example">Approve</a>\u
     "field", ["title", "body", "author", "head", "branch", "place", "skips_to", "same_code_but"]
 )
 def test_hostile_words_stay_words(field: str) -> None:
-    odd = {"cautions": (Caution(Kind.IMITATES, (HOSTILE,)),)}
+    odd = {"cautions": (Caution(CautionKind.IMITATES, (HOSTILE,)),)}
     mail = ask(**{"try_url": None, **(odd if field == "branch" else {field: HOSTILE})})
     assert "<script" not in mail.html
     assert "{{ 7*7 }}" in mail.html

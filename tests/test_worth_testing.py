@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from app.domain.blocked import Why
-from app.domain.cautions import Caution, Kind, cautions
+from app.domain.cautions import Caution, CautionKind, cautions
 from app.domain.events import CheckEvent
 from app.domain.facts import Checks, Snapshot, State
 from app.domain.review import Facts
@@ -30,10 +30,10 @@ def clash(world: World) -> None:
 
 def told(asked: Snapshot, now: Facts) -> list[Caution]:
     """The cautions but for one that this snapshot always has."""
-    return [one for one in cautions(asked, now=now) if one.kind is not Kind.HIDDEN]
+    return [one for one in cautions(asked, now=now) if one.kind is not CautionKind.HIDDEN]
 
 
-def kinds(state: str, now: bool | None, *, had_conflict: bool = False) -> list[Kind]:
+def kinds(state: str, now: bool | None, *, had_conflict: bool = False) -> list[CautionKind]:
     facts = Facts(conflicts=now, had_conflict=had_conflict)
     return [one.kind for one in told(snapshot(mergeable_state=state), facts)]
 
@@ -43,17 +43,17 @@ def kinds(state: str, now: bool | None, *, had_conflict: bool = False) -> list[K
     [("dirty", None, True), ("clean", None, False), ("clean", True, True), ("dirty", False, False)],
 )
 def test_a_conflict_is_told_as_github_says_it_last(state: str, now: bool | None, is_told: bool) -> None:
-    assert (Kind.OVERLAPS in kinds(state, now)) == is_told
+    assert (CautionKind.OVERLAPS in kinds(state, now)) == is_told
 
 
 def test_a_conflict_that_is_over_is_told_as_over() -> None:
-    assert kinds("dirty", False) == kinds("clean", False, had_conflict=True) == [Kind.FITS_AGAIN]
-    assert kinds("clean", True, had_conflict=True) == [Kind.OVERLAPS]
+    assert kinds("dirty", False) == kinds("clean", False, had_conflict=True) == [CautionKind.FITS_AGAIN]
+    assert kinds("clean", True, had_conflict=True) == [CautionKind.OVERLAPS]
     assert kinds("clean", None, had_conflict=True) == []
 
 
 RED, GREEN, RUNS = Checks("red", ("tests",)), Checks("green", ()), Checks("pending", ("tests",))
-FAILING, PASSING = (Caution(kind, ("tests",)) for kind in (Kind.FAILING, Kind.PASSING_AGAIN))
+FAILING, PASSING = (Caution(kind, ("tests",)) for kind in (CautionKind.FAILING, CautionKind.PASSING_AGAIN))
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_a_conflict_that_comes_while_she_waits_is_said_without_any_other_webhook
 
 
 def test_the_words_are_those_of_a_person() -> None:
-    mail = ask(cautions=(Caution(Kind.OVERLAPS), Caution(Kind.FAILING, ("tests",))))
+    mail = ask(cautions=(Caution(CautionKind.OVERLAPS), Caution(CautionKind.FAILING, ("tests",))))
     assert OVERLAPS in mail.text
     assert "An automatic test is failing (tests). sam may have to fix it first." in mail.text
     assert mail.text.index(OVERLAPS) < mail.text.index("Approve:")

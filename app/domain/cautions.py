@@ -33,7 +33,7 @@ _SUBMODULE = re.compile(r"^[+-]Subproject commit [0-9a-f]{7,64}", re.MULTILINE)
 NOTHING_SINCE = Facts()
 
 
-class Kind(StrEnum):
+class CautionKind(StrEnum):
     """What could fool her; each has its own words, the most important first."""
 
     IMITATES = "imitates"
@@ -57,7 +57,7 @@ class Kind(StrEnum):
 class Caution:
     """One of them. `names` are the paths, the checks or the branches that it is about."""
 
-    kind: Kind
+    kind: CautionKind
     names: tuple[str, ...] = ()
 
 
@@ -67,41 +67,44 @@ def cautions(snapshot: Snapshot, *, is_edited: bool = False, now: Facts = NOTHIN
     `is_edited`: its title or text was edited after the question. `now` are the facts as GitHub gave them last.
     """
     about = {
-        kind: tuple(file.path for file in snapshot.change.files if kind in _kinds(file)) for kind in Kind
+        kind: tuple(file.path for file in snapshot.change.files if kind in _kinds(file))
+        for kind in CautionKind
     }
     branches = (snapshot.pull.head, snapshot.pull.base)
-    about[Kind.IMITATES] = tuple(name for name in branches if not (name.isascii() and name.isprintable()))
+    about[CautionKind.IMITATES] = tuple(
+        name for name in branches if not (name.isascii() and name.isprintable())
+    )
     had_conflict, checks = snapshot.pull.mergeable_state == CONFLICT, now.checks or snapshot.checks
     overlaps = had_conflict if now.conflicts is None else now.conflicts
-    about[Kind.FAILING] = checks.names if checks and checks.state == "red" else ()
+    about[CautionKind.FAILING] = checks.names if checks and checks.state == "red" else ()
     if checks and checks.state == "green":
         then = snapshot.checks
-        about[Kind.PASSING_AGAIN] = now.had_red or (then.names if then and then.state == "red" else ())
+        about[CautionKind.PASSING_AGAIN] = now.had_red or (then.names if then and then.state == "red" else ())
     is_so = {
-        Kind.OVERLAPS: overlaps,
-        Kind.FITS_AGAIN: now.conflicts is False and (had_conflict or now.had_conflict),
-        Kind.EDITED: is_edited,
-        Kind.UNKNOWN: not snapshot.change.is_known,
-        Kind.UNDOES: not snapshot.change.is_unique,
-        Kind.OUTSIDE: snapshot.pull.is_from_outside,
-        Kind.MORE: snapshot.change.is_known and _is_more(snapshot),
+        CautionKind.OVERLAPS: overlaps,
+        CautionKind.FITS_AGAIN: now.conflicts is False and (had_conflict or now.had_conflict),
+        CautionKind.EDITED: is_edited,
+        CautionKind.UNKNOWN: not snapshot.change.is_known,
+        CautionKind.UNDOES: not snapshot.change.is_unique,
+        CautionKind.OUTSIDE: snapshot.pull.is_from_outside,
+        CautionKind.MORE: snapshot.change.is_known and _is_more(snapshot),
     }
-    return [Caution(kind, about[kind]) for kind in Kind if about[kind] or is_so.get(kind)]
+    return [Caution(kind, about[kind]) for kind in CautionKind if about[kind] or is_so.get(kind)]
 
 
-def _kinds(file: ChangedFile) -> Iterator[Kind]:
+def _kinds(file: ChangedFile) -> Iterator[CautionKind]:
     """Give what could fool her about one file."""
     patch = file.patch or ""
     if any(path.casefold().startswith(WORKFLOWS) for path in (file.path, file.previous_path or "")):
-        yield Kind.WORKFLOWS
+        yield CautionKind.WORKFLOWS
     if file.patch is None and not _is_plain(file):
-        yield Kind.HIDDEN
+        yield CautionKind.HIDDEN
     if _POINTER.search(patch):
-        yield Kind.LARGE_FILES
+        yield CautionKind.LARGE_FILES
     if _SUBMODULE.search(patch):
-        yield Kind.SUBMODULES
+        yield CautionKind.SUBMODULES
     if file.is_cut:
-        yield Kind.CUT
+        yield CautionKind.CUT
 
 
 def _is_plain(file: ChangedFile) -> bool:

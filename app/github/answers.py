@@ -32,7 +32,7 @@ from app.domain.blocked import Why
 from app.github.models import fault_of, one_line
 
 # Why a change does not go on because of it, REFUSED where GitHub's words do not tell; else what was wrong with a call.
-Kind = Why | Literal["renamed", "invalid"]
+ErrorKind = Why | Literal["renamed", "invalid"]
 
 # A state that passes by itself in seconds.
 SOON = timedelta(seconds=5)
@@ -54,7 +54,7 @@ _NAMED = re.compile(r'"([^"]+)"')
 _RIGHTS = re.compile(r"[a-z_]+=[a-z]+(?:[,;] ?[a-z_]+=[a-z]+)*")
 
 # What GitHub's words mean, the first that fits. They are not documented: these were seen in the wild.
-_WORDS: tuple[tuple[str, Kind], ...] = (
+_WORDS: tuple[tuple[str, ErrorKind], ...] = (
     (r"base branch was modified|merge already in progress", Why.BUSY),
     (r"head branch was modified|expected.head.sha", Why.MOVED),
     (r"archived", Why.ARCHIVED),
@@ -62,7 +62,7 @@ _WORDS: tuple[tuple[str, Kind], ...] = (
     (r"merge conflict", Why.CONFLICT),
 )
 # The same for a refused merge only.
-_MERGE_WORDS: tuple[tuple[str, Kind], ...] = (
+_MERGE_WORDS: tuple[tuple[str, ErrorKind], ...] = (
     (r"status check.*(failing|failed)", Why.CHECKS_RED),
     (r"status check.*(pending|in progress|queued)", Why.CHECKS_RUNNING),
     # Never seen; ours, too, right after it was said.
@@ -72,7 +72,7 @@ _MERGE_WORDS: tuple[tuple[str, Kind], ...] = (
     (r"queue", Why.QUEUE_REQUIRED),
     (r"review|approv", Why.REVIEW_REQUIRED),
 )
-_DEFAULTS: dict[int, Kind] = {405: Why.REFUSED, 409: Why.MOVED, 422: "invalid"}
+_DEFAULTS: dict[int, ErrorKind] = {405: Why.REFUSED, 409: Why.MOVED, 422: "invalid"}
 
 
 class GitHubError(Explained):
@@ -82,9 +82,9 @@ class GitHubError(Explained):
 class Refused(GitHubError):
     """GitHub said no, and will until somebody acts. `names` are the checks that it named, in quotation marks."""
 
-    def __init__(self, reason: str, kind: Kind, names: tuple[str, ...] = ()) -> None:
+    def __init__(self, reason: str, kind: ErrorKind, names: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
-        self.kind: Kind = kind
+        self.kind: ErrorKind = kind
         self.names = names
 
 
