@@ -424,15 +424,16 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(sqlite_url: str, clock:
     store = Store(sqlite_url, clock)
     store.create()
     wake(store)
-    with store.database.write() as connection:
+    with store.database.read() as connection:
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
-        connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+    store.database.execute_raw(
+        f"PRAGMA max_page_count = {pages}", ()
+    )  # of the connection that takes webhooks in
     long = told(replace(KNOWN, title="t" * 100_000), number=13)
     with pytest.raises(Unavailable):
         wake(store, "d2", long)
     assert [row.number for row in store.reviews.pending()] == [12]
-    with store.database.write() as connection:
-        connection.execute(text("PRAGMA max_page_count = 1000000"))
+    store.database.execute_raw("PRAGMA max_page_count = 1000000", ())
     assert wake(store, "d2", long) is Recorded.WOKEN
     store.close()
 
