@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from app.domain.approval import Cover, MergeCommit, Merged, how_merged
 from app.domain.facts import Commit, State
-from app.domain.release import Merge, account
+from app.domain.release import Merge, sort_commits
 from tests.builders import BASE, HEAD, decision, row
 from tests.outside import GATE, MakeOutside, Outside, given
 from tests.world import SHOP
@@ -237,9 +237,9 @@ def test_of_a_rebase_that_landed_fewer_commits_than_were_approved_only_the_last_
     merged = row(
         State.MERGED, decision=decision(), merge_commit=last.sha, merged_onto=BASE, merged_how=Merged.BY_GATE
     )
-    found = account([slipped, last], [Merge(merged, (HEAD, "1" * 40, "2" * 40))], "development")
+    found = sort_commits([slipped, last], [Merge(merged, (HEAD, "1" * 40, "2" * 40))], "development")
     assert (found.approved, found.rest) == ([merged], [slipped.sha])
-    exact = account([slipped, last], [Merge(merged, (HEAD, "1" * 40))], "development")
+    exact = sort_commits([slipped, last], [Merge(merged, (HEAD, "1" * 40))], "development")
     assert exact.rest == []
 
 

@@ -14,7 +14,7 @@ from app.domain.approval import Merged
 from app.domain.facts import Commit, Release, State
 from app.github.commits import Steps
 from app.jobs.release import NO_BRANCH
-from app.jobs.release_contents import MOST_ASKED, Place, account_of
+from app.jobs.release_contents import MOST_ASKED, DevelopmentBranch, release_of
 from demo.github.state import Pull
 from tests.builders import NOT_YET, POLICY
 from tests.test_behaviour import MakeWorld
@@ -521,11 +521,11 @@ def test_more_than_can_be_asked_about_at_once_is_asked_about_later(sqlite_url: s
         policy=POLICY,
         github=SimpleNamespace(brought_by=lambda _repository, sha, _branch: looked_up.append(sha)),
     )
-    place = Place(gate, SHOP, 7, lambda: None)
+    branch = DevelopmentBranch(gate, SHOP, 7, lambda: None)
     steps = [Commit(sha, "Fix", "kim", parents=(before,)) for before, sha in pairwise(shas)]
-    store.releases.begin(7, "development", shas[0], ())
+    store.releases.begin(7, "branch", shas[0], ())
     ahead = Steps(shas[0], shas[0], shas[-1], tuple(steps))
-    first, second = account_of(place, ahead), account_of(place, ahead)
+    first, second = release_of(branch, ahead), release_of(branch, ahead)
     assert first
     assert second
     assert [item.was_asked for item in first.unseen] == [False] * 2 + [True] * MOST_ASKED

@@ -113,7 +113,7 @@ WITH_COMPARED = REVIEWS.add_columns(compared.c.shas, compared.c.merges).join(
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SeenBranch:
     """Where a branch stood on day one, and at the last look, which began `at`; `ahead` is what was ahead on day one.
 
     None: that was not read yet.
@@ -148,10 +148,10 @@ class Releases(StorePart):
 
     # --- The branch -------------------------------------------------------------------------------------------
 
-    def known(self, repository_id: int, branch: str) -> Known | None:
+    def seen(self, repository_id: int, branch: str) -> SeenBranch | None:
         """Return how far a branch is known, None before the first look."""
         here = select(development).filter_by(repository_id=repository_id, branch=branch)
-        return self._database.one(Known, here)
+        return self._database.one(SeenBranch, here)
 
     def begin(self, repository_id: int, branch: str, head: str, ahead: tuple[str, ...] | None = None) -> None:
         """Remember day one: what is ahead of the release branch then is nobody's to account for."""

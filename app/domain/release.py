@@ -43,7 +43,7 @@ UNPLACED = Origin(None)
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class SortedCommits:
     """A release, sorted: what was `approved`, and the commits that were not, each with the pull request of ours that brought it.
 
     `earlier` counts the changes that were ahead on day one.
@@ -87,9 +87,9 @@ class Account:
             )
 
 
-def account(
+def sort_commits(
     steps: Sequence[Commit], merges: Sequence[Merge], branch: str, day_one: Collection[str] = ()
-) -> Account:
+) -> SortedCommits:
     """Sort the commits that go into a release; `merges` are those whose merge commit is among them.
 
     `branch` is where they were approved for, `day_one` what was ahead of the release branch when the gate came.
@@ -104,7 +104,7 @@ def account(
     around = {sha: merge.review for merge in others for sha in brought(merge, by_sha)}
     left = [sha for sha in by_sha if sha not in accounted]
     place = {sha: number for number, sha in enumerate(by_sha)}
-    return Account(
+    return SortedCommits(
         by_sha,
         sorted((merge.review for merge in approved), key=lambda one: place.get(one.merge_commit or "", 0)),
         {sha: around.get(sha) for sha in left if sha not in day_one},

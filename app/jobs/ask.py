@@ -25,7 +25,7 @@ from app.jobs.away import first_there, who_is_away
 from app.jobs.gate import Gate, Work
 from app.jobs.pictures import find_pictures, read_pictures
 from app.jobs.read import read_checks
-from app.jobs.release_contents import Place, account_of
+from app.jobs.release_contents import DevelopmentBranch, release_of
 from app.mail.comments import is_release_title, release_title, without_part
 
 # --- What a reviewer is told besides the change: what the automatic checks say, and where the change can be tried.
@@ -184,7 +184,7 @@ def release_snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
     base = facts.base_sha if facts.merged else facts.base
     change, ahead = gate.github.compared(row.repository, base, facts.head_sha, on_page=work.keep)
     work.keep()
-    release = account_of(place_of(work), ahead)
+    release = release_of(development_of(work), ahead)
     work.known.has_release = release is not None
     if release is None:
         return None
@@ -195,9 +195,9 @@ def release_snapshot(work: Work, facts: PullRequest) -> Snapshot | None:
     return Snapshot(pull, change, work.checks, release)
 
 
-def place_of(work: Work) -> Place:
-    """Return the repository whose account a release gives."""
-    return Place(work.gate, work.row.repository, work.row.repository_id, work.keep)
+def development_of(work: Work) -> DevelopmentBranch:
+    """Return the branch that a release comes from."""
+    return DevelopmentBranch(work.gate, work.row.repository, work.row.repository_id, work.keep)
 
 
 def letter_about(work: Work, reviewer: Reviewer) -> NewLetter:

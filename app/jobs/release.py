@@ -36,85 +36,87 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     if name is None:
         return Rest()
     number = repositories.id_of(name) or check_repository(gate, name)
-    place = contents.Place(gate, repositories.today(name), number, lambda: gate.store.queue.renew(claim))
-    if contents.merge_is_out(place):
+    branch = contents.DevelopmentBranch(
+        gate, repositories.today(name), number, lambda: gate.store.queue.renew(claim)
+    )
+    if contents.merge_is_out(branch):
         return Rest(wait=contents.look_again_after(gate))
     if not policy.release_branch:
-        return _watch(place, name, timer)
-    began, merged = gate.store.now(), contents.new_merges(place)
+        return _watch(branch, name, timer)
+    began, merged = gate.store.now(), contents.new_merges(branch)
     # What is missing shows in no change of the branch: with a new merge it is read in any case.
-    ahead = contents.compared(place, policy.release_branch, place.branch, None if merged else timer.etag)
+    ahead = contents.read_steps(branch, policy.release_branch, branch.name, None if merged else timer.etag)
     if ahead is None:
         with suppress(Refused):
-            _watch(place, name, timer)
-        words = NO_BRANCH.format(place.repository, policy.release_branch, place.branch)
+            _watch(branch, name, timer)
+        words = NO_BRANCH.format(branch.repository, policy.release_branch, branch.name)
         return Rest(problem=words, refused=True, cause=What.BRANCH)
     if not ahead.is_unchanged:
-        _require_same(place, name)
-        contents.note_head(place, ahead, merged, began)
-        release = contents.account_of(place, ahead)
+        _require_same(branch, name)
+        contents.note_head(branch, ahead, merged, began)
+        release = contents.release_of(branch, ahead)
         if release is None:
             return Rest(wait=contents.look_again_after(gate))
-        _make_so(place, ahead, release)
+        _make_so(branch, ahead, release)
         gate.store.timers.note(timer.id, None, ahead.etag)
     return Rest(wait=policy.look)
 
 
-def _require_same(place: contents.Place, name: str) -> None:
+def _require_same(branch: contents.DevelopmentBranch, name: str) -> None:
     """Make sure that what was read is this repository, under today's name, before anything is kept or written.
 
     Raises Refused when it is another one's by now, PutOff when it was renamed.
     """
-    number, today = place.gate.github.identity(place.repository)
-    if number != place.repository_id:
-        raise Refused(FOREIGN.format(place.repository), Why.GONE)
-    if today.casefold() != place.repository.casefold():
-        check_repository(place.gate, name)
-        raise PutOff(f"{place.repository} is {today} now.", SOON)
+    number, today = branch.gate.github.identity(branch.repository)
+    if number != branch.repository_id:
+        raise Refused(FOREIGN.format(branch.repository), Why.GONE)
+    if today.casefold() != branch.repository.casefold():
+        check_repository(branch.gate, name)
+        raise PutOff(f"{branch.repository} is {today} now.", SOON)
 
 
-def _watch(place: contents.Place, name: str, timer: Timer) -> Rest:
+def _watch(branch: contents.DevelopmentBranch, name: str, timer: Timer) -> Rest:
     """Note where the branch stands, and let every reviewer be told by mail, once, of what was pushed past the gate."""
-    gate, known, releases = place.gate, place.known, place.gate.store.releases
+    gate, seen, releases = branch.gate, branch.seen, branch.gate.store.releases
     # In this order: what is merged meanwhile is new to the next look.
-    began, merged = gate.store.now(), contents.new_merges(place)
+    began, merged = gate.store.now(), contents.new_merges(branch)
     etag = None if merged else timer.etag
-    came = contents.compared(place, known.head, place.branch, etag) if known else None
+    came = contents.read_steps(branch, seen.head, branch.name, etag) if seen else None
     try:
         # At the first look, and where nothing is left of what was known, only where it stands.
-        came = came or Steps(head=gate.github.branch_head(place.repository, place.branch))
+        came = came or Steps(head=gate.github.branch_head(branch.repository, branch.name))
     except Refused as refusal:
         if refusal.kind is not Why.GONE:
             raise
-        words = NO_DEVELOPMENT.format(place.repository, place.branch)
+        words = NO_DEVELOPMENT.format(branch.repository, branch.name)
         return Rest(problem=words, refused=True, cause=What.BRANCH)
     if came.is_unchanged:
         return Rest(wait=gate.policy.look)
-    _require_same(place, name)
-    if known is None:
-        releases.begin(place.repository_id, place.branch, came.head)
+    _require_same(branch, name)
+    if seen is None:
+        releases.begin(branch.repository_id, branch.name, came.head)
     else:
-        sorted_ = contents.sort(place, came)
-        origins = contents.origins_of(place, sorted_)
+        sorted_ = contents.sort(branch, came)
+        origins = contents.origins_of(branch, sorted_)
         if not origins.keys() >= set(sorted_.rest):
             return Rest(wait=contents.look_again_after(gate))  # GitHub was not asked about all of it yet
         pushed = tuple(item for item in sorted_.release(origins).unseen if item.pull is None)
         readers = [person.id for person in gate.policy.reviewers]
-        contents.note_head(place, came, merged, began, pushed, readers)
+        contents.note_head(branch, came, merged, began, pushed, readers)
     gate.store.timers.note(timer.id, None, came.etag)
     return Rest(wait=gate.policy.look)
 
 
-def _make_so(place: contents.Place, ahead: Steps, release: Release) -> None:
+def _make_so(branch: contents.DevelopmentBranch, ahead: Steps, release: Release) -> None:
     """Make the pull request what it should be. Raises Refused where it became another meanwhile: it is looked at again."""
-    github, policy = place.gate.github, place.gate.policy
+    github, policy = branch.gate.github, branch.gate.policy
     branches, title = (policy.development_branch, policy.release_branch), release_title(release)
-    standing = github.find_pull(place.repository, *branches)
-    place.renew()
+    standing = github.find_pull(branch.repository, *branches)
+    branch.renew()
     is_empty = not ahead.steps or ahead.is_empty
     if standing is None:
         if not is_empty:
-            github.open_pull(place.repository, *branches, title, with_part("", release, *branches))
+            github.open_pull(branch.repository, *branches, title, with_part("", release, *branches))
         return
     changes: dict[str, str] = {}
     if is_empty:
@@ -127,4 +129,4 @@ def _make_so(place: contents.Place, ahead: Steps, release: Release) -> None:
         if standing.body.split() != body.split():
             changes["body"] = body
     if changes:
-        github.edit_pull(place.repository, standing.number, **changes)
+        github.edit_pull(branch.repository, standing.number, **changes)

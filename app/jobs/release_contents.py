@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.db.releases import Known, Push
+from app.db.releases import Push, SeenBranch
 from app.domain.blocked import Why
 from app.domain.facts import Release, Unseen
-from app.domain.release import Account, Merge, Origin, account, is_approved_merge, lacks_commits
+from app.domain.release import Merge, Origin, SortedCommits, is_approved_merge, lacks_commits, sort_commits
 from app.domain.review import Review
 from app.github.answers import GitHubError, Limited, Refused
 from app.github.commits import Steps
@@ -24,8 +24,8 @@ MOST_ASKED = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The repository whose account is given, and how the lease is renewed meanwhile."""
+class DevelopmentBranch:
+    """The development branch of a repository, as a job reads it; `renew` keeps the lease meanwhile."""
 
     gate: Gate
     repository: str
@@ -33,34 +33,34 @@ class Place:
     renew: Callable[[], None]
 
     @property
-    def branch(self) -> str:
-        """Return the development branch."""
+    def name(self) -> str:
+        """Return its name."""
         return self.gate.policy.development_branch
 
     @property
-    def known(self) -> Known | None:
-        """Return how far the branch is known, None before the first look."""
-        return self.gate.store.releases.known(self.repository_id, self.branch)
+    def seen(self) -> SeenBranch | None:
+        """Return how far it is known, None before the first look."""
+        return self.gate.store.releases.seen(self.repository_id, self.name)
 
 
-def compared(place: Place, base: str, head: str, etag: str | None = None) -> Steps | None:
+def read_steps(branch: DevelopmentBranch, base: str, head: str, etag: str | None = None) -> Steps | None:
     """Read what `head` has and `base` has not, branches or commits; None where one is not there, or they share nothing.
 
     One GET, free where nothing came and `etag` is that of the last answer; more past 250 commits.
     """
     try:
-        found = place.gate.github.steps(place.repository, base, head, etag=etag, on_page=place.renew)
+        found = branch.gate.github.steps(branch.repository, base, head, etag=etag, on_page=branch.renew)
     except Refused as refusal:
         if refusal.kind is not Why.GONE:
             raise
         return None
-    place.renew()
+    branch.renew()
     return found
 
 
-def merge_is_out(place: Place) -> bool:
-    """Tell whether a merge of our own is out whose commit is not known yet; until it is, no account can be given."""
-    return place.gate.store.releases.is_merging(place.repository_id, place.branch)
+def merge_is_out(branch: DevelopmentBranch) -> bool:
+    """Tell whether a merge of our own is out whose commit is not known yet; until it is, no release can be told."""
+    return branch.gate.store.releases.is_merging(branch.repository_id, branch.name)
 
 
 def look_again_after(gate: Gate) -> timedelta:
@@ -68,38 +68,38 @@ def look_again_after(gate: Gate) -> timedelta:
     return max(SOON, gate.policy.settling)
 
 
-def account_of(place: Place, ahead: Steps) -> Release | None:
+def release_of(branch: DevelopmentBranch, ahead: Steps) -> Release | None:
     """Return what a release of just these commits holds; None while a merge of our own is still out.
 
-    The first account is day one's. Where the branch stands is not noted: `ahead` may be behind it; see `note_head`.
+    The first one is day one's. Where the branch stands is not noted: `ahead` may be behind it; see `note_head`.
     """
-    releases, known = place.gate.store.releases, place.known
-    if known is None:
+    releases, seen = branch.gate.store.releases, branch.seen
+    if seen is None:
         day_one = tuple(step.sha for step in ahead.steps)
-        releases.begin(place.repository_id, place.branch, ahead.head, day_one)
+        releases.begin(branch.repository_id, branch.name, ahead.head, day_one)
     else:
-        day_one = _day_one(place, known, ahead)
-    if merge_is_out(place):
+        day_one = _day_one(branch, seen, ahead)
+    if merge_is_out(branch):
         return None
-    sorted_ = sort(place, ahead, day_one)
+    sorted_ = sort(branch, ahead, day_one)
     forced = [
         push
-        for push in releases.forced(place.repository_id, place.branch)
+        for push in releases.forced(branch.repository_id, branch.name)
         if push.head in sorted_.steps or (push.is_level and push.head == ahead.merge_base)
     ]
     gone = [sha for push in forced for sha in push.gone if sha not in sorted_.steps]
-    return sorted_.release(origins_of(place, sorted_), approved(place, gone), is_rewritten=bool(forced))
+    return sorted_.release(origins_of(branch, sorted_), approved(branch, gone), is_rewritten=bool(forced))
 
 
-def new_merges(place: Place) -> list[Review]:
+def new_merges(branch: DevelopmentBranch) -> list[Review]:
     """Return what was merged with an approval since the last look, and has to be in the branch."""
-    known, releases = place.known, place.gate.store.releases
-    merged = releases.merged_since(place.repository_id, place.branch, known.at) if known else []
-    return [review for review in merged if is_approved_merge(review, place.branch)]
+    seen, releases = branch.seen, branch.gate.store.releases
+    merged = releases.merged_since(branch.repository_id, branch.name, seen.at) if seen else []
+    return [review for review in merged if is_approved_merge(review, branch.name)]
 
 
 def note_head(
-    place: Place,
+    branch: DevelopmentBranch,
     came: Steps,
     merged: Sequence[Review],
     began: datetime,
@@ -112,98 +112,98 @@ def note_head(
     the new merges, `began` is when this look did. `readers` are told of what was changed, and of what is `unseen`.
     No call where what was known is among what came, or just below it.
     """
-    known = place.known
-    if known is None or (known.head == came.head and not merged):
+    seen = branch.seen
+    if seen is None or (seen.head == came.head and not merged):
         return
     shas = {step.sha for step in came.steps}
     below = {parent for step in came.steps for parent in step.parents}
-    is_below = known.head in {came.head, came.merge_base, *below}
-    dropped = None if is_below else dropped_by(place, known.head, came.head)
+    is_below = seen.head in {came.head, came.merge_base, *below}
+    dropped = None if is_below else dropped_by(branch, seen.head, came.head)
     gone = [review.merge_commit or "" for review in dropped or ()]
     for sha in (review.merge_commit or "" for review in merged):
         # It may have come and gone between two looks.
-        if sha not in (*shas, *gone) and dropped_by(place, sha, came.head) is not None:
+        if sha not in (*shas, *gone) and dropped_by(branch, sha, came.head) is not None:
             gone.append(sha)
     push = Push(
-        place.repository_id,
-        place.repository,
-        place.branch,
+        branch.repository_id,
+        branch.repository,
+        branch.name,
         came.head,
         is_forced=dropped is not None or bool(gone),
         is_level=not came.steps,
         gone=tuple(gone),
         unseen=unseen,
     )
-    place.gate.store.releases.move(known.head, push, began, readers)
+    branch.gate.store.releases.move(seen.head, push, began, readers)
 
 
-def dropped_by(place: Place, before: str, now: str) -> list[Review] | None:
+def dropped_by(branch: DevelopmentBranch, before: str, now: str) -> list[Review] | None:
     """Return which approved merges the branch does not hold any more, None where it still holds what was known.
 
     One GET, more past 250 commits. Where the two have nothing in common, or GitHub does not know the one before, all.
     """
-    lost = compared(place, now, before)
+    lost = read_steps(branch, now, before)
     if lost is None:
-        return approved(place, None)
-    return approved(place, [step.sha for step in lost.steps]) if lost.steps else None
+        return approved(branch, None)
+    return approved(branch, [step.sha for step in lost.steps]) if lost.steps else None
 
 
-def approved(place: Place, shas: list[str] | None) -> list[Review]:
+def approved(branch: DevelopmentBranch, shas: list[str] | None) -> list[Review]:
     """Return what was merged with an approval as one of these commits, None for any."""
-    merged = place.gate.store.releases.merged(place.repository_id, place.branch, shas)
-    return [review for review in merged if is_approved_merge(review, place.branch)]
+    merged = branch.gate.store.releases.merged(branch.repository_id, branch.name, shas)
+    return [review for review in merged if is_approved_merge(review, branch.name)]
 
 
-def sort(place: Place, ahead: Steps, day_one: Collection[str] = ()) -> Account:
+def sort(branch: DevelopmentBranch, ahead: Steps, day_one: Collection[str] = ()) -> SortedCommits:
     """Sort these commits into what was approved, what was there on day one, and what came past the reviewers."""
     steps = {step.sha: step for step in ahead.steps}
-    merges = place.gate.store.releases.merges(place.repository_id, list(steps))
+    merges = branch.gate.store.releases.merges(branch.repository_id, list(steps))
     for number, merge in enumerate(merges):
         ends = lacks_commits(merge, steps)
         if ends:
-            merges[number] = _read_later(place, merge, *ends)
-    return account(ahead.steps, merges, place.branch, frozenset(day_one))
+            merges[number] = _read_later(branch, merge, *ends)
+    return sort_commits(ahead.steps, merges, branch.name, frozenset(day_one))
 
 
-def origins_of(place: Place, sorted_: Account) -> dict[str, Origin]:
+def origins_of(branch: DevelopmentBranch, sorted_: SortedCommits) -> dict[str, Origin]:
     """Return what GitHub says of the commits that no pull request of ours is known to have brought, each asked once."""
-    releases = place.gate.store.releases
-    known = releases.origins(place.repository_id, sorted_.rest)
+    releases = branch.gate.store.releases
+    known = releases.origins(branch.repository_id, sorted_.rest)
     unknown = [sha for sha in reversed(sorted_.rest) if sha not in known]
     for sha in unknown[:MOST_ASKED]:
-        known[sha] = _origin(place, sha)
-        place.renew()
-        releases.keep_origin(place.repository_id, sha, known[sha])
+        known[sha] = _origin(branch, sha)
+        branch.renew()
+        releases.keep_origin(branch.repository_id, sha, known[sha])
     return known
 
 
-def _read_later(place: Place, merge: Merge, onto: str, head: str) -> Merge:
+def _read_later(branch: DevelopmentBranch, merge: Merge, onto: str, head: str) -> Merge:
     """Read which commits a merge took in that could not be compared when it was asked about, or that nobody was."""
     try:
-        took = place.gate.github.steps(place.repository, onto, head, on_page=place.renew).steps
+        took = branch.gate.github.steps(branch.repository, onto, head, on_page=branch.renew).steps
     except Limited:
         raise
     except GitHubError:
         return merge
-    place.renew()
+    branch.renew()
     shas, merges = tuple(step.sha for step in took), sum(len(step.parents) > 1 for step in took)
-    place.gate.store.releases.keep_compared(merge.review, shas, merges)
+    branch.gate.store.releases.keep_compared(merge.review, shas, merges)
     return Merge(merge.review, shas, merges)
 
 
-def _day_one(place: Place, known: Known, ahead: Steps) -> tuple[str, ...]:
+def _day_one(branch: DevelopmentBranch, seen: SeenBranch, ahead: Steps) -> tuple[str, ...]:
     """Return what was ahead of the release branch on day one; read now where that was not told then."""
-    if known.ahead is not None:
-        return known.ahead
-    then = compared(place, ahead.base, known.day_one) or Steps()  # or nothing is left of it
+    if seen.ahead is not None:
+        return seen.ahead
+    then = read_steps(branch, ahead.base, seen.day_one) or Steps()  # or nothing is left of it
     shas = tuple(step.sha for step in then.steps)
-    place.gate.store.releases.keep_ahead(place.repository_id, place.branch, shas)
+    branch.gate.store.releases.keep_ahead(branch.repository_id, branch.name, shas)
     return shas
 
 
-def _origin(place: Place, sha: str) -> Origin:
+def _origin(branch: DevelopmentBranch, sha: str) -> Origin:
     try:
-        pull = place.gate.github.brought_by(place.repository, sha, place.branch)
+        pull = branch.gate.github.brought_by(branch.repository, sha, branch.name)
     except Refused as refusal:
         if refusal.kind not in (Why.GONE, "invalid"):
             raise

@@ -65,7 +65,7 @@ def _to_ask(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
         "waits_for_checks": policy.wait_for_checks,
         "just_checked": (row.blocked, wait) if wait and waits_for_checks else None,
         "is_conflicting": row.facts.conflicts is True and not policy.ask_despite_conflict,
-        "is_merge_out": policy.is_release(row) and merge_is_out(ask.place_of(work)),
+        "is_merge_out": policy.is_release(row) and merge_is_out(ask.development_of(work)),
         "is_compared": work.change is not None,
         **_absence(work.gate, away.who_is_away(work.gate)),
     }
@@ -98,7 +98,7 @@ def _merged(work: Work, row: Review, _twins: Sequence[Review]) -> dict[str, Any]
     is_kept = (
         not is_release or work.known.is_noted or work.gate.store.reviews.round(row.id, row.round) is not None
     )
-    return {"is_kept": is_kept, "is_merge_out": not is_kept and merge_is_out(ask.place_of(work))}
+    return {"is_kept": is_kept, "is_merge_out": not is_kept and merge_is_out(ask.development_of(work))}
 
 
 def _outside(work: Work, row: Review) -> Why | None:

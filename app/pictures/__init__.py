@@ -21,7 +21,7 @@ MOST_SIDE = 2_000  # pixels
 LARGEST_FILE = 10_000_000
 SECONDS = 10.0
 
-Why = Literal["unknown", "broken", "pixels", "large", "slow"]
+Flaw = Literal["unknown", "broken", "pixels", "large", "slow"]
 
 # One at a time: each may need 40 MB.
 _turn = threading.Lock()
@@ -42,7 +42,7 @@ class Picture:
 class BadPicture(Exception):
     """It cannot be shown: no picture, broken, with too many pixels, too large a file, or it took too long."""
 
-    def __init__(self, why: Why) -> None:
+    def __init__(self, why: Flaw) -> None:
         super().__init__(why)
         self.why = why
 
