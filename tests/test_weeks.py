@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.domain.calendar import Answer, by_week, first_week, median_wait
+from app.domain.calendar import DecidedRound, by_week, first_week, median_wait
 from app.text.words import day_heading, span, span_words
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -16,12 +16,12 @@ FIRST = date(2026, 9, 7)
 
 def answer(
     review: int, what: str, at: str, waited: timedelta = timedelta(hours=1), round_: int = 1
-) -> Answer:
+) -> DecidedRound:
     moment = datetime.fromisoformat(at).replace(tzinfo=BERLIN)
-    return Answer(review, round_, what, moment, moment - waited)
+    return DecidedRound(review, round_, what, moment, moment - waited)
 
 
-def numbers(*answers: Answer) -> list[tuple[int, int]]:
+def numbers(*answers: DecidedRound) -> list[tuple[int, int]]:
     """Approved and sent back, by week."""
     return [(week.approved, week.rejected) for week in by_week(answers, FIRST, BERLIN)]
 
@@ -60,9 +60,10 @@ def test_the_wait_ends_with_the_first_answer_and_half_waited_no_longer_than_the_
     asked = datetime(2026, 9, 14, 8, 0, tzinfo=BERLIN)
     hours = {1: 1, 2: 2, 3: 9}
     answers = [
-        Answer(number, 1, "rejected", asked + timedelta(hours=wait), asked) for number, wait in hours.items()
+        DecidedRound(number, 1, "rejected", asked + timedelta(hours=wait), asked)
+        for number, wait in hours.items()
     ]
-    answers.append(Answer(3, 1, "approved", asked + timedelta(days=3), asked))
+    answers.append(DecidedRound(3, 1, "approved", asked + timedelta(days=3), asked))
     found = by_week(answers, FIRST, BERLIN)
     assert [week.median_wait for week in found[:2]] == [None, timedelta(hours=2)]
     assert median_wait(found) == timedelta(hours=2)

@@ -19,7 +19,7 @@ from app.db.database import Database, StorePart, row_as
 from app.db.reviews import DECISIONS
 from app.db.rows import HistoryRow
 from app.db.tables import history, reviews, rounds
-from app.domain.calendar import Answer
+from app.domain.calendar import DecidedRound
 from app.domain.review import Review
 
 PAGE = 50
@@ -99,7 +99,7 @@ class History(StorePart):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._answers: dict[int, Answer] = {}
+        self._decisions: dict[int, DecidedRound] = {}
 
     def page(self, search: Search) -> Page:
         """Return a page of what was found."""
@@ -121,16 +121,16 @@ class History(StorePart):
             yield from batch
             search = replace(search, before=batch[-1].id)
 
-    def answers_since(self, moment: datetime) -> list[Answer]:
+    def decisions_since(self, moment: datetime) -> list[DecidedRound]:
         """Return every decision since then, oldest first, with when its round was asked about.
 
         What was read is kept, for nothing of it ever changes, and the moment only moves on.
         """
-        known = self._answers
+        known = self._decisions
         new = history.c.id > max(known) - OVERLAP if known else history.c.at >= moment
-        read = {row.id: Answer(*tuple(row)[1:]) for row in self._database.all(_ANSWERS.where(new))}
-        self._answers = {id_: one for id_, one in sorted({**known, **read}.items()) if one.at >= moment}
-        return list(self._answers.values())
+        read = {row.id: DecidedRound(*tuple(row)[1:]) for row in self._database.all(_DECISIONS.where(new))}
+        self._decisions = {id_: one for id_, one in sorted({**known, **read}.items()) if one.at >= moment}
+        return list(self._decisions.values())
 
     def asked(self, rows: Sequence[Review]) -> dict[int, list[Asked]]:
         """Return what was asked about each review, the first round first."""
@@ -159,7 +159,7 @@ class History(StorePart):
 
 
 _ROUND = and_(rounds.c.review_id == history.c.review_id, rounds.c.round == history.c.round)
-_ANSWERS = (
+_DECISIONS = (
     select(
         history.c.id, history.c.review_id, history.c.round, history.c.what, history.c.at, rounds.c.asked_at
     )

@@ -47,7 +47,7 @@ A_WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DecidedRound:
     """One decision on one round, and when that round was asked about; `what` as the history calls it."""
 
     review: int
@@ -82,16 +82,16 @@ def first_week(today: date) -> date:
     return today - timedelta(days=today.weekday()) - (WEEKS - 1) * A_WEEK
 
 
-def by_week(answers: Iterable[Answer], first: date, timezone: tzinfo) -> list[Week]:
-    """Return the twelve weeks from the Monday `first` on; `answers` come oldest first.
+def by_week(decisions: Iterable[DecidedRound], first: date, timezone: tzinfo) -> list[Week]:
+    """Return the twelve weeks from the Monday `first` on; `decisions` come oldest first.
 
-    The last answer to a round counts, in the week in which it was given: an approval that was withdrawn is none. The
-    wait ended with the first answer, whatever came of it.
+    The last decision on a round counts, in the week in which it was given: an approval that was withdrawn is none. The
+    wait ended with the first one, whatever came of it.
     """
     found = [Week(first + number * A_WEEK) for number in range(WEEKS)]
-    rounds: dict[tuple[int, int], list[Answer]] = defaultdict(list)
-    for answer in answers:
-        rounds[answer.review, answer.round].append(answer)
+    rounds: dict[tuple[int, int], list[DecidedRound]] = defaultdict(list)
+    for one in decisions:
+        rounds[one.review, one.round].append(one)
     for given in rounds.values():
         last = given[-1]
         number = (last.at.astimezone(timezone).date() - first) // A_WEEK

@@ -60,8 +60,8 @@ def show(gate: Gate) -> Response:
 def _twelve_weeks(gate: Gate, now: datetime) -> list[Week] | None:
     """Return what was decided in each of the last twelve weeks; None where nothing was."""
     first = first_week(now.astimezone(gate.timezone).date())
-    answers = gate.store.history.answers_since(day_begins(first, gate.timezone))
-    weeks = by_week(answers, first, gate.timezone)
+    decisions = gate.store.history.decisions_since(day_begins(first, gate.timezone))
+    weeks = by_week(decisions, first, gate.timezone)
     return weeks if any(week.count for week in weeks) else None
 
 
