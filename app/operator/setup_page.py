@@ -17,13 +17,11 @@ from functools import partial
 from typing import Any
 
 from flask import Flask, Response, redirect, render_template, request, send_from_directory, session
+from flask.typing import ResponseReturnValue
 from werkzeug.serving import WSGIRequestHandler, make_server
-from werkzeug.wrappers import Response as Redirect
 
 from app import folder
 from app.github.answers import GitHubError
-
-Answer = tuple[str, int] | Redirect
 
 
 @dataclass(eq=False)
@@ -91,11 +89,11 @@ def create_page(about: Registration) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
     )
 
-    def page(step: str, status: int = 200) -> Answer:
+    def page(step: str, status: int = 200) -> ResponseReturnValue:
         return render_template("setup/page.html", step=step, about=about), status
 
     @app.get("/setup")
-    def show() -> Answer:
+    def show() -> ResponseReturnValue:
         if about.step == "closed":
             return page("closed", 403)
         if "is_let_in" not in session:
@@ -105,14 +103,14 @@ def create_page(about: Registration) -> Flask:
         return page(about.step, 502 if about.problem else 200)
 
     @app.post("/setup")
-    def enter() -> Answer:
+    def enter() -> ResponseReturnValue:
         if not about.let_in(request.form.get("code", "")):
             return page("closed" if about.step == "closed" else "wrong", 403)
         session["is_let_in"] = True
         return redirect(f"{about.public_url}/setup", 303)
 
     @app.get("/setup/registered")
-    def registered() -> Answer:
+    def registered() -> ResponseReturnValue:
         state, code = request.args.get("state", ""), request.args.get("code", "")
         if "is_let_in" not in session or not about.come_back(state, code):
             return page("stray", 403)

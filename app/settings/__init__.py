@@ -37,7 +37,7 @@ class Settings(BaseModel):
     github_webhook_secret: values.WebhookSecrets = Field(repr=False)
     """Proves that a webhook comes from GitHub; the same as in GitHub's webhook settings. To change it, put the new one
     first: new,old."""
-    github_token: values.Token | None = Field(None, repr=False)
+    github_token: values.ApiToken | None = Field(None, repr=False)
     """A token to act on GitHub with; or use an App instead."""
     github_app_id: Annotated[int, values.whole(1, 10**15)] | None = None
     """The number of the GitHub App to act as."""
@@ -45,11 +45,11 @@ class Settings(BaseModel):
     """The App's private key, the .pem file that GitHub made."""
     github_api_url: values.ApiAddress = "https://api.github.com"
     """Where GitHub's API is; a GitHub Enterprise Server has its own."""
-    github_repositories: values.Repositories = Field(examples=["owner/name"])
+    github_repositories: values.RepositoryNames = Field(examples=["owner/name"])
     """The gated repositories, owner/name, with commas between them."""
-    development_branch: values.Branch = "development"
+    development_branch: values.BranchName = "development"
     """The branch that daily work is merged into."""
-    release_branch: values.Branch = Field("master", validate_default=True)
+    release_branch: values.BranchName = Field("master", validate_default=True)
     """The branch that is released from; empty for no release gate."""
     merge_method: Literal["merge", "squash", "rebase"] = "merge"
     """How pull requests are merged: merge, squash or rebase; releases always by a merge commit."""
@@ -61,7 +61,7 @@ class Settings(BaseModel):
     """Who the mails come from; SES must have verified the address or its domain."""
     ses_configuration_set: values.ConfigurationSet | None = None
     """The SES configuration set to send with."""
-    database_url: values.Database = Field("sqlite:///data/qa-gate.db", repr=False)
+    database_url: values.DatabaseAddress = Field("sqlite:///data/qa-gate.db", repr=False)
     """Where the gate keeps everything: a SQLite file or PostgreSQL."""
     timezone: values.Zone = ZoneInfo("UTC")
     """The zone that times are shown in, such as Europe/Prague."""

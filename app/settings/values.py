@@ -206,9 +206,9 @@ def listen(value: str) -> tuple[str, int]:
 # An empty key would let anyone sign, and a short secret be guessed.
 SecretKeys = Annotated[tuple[str, ...], entries(r"\S{32,}", "needs 32 characters without blanks", "key")]
 WebhookSecrets = Annotated[tuple[str, ...], entries(r".{16,}", "needs 16 characters or more", "secret")]
-Repositories = Annotated[tuple[str, ...], entries(_REPOSITORY, "must hold owner/name", "repository")]
+RepositoryNames = Annotated[tuple[str, ...], entries(_REPOSITORY, "must hold owner/name", "repository")]
 # It goes into a header as it is.
-Token = Annotated[str, matching(r"[!-~]+", "must be one word: copy it again as GitHub shows it.")]
+ApiToken = Annotated[str, matching(r"[!-~]+", "must be one word: copy it again as GitHub shows it.")]
 ConfigurationSet = Annotated[
     str, matching(r"(?a)[\w-]{1,64}", "must be the name of an SES configuration set.")
 ]
@@ -217,7 +217,7 @@ TimeOfDay = Annotated[
     time, matching(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", "must be a time of day, such as 09:00.")
 ]
 YesOrNo = Annotated[bool, matching(r"(?ai)(?:true|yes|on|1|false|no|off|0)", "must be true or false.")]
-Branch = Annotated[str, BeforeValidator(branch)]
+BranchName = Annotated[str, BeforeValidator(branch)]
 CheckNames = Annotated[tuple[str, ...], BeforeValidator(check_names)]
 PrivateKey = Annotated[str, BeforeValidator(private_key)]
 WebAddress = Annotated[str, BeforeValidator(web_address)]
@@ -225,6 +225,6 @@ ApiAddress = Annotated[str, BeforeValidator(partial(web_address, path=True))]
 PreviewAddress = Annotated[str, BeforeValidator(preview_address)]
 Mailboxes = Annotated[tuple[tuple[str, str], ...], BeforeValidator(mailboxes)]
 Sender = Annotated[str, BeforeValidator(sender)]
-Database = Annotated[str, BeforeValidator(database)]
+DatabaseAddress = Annotated[str, BeforeValidator(database)]
 Zone = Annotated[ZoneInfo, BeforeValidator(timezone)]
 Listen = Annotated[tuple[str, int], BeforeValidator(listen)]
