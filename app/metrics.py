@@ -47,7 +47,7 @@ def registry(gate: Gate, app: Flask | None = None) -> CollectorRegistry:
     found.register(Stored(gate.store))
     _count_calls(gate, ours)
     mails = Counter("mails", "Emails by outcome: sent, refused, later, unanswered.", ["outcome"], **ours)
-    gate.mailer.told = lambda outcome: mails.labels(outcome).inc()
+    gate.mailer.count_mail = lambda outcome: mails.labels(outcome).inc()
     if app is not None:
         _count_webhooks(app, ours)
     return found
@@ -106,7 +106,7 @@ def _count_calls(gate: Gate, ours: Mapping[str, Any]) -> None:
         if remaining.isdecimal():
             left.set(int(remaining))
 
-    gate.github.told = count
+    gate.github.count_call = count
 
 
 def _count_webhooks(app: Flask, ours: Mapping[str, Any]) -> None:

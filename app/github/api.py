@@ -21,21 +21,21 @@ from app.github.answers import TryAgain, meaning_of
 API_VERSION = "2022-11-28"
 MOST_PAGES = 10  # of 100 each
 
-Read = TypeVar("Read")
+Data = TypeVar("Data")
 Query = Mapping[str, str | int]
 # Who counts the calls: is told each one's status, 0 without an answer, and headers.
-Told = Callable[[int, Mapping[str, Any]], None]
+CallCounter = Callable[[int, Mapping[str, Any]], None]
 
 
-class Answer(NamedTuple, Generic[Read]):
+class Answer(NamedTuple, Generic[Data]):
     """What GitHub answered; `data` is what was read of a success's JSON, and the JSON itself, if any, of all else."""
 
     status: int
     headers: Mapping[str, Any]
-    data: Read
+    data: Data
 
 
-def nobody(_status: int, _headers: Mapping[str, Any]) -> None:
+def count_nothing(_status: int, _headers: Mapping[str, Any]) -> None:
     """Count no calls."""
 
 
@@ -51,9 +51,9 @@ class Api:
         auth: github.Auth.Auth | None = None,
         timeout: int = 10,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        told: Told = nobody,
+        count_call: CallCounter = count_nothing,
     ) -> None:
-        self._url, self._auth, self._clock, self._told = url.rstrip("/"), auth, clock, told
+        self._url, self._auth, self._clock, self._count_call = url.rstrip("/"), auth, clock, count_call
         self._github = github.Github(
             auth=auth,
             base_url=self._url,
@@ -102,19 +102,19 @@ class Api:
         headers = {name: value for name, value in wishes.items() if value}
         send = self._github.requester.requestJson
         try:
-            status, told, text = send(method, path, dict(query or {}), headers, body)
+            status, got, text = send(method, path, dict(query or {}), headers, body)
         except Exception as error:  # noqa: BLE001 - PyGithub raises whatever Python does on an answer of an odd shape
-            self._told(0, {})
+            self._count_call(0, {})
             raise meaning_of(error, self._clock()) from None
-        self._told(status, told)
+        self._count_call(status, got)
         try:
             data = json.loads(text) if text else None
         except ValueError:  # an error page; its status says enough
             data = None
         if status not in wanted and not (etag and status == 304):
-            raise meaning_of(github.GithubException(status, data, told), self._clock())
+            raise meaning_of(github.GithubException(status, data, got), self._clock())
         try:
-            return Answer(status, told, reads(data) if reads and status < 300 else data)
+            return Answer(status, got, reads(data) if reads and status < 300 else data)
         except ValidationError as error:
             raise meaning_of(error, self._clock()) from None
 

@@ -26,7 +26,7 @@ from app.github.answers import (
     TryAgain,
     sent_at,
 )
-from app.github.api import Answer, Api, Query, Read, Told, nobody
+from app.github.api import Answer, Api, CallCounter, Data, Query, count_nothing
 from app.github.models import Id, Model, Text
 from app.github.pulls import Account
 
@@ -92,7 +92,7 @@ class Connection:
         self._account: Person | None = None
         # How far GitHub's clock is ahead of ours, as its last answer said.
         self.ahead = timedelta(0)
-        self.told: Told = nobody
+        self.count_call: CallCounter = count_nothing
 
     def own_account(self, repository: str) -> Person | None:
         """Return as whom the gate acts at GitHub, None where it may not know: one GET, and only once.
@@ -110,7 +110,7 @@ class Connection:
         repository: str,
         method: str,
         path: str,
-        reads: Callable[[Any], Read],
+        reads: Callable[[Any], Data],
         body: Mapping[str, Any] | None = None,
         wanted: Collection[int] = (200, 201),
         *,
@@ -118,7 +118,7 @@ class Connection:
         etag: str | None = None,
         accept: str | None = None,
         branches: Collection[str] = (),
-    ) -> Answer[Read]:
+    ) -> Answer[Data]:
         """Make one call below a repository, as `Api.call` does.
 
         `branches` are those without which GitHub answers that there is nothing.
@@ -128,8 +128,8 @@ class Connection:
             return client.call(method, path, body, wanted, query=query, etag=etag, accept=accept, reads=reads)
 
     def get(
-        self, repository: str, path: str, reads: Callable[[Any], Read], query: Query | None = None
-    ) -> Read:
+        self, repository: str, path: str, reads: Callable[[Any], Data], query: Query | None = None
+    ) -> Data:
         """Return what one GET below a repository says."""
         return self.call(repository, "GET", path, reads, query=query).data
 
@@ -137,11 +137,11 @@ class Connection:
         self,
         repository: str,
         path: str,
-        reads: Callable[[Any], Read],
+        reads: Callable[[Any], Data],
         query: Query | None = None,
         etag: str | None = None,
         on_page: Callable[[], None] = nothing,
-    ) -> Iterator[Answer[Read]]:
+    ) -> Iterator[Answer[Data]]:
         """Give page after page of a list, each asked for when it is needed; `etag` is that of an earlier first page.
 
         `on_page` is called before each further page.
@@ -156,7 +156,7 @@ class Connection:
             on_page()
             etag = None  # further pages are read whole
 
-    def each(self, repository: str, path: str, reads: Callable[[Any], list[Read]]) -> Iterator[Read]:
+    def each(self, repository: str, path: str, reads: Callable[[Any], list[Data]]) -> Iterator[Data]:
         """Give everything of a list, page after page: one GET for each 100."""
         for page in self.pages(repository, path, reads):
             yield from page.data
@@ -215,7 +215,7 @@ class Connection:
             if self._app and installation is not None:
                 auth = self._app.get_installation_auth(installation)  # renews its token by itself
             self._clients.known[installation] = Api(
-                self._api_url, auth, self._timeout, self._clock, self.told
+                self._api_url, auth, self._timeout, self._clock, self.count_call
             )
         return self._clients.known[installation]
 

@@ -83,8 +83,8 @@ class Mailer:
         self._domain = self._address.rpartition("@")[2]
         self._configuration_set = configuration_set
         self._ses: Ses | None = None
-        # Who counts the mails: is told of each how it went (sent, refused, later, unanswered).
-        self.told: Callable[[str], None] = lambda _outcome: None
+        # Who counts the mails: is told how each went (sent, refused, later, unanswered).
+        self.count_mail: Callable[[str], None] = lambda _outcome: None
 
     def open(self) -> Ses:
         """Make the client at its first use. Makes no call. Raises MailRefused when the AWS settings are not usable."""
@@ -102,9 +102,9 @@ class Mailer:
         try:
             message_id = self.open().send(self._request(mail))
         except MailError as error:
-            self.told(error.outcome)
+            self.count_mail(error.outcome)
             raise
-        self.told("sent")
+        self.count_mail("sent")
         return message_id
 
     def _request(self, mail: Mail) -> SendEmailRequestTypeDef:
