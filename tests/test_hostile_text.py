@@ -17,7 +17,7 @@ from app.domain.blocked import Blocked, Why
 from app.domain.facts import Change, ChangedFile, Checks, Commit, Release, Snapshot
 from app.github.commits import LONGEST_PATCH, MOST_PATCHES
 from app.mail.comments import comment, held, question, with_part, without_part
-from app.mail.question import Line
+from app.mail.question import TalkLine
 from app.text.clean import disarmed, person, plain, quote
 from app.text.how_to_test import is_about_testing, parted, says_how
 from app.text.markdown import rendered
@@ -100,7 +100,8 @@ def _mail(field: str, text: str) -> Any:
             return ask(rejection=rejected(text, text))
         case "answer":
             return ask(
-                is_answer=True, talk=(Line(LILY.id, "Lily", text, True), Line("sam", "sam", text, False))
+                is_answer=True,
+                talk=(TalkLine(LILY.id, "Lily", text, True), TalkLine("sam", "sam", text, False)),
             )
         case "commits":
             return ask(is_again=True, new_commits=tuple(Commit(HEAD, text, "sam") for _ in range(250)))

@@ -24,7 +24,7 @@ from app.domain.policy import Reviewer
 from app.mail.comments import comment, held
 from app.mail.compose import Mail
 from app.mail.news import About, DigestItem, compose_bypass, compose_digest, compose_sign_in
-from app.mail.question import Line, Request, compose_request
+from app.mail.question import Request, TalkLine, compose_request
 from app.mail.send import Mailer, MailLater, MailRefused
 from demo.inbox import PretendInbox
 from tests.builders import HEAD, LILY, NOON, OLD_HEAD, row, snapshot
@@ -526,7 +526,7 @@ SENDERS: dict[str, tuple[dict[str, Any], str]] = {
     "an outsider": ({"belongs": False, "head_repository": "sam/shop"}, "QA gate"),
     "a release": ({"asked": snapshot(release=Release((), ()))}, "QA gate"),
     "somebody who answered": (
-        {"is_answer": True, "talk": (Line("kim", "kim", "No.", False),)},
+        {"is_answer": True, "talk": (TalkLine("kim", "kim", "No.", False),)},
         "kim via QA gate",
     ),
     "a name like an address": ({"author": 'Pay <pal@x.example>, "y"'}, "Pay pal x.example y via QA gate"),

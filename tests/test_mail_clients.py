@@ -32,7 +32,7 @@ from app.mail.news import (
     compose_trial,
     tell,
 )
-from app.mail.question import Line
+from app.mail.question import TalkLine
 from tests.builders import BASE, HEAD, LILY, NOON, pull, row, snapshot
 from tests.test_mail import APPROVE, BERLIN, COMPARE, PENDING, ask, bypass, commits, digest, item, rejected
 
@@ -237,8 +237,8 @@ def everything() -> Mail:
         is_fresh=True,
         is_answer=True,
         talk=(
-            Line(LILY.id, "Lily", "Is 0 euros possible?", True),
-            Line("sam", "sam", "No.\nNot any more.", False),
+            TalkLine(LILY.id, "Lily", "Is 0 euros possible?", True),
+            TalkLine("sam", "sam", "No.\nNot any more.", False),
         ),
         rejection=rejected("The total is wrong."),
         new_commits=commits(*(f"Step {number}" for number in range(12))),
@@ -363,7 +363,10 @@ def huge(**facts: Any) -> Iterator[Mail]:
             asked,
             cautions=tuple(replace(one, names=one.names or (long,)) for one in found),
             others=10_000,
-            talk=(Line("x", "&" * 80, "&" * 65_536, True), *[Line("x", "&" * 80, "&" * 2_000, False)] * 30),
+            talk=(
+                TalkLine("x", "&" * 80, "&" * 65_536, True),
+                *[TalkLine("x", "&" * 80, "&" * 2_000, False)] * 30,
+            ),
             is_again=True,
             rejection=rejected("&\n" * 2_000),
             new_commits=change.commits,

@@ -27,15 +27,15 @@ from app.mail.news import (
     compose_sign_in,
     tell,
 )
-from app.mail.question import Line
+from app.mail.question import TalkLine
 from demo.inbox import Mail as Arrived
 from tests.builders import HEAD, LILY, NOON, row, snapshot
 from tests.test_mail import APPROVE, PENDING, ask, bypass, commits, digest, item, rejected, words
 
 HELD = About(row(State.TO_MERGE), "sam", "#12", APPROVE, PENDING, 3)
 TALK = (
-    Line(LILY.id, "Lily", "Is 0 euros possible?", True, NOON),
-    Line("sam", "sam", "No, the smallest is 25 euros.", False, NOON),
+    TalkLine(LILY.id, "Lily", "Is 0 euros possible?", True, NOON),
+    TalkLine("sam", "sam", "No, the smallest is 25 euros.", False, NOON),
 )
 PASSED = Passed(12, "Add gift cards", "sam", "Lily", NOON, "Fine.")
 UNSEEN = Unseen(HEAD, "Push it", "kim", None)

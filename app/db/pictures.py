@@ -71,7 +71,7 @@ pictures = Table(
     Index("pictures_at", "at"),
 )
 
-Said = Literal["decision", "question"]
+SentWith = Literal["decision", "question"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Pictures(StorePart):
         mine = (pictures.c.said == "draft", pictures.c.reviewer == reviewer, pictures.c.nonce.in_(nonces))
         return self._found(_of(review_id, round_), *mine) if nonces else []
 
-    def sent_with(self, review_id: int, with_what: Said, number: int) -> list[Kept]:
+    def sent_with(self, review_id: int, with_what: SentWith, number: int) -> list[Kept]:
         """Return what went out with a decision or a question; 0 is none."""
         mine = (pictures.c.said == with_what, pictures.c.number == number)
         return self._found(pictures.c.review_id == review_id, *mine) if number else []
@@ -159,7 +159,7 @@ class Pictures(StorePart):
 _KEPT = select(*(pictures.c[name] for name in Kept.__slots__))
 
 
-def send_with(connection: Connection, nonces: Sequence[str], with_what: Said, number: int) -> None:
+def send_with(connection: Connection, nonces: Sequence[str], with_what: SentWith, number: int) -> None:
     """Note with what a reviewer's pictures go out, in its own transaction; `number` is the decision's or the question's."""
     if nonces:
         sent = {"said": with_what, "number": number}

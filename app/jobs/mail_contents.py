@@ -26,7 +26,7 @@ from app.jobs.what_is_new import what_is_new
 from app.links import SignInLink, decide_link
 from app.mail import news
 from app.mail.compose import Mail, waiting_since
-from app.mail.question import Line, Request, compose_request
+from app.mail.question import Request, TalkLine, compose_request
 from app.text.markdown import Shown
 
 # What a release held may be known only after its merge; so often, and so long, it is waited for.
@@ -92,12 +92,12 @@ def _shown(gate: Gate, row: Review, url: str) -> tuple[Shown, ...]:
     return tuple(Shown(one.source, url, one.width, one.height) for one in kept)
 
 
-def _talk(gate: Gate, row: Review, snapshot: Snapshot) -> tuple[Line, ...]:
+def _talk(gate: Gate, row: Review, snapshot: Snapshot) -> tuple[TalkLine, ...]:
     """Return the question that was asked since the last decision, and what was answered."""
     return tuple(
-        Line(line.reviewer, line.who, line.detail, is_question=True, at=line.at)
+        TalkLine(line.reviewer, line.who, line.detail, is_question=True, at=line.at)
         if line.reviewer
-        else Line(
+        else TalkLine(
             line.who, snapshot.names.get(line.who, line.who), line.detail, is_question=False, at=line.at
         )
         for line in open_talk(gate.store.reviews.history(row.id))

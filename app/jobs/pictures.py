@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from time import monotonic
 
-from app.db.pictures import Said
+from app.db.pictures import SentWith
 from app.domain.facts import Remark, State
 from app.github.pictures import Found
 from app.jobs.gate import Work
@@ -57,7 +57,7 @@ def find_pictures(work: Work) -> bool:
     return not due or (bool(wanted) and not pictures.due(row.id, row.round))
 
 
-def pictures_link(work: Work, with_what: Said, number: int) -> str:
+def pictures_link(work: Work, with_what: SentWith, number: int) -> str:
     """Return a Markdown link to what a reviewer sent with a decision or a question; "" for nothing."""
     sent = work.gate.store.pictures.sent_with(work.row.id, with_what, number)
     return words_of_pictures(len(sent), work.gate.links.details_url(work.row.nonce))

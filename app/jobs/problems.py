@@ -16,7 +16,7 @@ from app.domain.problems import Problem, Trouble, Turn, What
 from app.jobs.away import first_there, hand_over_unheld, who_is_away
 from app.jobs.gate import Gate, Rest
 from app.mail.compose import Mail
-from app.mail.news import Told, compose_problem, tell
+from app.mail.news import ProblemWords, compose_problem, tell
 from app.mail.send import MailRefused
 
 log = logging.getLogger("qa-gate.problems")
@@ -73,7 +73,7 @@ def _bounced(gate: Gate, claim: Claim) -> list[str]:
     return found
 
 
-def said_of(gate: Gate, problem: Problem | Trouble) -> Told:
+def said_of(gate: Gate, problem: Problem | Trouble) -> ProblemWords:
     """Return a problem in words, with what GitHub or SES says right now."""
     troubles = gate.store.problems.troubles(gate.policy.repositories)
     return tell(problem, gate.people, gate.policy.branches, troubles)

@@ -175,7 +175,7 @@ MOST_REASONS, LONGEST_REASON = 3, 300
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ProblemWords:
     """A problem in words; `todo` and `reasons` are for as long as it lasts."""
 
     title: str
@@ -193,7 +193,7 @@ def tell(
     people: Sequence[Reviewer],
     branches: Sequence[str],
     troubles: Sequence[Trouble],
-) -> Told:
+) -> ProblemWords:
     """Say a problem in words; `troubles` are those of right now, `branches` the gated ones."""
     there = [one for one in troubles if (one.what, one.place) == (problem.what, problem.place)]
     known = {person.id: person.name for person in people}
@@ -204,7 +204,7 @@ def tell(
         "today": next((one.about for one in there), problem.place),
     }
     title, _, todo = render("problem.txt", values).strip().partition("\n")
-    return Told(title, todo, tuple(reasons_of(there, people)[:MOST_REASONS]))
+    return ProblemWords(title, todo, tuple(reasons_of(there, people)[:MOST_REASONS]))
 
 
 def reasons_of(troubles: Sequence[Trouble], people: Sequence[Reviewer]) -> list[str]:
@@ -219,7 +219,7 @@ def _said(about: str, reason: str) -> str:
 
 
 def compose_problem(
-    reader: Reviewer, problem: Problem, told: Told, public_url: str, timezone: ZoneInfo
+    reader: Reviewer, problem: Problem, told: ProblemWords, public_url: str, timezone: ZoneInfo
 ) -> Mail:
     """Return the mail that says that a problem began, or that it is over."""
     is_over, until = problem.ended_at is not None, problem.ended_at or problem.since

@@ -33,7 +33,7 @@ MOST_ANSWERS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TalkLine:
     """What somebody said about a change: a reviewer's question, or a developer's answer.
 
     `by` is the reviewer's id or the developer's login, `name` what they are called.
@@ -80,13 +80,13 @@ class Request:
     new_commits: tuple[Commit, ...] = ()
     compare_url: str | None = None
     is_answer: bool = False
-    talk: tuple[Line, ...] = ()
+    talk: tuple[TalkLine, ...] = ()
     cautions: tuple[Caution, ...] = ()
     others: int = 0
     shown: tuple[Shown, ...] = ()
 
     @property
-    def answers(self) -> tuple[Line, ...]:
+    def answers(self) -> tuple[TalkLine, ...]:
         """Return the answers that the mail goes out for; none in any other mail."""
         return tuple(line for line in self.talk if not line.is_question) if self.is_answer else ()
 
