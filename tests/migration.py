@@ -16,7 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine
 
 from app.db import store as _all_tables  # noqa: F401 - metadata knows those tables whose modules are imported
-from app.db.columns import Document, UtcTime, Word, metadata
+from app.db.columns import Document, EnumText, UtcTime, metadata
 from app.db.schema import MIGRATIONS, migrate, revisions
 
 FIRST = "First schema"
@@ -38,7 +38,7 @@ TYPES = {UtcTime: "sa.DateTime(timezone=True)", Document: "sa.JSON()"}
 
 def render(kind: str, item: Any, _context: object) -> str | bool:
     """Return how a type of ours is written there."""
-    if isinstance(item, Word):
+    if isinstance(item, EnumText):
         return f"sa.String(length={item.length})"
     return TYPES.get(type(item), False) if kind == "type" else False
 

@@ -32,7 +32,7 @@ class UtcTime(TypeDecorator[datetime]):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC) if value else None
 
 
-class Word(TypeDecorator[Any]):
+class EnumText(TypeDecorator[Any]):
     """One word of an enum."""
 
     impl = String

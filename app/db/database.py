@@ -31,7 +31,7 @@ from app import Explained
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Model = TypeVar("Model", bound="DataclassInstance")
+Record = TypeVar("Record", bound="DataclassInstance")
 # So long SQLite waits for another process, in milliseconds.
 BUSY_TIMEOUT = 10_000
 # So long it waits while another process changes the schema, which may be a large one.
@@ -239,12 +239,12 @@ class Database:
         with self.read() as connection:
             return connection.scalar(query, values)
 
-    def one(self, kind: type[Model], query: Any, values: Any = None) -> Model | None:
+    def one(self, kind: type[Record], query: Any, values: Any = None) -> Record | None:
         """Return the first row that is found, as a dataclass whose fields are called as its columns."""
         row = self.first(query, values)
         return row_as(kind, row) if row else None
 
-    def many(self, kind: type[Model], query: Any, values: Any = None) -> list[Model]:
+    def many(self, kind: type[Record], query: Any, values: Any = None) -> list[Record]:
         """Return all rows that are found, as a dataclass whose fields are called as their columns."""
         return [row_as(kind, row) for row in self.all(query, values)]
 
@@ -283,7 +283,7 @@ class StorePart:
         self._database = database
 
 
-def row_as(kind: type[Model], row: Row[Any], /, **more: Any) -> Model:
+def row_as(kind: type[Record], row: Row[Any], /, **more: Any) -> Record:
     """Return a row as a dataclass whose fields are called as its columns; `more` are fields besides."""
     values = row._mapping
     known = {field.name: values[field.name] for field in fields(kind) if field.name in values}

@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from app.db.columns import Document, Id, UtcTime, Word, metadata, where
+from app.db.columns import Document, EnumText, Id, UtcTime, metadata, where
 from app.domain.approval import Basis, Choice, Merged
 from app.domain.blocked import Blocked
 from app.domain.facts import Snapshot, State
@@ -38,7 +38,7 @@ jobs = Table(
     Column("revision", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("problem", Text),
-    Column("cause", Word(What)),
+    Column("cause", EnumText(What)),
     Column("failed_in", String(64)),
     UniqueConstraint("kind", "about"),
     Index("jobs_due", "due_at"),
@@ -61,7 +61,7 @@ problems = Table(
     "problems",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("what", Word(What), nullable=False),
+    Column("what", EnumText(What), nullable=False),
     Column("place", Text, nullable=False),
     Column("since", UtcTime, nullable=False),
     Column("seen_at", UtcTime, nullable=False),
@@ -92,7 +92,7 @@ reviews = Table(
     # Random, and made once: links and markers are made of them, so that none ever means another row or round.
     Column("nonce", String(24), nullable=False, unique=True),
     Column("round_nonce", String(24), nullable=False, index=True),
-    Column("state", Word(State), nullable=False),
+    Column("state", EnumText(State), nullable=False),
     Column("round", Integer, nullable=False, default=1),
     Column("base", Text, nullable=False, default=""),
     Column("head", Text, nullable=False, default=""),
@@ -113,7 +113,7 @@ reviews = Table(
     Column("merge_commit", String(64), index=True),
     Column("merge_sent", String(64)),
     Column("merged_onto", String(64)),
-    Column("merged_how", Word(Merged)),
+    Column("merged_how", EnumText(Merged)),
     Column("vouched", Boolean, nullable=False, default=False),
     Column("blocked", Document(Blocked)),
     Column("created_at", UtcTime, nullable=False),
@@ -132,7 +132,7 @@ decisions = Table(
     Column("review_id", Id, ForeignKey("reviews.id"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("round", Integer, nullable=False),
-    Column("choice", Word(Choice), nullable=False),
+    Column("choice", EnumText(Choice), nullable=False),
     Column("reviewer", String(16), nullable=False),
     # What they were called that day.
     Column("by", Text, nullable=False),
@@ -265,7 +265,7 @@ history = Table(
     Column("who", Text, nullable=False),
     # Which reviewer, where it was one: two may have one name.
     Column("reviewer", String(16)),
-    Column("what", Word(Happened, 24), nullable=False),
+    Column("what", EnumText(Happened, 24), nullable=False),
     Column("base", Text, nullable=False),
     Column("head_sha", String(64), nullable=False),
     Column("round", Integer, nullable=False),
