@@ -523,7 +523,7 @@ def test_more_than_can_be_asked_about_at_once_is_asked_about_later(sqlite_url: s
     )
     branch = DevelopmentBranch(gate, SHOP, 7, lambda: None)
     steps = [Commit(sha, "Fix", "kim", parents=(before,)) for before, sha in pairwise(shas)]
-    store.releases.begin(7, "branch", shas[0], ())
+    store.releases.begin(7, "development", shas[0], ())
     ahead = Steps(shas[0], shas[0], shas[-1], tuple(steps))
     first, second = release_of(branch, ahead), release_of(branch, ahead)
     assert first
