@@ -22,6 +22,7 @@ from app.domain.facts import State
 from demo.github import PretendGitHub
 from demo.inbox import PretendInbox
 from tests.builders import NOON, Clock
+from tests.databases import fill
 from tests.mortal import Mortal
 from tests.world import SHOP, TOKEN, WEBHOOK_SECRET, aws, environment
 
@@ -45,7 +46,7 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[],
         create: Callable[[], str] = request.getfixturevalue("new_postgres_url")
         return create
     numbers = count(1)
-    return lambda: f"sqlite:///{tmp_path / f'{next(numbers)}.db'}"
+    return lambda: fill(f"sqlite:///{tmp_path / f'{next(numbers)}.db'}")
 
 
 class Story:

@@ -6,6 +6,7 @@ templates, on the descriptions of AWS, and on compiling SQL, all of which never 
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from pathlib import Path
@@ -38,3 +39,5 @@ create_engine("postgresql+psycopg://nobody@127.0.0.1:9/nothing").dispose()  # lo
 logging.disable()
 live()
 logging.disable(logging.NOTSET)
+gc.freeze()
+gc.set_threshold(20_000, 10, 10)
