@@ -14,18 +14,18 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from traceback import walk_tb
 
 from app.db.database import Bell, Unavailable
-from app.db.jobs import NEEDS, Claim, Kind, Service
+from app.db.jobs import NEEDS, Claim, Kind, Rest, Service
 from app.db.queue import Overtaken
 from app.domain.problems import What
 from app.github.answers import GitHubError
 from app.jobs.away import hand_over_unheld
-from app.jobs.gate import Gate, Rest, failure
+from app.jobs.gate import Gate, failure
 from app.jobs.letters import send_digests, send_letter
 from app.jobs.poll import look_around, set_looks
 from app.jobs.problems import find_bounces, find_problems, set_watch
@@ -105,7 +105,7 @@ def work_once(gate: Gate, lane: Lane = EVERYTHING) -> bool:
         rest = STEPS[claim.kind](gate, claim)
     except Overtaken:
         # Somebody else moved its row: it is looked at afresh.
-        gate.store.queue.finish(claim, wait=timedelta(0))
+        gate.store.queue.finish(claim, Rest(timedelta(0)))
         return True
     except (GitHubError, MailError) as error:
         rest = failure(error)
@@ -122,23 +122,15 @@ def work_once(gate: Gate, lane: Lane = EVERYTHING) -> bool:
 
 def finish(gate: Gate, claim: Claim, rest: Rest) -> None:
     """Give the job back as the step left it: done, waiting, or to be tried again."""
-    wait, attempts = rest.wait, 0
     if rest.problem is not None:
-        attempts = claim.attempts + 1
+        attempts, wait = claim.attempts + 1, rest.wait
         if wait is None:
             wait = backoff(attempts, random.random(), refused=rest.refused)
+        rest = replace(rest, wait=wait)
         log.warning(
             "%s %s attempt %s, again in %s: %s", claim.kind, claim.about, attempts, wait, rest.problem
         )
-    gate.store.queue.finish(
-        claim,
-        wait=wait,
-        attempts=attempts,
-        problem=rest.problem,
-        cause=rest.cause,
-        failed_in=rest.failed_in,
-        answered=_answered(gate, claim, rest),
-    )
+    gate.store.queue.finish(claim, rest, _answered(gate, claim, rest))
 
 
 def _answered(gate: Gate, claim: Claim, rest: Rest) -> Collection[Service]:

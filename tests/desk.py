@@ -16,7 +16,7 @@ from werkzeug.test import Client, TestResponse
 
 from app import web
 from app.db.columns import metadata
-from app.db.jobs import Kind
+from app.db.jobs import Kind, Rest
 from app.db.letters import NewLetter
 from app.db.rows import Happening
 from app.db.store import Store
@@ -101,10 +101,10 @@ class Desk:
             assert claim is not None
             if claim.id == row.id:
                 break
-            self.store.queue.finish(claim, wait=None)
+            self.store.queue.finish(claim, Rest())
         changes = columns(row.facts, changes)
         self.store.checkpoints.write(claim, row, move=move, seen_rev=row.rev, **changes)
-        self.store.queue.finish(claim, wait=timedelta(minutes=5) if problem else None, problem=problem)
+        self.store.queue.finish(claim, Rest(wait=timedelta(minutes=5) if problem else None, problem=problem))
         return self.row(number)
 
     def follow(self, number: int, event: Event, **changes: Any) -> Review:

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 from werkzeug.test import Client
 
-from app.db.jobs import Kind
+from app.db.jobs import Kind, Rest
 from app.db.tables import absences, history
 from app.domain.facts import State
 from app.domain.review import Review
@@ -364,7 +364,7 @@ def test_a_row_in_somebodys_hands_is_looked_at_again(world: World, lily: Person)
     claim = world.store.queue.claim((Kind.REVIEW,))
     assert claim is not None
     lily.goes("2026-11-30")
-    world.store.queue.finish(claim, wait=None)
+    world.store.queue.finish(claim, Rest())
     world.settle()
     assert holder(world) == "Max"
 

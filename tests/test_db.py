@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.database import Unavailable
 from app.db.inbox import Recorded
-from app.db.jobs import LEASE, Claim, Kind, Service
+from app.db.jobs import LEASE, Claim, Kind, Rest, Service
 from app.db.jobs import wake as make_due
 from app.db.letters import NewLetter
 from app.db.queue import Overtaken, note_up
@@ -95,7 +95,7 @@ def ask(store: Store) -> Review:
         reviewer=LILY.id,
         happened=[Happening("asked", "Lily")],
     )
-    store.queue.finish(claim, wait=None)
+    store.queue.finish(claim, Rest())
     return row
 
 
@@ -130,7 +130,7 @@ def test_an_end_and_a_claim_in_an_outage_never_wait_for_each_other(postgres_url:
         wake(store, f"d{number}", told(replace(KNOWN, head_sha=f"{number}" * 40), number=number + 1))
     for _ in range(3):
         claim, _ = take(store)
-        store.queue.finish(claim, wait=timedelta(hours=1), failed_in=Service.GITHUB)
+        store.queue.finish(claim, Rest(wait=timedelta(hours=1), failed_in=Service.GITHUB))
     clock.pass_(seconds=16)
     probing, _ = take(store)
     clock.pass_(seconds=16)
@@ -186,7 +186,7 @@ def test_a_force_push_back_while_a_worker_reads_is_not_lost(store: Store) -> Non
     # The worker has read the pushed head; now the old one comes back, just as the row still shows it.
     assert wake(store, "d3") is Recorded.WOKEN
     store.checkpoints.write(claim, seen, seen_rev=seen.rev, head_sha=OLD_HEAD, base="development")
-    store.queue.finish(claim, wait=None)
+    store.queue.finish(claim, Rest())
     _claim, again = take(store)
     assert (again.id, again.rev > again.seen_rev) == (row.id, True)
 
@@ -250,7 +250,7 @@ def test_a_checkpoint_never_overwrites_a_decision(store: Store) -> None:
     assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY) is None
     with pytest.raises(Overtaken):
         store.checkpoints.write(claim, seen, posts=[Post("blocked", "x")])
-    store.queue.finish(claim, wait=timedelta(0))
+    store.queue.finish(claim, Rest(wait=timedelta(0)))
     claim, seen = take(store)
     assert (seen.state, seen.has_yes) == (State.TO_MERGE, True)
 
@@ -263,7 +263,7 @@ def test_a_decision_just_before_the_worker_lets_go_is_not_left_lying(store: Stor
     asked = next_move(State.TO_ASK, Event.ASKED)
     store.checkpoints.write(claim, row, move=asked, asked=snapshot(), letter=letter)
     assert store.reviews.decide(row.id, 1, Choice.APPROVE, "", LILY) is None
-    store.queue.finish(claim, wait=None)
+    store.queue.finish(claim, Rest())
     store.queue.claim((Kind.MAIL,))
     _claim, row = take(store)
     assert (row.state, row.rev) == (State.TO_MERGE, row.seen_rev)
@@ -277,7 +277,7 @@ def test_a_failed_checkpoint_keeps_nothing(store: Store) -> None:
     with pytest.raises(Overtaken):
         store.checkpoints.write(claim, stale, letter=letter, happened=[Happening("asked", "Lily")])
     assert store.reviews.history(row.id) == []
-    store.queue.finish(claim, wait=None)
+    store.queue.finish(claim, Rest())
     assert store.letters.get(1) is None
 
 
@@ -287,7 +287,7 @@ def test_an_event_during_the_work_makes_it_due_again(store: Store) -> None:
     row = read_facts(store, claim, row)
     wake(store, "d2", told(PUSHED))
     assert store.queue.claim() is None
-    store.queue.finish(claim, wait=None)
+    store.queue.finish(claim, Rest())
     assert take(store)[1].rev == 2
 
 
@@ -295,14 +295,14 @@ def test_a_row_that_waits_is_due_when_its_time_comes(store: Store, clock: Clock)
     wake(store)
     claim, row = take(store)
     read_facts(store, claim, row)
-    store.queue.finish(claim, wait=timedelta(minutes=5), attempts=3, problem="GitHub is down.")
+    store.queue.finish(claim, Rest(wait=timedelta(minutes=5), problem="GitHub is down."))
     clock.pass_(minutes=4)
     assert store.queue.claim() is None
     assert store.queue.oldest_due() is None
     clock.pass_(minutes=2)
     assert store.queue.oldest_due() == timedelta(minutes=1)
     again, row = take(store)
-    assert (again.attempts, again.problem) == (3, "GitHub is down.")
+    assert (again.attempts, again.problem) == (1, "GitHub is down.")
 
 
 def test_a_claim_takes_only_the_kinds_it_names(store: Store) -> None:

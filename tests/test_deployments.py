@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from app.domain.events import DeploymentEvent
 from app.github.client import GitHub
-from app.github.deployments import DEPLOYMENTS, STATUSES, is_followable, read_deployments, read_try_url
+from app.github.commits import DEPLOYMENTS, STATUSES, is_followable, read_deployments, read_try_url
 from app.github.webhooks import parse
 from tests.builders import HEAD, OLD_HEAD
 from tests.world import SHOP, TOKEN, World

@@ -36,9 +36,8 @@ from app.domain.approval import Choice
 from app.domain.events import CheckEvent, CommentEvent, GitHubEvent, PullRequestEvent
 from app.domain.facts import Change, Checks, Person, PullRequest, Seen, Status, words_digest
 from app.github.answers import Moved, Refused, TryAgain, meaning_of, quote
-from app.github.checks import CheckRun, CommitStatus, read_checks
 from app.github.client import GitHub
-from app.github.commits import Comparison, TreeAnswer
+from app.github.commits import CheckRun, CommitStatus, Comparison, TreeAnswer, read_checks
 from app.github.connection import etag_of
 from app.github.pulls import Listing, Pull, WholePull
 from app.github.webhooks import BadPayload, parse, verify

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, String, and_, case, cast, literal, or_, selec
 from app.db.columns import insert
 from app.db.database import StorePart
 from app.db.tables import jobs, reviews, timers
+from app.domain.problems import What
 
 # Longer than any step between two checkpoints takes; after it another worker takes over.
 LEASE = timedelta(seconds=120)
@@ -74,6 +75,21 @@ class Claim:
     def id(self) -> int:
         """Return the number of the row that the job is about, where it is about one."""
         return int(self.about)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How a job's step ended: due again after `wait` (None: when something happens), and the `problem` if it failed.
+
+    A failed step with no `wait` is for the worker to space out; `refused`: it was answered, with a no. `failed_in` is
+    the service that gave no answer, `cause` whose matter the failure is.
+    """
+
+    wait: timedelta | None = None
+    problem: str | None = None
+    refused: bool = False
+    failed_in: Service | None = None
+    cause: What | None = None
 
 
 def wake(

@@ -21,10 +21,9 @@ from sqlalchemy import Connection, String, and_, bindparam, case, cast, func, or
 
 from app.db.columns import UtcTime, insert, put
 from app.db.database import StorePart, row_as
-from app.db.jobs import FURTHEST, LEASE, NEEDS, SLACK, Claim, Kind, Service, wake, wake_reviews
+from app.db.jobs import FURTHEST, LEASE, NEEDS, SLACK, Claim, Kind, Rest, Service, wake, wake_reviews
 from app.db.rows import put_post
 from app.db.tables import jobs, reviews, services, workers
-from app.domain.problems import What
 from app.domain.review import Post
 from app.domain.rules import APPROVED
 
@@ -100,21 +99,12 @@ class Queue(StorePart):
                 connection.execute(put_off.values(probe_at=now + PROBE_EVERY))
             return claim
 
-    def finish(
-        self,
-        claim: Claim,
-        *,
-        wait: timedelta | None,
-        attempts: int = 0,
-        problem: str | None = None,
-        cause: What | None = None,
-        failed_in: Service | None = None,
-        answered: Collection[Service] = (),
-    ) -> None:
-        """Give a job back: due again after `wait`, or gone where that is None; woken meanwhile, it is due at once.
+    def finish(self, claim: Claim, rest: Rest, answered: Collection[Service] = ()) -> None:
+        """Give a job back: due again after `rest.wait`, or gone where that is None; woken meanwhile, it is due at once.
 
-        `failed_in` is the service that gave no answer, `answered` those that did. Does nothing when the lease is gone.
+        `answered` are the services that gave an answer. Does nothing when the lease is gone.
         """
+        is_failed, failed_in = rest.problem is not None, rest.failed_in
         with self._database.write_now() as (connection, now):
             # The services before any job, and in one order, as at every claim: else each waits for the other.
             for service in sorted({*answered, *((failed_in,) if failed_in else ())}):
@@ -123,15 +113,15 @@ class Queue(StorePart):
                 elif note_up(connection, service, now):
                     log.warning("%s answers again; what failed meanwhile is tried again.", service.label)
             done = {**held(claim), "held_revision": claim.revision}
-            if wait is None and connection.execute(_DONE, done).first() is not None:
+            if rest.wait is None and connection.execute(_DONE, done).first() is not None:
                 return
-            due = now + min(wait or timedelta(0), FURTHEST)
+            due = now + min(rest.wait or timedelta(0), FURTHEST)
             given = _RENEWED.values(
                 lease=None,
                 due_at=case((jobs.c.revision > claim.revision, now), else_=due),
-                attempts=attempts,
-                problem=problem,
-                cause=cause,
+                attempts=claim.attempts + 1 if is_failed else 0,
+                problem=rest.problem,
+                cause=rest.cause,
                 failed_in=failed_in,
             )
             connection.execute(given, held(claim))

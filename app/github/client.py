@@ -19,9 +19,17 @@ from app.domain.facts import Checks, Person, PullRequest, Remark, Status
 from app.github.answers import Refused, Unauthorized
 from app.github.api import Query
 from app.github.branches import Branches
-from app.github.checks import CheckRun, RunPage, StatusPage, read_checks
+from app.github.commits import (
+    DEPLOYMENTS,
+    STATUSES,
+    CheckRun,
+    RunPage,
+    StatusPage,
+    read_checks,
+    read_deployments,
+    read_try_url,
+)
 from app.github.connection import PAGE, etag_of, insist
-from app.github.deployments import DEPLOYMENTS, STATUSES, read_deployments, read_try_url
 from app.github.pulls import (
     ISSUE_EVENTS,
     PULLS,

@@ -1,19 +1,24 @@
-"""Repositories, branches, comparisons and trees as GitHub's API answers. Pure; `branches` reads with them.
+"""Commits, alone and compared, their checks and deployments, trees and branches, as GitHub's API answers. Pure.
+
+`branches` and `client` read with them; `webhooks` and `operator` ask here which checks are the gate's own.
 
 Anything that is not as documented raises pydantic's ValidationError, so that half an answer is never taken for a whole one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from app.domain.approval import MergeCommit
-from app.domain.facts import Change, ChangedFile, Commit, Tree
-from app.github.models import Count, Id, Line, Model, Sha, Text, Words, WordsOrNone, at
+from app.domain.facts import Change, ChangedFile, Checks, Commit, Tree
+from app.domain.statuses import context_of
+from app.github.models import Count, Id, Line, Model, Sha, Text, Words, WordsOrNone, at, one_line
 
 # What is kept of one file's patch, and of all of a change together, in characters.
 LONGEST_PATCH, MOST_PATCHES = 20_000, 300_000
@@ -186,3 +191,162 @@ class TreeAnswer(Model):
         filled = {one.path.rpartition("/")[0] for one in self.tree}
         is_plain = all(one.path and "\ufffd" not in one.path for one in self.tree)
         return files if not self.truncated and folders <= filled and is_plain else None
+
+
+# --- What the automatic checks of a commit say together: commit statuses and check runs, as one word.
+# The gate's own never count, or the gate would wait for itself; of several runs that one app made under one name only the
+# newest counts, as at GitHub. What GitHub may add one day is never green: an unknown state still runs, an unknown conclusion
+# is red.
+
+
+# Contexts compare without case.
+OWN_PREFIX = context_of("")
+LONGEST_NAME = 100
+
+Word = Literal["green", "pending", "red"]
+_STATES: dict[str, Word] = {"success": "green", "failure": "red", "error": "red"}
+# https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/collaborating-on-repositories-with-code-quality-features/about-status-checks#check-statuses-and-conclusions
+_GREEN = frozenset({"success", "neutral", "skipped"})
+
+
+class CommitStatus(Model):
+    """https://docs.github.com/en/rest/commits/statuses#get-the-combined-status-for-a-specific-reference ."""
+
+    context: Words = ""
+    state: Text
+
+    @property
+    def word(self) -> Word:
+        """Return what it says."""
+        return _STATES.get(self.state, "pending")
+
+
+class StatusPage(Model):
+    """A page of the statuses of a commit."""
+
+    statuses: list[CommitStatus]
+
+
+class Conclusion(Model):
+    """How a check run, or all of one app's, ended."""
+
+    name: Words = ""
+    status: Text = "completed"
+    conclusion: Line | None = None
+
+    @property
+    def word(self) -> Word:
+        """Return what it says."""
+        if self.status != "completed" or not self.conclusion:
+            return "pending"
+        return "green" if self.conclusion in _GREEN else "red"
+
+
+class CheckRun(Conclusion):
+    """https://docs.github.com/en/rest/checks/runs#list-check-runs-for-a-git-reference ."""
+
+    id: Id
+    status: Text
+    app: Id | None = at("app.id", default=None)
+
+
+class RunPage(Model):
+    """A page of the check runs of a commit."""
+
+    check_runs: list[CheckRun]
+
+
+def read_checks(
+    statuses: Sequence[CommitStatus], runs: Sequence[CheckRun], ignored: Collection[str] = ()
+) -> Checks:
+    """Return one red check as red, else one that runs as pending; `names` are those that make it so.
+
+    Those that are `ignored` by name (compared without case) do not count.
+    """
+    said = [(one.context, one.word) for one in statuses] + [(run.name, run.word) for run in _newest(runs)]
+    skipped = {name.casefold() for name in ignored}
+    others = [
+        (name, word) for name, word in said if not is_own(name) and one_line(name).casefold() not in skipped
+    ]
+    for word in ("red", "pending"):
+        names = {shown(name) for name, is_word in others if is_word == word}
+        if names:
+            return Checks("red" if word == "red" else "pending", tuple(sorted(names)))
+    return Checks("green" if others else "none", ())
+
+
+def shown(name: str) -> str:
+    """Return the name of a check as people are told it."""
+    return one_line(name)[:LONGEST_NAME] or "(no name)"
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a context is the gate's own."""
+    return name.casefold().startswith(OWN_PREFIX)
+
+
+def _newest(runs: Sequence[CheckRun]) -> list[CheckRun]:
+    """Return the newest run of each name and app: one that was cancelled and started again is there twice.
+
+    GitHub's own "latest" is by suite, and each start of a workflow makes a suite.
+    """
+    by_age = sorted(runs, key=lambda run: run.id)
+    return list({(run.app, run.name): run for run in by_age}.values())
+
+
+# --- Where a commit can be tried: deployments and their statuses, as one address.
+# Anybody who may deploy writes that address, so it is only shown, with its host, and never fetched. One that is not
+# plain https, or of another commit, is as none.
+
+
+LONGEST_URL = 2_000
+_URL = re.compile(r"https://[!-~]+")
+_HOST = re.compile(r"[a-z0-9.-]+")
+
+
+class Deployment(Model):
+    """https://docs.github.com/en/rest/deployments/deployments#list-deployments ."""
+
+    id: Id
+    sha: Sha
+
+
+class DeploymentStatus(Model):
+    """https://docs.github.com/en/rest/deployments/statuses#list-deployment-statuses ."""
+
+    id: Id
+    state: Text
+    environment_url: Line | None = None
+
+
+DEPLOYMENTS, STATUSES = TypeAdapter(list[Deployment]), TypeAdapter(list[DeploymentStatus])
+
+
+def read_deployments(deployments: Sequence[Deployment], wanted: str) -> list[int]:
+    """Return the ids of the deployments of just this commit, the newest first."""
+    return sorted((one.id for one in deployments if one.sha == wanted), reverse=True)
+
+
+def read_try_url(statuses: Sequence[DeploymentStatus]) -> str | None:
+    """Return where a deployment can be seen, if its latest status is a success.
+
+    One that a newer one has replaced is "inactive" by then.
+    """
+    latest = max(statuses, key=lambda status: status.id, default=None)
+    if latest is None or latest.state != "success":
+        return None
+    url = latest.environment_url or ""
+    return url if is_followable(url) else None
+
+
+def is_followable(url: str) -> bool:
+    """Tell whether an address is https and names its host plainly, as a browser reads it."""
+    if len(url) > LONGEST_URL or "\\" in url or not _URL.fullmatch(url):
+        return False
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    # A user name before the host is for looking like another host.
+    return host is not None and bool(_HOST.fullmatch(host)) and "@" not in parts.netloc

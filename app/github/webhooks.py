@@ -22,7 +22,7 @@ from app.domain.events import (
     PullRequestEvent,
     PushEvent,
 )
-from app.github.checks import CommitStatus, Conclusion, is_own, shown
+from app.github.commits import CommitStatus, Conclusion, is_own, shown
 from app.github.models import Id, Model, Number, RepositoryName, Sha, Text, at, fault_of
 from app.github.pulls import Account, Pull
 

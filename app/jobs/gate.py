@@ -10,7 +10,7 @@ from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.db.jobs import Claim, Service
+from app.db.jobs import Claim, Rest, Service
 from app.db.store import Store
 from app.domain.blocked import Why
 from app.domain.facts import INSIDERS, Change, Checks, Person, PullRequest, Since, Snapshot
@@ -63,21 +63,6 @@ class Gate:
     def operator(self, operator_id: str) -> Reviewer | None:
         """Return the person of OPERATOR with this id, or None when no longer named."""
         return next((one for one in self.operators if one.id == operator_id), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """How a step ended: due again after `wait` (None: when something happens), and the `problem` if it failed.
-
-    A failed step with no `wait` is for the worker to space out; `refused`: it was answered, with a no. `failed_in` is
-    the service that gave no answer, `cause` whose matter the failure is.
-    """
-
-    wait: timedelta | None = None
-    problem: str | None = None
-    refused: bool = False
-    failed_in: Service | None = None
-    cause: What | None = None
 
 
 _DOWN = {NoAnswer: Service.GITHUB, MailUnanswered: Service.MAIL}

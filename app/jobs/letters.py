@@ -12,13 +12,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from app.db.epoch import RESTORED
-from app.db.jobs import Claim, Timer
+from app.db.jobs import Claim, Rest, Timer
 from app.db.letters import LIST, MOST_UNKNOWN, Letter, NewLetter
 from app.domain.calendar import day_begins, digest_on, next_digest
 from app.domain.policy import Reviewer
 from app.domain.problems import What
 from app.jobs.away import who_is_away
-from app.jobs.gate import Gate, Rest, failure
+from app.jobs.gate import Gate, failure
 from app.jobs.mail_contents import WRITERS, Composed
 from app.mail.send import MailUnanswered
 

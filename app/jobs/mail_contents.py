@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.db.epoch import RESTORED
+from app.db.jobs import Rest
 from app.db.letters import A_DAY, LIST, Letter, outcome_letter
 from app.db.reviews import Round, open_talk
 from app.domain.approval import Choice
@@ -20,7 +21,7 @@ from app.domain.policy import Reviewer
 from app.domain.problems import What
 from app.domain.review import Happened, Review
 from app.jobs.ask import where_to_try
-from app.jobs.gate import Gate, Rest
+from app.jobs.gate import Gate
 from app.jobs.problems import problem_mail
 from app.jobs.what_is_new import what_is_new
 from app.links import SignInLink, decide_link

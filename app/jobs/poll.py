@@ -11,13 +11,13 @@ import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from app.db.jobs import RELEASE, Claim, Timer
+from app.db.jobs import RELEASE, Claim, Rest, Timer
 from app.domain.blocked import Why
 from app.domain.events import POLLED
 from app.domain.facts import Person
 from app.github.answers import Refused
 from app.github.pulls import Pull
-from app.jobs.gate import FOREIGN, SOON, Gate, Rest
+from app.jobs.gate import FOREIGN, SOON, Gate
 
 # A repository without any pull request tells no time of GitHub's; its clock and ours may differ.
 MARGIN = timedelta(minutes=5)

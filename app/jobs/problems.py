@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from app.db.jobs import Claim, Kind, Timer
+from app.db.jobs import Claim, Kind, Rest, Timer
 from app.db.letters import A_DAY, Letter
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, Turn, What
 from app.jobs.away import first_there, hand_over_unheld, who_is_away
-from app.jobs.gate import Gate, Rest
+from app.jobs.gate import Gate
 from app.mail.compose import Mail
 from app.mail.news import ProblemWords, compose_problem, tell
 from app.mail.send import MailRefused

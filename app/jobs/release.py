@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from app.db.jobs import Claim, Timer
+from app.db.jobs import Claim, Rest, Timer
 from app.domain.blocked import Why
 from app.domain.facts import Release
 from app.domain.problems import What
 from app.github.answers import PutOff, Refused
 from app.github.commits import Steps
 from app.jobs import release_contents as contents
-from app.jobs.gate import FOREIGN, SOON, Gate, Rest
+from app.jobs.gate import FOREIGN, SOON, Gate
 from app.jobs.poll import check_repository
 from app.mail.comments import has_part, is_release_title, release_title, with_part
 

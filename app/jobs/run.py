@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.db.jobs import Claim
+from app.db.jobs import Claim, Rest
 from app.db.rows import Happening
 from app.domain.action import BEFORE_A_QUESTION, CHECKS_BEGIN, LOOK_AGAIN, next_action
 from app.domain.blocked import Why
@@ -25,7 +25,7 @@ from app.domain.rules import Event, ask_at, next_move
 from app.domain.statuses import speaker
 from app.github.answers import GitHubError, Limited, Refused
 from app.jobs import ask, away, merge, posts, questions, read
-from app.jobs.gate import SOON, Gate, Rest, Work, failure
+from app.jobs.gate import SOON, Gate, Work, failure
 from app.jobs.release_contents import look_again_after, merge_is_out
 
 # --- What is known before each action: what this run noted, and afresh the row, the settings and the calendar.

@@ -19,7 +19,7 @@ from app import stop
 from app.domain.statuses import context_of
 from app.github.answers import GitHubError, NoPlan, Refused
 from app.github.api import Api
-from app.github.checks import is_own
+from app.github.commits import is_own
 from app.settings import Settings, operators_token
 from app.settings.file import WHERE
 
