@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.outside import Outside, given
+from app.db.jobs import Kind
+from app.worker import Lane, work_once
+from tests.outside import MakeOutside, Outside, given
 
 
 def test_a_clock_that_is_three_minutes_fast_loses_no_review_request(outside: Outside) -> None:
@@ -73,3 +75,64 @@ def test_a_worker_that_died_before_the_clock_went_back_is_not_alive(outside: Out
     outside.world.clock.now -= timedelta(hours=2)
     outside.world.clock.pass_(minutes=5)
     assert outside.readyz()[0] == 503
+
+
+def test_a_push_while_the_clock_was_three_days_ahead_is_asked_about_after_the_quiet_time(
+    outside: Outside,
+) -> None:
+    outside.asked("cards")
+    outside.world.clock.pass_(days=3)
+    outside.commit("cards", more_py="more\n")
+    outside.settle()
+    outside.world.clock.now -= timedelta(days=3)
+    outside.pass_(hours=1, minutes=5, step=300)
+    assert len(outside.told("Change cards", 1)) == 1
+
+
+def test_a_change_without_checks_that_came_while_the_clock_was_ahead_is_asked_about(
+    make_outside: MakeOutside,
+) -> None:
+    outside = make_outside(WAIT_FOR_CHECKS="true")
+    outside.world.clock.pass_(days=3)
+    outside.open("cards")
+    outside.settle()
+    outside.world.clock.now -= timedelta(days=3)
+    outside.pass_(hours=1, minutes=5, step=300)
+    assert len(outside.told("Change cards")) == 1
+
+
+def test_a_mail_that_was_made_while_the_clock_was_ahead_goes_out(outside: Outside) -> None:
+    outside.world.clock.pass_(days=3)
+    outside.open("cards")
+    outside.github.settle()
+    while work_once(outside.world.gate, Lane((Kind.REVIEW,), folds=True)):
+        pass
+    given(not outside.mails, "mailed")
+    outside.world.clock.now -= timedelta(days=3)
+    outside.settle()
+    assert len(outside.told("Change cards")) == 1
+
+
+def test_the_lists_of_the_days_that_the_clock_jumped_over_go_out_all_the_same(outside: Outside) -> None:
+    outside.start()
+    outside.asked("cards")
+    jump(outside, days=7)
+    mails = len(outside.mails)
+    outside.pass_(days=3, step=3600)
+    assert len(outside.mails) > mails
+
+
+def test_a_first_look_at_an_empty_repository_by_a_clock_that_was_ahead_hides_nothing(
+    outside: Outside,
+) -> None:
+    clock = outside.world.clock
+    true = clock.now
+    outside.github.world.clock = lambda: min(clock.now, true)
+    outside.world.clock.pass_(days=3)
+    outside.start()
+    outside.world.clock.now -= timedelta(days=3)
+    outside.github.world.clock = clock
+    outside.github.webhooks_paused = True
+    outside.open("cards")
+    outside.pass_(hours=1, minutes=5, step=300)
+    assert len(outside.told("Change cards")) == 1

@@ -85,7 +85,8 @@ class Repositories(StorePart):
     def permission(self, repository_id: int, person: Person) -> str | None:
         """Return what somebody may do, None where GitHub was not asked within a day."""
         key = (people.c.repository_id == repository_id, people.c.id == person.id)
-        is_fresh = people.c.read_at > self._database.now() - BELIEVED
+        now = self._database.now()
+        is_fresh = people.c.read_at.between(now - BELIEVED, now)
         said: str | None = self._database.scalar(select(people.c.permission).where(*key, is_fresh))
         return said
 

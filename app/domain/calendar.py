@@ -1,5 +1,7 @@
 """Local days, working days and weeks: when a day begins, when the daily digest is due, and twelve weeks in numbers. Pure.
 
+Whatever is waited for by a clock asks `time_left`.
+
 The answers are moments: how long a day is (23, 24 or 25 hours) is the zone's business. Weeks begin on Mondays by the
 reader's calendar; the last one is the current one.
 """
@@ -14,6 +16,15 @@ from statistics import median
 
 A_DAY = timedelta(days=1)
 SATURDAY = 5
+
+
+def time_left(end: datetime, longest: timedelta, now: datetime) -> timedelta | None:
+    """Return how long it is until then, None where that is over.
+
+    It is over, too, where it is further ahead than it can be: it was written by a clock that was wrong.
+    """
+    left = end - now
+    return left if timedelta(0) < left <= longest else None
 
 
 def day_begins(day: date, timezone: tzinfo) -> datetime:

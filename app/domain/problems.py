@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.domain.blocked import Why
+from app.domain.calendar import time_left
 
 # A trouble that lasts so long is a problem.
 LASTING = timedelta(minutes=15)
@@ -94,8 +95,7 @@ def turn_of(problem: Problem, is_there: bool, now: datetime) -> Turn:
 
 
 def _is_past(moment: datetime, span: timedelta, now: datetime) -> bool:
-    """Tell whether it is so long ago; a moment that is to come was written by a wrong clock, and is."""
-    return not timedelta(0) <= now - moment < span
+    return time_left(moment + span, span, now) is None
 
 
 def narrowed(troubles: Sequence[Trouble]) -> list[Trouble]:

@@ -85,6 +85,7 @@ class GitHub(Branches):
         query = {"state": state, "sort": "updated", "direction": "desc"}
         pages = self.pages(repository, "/pulls", PULLS.validate_python, query, etag, on_page)
         first = next(pages)
+        self.note_clock(first.headers)
         if first.status == 304:
             return Listing(True, etag, ())
         found: dict[int, Pull] = {}

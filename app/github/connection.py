@@ -16,6 +16,7 @@ from typing import Any
 import github
 
 from app.domain.blocked import Why
+from app.domain.calendar import time_left
 from app.domain.facts import Person
 from app.github.answers import (
     LONGEST_WAIT,
@@ -189,9 +190,9 @@ class Connection:
     def _keep_off(self, installation: int | None) -> None:
         # https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
         until = self._recall(self._identity(installation))
-        left = until - self._clock() if until else timedelta(0)
-        # GitHub's limits end within the hour: a later end is that of a clock that was wrong.
-        if timedelta(0) < left <= LONGEST_WAIT + CLOCKS_DIFFER:
+        # GitHub's limits end within the hour.
+        left = time_left(until, LONGEST_WAIT + CLOCKS_DIFFER, self._clock()) if until else None
+        if left:
             raise Limited(left)
 
     def _identity(self, installation: int | None) -> str:

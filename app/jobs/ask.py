@@ -15,6 +15,7 @@ from app.db.inbox import SLACK
 from app.db.letters import NewLetter
 from app.db.rows import Happening
 from app.domain.blocked import Why
+from app.domain.calendar import time_left
 from app.domain.facts import UNKNOWN_CHANGE, PullRequest, Snapshot, State
 from app.domain.known import A_MOMENT, Action
 from app.domain.policy import Reviewer
@@ -89,8 +90,7 @@ def are_extras_due(work: Work) -> bool:
 def checks_wait(row: Review, now: datetime) -> timedelta | None:
     """Return for how long the checks are not read again: twice a minute is enough, however many there are."""
     read_at = row.facts.checks_read_at
-    left = read_at + A_MOMENT - now if read_at else timedelta(0)
-    return left if left > timedelta(0) else None
+    return time_left(read_at + A_MOMENT, A_MOMENT, now) if read_at else None
 
 
 def _is_deployed_since(work: Work) -> bool:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from app.db.epoch import RESTORED
 from app.db.jobs import Claim, Rest, Timer
 from app.db.letters import LIST, MOST_UNKNOWN, Letter, NewLetter
-from app.domain.calendar import day_begins, digest_on, next_digest
+from app.domain.calendar import day_begins, digest_on, next_digest, time_left
 from app.domain.policy import Reviewer
 from app.domain.problems import What
 from app.jobs.away import who_is_away
@@ -34,8 +34,8 @@ def send_letter(gate: Gate, claim: Claim) -> Rest:
     reviewer = _reader(gate, letter) if letter else None
     if letter is None or letter.sent_at or reviewer is None:
         return Rest()
-    early = letter.at - gate.store.now()
-    if early > timedelta(0):
+    early = time_left(letter.at, letter.at - letter.created_at, gate.store.now())
+    if early:
         return Rest(wait=early)
     with gate.store.reading():
         written = WRITERS[letter.kind](gate, letter, reviewer)
@@ -81,7 +81,9 @@ def send_digests(gate: Gate, _claim: Claim, timer: Timer) -> Rest:
     now, at, timezone = gate.store.now(), gate.digest_at, gate.timezone
     today = now.astimezone(timezone).date()
     due = digest_on(today, at, timezone)
-    if due and (timer.seen or timer.created_at) < due <= now:
+    # One that was made by a clock that was wrong does not count.
+    last = timer.seen if timer.seen and timer.seen <= now else timer.created_at
+    if due and last < due <= now:
         away = who_is_away(gate)
         ids = [person.id for person in gate.policy.reviewers if person.id not in away]
         midnight = day_begins(today, timezone)

@@ -15,6 +15,7 @@ from app.db.jobs import Rest
 from app.db.letters import A_DAY, LIST, Letter, outcome_letter
 from app.db.reviews import Round, open_talk
 from app.domain.approval import Choice
+from app.domain.calendar import time_left
 from app.domain.cautions import Caution, cautions
 from app.domain.facts import Snapshot, State
 from app.domain.policy import Reviewer
@@ -186,8 +187,8 @@ def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | No
     if letter.key != outcome_letter(row, row.decision).key:
         return None
     now = gate.store.now()
-    early = letter.created_at + A_DAY - now
-    if early > timedelta(0) and not row.is_stuck:
+    early = time_left(letter.created_at + A_DAY, A_DAY, now)
+    if early and not row.is_stuck:
         return Rest(wait=early)
     url = gate.links.decide_url(decide_link(row, reviewer.id), now)
     about = _about(gate, row, reviewer, url)

@@ -19,7 +19,7 @@ from app.github.answers import Refused
 from app.github.pulls import Pull
 from app.jobs.gate import FOREIGN, SOON, Gate
 
-# A repository without any pull request tells no time of GitHub's; its clock and ours may differ.
+# A repository without any pull request tells no time of one: then the look began so long before GitHub's clock told.
 MARGIN = timedelta(minutes=5)
 ONE_PAGE = 100  # GitHub's largest
 
@@ -61,7 +61,8 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         newest = max((pull.updated_at for pull in listing.pulls), default=None)
         # The ETag of the first look was of another list.
         etag = listing.etag if timer.seen is not None else None
-        gate.store.timers.note(timer.id, newest or timer.seen or began - MARGIN, etag)
+        began_there = began + gate.github.ahead - MARGIN
+        gate.store.timers.note(timer.id, newest or timer.seen or began_there, etag)
     if found:
         gate.store.timers.set(f"{RELEASE} {timer.name}")
         log.info("%s: found %s", timer.name, ", ".join(f"#{pull.number}" for pull in found))

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from app.db.jobs import Claim, Kind, Rest, Timer
 from app.db.letters import A_DAY, Letter
+from app.domain.calendar import time_left
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, Turn, What
 from app.jobs.away import first_there, hand_over_unheld, who_is_away
@@ -50,8 +51,8 @@ def find_problems(gate: Gate, _claim: Claim, _timer: Timer) -> Rest:
 def find_bounces(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     """Once a day, ask Amazon SES for whom it drops mail; the next reviewer is asked instead. Raises MailLater."""
     now = gate.store.now()
-    early = timer.seen + A_DAY - now if timer.seen else timedelta(0)
-    if early > timedelta(0):
+    early = time_left(timer.seen + A_DAY, A_DAY, now) if timer.seen else None
+    if early:
         return Rest(wait=early)
     try:
         found = _bounced(gate, claim)

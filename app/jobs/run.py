@@ -17,6 +17,7 @@ from app.db.jobs import Claim, Rest
 from app.db.rows import Happening
 from app.domain.action import BEFORE_A_QUESTION, CHECKS_BEGIN, LOOK_AGAIN, next_action
 from app.domain.blocked import Why
+from app.domain.calendar import time_left
 from app.domain.cautions import CONFLICT
 from app.domain.facts import State
 from app.domain.known import A_MOMENT, Action, Do, Known
@@ -54,12 +55,11 @@ def load(work: Work) -> Known:
 
 def _to_ask(work: Work, row: Review, twins: Sequence[Review]) -> dict[str, Any]:
     policy, now = work.gate.policy, work.gate.store.now()
-    quiet = ask_at(row, policy) - now
     wait = ask.checks_wait(row, now) if work.checks is None else None
     waits_for_checks = row.blocked is not None and row.blocked.why in BEFORE_A_QUESTION.values()
     first = speaker(row, [twin for twin in twins if twin.open])
     return {
-        "quiet": quiet if quiet > timedelta(0) else None,
+        "quiet": time_left(ask_at(row, policy), policy.quiet, now),
         "twin": f"#{first.number}" if first is not row else None,
         "outside": _outside(work, row),
         "waits_for_checks": policy.wait_for_checks,
@@ -111,7 +111,7 @@ def _checks(work: Work) -> str | None:
     checks = work.checks
     if checks is None or checks.state != "none":
         return checks.state if checks else None
-    early = work.row.changed_at + CHECKS_BEGIN > work.gate.store.now()
+    early = time_left(work.row.changed_at + CHECKS_BEGIN, CHECKS_BEGIN, work.gate.store.now())
     return "young" if early else "none"
 
 
@@ -218,7 +218,7 @@ def is_unsure(work: Work) -> bool:
     No webhook tells when it knows; what takes long is not waited for.
     """
     since = work.row.facts.unsure_since if work.row.state is State.WAITING else None
-    return since is not None and work.gate.store.now() - since < LOOK_AGAIN
+    return since is not None and time_left(since + LOOK_AGAIN, LOOK_AGAIN, work.gate.store.now()) is not None
 
 
 def perform(work: Work, action: Action) -> None:
