@@ -37,10 +37,10 @@ log = logging.getLogger("qa-gate.worker")
 
 AWAY = "the database is away"
 POLL = 1.0  # seconds; a request in the same process wakes the worker sooner
-PATIENCE = 0.5  # seconds that a step waits for a crowd of webhooks to be let in
+GIVE_WAY = 0.5  # seconds that a step waits for a crowd of webhooks to be let in
 BEAT = 15.0  # seconds between two signs of life
-AN_HOUR = 3600.0  # seconds between two log lines about a trouble that lasts
-FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(minutes=1)
+LOG_EVERY = 3600.0  # seconds between two log lines about a trouble that lasts
+FIRST_BACKOFF, LONGEST_BACKOFF = timedelta(seconds=1), timedelta(minutes=1)
 # What was refused is tried soon, for a single odd answer proves nothing; then it waits for somebody to act.
 QUICK_TRIES = 3
 FIRST_WAIT_REFUSED, LONGEST_WAIT_REFUSED = timedelta(minutes=1), timedelta(hours=1)
@@ -70,7 +70,7 @@ EVERYTHING = Lane(folds=True)
 
 def backoff(attempts: int, chance: float, *, refused: bool = False) -> timedelta:
     """Return how long to wait after so many failures: doubling, capped, with jitter (`chance` in 0..1)."""
-    longest: timedelta = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(attempts - 1, 20))
+    longest: timedelta = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(attempts - 1, 20))
     if refused and attempts >= QUICK_TRIES:
         longest = min(LONGEST_WAIT_REFUSED, FIRST_WAIT_REFUSED * 2 ** min(attempts - QUICK_TRIES, 20))
     return longest * (0.5 + chance / 2)
@@ -190,7 +190,7 @@ class Worker:
                 made.wait(POLL)
 
     def _work(self, lane: Lane) -> bool:
-        self._gate.store.inbox.give_way(PATIENCE)
+        self._gate.store.inbox.give_way(GIVE_WAY)
         return work_once(self._gate, lane)
 
     def _beat(self) -> None:
@@ -235,7 +235,7 @@ class Worker:
         """Tell whether this was not told within the hour, and note that it is told now."""
         with self._telling:
             now, told = time.monotonic(), self._told.get(what)
-            if told is not None and now - told <= AN_HOUR:
+            if told is not None and now - told <= LOG_EVERY:
                 return False
             self._told[what] = now
             return True

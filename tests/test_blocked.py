@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.blocked import AN_HOUR, Blocked, Why
+from app.domain.blocked import Blocked, Why
+from app.domain.calendar import AN_HOUR
 from app.mail.compose import next_step, why_for_developer, why_for_reviewer
 
 SAID = "Resource not accessible by integration"

@@ -18,7 +18,7 @@ from werkzeug.test import EnvironBuilder, TestResponse, encode_multipart
 from app.db import pictures as kept
 from app.domain.facts import State
 from app.pictures import Picture
-from app.web.pictures import MOST, FormRequest
+from app.web.pictures import MOST_UPLOADS, FormRequest
 from tests.pictures import HTML, SVG, bomb, photo, picture, with_location
 from tests.test_accessibility import tab_to
 from tests.test_phone import Thumb
@@ -178,7 +178,7 @@ def test_of_however_many_files_few_are_open_at_once() -> None:
     with FormRequest(EnvironBuilder(method="POST", data=MultiDict(parts)).get_environ()) as request:
         uploads: list[Any] = [file.stream for file in request.files.getlist("pictures")]
         assert len(uploads) == 900
-        assert [upload.why for upload in uploads if upload.file] == [None] * MOST
+        assert [upload.why for upload in uploads if upload.file] == [None] * MOST_UPLOADS
 
 
 def test_nobody_elses_drafts_go_along(make_world: Callable[..., World]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from app.db.history import BATCH, PAGE, Search
+from app.db.history import EXPORT_BATCH, PAGE, Search
 from app.db.tables import history
 from app.text.words import csv_line
 from tests.databases import ON_BOTH
@@ -254,8 +254,10 @@ def test_the_table_is_a_file_for_excel(desk: Desk) -> None:
 @ON_BOTH
 def test_the_table_has_no_end_and_is_read_batch_by_batch(desk: Desk) -> None:
     desk.new()
-    note(desk, 2 * BATCH + 1)
-    assert [row[-1] for row in table(desk)[1:]] == [f"word {number}" for number in range(2 * BATCH, -1, -1)]
+    note(desk, 2 * EXPORT_BATCH + 1)
+    assert [row[-1] for row in table(desk)[1:]] == [
+        f"word {number}" for number in range(2 * EXPORT_BATCH, -1, -1)
+    ]
     assert len(list(desk.store.history.all(Search(until=desk.clock() - timedelta(days=1))))) == 0
 
 

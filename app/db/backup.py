@@ -40,10 +40,10 @@ from app.db.schema import MIGRATIONS, SchemaError, make, migrate, ours, revision
 from app.db.tables import workers
 
 KIND, FORMAT = "backup", 1
-AT_ONCE = 500  # rows in one statement
+ROWS_AT_ONCE = 500  # rows in one statement
 # No line that the gate writes is longer; another file may have no line ends at all.
-LONGEST_LINE = 64 * 1024 * 1024
-NOTHING = "There is no database of this gate's at DATABASE_URL."
+LONGEST_ROW = 64 * 1024 * 1024
+NO_DATABASE = "There is no database of this gate's at DATABASE_URL."
 OTHER_SCHEMA = (
     "The database's schema ({}) is not this version's ({}). Back up with the version that wrote it, or start this one, "
     "which brings it up to date."
@@ -53,11 +53,13 @@ NOT_EMPTY = (
     "the old one aside: rename the SQLite file and those beside it, or create another PostgreSQL database."
 )
 THERE = "{} is there already, and is left as it is. Give another name."
-FOREIGN = "{} isn't a backup that qa-gate made."
+NOT_A_BACKUP = "{} isn't a backup that qa-gate made."
 DAMAGED = "{} is damaged or cut off: its end doesn't fit. Copy it again, or take another backup."
 UNFIT = "{} doesn't fit the schema that it names, so nothing was restored. Take another backup."
-NEWER = "{} was made by a newer version of qa-gate (format {}, schema {}). Restore it with that version."
-RUNNING = (
+NEWER_BACKUP = (
+    "{} was made by a newer version of qa-gate (format {}, schema {}). Restore it with that version."
+)
+MADE_WHILE_RUNNING = (
     "The gate was running when {} was made, so it may have gone on since. Stop it, back up again and move that; one "
     "that was killed counts as running for a minute. Or restore without --move."
 )
@@ -72,12 +74,12 @@ def back_up(database: Database, path: Path) -> datetime:
     with database.snapshot() as connection:
         found, (*_, wanted) = version_of(connection), revisions()
         if found is None:
-            raise SchemaError(NOTHING)
+            raise SchemaError(NO_DATABASE)
         if found != wanted:
             raise SchemaError(OTHER_SCHEMA.format(found, wanted))
         now = database.now(connection)
         seen = connection.scalar(select(func.max(workers.c.seen_at)))
-        streamed = connection.execution_options(yield_per=AT_ONCE)
+        streamed = connection.execution_options(yield_per=ROWS_AT_ONCE)
         with _new_file(path) as write:
             about = {"schema": found, "made_at": now, "worker_seen": seen}
             write({"qa-gate": KIND, "format": FORMAT, **about})
@@ -182,7 +184,7 @@ def _read(path: Path) -> Iterator[Any]:
     digest, lines = hashlib.sha256(), 0
     try:
         with gzip.open(path) as file:
-            while written := file.readline(LONGEST_LINE):
+            while written := file.readline(LONGEST_ROW):
                 line = json.loads(written)
                 if isinstance(line, dict) and "sha256" in line:
                     if line == {"lines": lines, "sha256": digest.hexdigest()} and not file.readline(1):
@@ -195,7 +197,7 @@ def _read(path: Path) -> Iterator[Any]:
         pass
     except OSError as error:
         raise BackupError(f"{path} can't be read: {error.strerror or error}.") from error
-    raise BackupError((DAMAGED if lines else FOREIGN).format(path))
+    raise BackupError((DAMAGED if lines else NOT_A_BACKUP).format(path))
 
 
 def _checked(path: Path, head: Any, known: list[str], *, is_move: bool) -> tuple[str, datetime]:
@@ -210,11 +212,11 @@ def _checked(path: Path, head: Any, known: list[str], *, is_move: bool) -> tuple
         }:
             pass
         case _:
-            raise BackupError(FOREIGN.format(path))
+            raise BackupError(NOT_A_BACKUP.format(path))
     if format_ != FORMAT or schema not in known:
-        raise BackupError(NEWER.format(path, format_, schema))
+        raise BackupError(NEWER_BACKUP.format(path, format_, schema))
     if is_move and seen and abs(_moment(made_at) - _moment(seen)) < A_WORKERS_SILENCE:
-        raise BackupError(RUNNING.format(path))
+        raise BackupError(MADE_WHILE_RUNNING.format(path))
     return schema, _moment(made_at)
 
 
@@ -238,7 +240,7 @@ def _fill(connection: Connection, lines: Iterator[Any]) -> None:
                 if kinds.keys() != set(table.columns.keys()):
                     raise ValueError
             continue
-        while rows := list(islice(group, AT_ONCE)):
+        while rows := list(islice(group, ROWS_AT_ONCE)):
             connection.execute(table.insert(), [_values(kinds, row) for row in rows])
     if tables:
         raise ValueError

@@ -24,7 +24,7 @@ from app.domain.review import Review
 
 PAGE = 50
 # So many rows of an export are read at once: no transaction stays open while somebody's browser is slow.
-BATCH = 1_000
+EXPORT_BATCH = 1_000
 # Ids do not commit in order: so many below the newest that is known are read again.
 OVERLAP = 100
 
@@ -117,7 +117,7 @@ class History(StorePart):
 
     def all(self, search: Search) -> Iterator[Entry]:
         """Give everything that was found, newest first, read batch by batch."""
-        while batch := self._find(search, BATCH):
+        while batch := self._find(search, EXPORT_BATCH):
             yield from batch
             search = replace(search, before=batch[-1].id)
 

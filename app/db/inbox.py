@@ -37,7 +37,7 @@ from app.domain.events import (
 from app.domain.facts import Person, State
 from app.domain.policy import Policy
 from app.domain.review import Review
-from app.domain.rules import asks_again, interrupts, tells_nothing_new
+from app.domain.rules import WHOLE_SECONDS, asks_again, interrupts, tells_nothing_new
 
 log = logging.getLogger("qa-gate.inbox")
 
@@ -47,9 +47,6 @@ CROWD = 0.05
 # How long rows are kept. Only deliveries from the past 3 days can be sent again:
 # https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks
 KEPT_FOR = timedelta(days=7)
-
-# The clocks of GitHub and of the gate may differ by so much.
-SLACK = timedelta(seconds=2)
 
 # So many rows in one transaction: while it lasts, SQLite lets nobody else write.
 BATCH = 10
@@ -317,7 +314,7 @@ def _is_history(connection: Connection, event: PullRequestEvent) -> bool:
     if event.seen.open:
         return False
     since = came(connection, event.repository_id, event.repository)
-    return since is None or event.closed_at is None or event.closed_at + SLACK < since
+    return since is None or event.closed_at is None or event.closed_at + WHOLE_SECONDS < since
 
 
 def _vouchers(row: Review | None, event: PullRequestEvent) -> list[Person]:

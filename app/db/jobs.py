@@ -24,7 +24,7 @@ from app.domain.problems import What
 LEASE = timedelta(seconds=120)
 # No job is put further ahead, so what is due later than this was put there by a clock that jumped.
 FURTHEST = timedelta(hours=1)
-SLACK = timedelta(minutes=5)
+CLOCK_SLACK = timedelta(minutes=5)
 
 
 class Kind(StrEnum):

@@ -19,14 +19,15 @@ from app.db.jobs import FURTHEST, Kind, wake
 from app.db.rows import REVIEWS, new_nonce, review_from
 from app.db.tables import jobs, letters, reviews, rounds
 from app.domain.approval import Decision
+from app.domain.calendar import A_DAY, AN_HOUR
 from app.domain.facts import State
 from app.domain.review import Review
 
 # How many letters that somebody asked for one address may get, by kind: (in this time, at most so many).
 ALLOWANCES: dict[str, tuple[tuple[timedelta, int], ...]] = {
     # Anybody may ask for these: the newest link must last as long as nothing more is sent (links.SIGN_IN_LASTS).
-    "sign_in": ((timedelta(hours=1), 5),),
-    "fresh": ((timedelta(minutes=1), 1), (timedelta(hours=1), 5)),
+    "sign_in": ((AN_HOUR, 5),),
+    "fresh": ((timedelta(minutes=1), 1), (AN_HOUR, 5)),
 }
 
 
@@ -34,13 +35,12 @@ ALLOWANCES: dict[str, tuple[tuple[timedelta, int], ...]] = {
 # author's changes. What comes beyond goes into one list, so long after its first item.
 LIST = "list"
 QUESTIONS = ("ask", "answer", "instead")
-AN_HOUR = timedelta(hours=1)
 MOST_QUESTIONS, MOST_OF_ONE_AUTHOR = 10, 5
 LIST_DELAY = timedelta(minutes=10)
 # A letter of which nobody knows whether it went out is tried so often in all; then its review goes into a list.
 MOST_UNKNOWN = 3
 # Whatever holds a yes for so long, who said it is told.
-A_DAY = timedelta(days=1)
+OUTCOME_AFTER = A_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +247,7 @@ def _asked_about(connection: Connection, reviewer: str, since: datetime) -> list
     return list(connection.scalars(asked))
 
 
-def outcome_letter(row: Review, decision: Decision, delay: timedelta = A_DAY) -> NewLetter:
+def outcome_letter(row: Review, decision: Decision, delay: timedelta = OUTCOME_AFTER) -> NewLetter:
     """Return the one letter that may tell who said yes that it is not merged yet."""
     key = f"outcome {row.id} {decision.number}"
     return NewLetter(key, "outcome", decision.reviewer, row.id, row.round, delay)

@@ -42,7 +42,7 @@ from app.pictures import Picture
 MOST_BYTES = 20_000_000  # of a round, theirs and hers each
 LASTS, DRAFT_LASTS = timedelta(days=90), timedelta(days=1)
 # So often a developer's is tried, and not sooner than after this time.
-MOST_TRIES, AGAIN = 3, timedelta(seconds=50)
+MOST_FETCHES, FETCH_AGAIN_AFTER = 3, timedelta(seconds=50)
 
 # `source` is the address in a developer's text, which is at `path` in GitHub's API; a reviewer's own has the nonce there. `said` is with what a reviewer
 # sent it, "" for a developer's. Without `data` it could not be had so far, in `tries`; `may_come`: it is to be tried again.
@@ -98,9 +98,9 @@ class Pictures(StorePart):
 
     def due(self, review_id: int, round_: int) -> list[tuple[str, str, bool]]:
         """Return what may still come: the path of the text that shows it, its address, and whether it is time to try again."""
-        may_come = (_of(review_id, round_), pictures.c.may_come, pictures.c.tries < MOST_TRIES)
+        may_come = (_of(review_id, round_), pictures.c.may_come, pictures.c.tries < MOST_FETCHES)
         found = select(pictures.c.path, pictures.c.source, pictures.c.at).where(*may_come)
-        since = self._database.now() - AGAIN
+        since = self._database.now() - FETCH_AGAIN_AFTER
         return [(row.path, row.source, row.at <= since) for row in self._database.all(found)]
 
     def put(

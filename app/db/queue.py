@@ -21,7 +21,7 @@ from sqlalchemy import Connection, String, and_, bindparam, case, cast, func, or
 
 from app.db.columns import UtcTime, insert, put
 from app.db.database import StorePart, row_as
-from app.db.jobs import FURTHEST, LEASE, NEEDS, SLACK, Claim, Kind, Rest, Service, wake, wake_reviews
+from app.db.jobs import CLOCK_SLACK, FURTHEST, LEASE, NEEDS, Claim, Kind, Rest, Service, wake, wake_reviews
 from app.db.rows import put_post
 from app.db.tables import jobs, reviews, services, workers
 from app.domain.review import Post
@@ -196,7 +196,7 @@ class Queue(StorePart):
 
 def _moments(now: datetime) -> dict[str, datetime]:
     """Return the moments that the statements above are about."""
-    return {"now": now, "leased": now + LEASE + SLACK, "furthest": now + FURTHEST + SLACK}
+    return {"now": now, "leased": now + LEASE + CLOCK_SLACK, "furthest": now + FURTHEST + CLOCK_SLACK}
 
 
 @cache

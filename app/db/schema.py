@@ -28,7 +28,7 @@ MIGRATIONS = folder("migrations")
 versions = Table(
     "alembic_version", MetaData(), Column("version_num", String(32), primary_key=True, nullable=False)
 )
-NEWER = (
+NEWER_SCHEMA = (
     "The database has a newer schema ({}) than this version of qa-gate knows ({}). Install the newer version again, "
     "or restore a backup that this one made into an empty database."
 )
@@ -68,7 +68,7 @@ def bring_up(database: Database, migrations: Path = MIGRATIONS) -> None:
             make(connection, known[-1])
             connection.execute(epochs.insert().values(nonce=new_nonce(), began_at=database.now(connection)))
         elif found not in known:
-            raise SchemaError(NEWER.format(found, known[-1]))
+            raise SchemaError(NEWER_SCHEMA.format(found, known[-1]))
         elif found != known[-1]:
             migrate(connection, "head", migrations)
             log.info("The database's schema was brought from %s to %s.", found, known[-1])

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
+from app.domain.calendar import AN_HOUR
+
 # The first wait, which doubles each time.
 FIRST_WAIT = timedelta(seconds=2)
-A_WHILE, AN_HOUR = timedelta(minutes=10), timedelta(hours=1)
+A_WHILE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from statistics import median
 
-A_DAY = timedelta(days=1)
+AN_HOUR, A_DAY, A_WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 SATURDAY = 5
 
 
@@ -54,7 +54,6 @@ def next_digest(now: datetime, at: time, timezone: tzinfo) -> datetime:
 
 
 WEEKS = 12
-A_WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

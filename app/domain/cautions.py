@@ -30,7 +30,7 @@ _POINTER = re.compile(r"^[+ ]version https://git-lfs\.github\.com/spec/v1", re.M
 _SUBMODULE = re.compile(r"^[+-]Subproject commit [0-9a-f]{7,64}", re.MULTILINE)
 
 
-NOTHING_SINCE = Facts()
+NO_FACTS = Facts()
 
 
 class CautionKind(StrEnum):
@@ -61,7 +61,7 @@ class Caution:
     names: tuple[str, ...] = ()
 
 
-def cautions(snapshot: Snapshot, *, is_edited: bool = False, now: Facts = NOTHING_SINCE) -> list[Caution]:
+def cautions(snapshot: Snapshot, *, is_edited: bool = False, now: Facts = NO_FACTS) -> list[Caution]:
     """Return what could fool a reviewer, or make her test in vain, the most important first.
 
     `is_edited`: its title or text was edited after the question. `now` are the facts as GitHub gave them last.

@@ -334,7 +334,7 @@ class Since:
     is_known: bool = False
 
 
-NOTHING = Since()
+NOTHING_SINCE = Since()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from app.domain.approval import Choice
 from app.domain.events import CheckEvent, PullRequestEvent
-from app.domain.facts import NOTHING, Checks, PullRequest, Seen, Since, State, Tree
+from app.domain.facts import NOTHING_SINCE, Checks, PullRequest, Seen, Since, State, Tree
 from app.domain.policy import Policy
 from app.domain.review import Review
 
@@ -136,7 +136,7 @@ def next_move(state: State, event: Event) -> Move | None:
 
 
 def event_of(
-    row: Review, facts: PullRequest, policy: Policy, same_change: bool = False, since: Since = NOTHING
+    row: Review, facts: PullRequest, policy: Policy, same_change: bool = False, since: Since = NOTHING_SINCE
 ) -> Event | None:
     """Return the event that this read of GitHub amounts to, or None when it brings nothing new.
 
@@ -162,7 +162,7 @@ def event_of(
 
 
 def follow(
-    row: Review, facts: PullRequest, policy: Policy, same_change: bool = False, since: Since = NOTHING
+    row: Review, facts: PullRequest, policy: Policy, same_change: bool = False, since: Since = NOTHING_SINCE
 ) -> Move | None:
     """Return the move that this read of GitHub asks for, or None.
 
@@ -221,7 +221,7 @@ def delta(before: Tree, after: Tree) -> tuple[Tree, Tree]:
     return before - after, after - before
 
 
-def may_be_carried(row: Review, facts: PullRequest, policy: Policy, since: Since = NOTHING) -> bool:
+def may_be_carried(row: Review, facts: PullRequest, policy: Policy, since: Since = NOTHING_SINCE) -> bool:
     """Tell whether a new head could hold the same change as the one asked about; a release's never can."""
     if row.state not in _ASKED or policy.is_release(facts):
         return False
@@ -257,7 +257,7 @@ def consequences(row: Review, move: Move, now: datetime) -> dict[str, object]:
 # --- What the events since the last read tell: what no read shows any more, and whether reading again can show anything new.
 
 
-# GitHub's times have whole seconds.
+# GitHub's times have whole seconds, and its clock is not ours.
 WHOLE_SECONDS = timedelta(seconds=2)
 
 

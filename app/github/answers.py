@@ -35,11 +35,11 @@ from app.github.models import fault_of, one_line
 ErrorKind = Why | Literal["renamed", "invalid"]
 
 # A state that passes by itself in seconds.
-SOON = timedelta(seconds=5)
+PASSES_AFTER = timedelta(seconds=5)
 # A secondary limit without a header: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 SLOW_DOWN = timedelta(seconds=60)
 # GitHub's limits are by the hour; nothing longer can be meant.
-LONGEST_WAIT = timedelta(hours=1)
+LONGEST_LIMIT = timedelta(hours=1)
 LONGEST_QUOTE = 200
 ODD_ANSWER = "GitHub did not answer in a form that QA gate understands."
 
@@ -189,7 +189,7 @@ def _by_words(status: int, words: str) -> GitHubError:
     fits = (kind for pattern, kind in table if re.search(pattern, words, re.IGNORECASE))
     kind = next(fits, _DEFAULTS[status])
     if kind is Why.BUSY:
-        return PutOff(_say("GitHub puts it off for a moment", words), SOON)
+        return PutOff(_say("GitHub puts it off for a moment", words), PASSES_AFTER)
     if kind is Why.MOVED:
         return Moved("The code changed in the meantime.")
     names = tuple(_NAMED.findall(words[1:-1])) if kind.startswith("check") else ()
@@ -218,7 +218,7 @@ def _wait(headers: Mapping[str, Any], now: datetime) -> timedelta | None:
     reset = _number(headers.get("x-ratelimit-reset"))
     if seconds is None and reset is not None and str(headers.get("x-ratelimit-remaining")) == "0":
         seconds = reset - sent_at(headers, now).timestamp() + 1
-    return None if seconds is None else timedelta(seconds=min(max(seconds, 1), LONGEST_WAIT.total_seconds()))
+    return None if seconds is None else timedelta(seconds=min(max(seconds, 1), LONGEST_LIMIT.total_seconds()))
 
 
 def sent_at(headers: Mapping[str, Any], now: datetime) -> datetime:

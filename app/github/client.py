@@ -29,7 +29,7 @@ from app.github.commits import (
     read_deployments,
     read_try_url,
 )
-from app.github.connection import PAGE, etag_of, insist
+from app.github.connection import PER_PAGE, etag_of, insist
 from app.github.pulls import (
     ISSUE_EVENTS,
     PULLS,
@@ -45,7 +45,7 @@ from app.github.pulls import (
 )
 
 # https://docs.github.com/en/rest/pulls/reviews#create-a-review-for-a-pull-request
-EVENTS = {Choice.APPROVE: "APPROVE", Choice.REJECT: "REQUEST_CHANGES", Choice.TAKE_BACK: "COMMENT"}
+REVIEW_EVENTS = {Choice.APPROVE: "APPROVE", Choice.REJECT: "REQUEST_CHANGES", Choice.TAKE_BACK: "COMMENT"}
 # So many of a commit's deployments are looked into.
 MOST_DEPLOYMENTS = 3
 RENAMED = "The repository was renamed or moved at GitHub: GITHUB_REPOSITORIES must hold its new name."
@@ -127,12 +127,12 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/deployments/deployments#list-deployments
         https://docs.github.com/en/rest/deployments/statuses#list-deployment-statuses
         """
-        query: Query = {"sha": sha, "per_page": PAGE}
+        query: Query = {"sha": sha, "per_page": PER_PAGE}
         try:
             listed = self.get(repository, "/deployments", DEPLOYMENTS.validate_python, query)
             for number in read_deployments(listed, sha)[:MOST_DEPLOYMENTS]:
                 path = f"/deployments/{number}/statuses"
-                said = self.get(repository, path, STATUSES.validate_python, {"per_page": PAGE})
+                said = self.get(repository, path, STATUSES.validate_python, {"per_page": PER_PAGE})
                 if url := read_try_url(said):
                     return url
         except Refused:
@@ -155,7 +155,7 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/pulls/reviews#create-a-review-for-a-pull-request
         """
         # Of a named commit, else the newest would be reviewed, whichever that is by now.
-        wish = {"commit_id": sha, "body": body, "event": EVENTS[choice]}
+        wish = {"commit_id": sha, "body": body, "event": REVIEW_EVENTS[choice]}
         self.call(repository, "POST", f"/pulls/{number}/reviews", Written.model_validate, wish)
 
     def say_comment(self, repository: str, number: int, body: str) -> int:

@@ -23,7 +23,7 @@ from app.github.models import Count, Id, Line, Model, Sha, Text, Words, WordsOrN
 # What is kept of one file's patch, and of all of a change together, in characters.
 LONGEST_PATCH, MOST_PATCHES = 20_000, 300_000
 # So much of a commit's first line is kept: git allows any length, and a change has up to 250.
-LONGEST_LINE = 500
+LONGEST_SUBJECT = 500
 # Whose signature and address the commits have that GitHub makes itself.
 GITHUBS_ADDRESS = "noreply@github.com"
 # The name that git gives a file without contents, with SHA-1 and with SHA-256.
@@ -94,7 +94,7 @@ class _Commit(Model):
     parents: list[Named]
 
     def told(self) -> Commit:
-        line = "".join(self.message.splitlines()[:1])[:LONGEST_LINE]
+        line = "".join(self.message.splitlines()[:1])[:LONGEST_SUBJECT]
         return Commit(self.sha, line, self.login or self.name or "ghost", self.name)
 
     def step(self) -> Commit:
@@ -201,7 +201,7 @@ class TreeAnswer(Model):
 
 # Contexts compare without case.
 OWN_PREFIX = context_of("")
-LONGEST_NAME = 100
+LONGEST_CHECK = 100
 
 Word = Literal["green", "pending", "red"]
 _STATES: dict[str, Word] = {"success": "green", "failure": "red", "error": "red"}
@@ -277,7 +277,7 @@ def read_checks(
 
 def shown(name: str) -> str:
     """Return the name of a check as people are told it."""
-    return one_line(name)[:LONGEST_NAME] or "(no name)"
+    return one_line(name)[:LONGEST_CHECK] or "(no name)"
 
 
 def is_own(name: str) -> bool:

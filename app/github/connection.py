@@ -19,7 +19,7 @@ from app.domain.blocked import Why
 from app.domain.calendar import time_left
 from app.domain.facts import Person
 from app.github.answers import (
-    LONGEST_WAIT,
+    LONGEST_LIMIT,
     GitHubError,
     Limited,
     NoAnswer,
@@ -32,7 +32,7 @@ from app.github.models import Id, Model, Text
 from app.github.pulls import Account
 
 CLOCKS_DIFFER = timedelta(minutes=5)
-PAGE = 100
+PER_PAGE = 100
 # https://www.rfc-editor.org/rfc/rfc9110#name-etag
 _ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
 UNSAID = "GitHub didn’t confirm that it’s done: the repository may have been renamed or moved."
@@ -149,7 +149,7 @@ class Connection:
         https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
         """
         for number in count(1):
-            whole = {**(query or {}), "per_page": PAGE, "page": number}
+            whole = {**(query or {}), "per_page": PER_PAGE, "page": number}
             page = self.call(repository, "GET", path, reads, query=whole, etag=etag)
             yield page
             if 'rel="next"' not in str(page.headers.get("link", "")):
@@ -191,7 +191,7 @@ class Connection:
         # https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
         until = self._recall(self._identity(installation))
         # GitHub's limits end within the hour.
-        left = time_left(until, LONGEST_WAIT + CLOCKS_DIFFER, self._clock()) if until else None
+        left = time_left(until, LONGEST_LIMIT + CLOCKS_DIFFER, self._clock()) if until else None
         if left:
             raise Limited(left)
 

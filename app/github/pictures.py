@@ -37,7 +37,7 @@ MOST_HOPS, PIECE = 4, 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Fetched:
     """What came of one picture's address: its file, or whether asking again may help."""
 
     address: str
@@ -56,7 +56,7 @@ class _Never(Exception):
 class Pictures(Connection):
     """The way to pictures."""
 
-    def pictures(self, repository: str, path: str, addresses: Sequence[str], end: float) -> Iterator[Found]:
+    def pictures(self, repository: str, path: str, addresses: Sequence[str], end: float) -> Iterator[Fetched]:
         """Fetch what the text at a path below the repository shows, until `end` by the monotonic clock: one GET of the text, then each picture's own.
 
         A private picture's address works for nobody but a signed-in browser; the text as HTML has one that is signed
@@ -66,15 +66,15 @@ class Pictures(Connection):
         try:
             signed = self._signed(repository, path) if mine else []
         except GitHubError:
-            yield from (Found(address, may_come=address in mine) for address in addresses)
+            yield from (Fetched(address, may_come=address in mine) for address in addresses)
             return
         for address in addresses:
             try:
-                yield Found(address, self._file(_signed_for(address, signed) or address, end))
+                yield Fetched(address, self._file(_signed_for(address, signed) or address, end))
             except _Never:
-                yield Found(address)
+                yield Fetched(address)
             except (OSError, HTTPError):  # requests' own are OSErrors
-                yield Found(address, may_come=True)
+                yield Fetched(address, may_come=True)
 
     def _signed(self, repository: str, path: str) -> list[str]:
         """Return the addresses of the images that GitHub shows in a text, signed where they must be. Raises GitHubError."""

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from app.db.inbox import SLACK
 from app.db.letters import NewLetter
 from app.db.rows import Happening
 from app.domain.blocked import Why
@@ -20,7 +19,7 @@ from app.domain.facts import UNKNOWN_CHANGE, PullRequest, Snapshot, State
 from app.domain.known import A_MOMENT, Action
 from app.domain.policy import Reviewer
 from app.domain.review import Happened, Review
-from app.domain.rules import Event, changes_checks, next_move
+from app.domain.rules import WHOLE_SECONDS, Event, changes_checks, next_move
 from app.github.answers import GitHubError, Limited, Refused
 from app.jobs.away import first_there, who_is_away
 from app.jobs.gate import Gate, Work
@@ -206,6 +205,6 @@ def letter_about(work: Work, reviewer: Reviewer) -> NewLetter:
     came = store.repositories.came(row.repository_id) if row.asked_at is None else None
     # After a restored backup, too: then it came when that was.
     came = max(came, store.epochs.current.began_at) if came else None
-    is_old = came is not None and (row.facts.updated_at or came) + SLACK < came
+    is_old = came is not None and (row.facts.updated_at or came) + WHOLE_SECONDS < came
     key = f"ask {row.id} {row.round} {reviewer.id}"
     return NewLetter(key, "ask", reviewer.id, row.id, row.round, is_listed=is_old)

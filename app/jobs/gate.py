@@ -26,7 +26,7 @@ from app.mail.send import Mailer, MailError, MailRefused, MailUnanswered
 
 # GitHub reads may lag behind its own answers for a moment.
 SOON = timedelta(seconds=2)
-FOREIGN = "Another repository now has the name {}."
+OTHER_REPOSITORY = "Another repository now has the name {}."
 
 
 # --- What every job works with.
@@ -140,7 +140,7 @@ class Work:
         self.facts = self.gate.github.pull_request(self.row.repository, self.row.number)
         if self.facts.repository_id != self.row.repository_id:
             self.known.read = Read.NOT
-            raise Refused(FOREIGN.format(self.row.repository), Why.GONE)
+            raise Refused(OTHER_REPOSITORY.format(self.row.repository), Why.GONE)
         if self.facts.is_from_fork and self.facts.open and self.gate.policy.gates(self.facts.base):
             # That GitHub does not tell stops nothing else.
             self.facts = replace(self.facts, belongs=self.belongs(self.facts.writer))

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.db.epoch import RESTORED
 from app.db.jobs import Rest
-from app.db.letters import A_DAY, LIST, Letter, outcome_letter
+from app.db.letters import LIST, OUTCOME_AFTER, Letter, outcome_letter
 from app.db.reviews import Round, open_talk
 from app.domain.approval import Choice
 from app.domain.calendar import time_left
@@ -32,7 +32,7 @@ from app.mail.question import Request, TalkLine, compose_request
 from app.text.markdown import Shown
 
 # What a release held may be known only after its merge; so often, and so long, it is waited for.
-LOOK_AGAIN, PATIENCE = timedelta(minutes=1), timedelta(days=1)
+RELEASE_READ_EVERY, RELEASE_AWAITED = timedelta(minutes=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | No
     if letter.key != outcome_letter(row, row.decision).key:
         return None
     now = gate.store.now()
-    early = time_left(letter.created_at + A_DAY, A_DAY, now)
+    early = time_left(letter.created_at + OUTCOME_AFTER, OUTCOME_AFTER, now)
     if early and not row.is_stuck:
         return Rest(wait=early)
     url = gate.links.decide_url(decide_link(row, reviewer.id), now)
@@ -209,7 +209,7 @@ def _live(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | None:
     now, asked = gate.store.now(), gate.store.reviews.round(row.id, row.round)
     release = asked.snapshot.release if asked else None
     if release is None:
-        return Rest(wait=LOOK_AGAIN) if now < letter.created_at + PATIENCE else None
+        return Rest(wait=RELEASE_READ_EVERY) if now < letter.created_at + RELEASE_AWAITED else None
     url = gate.links.decide_url(decide_link(row, reviewer.id), now)
     when = waiting_since(letter.created_at, now, gate.timezone)
     return news.compose_live(reviewer, _about(gate, row, reviewer, url), release, f"on {when}")

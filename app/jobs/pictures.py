@@ -12,14 +12,14 @@ from time import monotonic
 
 from app.db.pictures import SentWith
 from app.domain.facts import Remark, State
-from app.github.pictures import Found
+from app.github.pictures import Fetched
 from app.jobs.gate import Work
 from app.mail.comments import pictures_link as words_of_pictures
 from app.pictures import BadPicture, made_anew
 from app.text.markdown import pictures_in
 
-SECONDS = 5.0
-MOST = 12  # of one text
+SECONDS_TO_FETCH = 5.0
+MOST_PICTURES = 12  # of one text
 _DESCRIPTION = "pulls/{number}"
 _PLACES = {
     "comment": "issues/comments/{id}",
@@ -66,12 +66,12 @@ def pictures_link(work: Work, with_what: SentWith, number: int) -> str:
 def _new_in(work: Work, words: str) -> list[str]:
     """Return the addresses of the pictures in a text that were not looked for yet."""
     known = work.gate.store.pictures.known(work.row.id, work.row.round)
-    return [address for address in pictures_in(words)[:MOST] if address not in known]
+    return [address for address in pictures_in(words)[:MOST_PICTURES] if address not in known]
 
 
 def _fetch(work: Work, wanted: dict[str, list[str]]) -> None:
     """Fetch pictures by the path of the text that shows them, and keep what came."""
-    end, row = monotonic() + SECONDS, work.row
+    end, row = monotonic() + SECONDS_TO_FETCH, work.row
     for path, addresses in wanted.items():
         if addresses:
             for found in work.gate.github.pictures(row.repository, path, addresses, end):
@@ -79,7 +79,7 @@ def _fetch(work: Work, wanted: dict[str, list[str]]) -> None:
             work.keep()
 
 
-def _keep(work: Work, path: str, found: Found, end: float) -> None:
+def _keep(work: Work, path: str, found: Fetched, end: float) -> None:
     picture, may_come, row = None, found.may_come, work.row
     if found.file:
         with found.file as file:

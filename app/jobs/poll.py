@@ -17,7 +17,7 @@ from app.domain.events import POLLED
 from app.domain.facts import Person
 from app.github.answers import Refused
 from app.github.pulls import Pull
-from app.jobs.gate import FOREIGN, SOON, Gate
+from app.jobs.gate import OTHER_REPOSITORY, SOON, Gate
 
 # A repository without any pull request tells no time of one: then the look began so long before GitHub's clock told.
 MARGIN = timedelta(minutes=5)
@@ -78,7 +78,7 @@ def check_repository(gate: Gate, name: str) -> int:
     number, today = gate.github.identity(repositories.today(name))
     is_known = number == repositories.id_of(name) or repositories.pin(name, number)
     if not (is_known and repositories.pin(today, number)):
-        raise Refused(FOREIGN.format(name), Why.GONE)
+        raise Refused(OTHER_REPOSITORY.format(name), Why.GONE)
     wake_left_and_returned(gate)
     return number
 

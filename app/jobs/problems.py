@@ -10,8 +10,8 @@ import logging
 from datetime import timedelta
 
 from app.db.jobs import Claim, Kind, Rest, Timer
-from app.db.letters import A_DAY, Letter
-from app.domain.calendar import time_left
+from app.db.letters import Letter
+from app.domain.calendar import A_DAY, time_left
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, Turn, What
 from app.jobs.away import first_there, hand_over_unheld, who_is_away

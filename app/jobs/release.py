@@ -15,7 +15,7 @@ from app.domain.problems import What
 from app.github.answers import PutOff, Refused
 from app.github.commits import Steps
 from app.jobs import release_contents as contents
-from app.jobs.gate import FOREIGN, SOON, Gate
+from app.jobs.gate import OTHER_REPOSITORY, SOON, Gate
 from app.jobs.poll import check_repository
 from app.mail.comments import has_part, is_release_title, release_title, with_part
 
@@ -69,7 +69,7 @@ def _require_same(branch: contents.DevelopmentBranch, name: str) -> None:
     """
     number, today = branch.gate.github.identity(branch.repository)
     if number != branch.repository_id:
-        raise Refused(FOREIGN.format(branch.repository), Why.GONE)
+        raise Refused(OTHER_REPOSITORY.format(branch.repository), Why.GONE)
     if today.casefold() != branch.repository.casefold():
         check_repository(branch.gate, name)
         raise PutOff(f"{branch.repository} is {today} now.", SOON)

@@ -23,8 +23,8 @@ from app.domain.policy import Reviewer
 from app.operator.is_running import near, ping
 from app.settings import Settings
 
-RUNNING = "The gate still answers at {}. Stop it first, on every machine: what it does from now on would be missing here."
-AGAIN = (
+STILL_ANSWERS = "The gate still answers at {}. Stop it first, on every machine: what it does from now on would be missing here."
+WHAT_IS_LOST = (
     "What happened since is lost: when the gate starts, it asks again about every approval that wasn't merged, writes "
     "every status again, and tells reviewers and operator. Links in older emails say where to go now."
 )
@@ -56,11 +56,11 @@ def restore(file: Path, move: bool) -> None:
     settings = Settings.load()
     for url in (near(settings), settings.public_url):
         if not ping(url, settings.github_webhook_secret[0]):
-            stop(RUNNING.format(url))
+            stop(STILL_ANSWERS.format(url))
     with closing(Store(settings.database_url)) as store:
         begin = None if move else partial(begin_epoch, database=store.database, readers=readers(settings))
         made_at = fill(store.database, file, begin=begin, is_move=move)
-    click.echo(f"{_what(made_at)} is restored." + ("" if move else f" {AGAIN}"))
+    click.echo(f"{_what(made_at)} is restored." + ("" if move else f" {WHAT_IS_LOST}"))
 
 
 def _what(made_at: datetime) -> str:

@@ -26,13 +26,13 @@ from app.github.answers import NoPlan, TryAgain
 from app.mail.news import compose_trial, reasons_of, tell
 from app.mail.send import Mailer, MailError, MailLater
 from app.mail.ses import NotAllowed, Ses, aws_problems
-from app.operator.github_side import Check, Found, GitHubSide
+from app.operator.github_side import Check, Findings, GitHubSide
 from app.operator.is_running import near, ping
 from app.settings import Settings
 from app.settings.file import WHERE, SettingsError
 
 VERDICTS = ("ok", "warning", "failure")  # the exit code is the place of the worst
-CLOCK_OFF = timedelta(seconds=5)
+DATABASE_CLOCK_OFF = timedelta(seconds=5)
 NEARLY = 0.8  # of a day's quota
 
 
@@ -110,25 +110,25 @@ def all_checks(settings: Settings, mail: bool = False) -> Iterator[Check]:
         yield "test email", well, partial(_test_email, settings, reader)
 
 
-def _settings(settings: Settings) -> Found:
+def _settings(settings: Settings) -> Findings:
     yield from (("warning", one) for one in settings.warnings)
     if not settings.operator:
         to_do = f"Set OPERATOR=You <you@example.com> in {WHERE}, then restart."
         yield "warning", f"Nobody is mailed when something lasting is wrong. {to_do}"
 
 
-def _answers(settings: Settings, url: str) -> Found:
+def _answers(settings: Settings, url: str) -> Findings:
     if wrong := ping(url, settings.github_webhook_secret[0]):
         yield "failure", wrong
 
 
-def _test_email(settings: Settings, reader: Reviewer) -> Found:
+def _test_email(settings: Settings, reader: Reviewer) -> Findings:
     mailer = Mailer(settings.mail_from, settings.ses_configuration_set)
     mailer.send(compose_trial(reader.name, reader.address, settings.public_url))
     return iter(())
 
 
-def _database(settings: Settings, stores: list[Store]) -> Found:
+def _database(settings: Settings, stores: list[Store]) -> Findings:
     if not is_there(settings.database_url):
         yield "failure", "There is no database yet: qa-gate serve makes it when it starts."
         return
@@ -152,26 +152,26 @@ def work_checks(store: Store, settings: Settings) -> Iterator[Check]:
     yield "problems", "None.", partial(_problems, store, settings)
 
 
-def _database_clock(store: Store) -> Found:
+def _database_clock(store: Store) -> Findings:
     off = abs(datetime.now(UTC) - store.now())
-    if off > CLOCK_OFF:
+    if off > DATABASE_CLOCK_OFF:
         yield "warning", f"It is {off.seconds} s off this machine's: switch time sync on at both."
 
 
-def _worker(store: Store) -> Found:
+def _worker(store: Store) -> Findings:
     seen = store.queue.last_beat()
     if seen is None or seen > A_WORKERS_SILENCE:
         yield "failure", "No worker gives a sign of life: start qa-gate serve, or qa-gate worker."
 
 
-def _oldest_job(store: Store) -> Found:
+def _oldest_job(store: Store) -> Findings:
     due = store.queue.oldest_due()
     if due and due > OVERDUE:
         minutes = due // timedelta(minutes=1)
         yield "failure", f"It has been due for {minutes} minutes. Read the log for what holds it up."
 
 
-def _problems(store: Store, settings: Settings) -> Found:
+def _problems(store: Store, settings: Settings) -> Findings:
     people = [Reviewer(*one) for one in settings.people]
     troubles = store.problems.troubles(settings.github_repositories)
     for problem in store.problems.begun():
@@ -201,7 +201,7 @@ def ses_checks(settings: Settings) -> Iterator[Check]:
         yield name, well, partial(check, ses, settings)
 
 
-def _identity(ses: Ses, settings: Settings) -> Found:
+def _identity(ses: Ses, settings: Settings) -> Findings:
     sender = parseaddr(settings.mail_from)[1]
     found = ses.identity(sender)
     if not (found and found.is_verified):
@@ -209,7 +209,7 @@ def _identity(ses: Ses, settings: Settings) -> Found:
         yield "failure", f"{sender} isn't verified at SES in this region: {to_do}"
 
 
-def _account(ses: Ses, settings: Settings) -> Found:
+def _account(ses: Ses, settings: Settings) -> Findings:
     sending = ses.sending()
     state = sending.health if sending.is_enabled else "PAUSED"
     if state != "HEALTHY":
@@ -226,7 +226,7 @@ def _account(ses: Ses, settings: Settings) -> Found:
         yield "ok", "It's in the sandbox, and everybody who gets mail is verified."
 
 
-def _quota(ses: Ses, _settings: Settings) -> Found:
+def _quota(ses: Ses, _settings: Settings) -> Findings:
     sending = ses.sending()
     used = f"{sending.sent} of {sending.most} emails in 24 hours"
     if sending.sent >= NEARLY * sending.most > 0:
@@ -235,14 +235,14 @@ def _quota(ses: Ses, _settings: Settings) -> Found:
         yield "ok", f"{used}."
 
 
-def _tracking(ses: Ses, settings: Settings) -> Found:
+def _tracking(ses: Ses, settings: Settings) -> Findings:
     identity = ses.identity(settings.mail_from)
     used = settings.ses_configuration_set or (identity.configuration_set if identity else None)
     if used and ses.tracks_clicks(used):
         yield "failure", f"The configuration set {used} rewrites links: take CLICK out of its events."
 
 
-def _suppressed(ses: Ses, settings: Settings) -> Found:
+def _suppressed(ses: Ses, settings: Settings) -> Findings:
     for _, address in settings.people:
         if reason := ses.suppressed(address):
             yield "failure", f"SES drops every email to {address} ({reason}): take it off the list."

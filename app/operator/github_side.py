@@ -35,8 +35,8 @@ EVENTS = (
 CLOCK_OFF, CLOCK_FAR_OFF = timedelta(seconds=10), timedelta(seconds=60)
 _METHODS = {"merge": "allow_merge_commit", "squash": "allow_squash_merge", "rebase": "allow_rebase_merge"}
 
-Found = Iterator[tuple[str, str]]  # verdicts, and what to do; nothing where all is well
-Check = tuple[str, str, Callable[[], Found]]  # its name, what is said where all is well, and how to look
+Findings = Iterator[tuple[str, str]]  # verdicts, and what to do; nothing where all is well
+Check = tuple[str, str, Callable[[], Findings]]  # its name, what is said where all is well, and how to look
 
 
 def app_of(settings: Settings) -> Api:
@@ -111,19 +111,19 @@ class GitHubSide:
             raise Refused(f"The App isn't installed on {repository}: run qa-gate setup.", Why.GONE)
         return found
 
-    def _identity(self) -> Found:
+    def _identity(self) -> Findings:
         about = self._about_us().data
         self._is_known = True
         yield "ok", f"The App {about['slug']}." if self._app else f"The token of {about['login']}."
 
-    def _clock(self) -> Found:
+    def _clock(self) -> Findings:
         now = datetime.now(UTC)
         off = abs(now - sent_at(self._about_us().headers, now))
         if off > CLOCK_OFF:
             says = f"This machine's clock is {off.total_seconds():.0f} s off GitHub's: switch time sync on."
             yield "failure" if off > CLOCK_FAR_OFF else "warning", says
 
-    def _app_webhook(self) -> Found:
+    def _app_webhook(self) -> Findings:
         if unheard := unheard_events(self._about_us().data):
             yield "failure", f"The App doesn't hear {unheard}: run qa-gate setup, it says where."
         if self._own.call("GET", "/app/hook/config").data.get("url", "").rstrip("/") != self._webhook_url:
@@ -134,7 +134,7 @@ class GitHubSide:
         last = "the last one came" if codes else "nothing was sent yet"
         yield _delivered(codes[0] if codes else None, f"{self._webhook_url}, and {last}.")
 
-    def _token_webhooks(self) -> Found:
+    def _token_webhooks(self) -> Findings:
         for name in self._settings.github_repositories:
             try:
                 found = hooks_to(self._own, name, self._webhook_url)
@@ -149,14 +149,14 @@ class GitHubSide:
                 code = (found[0].get("last_response") or {}).get("code")
                 yield _delivered(code, f"{name}: {self._webhook_url}.")
 
-    def _is_ours(self, name: str) -> Found:
+    def _is_ours(self, name: str) -> Findings:
         found, known = self._repository(name), self._id_of(name) if self._id_of else None
         if found.get("archived"):
             yield "failure", "It's archived, so nothing can be merged there."
         elif known not in (None, found.get("id")):
             yield "failure", f"Another repository has this name now. If that's meant: qa-gate trust {name}."
 
-    def _app_rights(self, name: str) -> Found:
+    def _app_rights(self, name: str) -> Findings:
         found = self._installation(name)
         at = found.get("html_url")
         if found.get("suspended_at"):
@@ -164,20 +164,20 @@ class GitHubSide:
         elif lacking := lacking_permissions(found):
             yield "failure", f"The App lacks {lacking}: run qa-gate setup, then accept it at {at}."
 
-    def _token_rights(self, name: str) -> Found:
+    def _token_rights(self, name: str) -> Findings:
         if (self._repository(name).get("permissions") or {}).get("push"):
             yield "warning", "A token: its status can be set by whoever may push. A GitHub App's can't."
         else:
             yield "failure", "The token may not write there: give it the rights that the README names."
 
-    def _methods(self, name: str) -> Found:
+    def _methods(self, name: str) -> Findings:
         wanted = {self._settings.merge_method, *(["merge"] if self._settings.release_branch else [])}
         about = self._repository(name)
         if off := sorted(method for method in wanted if about.get(_METHODS[method]) is False):
             allow = "allow it in the repository's settings."
             yield "failure", f"{' and '.join(off)} is switched off there: {allow}"
 
-    def _lock(self, name: str, branch: str) -> Found:
+    def _lock(self, name: str, branch: str) -> Findings:
         app_id = self._settings.github_app_id
         found = read_branch(self._api(name), name, branch, admin=False)
         if found is None:

@@ -28,7 +28,7 @@ from app.settings import Settings, operators_token
 from app.settings.file import SettingsError, SettingsFile, create
 
 MOST_WAIT = 3600.0  # seconds: so long GitHub's code for a new App lasts, too
-LOOK_EVERY = 2.0
+ASK_EVERY = 2.0
 _QUESTIONS = {
     "PUBLIC_URL": "The gate's public address, such as https://gate.example.com",
     "GITHUB_REPOSITORIES": "The repository, as owner/name",
@@ -194,7 +194,7 @@ def _wait(about: Registration, file: SettingsFile) -> None:
     while about.step in ("code", "register", "install"):
         if time.monotonic() > end:
             stop("An hour has passed, and the page is closed. Run qa-gate setup again.")
-        time.sleep(LOOK_EVERY)
+        time.sleep(ASK_EVERY)
         if about.step == "install":
             settings = Settings.load(file.environ)
             with suppress(GitHubError):  # its passing trouble: look again

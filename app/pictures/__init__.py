@@ -19,7 +19,7 @@ from typing import IO, Any, Literal
 
 MOST_SIDE = 2_000  # pixels
 LARGEST_FILE = 10_000_000
-SECONDS = 10.0
+SECONDS_TO_CHECK = 10.0
 
 Flaw = Literal["unknown", "broken", "pixels", "large", "slow"]
 
@@ -47,7 +47,7 @@ class BadPicture(Exception):
         self.why = why
 
 
-def made_anew(file: IO[bytes], seconds: float = SECONDS) -> Picture:
+def made_anew(file: IO[bytes], seconds: float = SECONDS_TO_CHECK) -> Picture:
     """Return the picture of a file on disk, as it can be made within so many seconds. Raises BadPicture."""
     end = monotonic() + seconds
     if not _turn.acquire(timeout=seconds):

@@ -24,9 +24,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from app import folder
 from app.db.database import Unavailable
 from app.db.history import Entry
-from app.db.letters import A_DAY
 from app.db.rows import HistoryRow
-from app.domain.calendar import median_wait
+from app.domain.calendar import A_DAY, median_wait
 from app.domain.policy import Reviewer
 from app.domain.review import Review
 from app.jobs.gate import Gate
@@ -182,7 +181,7 @@ def _refuse_foreign_forms() -> Response | None:
     https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
     """
     has_files = request.endpoint == "pages.decide" and request.mimetype == "multipart/form-data"
-    request.max_content_length = pictures.LARGEST_FORM if has_files else LARGEST_FORM
+    request.max_content_length = pictures.LARGEST_UPLOAD if has_files else LARGEST_FORM
     is_ours = request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none")
     if request.method == "POST" and not is_ours:
         log.warning("%s %s refused: elsewhere", request.method, request.endpoint)

@@ -24,10 +24,10 @@ from app.text.markdown import Shown
 # --- Pictures that a reviewer sends with a message: taken in while the form is read, made anew, and kept as drafts.
 
 
-MOST = 4
+MOST_UPLOADS = 4
 # Of a whole form: the rest of what is too large is read, so that nothing that was typed with it is lost.
-LARGEST_FORM = 256_000_000
-LONGEST_NAME = 40
+LARGEST_UPLOAD = 256_000_000
+LONGEST_FILE_NAME = 40
 
 
 class Upload:
@@ -71,7 +71,7 @@ class FormRequest(Request):
     def _get_file_stream(self, *_about: Any, **_more: Any) -> IO[bytes]:
         """Return what a file of the form is written to; https://werkzeug.palletsprojects.com/wrappers calls it."""
         self.uploads += 1
-        return Upload("many" if self.uploads > MOST else None)  # type: ignore[return-value]
+        return Upload("many" if self.uploads > MOST_UPLOADS else None)  # type: ignore[return-value]
 
 
 @dataclass(slots=True)
@@ -90,19 +90,19 @@ class Taken:
 def take(gate: Gate, row: Review, reviewer: Reviewer) -> Taken:
     """Take in the files of the form, beside those that came with it before and are still wanted."""
     before = gate.store.pictures.drafts(row.id, row.round, reviewer.id, request.form.getlist("kept"))
-    taken = Taken(before[:MOST])
+    taken = Taken(before[:MOST_UPLOADS])
     for file in request.files.getlist("pictures"):
         upload: Any = file.stream
         if not file.filename and not upload.size:
             continue  # a browser sends an empty one where none was chosen
         if why := upload.why or _taken(gate, row, reviewer, upload, taken):
-            taken.wrong.append((plain(file.filename or "", LONGEST_NAME), why))
+            taken.wrong.append((plain(file.filename or "", LONGEST_FILE_NAME), why))
     return taken
 
 
 def _taken(gate: Gate, row: Review, reviewer: Reviewer, upload: Upload, taken: Taken) -> str | None:
     """Keep one file as a draft, or return what is wrong with it."""
-    if len(taken.kept) >= MOST:
+    if len(taken.kept) >= MOST_UPLOADS:
         return "many"
     if upload.file is None:
         return "unknown"

@@ -27,7 +27,7 @@ log = logging.getLogger("qa-gate.webhook")
 LARGEST = 25 * 1024 * 1024
 # So much of bodies is held at once before their signatures are checked; GitHub's own are a few KB.
 MOST_UNPROVEN = 64 * 1024 * 1024
-AT_ONCE = 64 * 1024  # read at a time
+CHUNK = 64 * 1024  # read at a time
 # A body of at most this size is simply read: as many as there are threads are little.
 SMALL = 256 * 1024
 TOO_LARGE = "The body is larger than 25 MB, the most that GitHub sends."
@@ -111,7 +111,7 @@ def _large_body(
     asked.max_content_length = most + 1
     try:
         with unproven.room(most) as memory:
-            while piece := asked.stream.read(min(AT_ONCE, most - memory.tell())):
+            while piece := asked.stream.read(min(CHUNK, most - memory.tell())):
                 memory.write(piece)
             if memory.tell() > LARGEST:
                 raise _Bad(413, TOO_LARGE)
@@ -119,7 +119,7 @@ def _large_body(
             with memoryview(memory)[: memory.tell()] as body:
                 return _proven(body, secrets, signature)
     except MemoryError:
-        while asked.stream.read(AT_ONCE):  # whoever is still sending would not hear the answer
+        while asked.stream.read(CHUNK):  # whoever is still sending would not hear the answer
             pass
         raise _Bad(503, "Too many large bodies at once. Please send it again in a minute.") from None
 
