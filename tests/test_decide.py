@@ -210,6 +210,27 @@ def test_the_points_of_each_list_are_steps_and_the_words_between_stay() -> None:
     assert [step.text for step in steps if step.key] == ["One a", "Two in it"]
 
 
+@pytest.mark.parametrize(
+    "html, words",
+    [
+        ("<section>\n<ul><li>Pay</li></ul>\n</section><p>Last</p>", ["<p>Last</p>"]),
+        ("<details><summary>How</summary><ul><li>Pay</li></ul></details>", ["<summary>How</summary>"]),
+        (
+            "<p>a<br>b</p><div><blockquote><p>c</p><ul><li>Pay</li></ul></blockquote>d</div>",
+            ["<p>a<br>b</p><p>c</p>", "d"],
+        ),
+        ('<ol><li>Pay</li><li><img src="/p" alt=""></li></ol>', ['<img src="/p" alt="">']),
+        ("<ul>First<li>Pay</li><ul><li>in it</li></ul></ul>", ["First", "<ul><li>in it</li></ul>"]),
+    ],
+)
+def test_the_words_between_steps_are_all_there_and_begin_and_end_nothing_of_the_page(
+    html: str, words: list[str]
+) -> None:
+    steps = steps_of(Markup(html))
+    assert [step.html for step in steps if not step.key] == words
+    assert [step.text for step in steps if step.key] == ["Pay"]
+
+
 @pytest.mark.parametrize("html", ["", "<p>No list</p>", f"<ul>{'<li>x</li>' * 41}</ul>"])
 def test_what_is_no_list_of_steps_stays_as_it_was_written(html: str) -> None:
     assert [(step.key, step.html) for step in steps_of(Markup(html))] == [("", html)]

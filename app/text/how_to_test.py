@@ -25,6 +25,7 @@ from app.text.markdown import Rendered, Shown, rendered, write
 # More than that is no list of steps, and is shown as it was written.
 MOST_STEPS = 40
 # It is our own HTML: there a "<" always begins a tag.
+_TAG = re.compile(r"<(/?)(?!(?:br|hr|img)\b)[a-z1-6]+[^>]*>")
 _LIST_TAG = re.compile(r"<(/?)(ul|ol|li)\b[^>]*>")
 _BLOCK_TAG = re.compile(r"</?(?:blockquote|br|div|li|ol|p|pre|table|td|th|tr|ul)\b[^>]*>")
 
@@ -51,28 +52,42 @@ def steps_of(html: Markup) -> tuple[Step, ...]:
         is_end, is_point = bool(tag[1]), tag[2] == "li"
         if is_point and not depth:
             continue  # in no list
-        part = html[start : tag.start()]
         depth -= is_end
-        if is_point and depth == 1:
-            found += _kept(part, place, is_step=True) if is_end else ()
-            start = tag.end()
-        elif depth == 0:
-            found += () if is_end else _kept(part, place)
-            start = tag.end()
-            place += 1
+        if depth == is_point:  # it is an outermost list, or a point of one
+            part, start = html[start : tag.start()], tag.end()
+            if is_point and is_end and (text := _text(part)):
+                key = hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
+                found.append(Step(key, text, part.strip(), place))
+            elif words := _balanced(part):
+                found.append(Step("", "", words, place + 1))
+                place += 2
+            else:
+                place += not is_point
         depth += not is_end
-    found += _kept(html[start:], place)
+    if words := _balanced(html[start:]):
+        found.append(Step("", "", words, place))
     steps = sum(bool(step.key) for step in found)
     return tuple(found) if 0 < steps <= MOST_STEPS else (Step("", "", html, 0),)
 
 
-def _kept(html: Markup, place: int, *, is_step: bool = False) -> Iterator[Step]:
-    if not is_step:
-        if html.strip():
-            yield Step("", "", html.strip(), place)
-    elif text := plain(Markup(_BLOCK_TAG.sub(" ", html)).striptags()):  # noqa: S704 - it is safe already
-        key = hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
-        yield Step(key, text, html.strip(), place)
+def _text(html: Markup) -> str:
+    return plain(Markup(_BLOCK_TAG.sub(" ", html)).striptags())  # noqa: S704 - it is safe already
+
+
+def _balanced(html: Markup) -> Markup:
+    """Return words between steps without the tags of what a list is in, whose other ends are in other pieces."""
+    opened: list[re.Match[str]] = []
+    alone: list[re.Match[str]] = []
+    for tag in _TAG.finditer(html):
+        if not tag[1]:
+            opened.append(tag)
+        elif opened:
+            opened.pop()
+        else:
+            alone.append(tag)
+    for tag in reversed([*alone, *opened]):
+        html = html[: tag.start()] + html[tag.end() :]
+    return html.strip()
 
 
 # --- The part of a description that says how to try it.
