@@ -35,9 +35,9 @@ from app.db.store import Store
 from app.domain.approval import Choice
 from app.domain.events import CheckEvent, CommentEvent, GitHubEvent, PullRequestEvent
 from app.domain.facts import Change, Checks, Person, PullRequest, Seen, Status, words_digest
-from app.github.answers import Moved, Refused, TryAgain, meaning_of, quote
+from app.github.answers import Moved, Refused, TryAgain, meaning_of, quotable
 from app.github.client import GitHub
-from app.github.commits import CheckRun, CommitStatus, Comparison, TreeAnswer, read_checks
+from app.github.commits import CheckRun, CommitStatus, Comparison, TreeAnswer, combined_checks
 from app.github.connection import etag_of
 from app.github.pulls import Listing, Pull, WholePull
 from app.github.webhooks import BadPayload, parse, verify
@@ -636,13 +636,13 @@ def test_the_missing_right_is_named() -> None:
     ],
 )
 def test_githubs_words_are_quoted_only_when_plain(said: Any, shown: str) -> None:
-    assert quote({"message": said}) == shown
+    assert quotable({"message": said}) == shown
 
 
 @given(_anything)
 def test_whatever_github_says_becomes_one_plain_line(said: Any) -> None:
     for data in (said, {"message": said}, {"errors": said}, {"errors": [said, {"message": said}]}):
-        words = quote(data)
+        words = quotable(data)
         words.encode()
         assert len(words) <= 202
         assert not re.search(r"[\x00-\x1f\x7f]", words)
@@ -875,7 +875,7 @@ def run(
 
 def checks_of(statuses: list[Any], runs: list[Any], ignored: Collection[str] = ()) -> Checks:
     said = [CommitStatus.model_validate(one) for one in statuses]
-    return read_checks(said, [CheckRun.model_validate(one) for one in runs], ignored)
+    return combined_checks(said, [CheckRun.model_validate(one) for one in runs], ignored)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from app.domain.approval import Choice
 from app.domain.blocked import Blocked, Why
 from app.domain.facts import Change, ChangedFile, Checks, Commit, Release, Snapshot
 from app.github.commits import LONGEST_PATCH, MOST_PATCHES
-from app.mail.comments import comment, held, question, with_part, without_part
+from app.mail.comments import blocked_comment, comment, question, with_part, without_part
 from app.mail.question import TalkLine
-from app.text.clean import disarmed, person, plain, quote
+from app.text.clean import disarmed, person, plain, quoted
 from app.text.how_to_test import is_about_testing, parted, says_how
 from app.text.markdown import rendered
 from app.text.words import csv_line, diff_blocks
@@ -51,7 +51,7 @@ def test_every_other_function_for_strangers_text_is_done_soon(text: str) -> None
     doors: list[Callable[[str], Any]] = [
         plain,
         person,
-        quote,
+        quoted,
         disarmed,
         says_how,
         is_about_testing,
@@ -61,7 +61,7 @@ def test_every_other_function_for_strangers_text_is_done_soon(text: str) -> None
         lambda words: list(diff_blocks(words)),
         lambda words: comment(Choice.REJECT, words, words[:4_000], "<!-- m -->"),
         lambda words: question(words, words[:4_000], "<!-- m -->"),
-        lambda words: held(Blocked(Why.CHECKS_RED, (words,), words), "<!-- m -->", words[:200]),
+        lambda words: blocked_comment(Blocked(Why.CHECKS_RED, (words,), words), "<!-- m -->", words[:200]),
         lambda words: with_part(words, Release((), (), 1), "development", "master"),
     ]
     for door in doors:

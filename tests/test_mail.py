@@ -21,7 +21,7 @@ from app.domain.blocked import Blocked, Why
 from app.domain.cautions import Caution, CautionKind, cautions
 from app.domain.facts import Commit, Release, Snapshot, State, Unseen
 from app.domain.policy import Reviewer
-from app.mail.comments import comment, held
+from app.mail.comments import blocked_comment, comment
 from app.mail.compose import Mail
 from app.mail.news import About, DigestItem, compose_bypass, compose_digest, compose_sign_in
 from app.mail.question import Request, TalkLine, compose_request
@@ -458,17 +458,17 @@ def test_taking_back_has_words_too() -> None:
 
 def test_the_names_of_checks_act_on_nothing_in_the_gates_comment() -> None:
     name = "[Sign in](https://evil.example) @acme/all closes #1 ![x](https://evil.example/p.png) <!-- -->"
-    said = held(Blocked(Why.CHECKS_RED, (name,)), MARKER, "development")
+    said = blocked_comment(Blocked(Why.CHECKS_RED, (name,)), MARKER, "development")
     for acting in ("](", "@acme", "#1", "https:/", "<!-- -->"):
         assert acting not in said
     assert said.endswith(f"\n\n{MARKER}\n")
 
 
 def test_a_comment_about_what_was_in_the_way_says_when_that_is_over() -> None:
-    assert held(None, MARKER, "development", is_merged=True).startswith(
+    assert blocked_comment(None, MARKER, "development", is_merged=True).startswith(
         "**Merged:** what was in the way is resolved."
     )
-    assert held(None, MARKER, "development").startswith("**No longer approved,**")
+    assert blocked_comment(None, MARKER, "development").startswith("**No longer approved,**")
 
 
 def test_an_answer_that_stands_no_more_names_the_version_it_was_about() -> None:

@@ -16,7 +16,7 @@ from app.db.columns import insert, put
 from app.db.database import StorePart, row_as
 from app.db.jobs import LEASE, Claim, Kind
 from app.db.letters import NewLetter, listed_if_too_many, put_letter
-from app.db.queue import HELD, Overtaken, held, renew
+from app.db.queue import HELD, Overtaken, lease_of, renew
 from app.db.releases import put_compared
 from app.db.rows import (
     Happening,
@@ -110,13 +110,13 @@ class Checkpoints(StorePart):
             self._database.work_made.ring(Kind.MAIL)
         return fresh
 
-    def held(self, claim: Claim, row: Review) -> Review | None:
+    def read(self, claim: Claim, row: Review) -> Review | None:
         """Return a review as it is now, in place of a checkpoint that writes nothing; None: the lease has to be renewed.
 
         Raises Overtaken as a checkpoint does.
         """
         with self._database.read() as connection:
-            found: Any = connection.execute(_HELD_ROW, {**held(claim), **_fence(row)}).first()
+            found: Any = connection.execute(_HELD_ROW, {**lease_of(claim), **_fence(row)}).first()
             if found is None:
                 raise Overtaken
             is_long = found.leased_until >= self._database.now(connection) + LEASE * 2 / 3

@@ -112,7 +112,7 @@ class Queue(StorePart):
                     _note_down(connection, service, f"{claim.kind} {claim.about}", now)
                 elif note_up(connection, service, now):
                     log.warning("%s answers again; what failed meanwhile is tried again.", service.label)
-            done = {**held(claim), "held_revision": claim.revision}
+            done = {**lease_of(claim), "held_revision": claim.revision}
             if rest.wait is None and connection.execute(_DONE, done).first() is not None:
                 return
             due = now + min(rest.wait or timedelta(0), FURTHEST)
@@ -124,7 +124,7 @@ class Queue(StorePart):
                 cause=rest.cause,
                 failed_in=failed_in,
             )
-            connection.execute(given, held(claim))
+            connection.execute(given, lease_of(claim))
 
     def renew(self, claim: Claim) -> None:
         """Renew a lease during a long step. Raises Overtaken when it is gone."""
@@ -216,14 +216,14 @@ def _earliest(
     return query.limit(1).with_for_update(skip_locked=True)
 
 
-def held(claim: Claim) -> dict[str, Any]:
+def lease_of(claim: Claim) -> dict[str, Any]:
     """Return what `HELD` compares with."""
     return {"held_kind": claim.kind, "held_about": claim.about, "held_lease": claim.lease}
 
 
 def renew(connection: Connection, claim: Claim, now: datetime) -> None:
     """Renew a lease in the transaction of a step. Raises Overtaken when it is gone."""
-    if connection.execute(_RENEWED, {**held(claim), "due_at": now + LEASE}).first() is None:
+    if connection.execute(_RENEWED, {**lease_of(claim), "due_at": now + LEASE}).first() is None:
         raise Overtaken
 
 

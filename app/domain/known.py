@@ -1,6 +1,6 @@
 """What is known of one pull request when it is decided what to do next, and what can be done. Plain data.
 
-A run notes in one `Known` what it reads and does; `jobs.run.load` adds the rest before each action, `action` decides.
+A run notes in one `Known` what it reads and does; `jobs.run.load_known` adds the rest before each action, `action` decides.
 """
 
 from __future__ import annotations

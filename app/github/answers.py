@@ -150,7 +150,7 @@ def meaning_of(error: BaseException, now: datetime) -> GitHubError:
             return TryAgain(ODD_ANSWER)
 
 
-def quote(data: Any) -> str:
+def quotable(data: Any) -> str:
     """Return GitHub's message in quotation marks, with its details; "" where it has none that may be shown."""
     words = one_line(_message(data))
     if not words or _SECRET.search(words):
@@ -159,7 +159,7 @@ def quote(data: Any) -> str:
 
 
 def _by_status(error: GithubException, now: datetime) -> GitHubError:
-    status, headers, words = error.status, error.headers or {}, quote(error.data)
+    status, headers, words = error.status, error.headers or {}, quotable(error.data)
     if status in (403, 429) and (status == 429 or _is_limit(headers, words)):
         return Limited(_wait(headers, now) or SLOW_DOWN)
     match status:

@@ -25,7 +25,7 @@ from app.github.commits import (
     CheckRun,
     RunPage,
     StatusPage,
-    read_checks,
+    combined_checks,
     read_deployments,
     read_try_url,
 )
@@ -108,7 +108,7 @@ class GitHub(Branches):
         """
         pages = self.pages(repository, f"/commits/{sha}/status", StatusPage.model_validate)
         statuses = [one for page in pages for one in page.data.statuses]
-        return read_checks(statuses, self._check_runs(repository, sha), ignored)
+        return combined_checks(statuses, self._check_runs(repository, sha), ignored)
 
     def _check_runs(self, repository: str, sha: str) -> list[CheckRun]:
         path = f"/commits/{sha}/check-runs"

@@ -256,7 +256,7 @@ class RunPage(Model):
     check_runs: list[CheckRun]
 
 
-def read_checks(
+def combined_checks(
     statuses: Sequence[CommitStatus], runs: Sequence[CheckRun], ignored: Collection[str] = ()
 ) -> Checks:
     """Return one red check as red, else one that runs as pending; `names` are those that make it so.

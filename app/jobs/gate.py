@@ -116,7 +116,7 @@ class Work:
     def keep(self, **changes: Any) -> None:
         """Write a checkpoint; see `Checkpoints.write`. Raises Overtaken."""
         checkpoints, at_once = self.gate.store.checkpoints, self.gate.policy.is_release(self.row)
-        held = None if changes else checkpoints.held(self.claim, self.row)
+        held = None if changes else checkpoints.read(self.claim, self.row)
         self.row = held or checkpoints.write(self.claim, self.row, at_once=at_once, **changes)
 
     def since(self) -> Since:

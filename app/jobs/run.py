@@ -32,7 +32,7 @@ from app.jobs.release_contents import look_again_after, merge_is_out
 # --- What is known before each action: what this run noted, and afresh the row, the settings and the calendar.
 
 
-def load(work: Work) -> Known:
+def load_known(work: Work) -> Known:
     """Return all that the next action depends on."""
     row = work.row
     if not work.known.is_gated:
@@ -191,7 +191,7 @@ def advance(gate: Gate, claim: Claim) -> Rest:
     begin(work)
     for _ in range(MOST_ACTIONS):
         with gate.store.reading():
-            known = load(work)
+            known = load_known(work)
         action = next_action(known)
         if action.do is Do.REST:
             return rest(work, action)

@@ -40,7 +40,7 @@ def question(name: str, words: str, marker: str, pictures: str = "") -> str:
     return tidy(render("github/question.md", values))
 
 
-def pictures_link(many: int, details_url: str) -> str:
+def pictures_line(many: int, details_url: str) -> str:
     """Return a Markdown link to so many pictures on the page Details; "" for none.
 
     Embedded, they would go through GitHub's public cache of images.
@@ -48,7 +48,7 @@ def pictures_link(many: int, details_url: str) -> str:
     return f"[See {count(many, 'picture')}]({details_url}#pictures)" if many else ""
 
 
-def held(blocked: Blocked | None, marker: str, base: str, *, is_merged: bool = False) -> str:
+def blocked_comment(blocked: Blocked | None, marker: str, base: str, *, is_merged: bool = False) -> str:
     """Return, as Markdown for GitHub, why an approval is not merged yet, with the hidden marker on the last line.
 
     `blocked` is None where nothing is in its way any more, or no approval is there.

@@ -28,7 +28,7 @@ from app.domain.blocked import Blocked
 from app.domain.facts import PullRequest
 from app.domain.policy import Reviewer
 from app.domain.review import Review
-from app.text.clean import disarmed, person, plain, quote, shortened
+from app.text.clean import disarmed, person, plain, quoted, shortened
 from app.text.gfm import host_of
 from app.text.markdown import rendered
 from app.text.plain_text import text_of
@@ -89,7 +89,9 @@ def _environment(*, autoescape: bool = True, **filters: Callable[..., str]) -> E
 
 
 _HTML, _WORDS = _environment(), _environment(autoescape=False)
-_TEXT = _environment(line=_marked(plain), quoted=_marked(quote), disarmed=_marked(disarmed), escaped=_escaped)
+_TEXT = _environment(
+    line=_marked(plain), quoted=_marked(quoted), disarmed=_marked(disarmed), escaped=_escaped
+)
 
 
 # --- What every mail has.

@@ -60,7 +60,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     data = b""
     try:
-        answer, data = made_anew(sys.stdin.buffer, int(sys.argv[1]))
+        answer, data = reencode(sys.stdin.buffer, int(sys.argv[1]))
     except UnidentifiedImageError:
         answer = {"error": "unknown"}
     except TooManyPixels:
@@ -68,7 +68,7 @@ def main() -> None:
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + data)
 
 
-def made_anew(file: IO[bytes], most_side: int) -> tuple[dict[str, Any], bytes]:
+def reencode(file: IO[bytes], most_side: int) -> tuple[dict[str, Any], bytes]:
     """Return what the picture is, and a new file of nothing but its pixels. Raises TooManyPixels."""
     with Image.open(file, formats=["PNG", "JPEG", "GIF", "WEBP"]) as image:
         is_jpeg = isinstance(image, JpegImageFile)

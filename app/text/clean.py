@@ -111,6 +111,6 @@ def disarmed(value: str, limit: int | None = None) -> str:
     return _CALLS.sub(r"\g<0>&#8203;", escaped)
 
 
-def quote(text: str) -> str:
+def quoted(text: str) -> str:
     """Return every line with "> " before it, as mails and Markdown quote; '' stays ''."""
     return "\n".join(f"> {line}".rstrip() for line in clean(text).split("\n")) if text else ""

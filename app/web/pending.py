@@ -62,14 +62,14 @@ def _card(row: Review, asked: Sequence[Asked], history: Sequence[HistoryRow], no
     return Card(
         row,
         current,
-        person(row.author, asked),
+        developer_name(row.author, asked),
         _again(row, asked, history),
-        person(answers[-1], asked) if answers else None,
+        developer_name(answers[-1], asked) if answers else None,
         waited.days if waited >= LATE else None,
     )
 
 
-def person(login: str, asked: Sequence[Asked]) -> str:
+def developer_name(login: str, asked: Sequence[Asked]) -> str:
     """Return what a developer is called: by name where that is known, else by login."""
     return asked[-1].names.get(login, login) if asked else login
 
@@ -194,7 +194,7 @@ def ways_on(gate: Gate, row: Review, round_: int, now: datetime) -> dict[str, An
     asked = gate.store.history.asked([row])[row.id]
     return {
         "open_url": decide_url(gate, row, account, now) if account else None,
-        "author": person(row.author, asked),
+        "author": developer_name(row.author, asked),
         "was_mailed": any(one.was_mailed for one in asked if one.round == row.round),
         "news": _news(gate, row, round_),
     }
