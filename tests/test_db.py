@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, event, literal, text, update
+from sqlalchemy import JSON, event, literal, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app.db.database import Unavailable
@@ -25,7 +25,7 @@ from app.db.rows import Happening
 from app.db.store import Store
 from app.db.tables import jobs, reviews, rounds
 from app.domain.approval import Choice
-from app.domain.events import PullRequestEvent
+from app.domain.events import CheckEvent, PullRequestEvent
 from app.domain.facts import Seen, Snapshot, State
 from app.domain.policy import Policy
 from app.domain.problems import What
@@ -117,11 +117,32 @@ def test_a_save_and_an_event_about_the_same_review_never_wait_for_each_other(
     store.close()
 
 
-def is_waiting(store: Store) -> bool:
-    """Whether a statement waits for a lock."""
+def test_a_save_and_several_events_about_the_same_review_never_wait_for_each_other(
+    postgres_url: str, clock: Clock
+) -> None:
+    store = Store(postgres_url, clock)
+    wake(store)
+    claim, row = take(store)
+    row = read_facts(store, claim, row)
+    store.inbox.put("d2", CheckEvent(repository_id=7, repository="acme/shop", sha=HEAD))
+    store.inbox.put("d3", told(PUSHED))
+    with ThreadPoolExecutor(2) as pool:
+        with store.database.write() as connection:
+            connection.execute(select(reviews.c.id).with_for_update())
+            saving = pool.submit(store.checkpoints.write, claim, row, title="Another title")
+            wait_until(lambda: is_waiting(store))
+            folding = pool.submit(store.inbox.fold, POLICY)
+            wait_until(lambda: is_waiting(store, 2) or folding.done())
+        assert saving.result().title == "Another title"
+        assert folding.result()
+    store.close()
+
+
+def is_waiting(store: Store, statements: int = 1) -> bool:
+    """Whether so many statements wait for a lock."""
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     with store.database.read() as connection:
-        return bool(connection.execute(waiting).scalar_one())
+        return bool(connection.execute(waiting).scalar_one() >= statements)
 
 
 def test_an_end_and_a_claim_in_an_outage_never_wait_for_each_other(postgres_url: str, clock: Clock) -> None:

@@ -48,8 +48,9 @@ CROWD = 0.05
 # https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks
 KEPT_FOR = timedelta(days=7)
 
-# So many rows in one transaction: while it lasts, SQLite lets nobody else write.
-BATCH = 10
+# So many rows in one transaction: while it lasts, SQLite lets nobody else write. On PostgreSQL one: whoever has locked a
+# review's job for one event must not wait for a review for the next, whose worker waits for that job.
+BATCH, BATCH_POSTGRESQL = 10, 1
 
 _COLUMNS = ("delivery", "kind", "repository_id", "number", "sha", "fields")
 _INSERT = (
@@ -57,7 +58,7 @@ _INSERT = (
     "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (delivery) DO NOTHING"
 )
 _PUT = insert(inbox).on_conflict_do_nothing(index_elements=["delivery"]).returning(inbox.c.id)
-_NEXT = select(inbox).where(inbox.c.folded_at.is_(None)).order_by(inbox.c.id).limit(BATCH)
+_NEXT = select(inbox).where(inbox.c.folded_at.is_(None)).order_by(inbox.c.id).limit(bindparam("most"))
 _FOLDED = update(inbox).where(inbox.c.id == bindparam("row"))
 
 
@@ -87,6 +88,7 @@ class Inbox(StorePart):
         super().__init__(database)
         # How far GitHub's clock is ahead of ours, as its last answer said.
         self.ahead = timedelta(0)
+        self._batch = BATCH if database.is_sqlite else BATCH_POSTGRESQL
         self._coming: deque[str] = deque()
         self._crowded_until = 0.0
 
@@ -123,7 +125,8 @@ class Inbox(StorePart):
         """Bring the next few events into the reviews, and return what became of each; empty when there was none."""
         with self._database.write() as connection:
             lock(connection, FOLD_LOCK)
-            now, rows = self._database.now(connection), connection.execute(_NEXT).all()
+            now = self._database.now(connection)
+            rows = connection.execute(_NEXT, {"most": self._batch}).all()
             outcomes = [self._fold_row(connection, row, policy, now) for row in rows]
         for row, outcome in zip(rows, outcomes, strict=True):
             log.info("%s %s %s", row.delivery, row.kind, outcome.value)

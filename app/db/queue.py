@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import random
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -134,9 +134,11 @@ class Queue(StorePart):
     def wake_failed(self) -> None:
         """Let everything that waits after a failure be tried again now: the operator may have put right what was wrong."""
         with self._database.write_now() as (connection, now):
-            waits = (jobs.c.lease.is_(None), jobs.c.problem.is_not(None))
-            connection.execute(update(jobs).where(*waits).values(due_at=now, attempts=0))
-            connection.execute(update(services).values(probe_at=None))
+            for service in Service:  # before any job, as at every end of one
+                connection.execute(update(services).where(services.c.name == service).values(probe_at=None))
+            waits = jobs.c.id.in_(_locked(connection, jobs.c.lease.is_(None), jobs.c.problem.is_not(None)))
+            connection.execute(update(jobs).where(waits).values(due_at=now, attempts=0))
+        with self._database.write_now() as (connection, now):
             wake_reviews(connection, now, reviews.c.blocked.is_not(None))
 
     def admit(self, review_id: int, post: Post) -> None:
@@ -254,9 +256,15 @@ def note_up(connection: Connection, service: Service, now: datetime) -> bool:
     connection.execute(_UP, {"service": service, **ended})
     if before.failing_since is None:
         return False
-    for row in connection.execute(select(jobs.c.id).where(jobs.c.failed_in == service)).all():
+    for job in _locked(connection, jobs.c.failed_in == service):
         due = now + SPREAD * random.random()
         is_held = jobs.c.lease.is_not(None)
         woken = {"due_at": case((is_held, jobs.c.due_at), else_=due), "failed_in": None, "attempts": 0}
-        connection.execute(update(jobs).where(jobs.c.id == row.id).values(woken))
+        connection.execute(update(jobs).where(jobs.c.id == job).values(woken))
     return True
+
+
+def _locked(connection: Connection, *which: Any) -> Sequence[int]:
+    """Return the ids of these jobs, locked in the order in which `wake_reviews` wakes them: by number."""
+    found = select(jobs.c.id).where(*which).order_by(func.length(jobs.c.about), jobs.c.about)
+    return connection.scalars(found.with_for_update()).all()

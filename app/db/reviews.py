@@ -120,10 +120,10 @@ class Reviews(StorePart):
             send_with(connection, pictures, "decision", decision.number)
             changes = {"decisions": decision.number, "decision_id": made, **consequences(row, move, now)}
             connection.execute(update(reviews).where(reviews.c.id == row.id).values(changes))
-            wake(connection, Kind.REVIEW, str(row.id), now, afresh=True)
             # A rejection is shown on the head of every pull request that has it.
             same = (reviews.c.repository_id == row.repository_id, reviews.c.head_sha == row.head_sha)
-            wake_reviews(connection, now, *same, reviews.c.id != row.id, reviews.c.open)
+            wake_reviews(connection, now, *same, reviews.c.open)  # in one order, this one's among them
+            wake(connection, Kind.REVIEW, str(row.id), now, afresh=True)
             happened = Happening(DECISIONS[choice], reviewer.name, words, reviewer.id)
             note_history(connection, now, row, [happened])
             if choice is Choice.APPROVE:
