@@ -162,6 +162,7 @@ class Worker:
         self._gate = gate
         self._stop = threading.Event()
         self._name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        self._is_awake = False
         self._told: dict[object, float] = {}
         self._telling = threading.Lock()
         self._threads = [threading.Thread(target=self._beat, daemon=True)]
@@ -194,20 +195,15 @@ class Worker:
         return work_once(self._gate, lane)
 
     def _beat(self) -> None:
-        is_awake = False
         while not self._stop.is_set():
-            is_awake = is_awake or self._try(self._wake_up)
-            if is_awake:
-                self._try(self._give_sign)
+            self._try(self._give_sign)
             self._stop.wait(BEAT)
 
-    def _wake_up(self) -> bool:
-        """Look, once, for what happened while no worker ran, and for what settings changed."""
-        wake_up(self._gate)
-        return True
-
     def _give_sign(self) -> bool:
-        """Give a sign of life, and forget what is old."""
+        """Look, once, for what happened while no worker ran; give a sign of life, and forget what is old."""
+        if not self._is_awake:
+            wake_up(self._gate)
+            self._is_awake = True
         self._gate.store.queue.beat(self._name)
         self._gate.store.inbox.forget()
         self._gate.store.pictures.forget()

@@ -386,7 +386,7 @@ class Leaving(Story):
                 session |= {
                     "reviewer": self.row().reviewer,
                     "csrf": "hers",
-                    "epoch": self.store.epochs.current.nonce,
+                    "epoch": self.store.epoch.nonce,
                 }
             cookie = browser.get_cookie("qa-gate")
         assert cookie is not None

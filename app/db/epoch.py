@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, cast, delete, or_, select, update
 
-from app.db.database import Database, StorePart
+from app.db.database import Database
 from app.db.jobs import Kind, wake_reviews
 from app.db.letters import NewLetter, put_letter
 from app.db.rows import REVIEWS, Happening, complete, new_nonce, note_history, put_post
@@ -40,13 +39,9 @@ class Epoch:
     lost_since: datetime | None
 
 
-class Epochs(StorePart):
-    """The epoch that counts; it never changes while a process runs, for only an empty database is restored into."""
-
-    @cached_property
-    def current(self) -> Epoch:
-        """Return it. Raises Unavailable."""
-        return self._database.many(Epoch, select(epochs).order_by(epochs.c.id.desc()))[0]
+def current_epoch(database: Database) -> Epoch:
+    """Return the epoch that counts. Raises Unavailable."""
+    return database.many(Epoch, select(epochs).order_by(epochs.c.id.desc()))[0]
 
 
 def begin_epoch(

@@ -260,16 +260,9 @@ def _is_news(
     asked = select(reviews.c.id).where(reviews.c.id == row.id, _HAS_QUESTION)
     hears = row.state is State.WAITING and connection.scalar(asked) is not None
     is_known = tells_nothing_new(row, event.seen) and not interrupts(row, event)
-    is_old = not asks_again(row, event, ahead) and not _is_new(connection, row, vouchers)
-    return not is_settled or hears or not is_known or not is_old
-
-
-def _is_new(connection: Connection, row: Review, vouchers: Sequence[Person]) -> bool:
-    """Tell whether somebody among these was not yet known to have asked."""
-    if not vouchers:
-        return False
-    known = select(requesters.c.id).where(requesters.c.review_id == row.id)
-    return not {person.id for person in vouchers} <= set(connection.scalars(known))
+    has_asked = select(requesters.c.id).where(requesters.c.review_id == row.id)
+    is_new = bool(vouchers) and not {one.id for one in vouchers} <= set(connection.scalars(has_asked))
+    return not is_settled or hears or not is_known or asks_again(row, event, ahead) or is_new
 
 
 def _upsert(connection: Connection, event: PullRequestEvent, now: datetime) -> tuple[int, int]:

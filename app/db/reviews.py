@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from app.db.database import StorePart, row_as
 from app.db.jobs import Kind, wake, wake_reviews
@@ -146,7 +146,10 @@ class Reviews(StorePart):
             refused = may_ask(row, round_, words)
             if refused:
                 return refused
-            told = connection.execute(_talk(review_id).order_by(history.c.id.desc()).limit(1)).first()
+            said = select(history).where(
+                history.c.review_id == review_id, history.c.what.in_((QUESTION, ANSWER))
+            )
+            told = connection.execute(said.order_by(history.c.id.desc()).limit(1)).first()
             if told and (told.what, told.reviewer, told.detail) == (QUESTION, reviewer.id, words.strip()):
                 return None
             number = len(row.questions) + 1
@@ -160,8 +163,7 @@ class Reviews(StorePart):
 
     def questions(self, review_id: int) -> list[HistoryRow]:
         """Return every question about a review, oldest first."""
-        asked = _talk(review_id).where(history.c.what == QUESTION).order_by(history.c.id)
-        return self._database.many(HistoryRow, asked)
+        return [line for line in self.history(review_id) if line.what is QUESTION]
 
     def heard(self, review_id: int) -> dict[tuple[str, int], str]:
         """Return the digest of each remark that was looked at, by its place and id."""
@@ -292,7 +294,3 @@ def open_talk(lines: Sequence[HistoryRow]) -> list[HistoryRow]:
     starts = [number for number, line in enumerate(said) if line.what != ANSWER]
     is_open = bool(starts) and said[starts[-1]].what == QUESTION
     return said[starts[-1] :] if is_open else []
-
-
-def _talk(review_id: int) -> Select[Any]:
-    return select(history).where(history.c.review_id == review_id, history.c.what.in_((QUESTION, ANSWER)))

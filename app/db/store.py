@@ -1,7 +1,7 @@
 """The store: tables, queue, letters and history, on SQLite or PostgreSQL.
 
 `Store` is what the rest of the gate holds: `.inbox`, `.repositories`, `.reviews`, `.pictures`, `.letters`, `.releases`,
-`.timers`, `.absences`, `.queue`, `.checkpoints`, `.problems`, `.history`, `.epochs`. It keeps what was acknowledged and
+`.timers`, `.absences`, `.queue`, `.checkpoints`, `.problems`, `.history`, `.epoch`. It keeps what was acknowledged and
 decides nothing; the rules are in `domain`.
 
     Unavailable  the database is away, locked or its disk full: nothing was kept
@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import cached_property
 
 from app.db.checkpoint import Checkpoints
 from app.db.database import Database
-from app.db.epoch import Epochs
+from app.db.epoch import Epoch, current_epoch
 from app.db.history import History
 from app.db.inbox import Inbox
 from app.db.jobs import Timers
@@ -52,11 +53,15 @@ class Store:
         self.checkpoints = Checkpoints(self.database)
         self.problems = Problems(self.database)
         self.history = History(self.database)
-        self.epochs = Epochs(self.database)
 
     def create(self) -> None:
         """Make the tables where there are none, or bring them up to date. Raises SchemaError, Unavailable."""
         bring_up(self.database)
+
+    @cached_property
+    def epoch(self) -> Epoch:
+        """Return the epoch that counts: it never changes while a process runs, for only an empty database is restored into."""
+        return current_epoch(self.database)
 
     def reading(self) -> AbstractContextManager[object]:
         """Let all that this thread reads meanwhile be read in one transaction; nothing is written in it. Raises Unavailable."""

@@ -204,7 +204,7 @@ def letter_about(work: Work, reviewer: Reviewer) -> NewLetter:
     row, store = work.row, work.gate.store
     came = store.repositories.came(row.repository_id) if row.asked_at is None else None
     # After a restored backup, too: then it came when that was.
-    came = max(came, store.epochs.current.began_at) if came else None
+    came = max(came, store.epoch.began_at) if came else None
     is_old = came is not None and (row.facts.updated_at or came) + WHOLE_SECONDS < came
     key = f"ask {row.id} {row.round} {reviewer.id}"
     return NewLetter(key, "ask", reviewer.id, row.id, row.round, is_listed=is_old)

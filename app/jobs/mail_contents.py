@@ -235,7 +235,7 @@ def _push(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | None:
 
 def _restored(gate: Gate, _letter: Letter, reader: Reviewer) -> Mail | None:
     """Compose the news that a backup was restored, in the words of who decides, or runs the gate, or both."""
-    epoch = gate.store.epochs.current
+    epoch = gate.store.epoch
     if epoch.lost_since is None:
         return None
     now = gate.store.now()

@@ -144,7 +144,7 @@ def _was_in_lost_hours(gate: Gate, merged_at: datetime | None) -> bool:
 
     A merge that was out when the backup was made may be a little older. `merged_at` is by GitHub's clock.
     """
-    epoch = gate.store.epochs.current
+    epoch = gate.store.epoch
     if epoch.lost_since is None or merged_at is None:
         return False
     return epoch.lost_since - LEASE <= merged_at - gate.github.ahead <= epoch.began_at

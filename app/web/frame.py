@@ -154,7 +154,7 @@ def signpost(kind: str, status: int) -> Response:
 
 def signed_in(gate: Gate) -> Reviewer | None:
     """Return who is signed in, if still named in QA_REVIEWERS; a restored backup ends every session."""
-    is_in = "csrf" in session and session.get("epoch") == gate.store.epochs.current.nonce
+    is_in = "csrf" in session and session.get("epoch") == gate.store.epoch.nonce
     return gate.policy.reviewer(session.get("reviewer")) if is_in else None
 
 

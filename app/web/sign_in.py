@@ -75,7 +75,7 @@ def enter(gate: Gate, token: str) -> Redirect:
     session.clear()  # nothing that somebody put into it before may go on
     session.permanent = True
     session["reviewer"] = reviewer.id
-    session["epoch"] = gate.store.epochs.current.nonce
+    session["epoch"] = gate.store.epoch.nonce
     session["csrf"] = secrets.token_urlsafe(16)
     session["since"] = session["seen"] = int(now.timestamp())
     log.info("%s signed in.", reviewer.name)
