@@ -13,8 +13,7 @@ from app.db.store import Store
 from app.domain.approval import Merged
 from app.domain.facts import Commit, Release, State
 from app.github.commits import Steps
-from app.jobs.release import NO_BRANCH
-from app.jobs.release_contents import MOST_ASKED, DevelopmentBranch, release_of
+from app.jobs.release import MOST_ASKED, NO_BRANCH, DevelopmentBranch, release_of
 from demo.github.state import Pull
 from tests.builders import NOT_YET, POLICY
 from tests.test_behaviour import MakeWorld

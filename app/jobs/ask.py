@@ -25,7 +25,7 @@ from app.jobs.away import first_there, who_is_away
 from app.jobs.gate import Gate, Work
 from app.jobs.pictures import find_pictures, read_pictures
 from app.jobs.read import read_checks
-from app.jobs.release_contents import DevelopmentBranch, release_of
+from app.jobs.release import DevelopmentBranch, release_of
 from app.mail.comments import is_release_title, release_title, without_part
 
 # --- What a reviewer is told besides the change: what the automatic checks say, and where the change can be tried.

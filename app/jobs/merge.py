@@ -84,7 +84,7 @@ def merge(work: Work, _action: Action) -> None:
     pull = work.pull
     method, onto = work.gate.policy.method_for(pull), None
     if method == "rebase" and pull.commits > 1:
-        # It lands several commits, and GitHub names only the last: where they begin must be known (`release_contents`).
+        # It lands several commits, and GitHub names only the last: where they begin must be known (`release`).
         onto = work.gate.github.branch_head(pull.repository, pull.base)
     sent = next_move(State.TO_MERGE, Event.MERGE_SENT)
     work.keep(move=sent, merge_sent=work.row.head_sha, merged_onto=onto)

@@ -27,7 +27,7 @@ from app.domain.statuses import speaker
 from app.github.answers import GitHubError, Limited, Refused
 from app.jobs import ask, away, merge, posts, questions, read
 from app.jobs.gate import SOON, Gate, Work, failure
-from app.jobs.release_contents import look_again_after, merge_is_out
+from app.jobs.release import look_again_after, merge_is_out
 
 # --- What is known before each action: what this run noted, and afresh the row, the settings and the calendar.
 
