@@ -151,14 +151,11 @@ class RepositoryApi:
         add("GET", "", self.repository)
         add("GET", "/branches/<path:branch>", self.branch, "contents:read")
         add("GET", "/compare/<path:basehead>", self.compare, "contents:read")
-        add("GET", "/commits/<path:ref>", self.commit, "contents:read")
         add("GET", "/git/commits/<sha>", self.git_commit, "contents:read")
         add("GET", "/git/trees/<path:sha>", self.tree, "contents:read")
         add("POST", "/statuses/<path:sha>", self.set_status, "statuses")
         add("GET", "/commits/<path:ref>/status", self.combined_status, "statuses:read")
-        add("GET", "/commits/<path:ref>/statuses", self.statuses, "statuses:read")
         add("GET", "/commits/<path:ref>/check-runs", self.check_runs, "checks:read")
-        add("GET", "/commits/<path:ref>/check-suites", self.check_suites, "checks:read")
         add("GET", "/commits/<path:ref>/pulls", self.pulls_of_commit, "pull_requests:read")
         add("GET", "/deployments", self.deployments, "deployments:read")
         add("GET", "/deployments/<int:number>/statuses", self.deployment_statuses, "deployments:read")
@@ -181,7 +178,7 @@ class RepositoryApi:
                 "required_status_checks": {
                     "enforcement_level": "non_admins" if protection else "off",
                     "contexts": list(protection.checks) if protection else [],
-                    "checks": _checks(protection) if protection else [],
+                    "checks": checks_of(protection) if protection else [],
                 },
             },
             "protection_url": f"{api}/protection",
@@ -233,9 +230,6 @@ class RepositoryApi:
             "patch_url": f"{html}/compare/{basehead}.patch",
         }
 
-    def commit(self, repo: Repo, ref: str) -> Json:
-        return shapes.commit_with_files(self.world, repo, resolve(repo, ref))
-
     def git_commit(self, repo: Repo, sha: str) -> Json:
         if repo.git.resolve_object(sha) != "commit":
             raise Refusal(404, "Not Found")
@@ -275,19 +269,9 @@ class RepositoryApi:
     def combined_status(self, repo: Repo, ref: str) -> Json:
         return pull_shapes.combined_status(self.world, repo, resolve(repo, ref))
 
-    def statuses(self, repo: Repo, ref: str) -> Response:
-        sha = resolve(repo, ref)
-        newest_first = repo.statuses.get(sha, [])[::-1]
-        return page(newest_first, lambda one: pull_shapes.status(self.world, repo, sha, one))
-
     def check_runs(self, repo: Repo, ref: str) -> Response:
         newest_first = repo.checks.get(resolve(repo, ref), [])[::-1]
         return page(newest_first, lambda one: pull_shapes.check_run(self.world, repo, one), "check_runs")
-
-    def check_suites(self, repo: Repo, ref: str) -> Response:
-        sha = resolve(repo, ref)
-        found = sorted({one.suite for one in repo.checks.get(sha, [])})
-        return page(found, lambda one: pull_shapes.check_suite(self.world, repo, sha, one), "check_suites")
 
     def pulls_of_commit(self, repo: Repo, ref: str) -> Response:
         sha = resolve(repo, ref)
@@ -311,5 +295,6 @@ class RepositoryApi:
         )
 
 
-def _checks(protection: Protection) -> list[Json]:
+def checks_of(protection: Protection) -> list[Json]:
+    """Write the checks that a branch requires."""
     return [{"context": context, "app_id": app_id} for context, app_id in protection.checks.items()]

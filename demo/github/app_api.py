@@ -6,11 +6,11 @@ https://docs.github.com/en/rest/apps/apps and https://docs.github.com/en/rest/br
 
 from __future__ import annotations
 
-from flask import Response, g, jsonify
+from flask import g, jsonify
 from flask.typing import ResponseReturnValue
 
 from demo.github import shapes
-from demo.github.api import Routes, given, page
+from demo.github.api import Routes, checks_of, given
 from demo.github.rulesets import need_plan
 from demo.github.shapes import Json
 from demo.github.state import Protection, Refusal, Repo
@@ -20,38 +20,23 @@ _EVENTS = [
     *("check_run", "check_suite", "deployment_status", "issue_comment", "pull_request"),
     *("pull_request_review", "pull_request_review_comment", "push", "status"),
 ]
-_CHECKS = "/branches/<path:branch>/protection/required_status_checks"
 
 
 class AppApi:
     def __init__(self, routes: Routes) -> None:
         self.world, self.front = routes.world, routes.front
         routes.add_plain("GET", "/user", self.user)
-        routes.add_plain("GET", "/rate_limit", self.rate_limit)
         routes.add_plain("GET", "/app", self.app, "app")
-        routes.add_plain("GET", "/app/installations", self.installations, "app")
         routes.add_plain("POST", "/app/installations/<int:number>/access_tokens", self.new_token, "app")
-        routes.add_plain("GET", "/installation/repositories", self.repositories, "installation")
         routes.add("GET", "/installation", self.installation_of)
         routes.add("GET", "/collaborators/<login>/permission", self.permission, "metadata:read")
         routes.add("GET", "/branches/<path:branch>/protection", self.protection, "administration:read")
         routes.add("PUT", "/branches/<path:branch>/protection", self.protect, "administration")
-        routes.add("GET", _CHECKS, self.required_checks, "administration:read")
-        routes.add("PATCH", _CHECKS, self.require_checks, "administration")
 
     def user(self) -> Json:
         if g.kind != "user":
             raise Refusal(403, "Resource not accessible by integration")
         return shapes.myself(self.world, g.actor)
-
-    def rate_limit(self) -> Json:
-        left = {
-            "limit": 5000,
-            "remaining": max(5000 - self.front.used, 0),
-            "reset": 0,
-            "used": self.front.used,
-        }
-        return {"resources": {"core": left, "search": left}, "rate": left}
 
     def permission(self, repo: Repo, login: str) -> Json:
         """Answer for anybody who has an account; in a private repository a stranger's is "none"."""
@@ -99,9 +84,6 @@ class AppApi:
             "suspended_at": _CREATED["created_at"] if self.world.app_suspended else None,
         }
 
-    def installations(self) -> Response:
-        return page([self._installation()] if self.world.app_installed else [], lambda one: one)
-
     def installation_of(self, repo: Repo) -> Json:
         if g.kind != "app" or repo.fork_of is not None:
             raise Refusal(401, "A JSON web token could not be decoded")
@@ -121,42 +103,15 @@ class AppApi:
         }
         return jsonify(body), 201
 
-    def repositories(self) -> Response:
-        found = [repo for repo in self.world.repos.values() if repo.fork_of is None and not repo.deleted]
-        return page(found, lambda repo: shapes.repository(self.world, repo), "repositories")
-
     # --- Protection ------------------------------------------------------------------------------------------
 
-    def _protection(self, repo: Repo, branch: str) -> Protection:
+    def protection(self, repo: Repo, branch: str) -> Json:
         need_plan(repo)
         if branch not in repo.git.branches:
             raise Refusal(404, "Branch not found")
-        if branch not in repo.protections:
+        protection = repo.protections.get(branch)
+        if protection is None:
             raise Refusal(404, "Branch not protected")
-        return repo.protections[branch]
-
-    def required_checks(self, repo: Repo, branch: str) -> Json:
-        protection = self._protection(repo, branch)
-        api = f"{shapes.repo_api(self.world, repo)}/branches/{branch}/protection/required_status_checks"
-        return {
-            "url": api,
-            "strict": protection.strict,
-            "contexts": list(protection.checks),
-            "contexts_url": f"{api}/contexts",
-            "checks": [{"context": name, "app_id": app} for name, app in protection.checks.items()],
-        }
-
-    def require_checks(self, repo: Repo, branch: str) -> Json:
-        protection, body = self._protection(repo, branch), given()
-        protection.strict = bool(body.get("strict", protection.strict))
-        if "checks" in body:
-            protection.checks = {one["context"]: one.get("app_id") for one in body["checks"]}
-        elif "contexts" in body:
-            protection.checks = dict.fromkeys(body["contexts"])
-        return self.required_checks(repo, branch)
-
-    def protection(self, repo: Repo, branch: str) -> Json:
-        protection = self._protection(repo, branch)
         api = f"{shapes.repo_api(self.world, repo)}/branches/{branch}/protection"
         off = "required_linear_history block_creations lock_branch".split()
         answer: Json = {
@@ -167,7 +122,14 @@ class AppApi:
             **{name: {"enabled": False} for name in off},
         }
         if protection.checks:
-            answer["required_status_checks"] = self.required_checks(repo, branch)
+            url = f"{api}/required_status_checks"
+            answer["required_status_checks"] = {
+                "url": url,
+                "strict": protection.strict,
+                "contexts": list(protection.checks),
+                "contexts_url": f"{url}/contexts",
+                "checks": checks_of(protection),
+            }
         if protection.approvals or protection.pull_request:
             answer["required_pull_request_reviews"] = {
                 "url": f"{api}/required_pull_request_reviews",

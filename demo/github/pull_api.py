@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from flask import Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from demo.github import marks, merging, pull_shapes, pulls, rules, shapes
+from demo.github import marks, merging, pull_shapes, pulls, shapes
 from demo.github.api import Routes, created, given, page
 from demo.github.attachments import Attachments
 from demo.github.front import need
@@ -30,14 +30,11 @@ class PullApi:
         add("POST", "/pulls", self.open, _WRITE)
         add("GET", _ONE, self.one, _READ)
         add("PATCH", _ONE, self.edit, _WRITE)
-        add("GET", f"{_ONE}/files", self.files, _READ)
-        add("GET", f"{_ONE}/commits", self.commits, _READ)
         add("GET", f"{_ONE}/reviews", self.reviews, _READ)
         add("POST", f"{_ONE}/reviews", self.review, _WRITE)
         add("GET", f"{_ONE}/reviews/<int:id_>", self.one_review, _READ)
         add("GET", f"{_ONE}/comments", self.code_comments, _READ)
         add("GET", "/pulls/comments/<int:id_>", self.one_code_comment, _READ)
-        add("GET", f"{_ONE}/merge", self.is_merged, _READ)
         add("PUT", f"{_ONE}/merge", self.merge, "contents")
         add("PUT", f"{_ONE}/update-branch", self.update_branch, _WRITE)
         add("GET", "/issues/<int:number>/comments", self.comments)
@@ -110,15 +107,6 @@ class PullApi:
             pulls.reopen(self.world, pull, g.actor)
         return self._write(pull)
 
-    def files(self, repo: Repo, number: int) -> Response:
-        pull = pulls.find(repo, number)
-        found = rules.files_of(pull)[:3000]
-        return page(found, lambda one: shapes.file(self.world, repo, pull.head_sha, one))
-
-    def commits(self, repo: Repo, number: int) -> Response:
-        found = rules.commits_of(pulls.find(repo, number))[:250]
-        return page(found, lambda sha: shapes.commit(self.world, repo, sha))
-
     def reviews(self, repo: Repo, number: int) -> Response:
         pull = pulls.find(repo, number)
         return page(pull.reviews, lambda one: pull_shapes.review(self.world, pull, one))
@@ -158,11 +146,6 @@ class PullApi:
         if one is None:
             raise Refusal(404, "Not Found")
         return self.attachments.with_html(one)
-
-    def is_merged(self, repo: Repo, number: int) -> ResponseReturnValue:
-        if not pulls.find(repo, number).merged:
-            raise Refusal(404, "Not Found")
-        return "", 204
 
     def merge(self, repo: Repo, number: int) -> Json:
         pull, body = pulls.find(repo, number), given()

@@ -260,18 +260,6 @@ def commit(world: World, repo: Repo, sha: str) -> Json:
     }
 
 
-def commit_with_files(world: World, repo: Repo, sha: str) -> Json:
-    """Write a "commit" with what it changed against its first parent."""
-    parents = repo.git.commit(sha).parents
-    changes = repo.git.changes(parents[0], sha) if parents else ()
-    added, deleted = (sum(getattr(one, name) for one in changes) for name in ("additions", "deletions"))
-    return {
-        **commit(world, repo, sha),
-        "stats": {"total": added + deleted, "additions": added, "deletions": deleted},
-        "files": [file(world, repo, sha, one) for one in changes],
-    }
-
-
 def file(world: World, repo: Repo, sha: str, change: FileChange) -> Json:
     """Write a "diff-entry"."""
     path, html = quote(change.path), repo_html(world, repo)
