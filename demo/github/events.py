@@ -45,14 +45,12 @@ def _organization(world: World, who: Person) -> Json:
     api = f"{world.api}/orgs/{who.login}"
     links = {f"{name}_url": f"{api}/{name}" for name in ("repos", "events", "hooks", "issues")}
     return {
+        **shapes.named("Organization", who.id, api),
         "login": who.login,
-        "id": who.id,
-        "node_id": shapes.node("Organization", who.id),
-        "url": api,
         **links,
         "members_url": f"{api}/members{{/member}}",
         "public_members_url": f"{api}/public_members{{/member}}",
-        "avatar_url": f"https://avatars.githubusercontent.com/u/{who.id}?v=4",
+        "avatar_url": shapes.avatar(who),
         "description": "",
     }
 
@@ -119,7 +117,7 @@ def status(world: World, repo: Repo, sha: str, one: Status) -> None:
         "sha": sha,
         "name": repo.full_name,
         "target_url": one.target_url,
-        "avatar_url": f"https://avatars.githubusercontent.com/u/{one.creator.id}?v=4",
+        "avatar_url": shapes.avatar(one.creator),
         "context": one.context,
         "description": one.description,
         "state": one.state,
@@ -132,8 +130,7 @@ def status(world: World, repo: Repo, sha: str, one: Status) -> None:
             }
             for name in on
         ],
-        "created_at": shapes.time(one.at),
-        "updated_at": shapes.time(one.at),
+        **shapes.times(one.at),
     }
     _tell(world, "status", None, repo, one.creator, about)
 
@@ -196,7 +193,7 @@ def deployment_status(world: World, repo: Repo, one: Deployment, said: Deploymen
 
 def ping(world: World, repo: Repo, sender: Person) -> None:
     """Tell that the webhook was set up."""
-    url, now = f"{shapes.repo_api(world, repo)}/hooks/1", shapes.time(world.now())
+    url = f"{shapes.repo_api(world, repo)}/hooks/1"
     hook = {
         "type": "Repository",
         "id": 1,
@@ -204,8 +201,7 @@ def ping(world: World, repo: Repo, sender: Person) -> None:
         "active": True,
         "events": ["*"],
         "config": {"content_type": "json", "insecure_ssl": "0", "url": "https://gate.example.com/webhook"},
-        "created_at": now,
-        "updated_at": now,
+        **shapes.times(world.now()),
         "url": url,
         "test_url": f"{url}/test",
         "ping_url": f"{url}/pings",

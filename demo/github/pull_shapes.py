@@ -12,17 +12,20 @@ from zlib import crc32
 from demo.github import rules
 from demo.github.shapes import (
     Json,
+    avatar,
     integration,
     label,
     maybe_person,
     maybe_time,
     minimal_repository,
+    named,
     node,
     person,
     repo_api,
     repo_html,
     repository,
     time,
+    times,
 )
 from demo.github.state import (
     Check,
@@ -68,9 +71,7 @@ def pull_simple(world: World, pull: Pull) -> Json:
     """Write a "pull-request-simple", as lists carry it."""
     links = _pull_links(world, pull)
     return {
-        "url": links["self"],
-        "id": pull.id,
-        "node_id": node("PullRequest", pull.id),
+        **named("PullRequest", pull.id, links["self"]),
         "html_url": links["html"],
         "diff_url": f"{links['html']}.diff",
         "patch_url": f"{links['html']}.patch",
@@ -81,8 +82,7 @@ def pull_simple(world: World, pull: Pull) -> Json:
         "title": pull.title,
         "user": maybe_person(world, pull.user),
         "body": pull.body,
-        "created_at": time(pull.created_at),
-        "updated_at": time(pull.updated_at),
+        **times(pull.created_at, pull.updated_at),
         "closed_at": maybe_time(pull.closed_at),
         "merged_at": maybe_time(pull.merged_at),
         "merge_commit_sha": _merge_commit(pull),
@@ -141,16 +141,13 @@ def pull_request(world: World, pull: Pull, *, read: bool) -> Json:
 
 def _status(world: World, repo: Repo, sha: str, status: Status) -> Json:
     return {
-        "url": f"{repo_api(world, repo)}/statuses/{sha}",
-        "avatar_url": f"https://avatars.githubusercontent.com/u/{status.creator.id}?v=4",
-        "id": status.id,
-        "node_id": node("StatusContext", status.id),
+        "avatar_url": avatar(status.creator),
+        **named("StatusContext", status.id, f"{repo_api(world, repo)}/statuses/{sha}"),
         "state": status.state,
         "description": status.description,
         "target_url": status.target_url,
         "context": status.context,
-        "created_at": time(status.at),
-        "updated_at": time(status.at),
+        **times(status.at),
     }
 
 
@@ -208,9 +205,7 @@ def code_comment(world: World, pull: Pull, one: CodeComment) -> Json:
     )
     places = ("position", "original_position", "line", "original_line")
     return {
-        "url": api,
-        "id": one.id,
-        "node_id": node("PullRequestReviewComment", one.id),
+        **named("PullRequestReviewComment", one.id, api),
         "pull_request_review_id": one.review,
         "diff_hunk": "@@ -1 +1 @@",
         "path": one.path,
@@ -222,8 +217,7 @@ def code_comment(world: World, pull: Pull, one: CodeComment) -> Json:
         "original_commit_id": one.commit_id,
         "user": person(world, one.user),
         "body": one.body,
-        "created_at": time(one.created_at),
-        "updated_at": time(one.updated_at),
+        **times(one.created_at, one.updated_at),
         "html_url": html,
         "pull_request_url": links["self"],
         "author_association": one.user.association,
@@ -238,40 +232,20 @@ def code_comment(world: World, pull: Pull, one: CodeComment) -> Json:
 
 def issue(world: World, pull: Pull) -> Json:
     """Write the "issue" that a webhook calls a pull request."""
-    links, html = _pull_links(world, pull), f"{repo_html(world, pull.repo)}/pull/{pull.number}"
-    api = links["issue"]
+    simple, api = pull_simple(world, pull), _pull_links(world, pull)["issue"]
+    same = (
+        "html_url number title user labels state locked assignee assignees milestone created_at updated_at closed_at "
+        "author_association active_lock_reason draft body"
+    ).split()
+    links = ("html_url", "diff_url", "patch_url", "merged_at")
     return {
-        "url": api,
+        **named("PullRequest", pull.id, api),
+        **{name: simple[name] for name in same},
         "repository_url": repo_api(world, pull.repo),
         **{f"{name}_url": f"{api}/{name}" for name in ("comments", "events")},
         "labels_url": f"{api}/labels{{/name}}",
-        "html_url": html,
-        "id": pull.id,
-        "node_id": node("PullRequest", pull.id),
-        "number": pull.number,
-        "title": pull.title,
-        "user": maybe_person(world, pull.user),
-        "labels": [],
-        "state": pull.state,
-        "locked": False,
-        "assignee": None,
-        "assignees": [],
-        "milestone": None,
         "comments": sum(one.number == pull.number for one in pull.repo.comments.values()),
-        "created_at": time(pull.created_at),
-        "updated_at": time(pull.updated_at),
-        "closed_at": maybe_time(pull.closed_at),
-        "author_association": pull.association,
-        "active_lock_reason": None,
-        "draft": pull.draft,
-        "pull_request": {
-            "url": links["self"],
-            "html_url": html,
-            "diff_url": f"{html}.diff",
-            "patch_url": f"{html}.patch",
-            "merged_at": maybe_time(pull.merged_at),
-        },
-        "body": pull.body,
+        "pull_request": {"url": simple["url"], **{name: simple[name] for name in links}},
         "reactions": reactions(pull.id),
     }
 
@@ -286,14 +260,11 @@ def comment(world: World, repo: Repo, one: Comment) -> Json:
     """Write an "issue-comment"."""
     api = repo_api(world, repo)
     return {
-        "url": f"{api}/issues/comments/{one.id}",
         "html_url": f"{repo_html(world, repo)}/pull/{one.number}#issuecomment-{one.id}",
         "issue_url": f"{api}/issues/{one.number}",
-        "id": one.id,
-        "node_id": node("IssueComment", one.id),
+        **named("IssueComment", one.id, f"{api}/issues/comments/{one.id}"),
         "user": person(world, one.user),
-        "created_at": time(one.created_at),
-        "updated_at": time(one.updated_at),
+        **times(one.created_at, one.updated_at),
         "body": one.body,
         "author_association": one.user.association,
         "performed_via_github_app": None,
@@ -307,9 +278,7 @@ def issue_event(world: World, pull: Pull, one: IssueEvent) -> Json:
     if isinstance(one.about, Person):
         about = {"review_requester": who, "requested_reviewer": person(world, one.about)}
     return {
-        "id": one.id,
-        "node_id": node("IssueEvent", one.id),
-        "url": f"{repo_api(world, pull.repo)}/issues/events/{one.id}",
+        **named("IssueEvent", one.id, f"{repo_api(world, pull.repo)}/issues/events/{one.id}"),
         "actor": who,
         "event": one.event,
         "commit_id": None,
@@ -326,12 +295,10 @@ def check_run(world: World, repo: Repo, check: Check) -> Json:
     html = f"{repo_html(world, repo)}/runs/{check.id}"
     empty: dict[str, Any] = dict.fromkeys(["title", "summary", "text"])
     return {
-        "id": check.id,
+        **named("CheckRun", check.id, api),
         "name": check.name,
-        "node_id": node("CheckRun", check.id),
         "head_sha": check.sha,
         "external_id": "",
-        "url": api,
         "html_url": html,
         "details_url": html,
         "status": check.status,
@@ -362,19 +329,16 @@ def check_suite(world: World, repo: Repo, sha: str, number: int) -> Json:
         for who in ("author", "committer")
     }
     return {
-        "id": number,
-        "node_id": node("CheckSuite", number),
+        **named("CheckSuite", number, f"{api}/check-suites/{number}"),
         "head_branch": heads[0] if heads else None,
         "head_sha": sha,
         "status": "completed" if done else "in_progress",
         "conclusion": (bad[0] if bad else "success") if done else None,
-        "url": f"{api}/check-suites/{number}",
         "before": None,
         "after": sha,
         "pull_requests": _pulls_of_check(world, repo, sha),
         "app": _checks_app(world, repo, checks[0].app),
-        "created_at": time(checks[0].started_at),
-        "updated_at": time(checks[-1].completed_at or checks[-1].started_at),
+        **times(checks[0].started_at, checks[-1].completed_at or checks[-1].started_at),
         "latest_check_runs_count": len(checks),
         "check_runs_url": f"{api}/check-suites/{number}/check-runs",
         "head_commit": {
@@ -408,9 +372,7 @@ def deployment(world: World, repo: Repo, one: Deployment) -> Json:
     """Write a "deployment"."""
     api = repo_api(world, repo)
     return {
-        "url": f"{api}/deployments/{one.id}",
-        "id": one.id,
-        "node_id": node("Deployment", one.id),
+        **named("Deployment", one.id, f"{api}/deployments/{one.id}"),
         "sha": one.sha,
         "ref": one.ref,
         "task": "deploy",
@@ -419,8 +381,7 @@ def deployment(world: World, repo: Repo, one: Deployment) -> Json:
         "environment": one.environment,
         "description": None,
         "creator": person(world, one.creator),
-        "created_at": time(one.at),
-        "updated_at": time(one.at),
+        **times(one.at),
         "statuses_url": f"{api}/deployments/{one.id}/statuses",
         "repository_url": api,
         "transient_environment": True,
@@ -432,9 +393,7 @@ def deployment_status(world: World, repo: Repo, one: Deployment, said: Deploymen
     """Write a "deployment-status"."""
     api = f"{repo_api(world, repo)}/deployments/{one.id}"
     return {
-        "url": f"{api}/statuses/{said.id}",
-        "id": said.id,
-        "node_id": node("DeploymentStatus", said.id),
+        **named("DeploymentStatus", said.id, f"{api}/statuses/{said.id}"),
         "state": said.state,
         "creator": person(world, said.creator),
         "description": "",
@@ -442,8 +401,7 @@ def deployment_status(world: World, repo: Repo, one: Deployment, said: Deploymen
         "target_url": said.environment_url,
         "environment_url": said.environment_url,
         "log_url": said.environment_url,
-        "created_at": time(said.at),
-        "updated_at": time(said.at),
+        **times(said.at),
         "deployment_url": api,
         "repository_url": repo_api(world, repo),
     }

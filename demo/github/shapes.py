@@ -17,6 +17,14 @@ from demo.github.world import World
 
 Json = dict[str, Any]
 
+_PERSONS_LINKS = {
+    **{name: name for name in ("followers", "repos", "received_events", "subscriptions")},
+    "following": "following{/other_user}",
+    "gists": "gists{/gist_id}",
+    "starred": "starred{/owner}{/repo}",
+    "organizations": "orgs",
+    "events": "events{/privacy}",
+}
 _PLAIN_LINKS = (
     "contributors deployments downloads events forks hooks languages merges stargazers subscribers "
     "subscription tags teams"
@@ -65,26 +73,30 @@ def node(kind: str, number: object) -> str:
     return base64.b64encode(f"{kind}{number}".encode()).decode()
 
 
+def named(kind: str, number: int, url: str) -> Json:
+    """Write what names a thing: its number, its opaque id and where it is read."""
+    return {"id": number, "node_id": node(kind, number), "url": url}
+
+
+def times(made: datetime, changed: datetime | None = None) -> Json:
+    """Write when a thing was made, and changed last."""
+    return {"created_at": time(made), "updated_at": time(changed or made)}
+
+
+def avatar(who: Person) -> str:
+    return f"https://avatars.githubusercontent.com/u/{who.id}?v=4"
+
+
 def person(world: World, who: Person) -> Json:
     """Write a "simple-user"."""
     api = f"{world.api}/users/{who.login}"
     return {
+        **named("User", who.id, api),
         "login": who.login,
-        "id": who.id,
-        "node_id": node("User", who.id),
-        "avatar_url": f"https://avatars.githubusercontent.com/u/{who.id}?v=4",
+        "avatar_url": avatar(who),
         "gravatar_id": "",
-        "url": api,
         "html_url": f"{world.site}/{who.login}",
-        "followers_url": f"{api}/followers",
-        "following_url": f"{api}/following{{/other_user}}",
-        "gists_url": f"{api}/gists{{/gist_id}}",
-        "starred_url": f"{api}/starred{{/owner}}{{/repo}}",
-        "subscriptions_url": f"{api}/subscriptions",
-        "organizations_url": f"{api}/orgs",
-        "repos_url": f"{api}/repos",
-        "events_url": f"{api}/events{{/privacy}}",
-        "received_events_url": f"{api}/received_events",
+        **{f"{name}_url": f"{api}/{rest}" for name, rest in _PERSONS_LINKS.items()},
         "type": who.type,
         "site_admin": False,
     }
@@ -129,8 +141,7 @@ def minimal_repository(world: World, repo: Repo) -> Json:
     """Write the part of a repository that every shape of it has."""
     api = repo_api(world, repo)
     return {
-        "id": repo.id,
-        "node_id": node("Repository", repo.id),
+        **named("Repository", repo.id, api),
         "name": repo.name,
         "full_name": repo.full_name,
         "owner": person(world, repo.owner),
@@ -138,7 +149,6 @@ def minimal_repository(world: World, repo: Repo) -> Json:
         "html_url": repo_html(world, repo),
         "description": None,
         "fork": repo.fork_of is not None,
-        "url": api,
         **{f"{name}_url": f"{api}/{name}" for name in _PLAIN_LINKS},
         **{name: f"{api}/{rest}" for name, rest in _LINKS_WITH_MORE.items()},
     }
@@ -162,12 +172,10 @@ def repository(world: World, repo: Repo) -> Json:
         **dict.fromkeys(has, True),
         **dict.fromkeys(lacks, False),
         "archived": repo.archived,
-        "allow_forking": True,
         "topics": [],
         "visibility": "private" if repo.private else "public",
         "default_branch": repo.default_branch,
-        "created_at": time(repo.created_at),
-        "updated_at": time(repo.updated_at),
+        **times(repo.created_at, repo.updated_at),
         "pushed_at": time(repo.pushed_at),
     }
 
@@ -185,10 +193,7 @@ def full_repository(world: World, repo: Repo, rights: set[str]) -> Json:
         "allow_merge_commit": "merge" in repo.methods,
         "allow_squash_merge": "squash" in repo.methods,
         "allow_rebase_merge": "rebase" in repo.methods,
-        "allow_auto_merge": True,
-        "allow_update_branch": False,
         "delete_branch_on_merge": repo.delete_branch_on_merge,
-        "temp_clone_token": None,
         "network_count": 0,
         "subscribers_count": 0,
         **parents,
@@ -286,7 +291,7 @@ def label(world: World, pull: Pull, name: str) -> Json:
     number = pull.labels.index(name) + 1
     url = f"{repo_api(world, pull.repo)}/labels/{quote(name)}"
     more = {"name": name, "color": "d73a4a", "default": False, "description": ""}
-    return {"id": number, "node_id": node("Label", number), "url": url, **more}
+    return {**named("Label", number, url), **more}
 
 
 def integration(world: World, number: int, slug: str, owner: Person, rights: dict[str, str]) -> Json:
