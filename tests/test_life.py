@@ -469,7 +469,7 @@ def test_a_fork_that_was_deleted_after_the_yes_is_still_merged(world: World) -> 
     world.github.commit(fork, "gift", {"cards.py": "from a fork\n"}, "Gift", "sam")
     world.github.open_pull_request(SHOP, "gift", title="Gift", author="sam", from_fork=fork)
     world.settle()
-    world.github.delete_fork(fork)
+    world.github.delete_repository(fork)
     world.decide()
     world.settle()
     assert world.row().state is State.MERGED

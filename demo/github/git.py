@@ -91,36 +91,17 @@ class Git:
             (self.path / "objects" / "pack").mkdir(parents=True)
         else:
             (self.path / "objects").symlink_to(self.shared / "objects")
-        for name in ("_changes", "_merge", "_base", "_range", "_tree", "_kind"):
+        # What is asked by SHA is remembered.
+        for name in ("changes", "merge", "base", "range", "tree", "_kind"):
             setattr(self, name, cache(getattr(self, name)))
 
-    # --- Reading; each by SHA, so remembered -----------------------------------------------------------------
+    # --- Reading ---------------------------------------------------------------------------------------------
 
     def commit(self, sha: str) -> CommitData:
         """Return a commit; KeyError when there is none."""
         if sha not in self._commits:
             self._read_commits([sha])
         return self._commits[sha]
-
-    def changes(self, old: str, new: str) -> tuple[FileChange, ...]:
-        """Return what differs between two commits' trees, renames found."""
-        return self._changes(old, new)
-
-    def merge(self, ours: str, theirs: str) -> str | None:
-        """Return the tree of a merge of two commits, None when they clash or share no history."""
-        return self._merge(ours, theirs)
-
-    def base(self, one: str, two: str) -> str | None:
-        """Return the merge base of two commits, None when they share nothing."""
-        return self._base(one, two)
-
-    def range(self, old: str, new: str) -> tuple[str, ...]:
-        """Return the commits of new that old has not, oldest first."""
-        return self._range(old, new)
-
-    def tree(self, sha: str, recursive: bool) -> tuple[Entry, ...]:
-        """Return the entries of a commit's or a tree's tree; KeyError when there is none."""
-        return self._tree(sha, recursive)
 
     def resolve_object(self, sha: str) -> str | None:
         """Return the kind of an object by its full SHA ('commit', 'tree', 'blob'), None when unknown."""
@@ -144,6 +125,67 @@ class Git:
 
     def tree_sha(self, sha: str) -> str:
         return self.commit(sha).tree if self.resolve_object(sha) == "commit" else sha
+
+    def _read_commits(self, shas: Iterable[str]) -> None:
+        """Remember those of these objects that are commits; one process reads them all."""
+        feed = "".join(f"{sha}\n" for sha in shas).encode()
+        rest = _git(self.path, "cat-file", "--batch", feed=feed) if feed else b""
+        while rest:
+            head, _, rest = rest.partition(b"\n")
+            sha, kind, *size = head.decode().split()
+            if kind != "missing":
+                raw, rest = rest[: int(size[0])], rest[int(size[0]) + 1 :]
+            if kind == "commit":
+                self._commits[sha] = _commit(sha, raw.decode(errors="replace"))
+
+    def changes(self, old: str, new: str) -> tuple[FileChange, ...]:
+        """Return what differs between two commits' trees, renames found."""
+        raw = _git(self.path, "diff-tree", "-r", "-M", "-z", "--raw", "--no-abbrev", "--numstat", old, new)
+        patch = _git(self.path, "diff-tree", "-r", "-M", "-p", old, new).decode(errors="replace")
+        patches = re.split(r"(?m)^diff --git .*\n", patch)[1:]
+        return tuple(_files(raw.decode(errors="replace").split("\0")[:-1], patches))
+
+    def merge(self, ours: str, theirs: str) -> str | None:
+        """Return the tree of a merge of two commits, None when they clash or share no history."""
+        if self.base(ours, theirs) is None:
+            return None  # git refuses to merge histories that share nothing
+        answer = _run(self.path, "merge-tree", "--write-tree", ours, theirs)
+        if answer.returncode > 1:
+            raise RuntimeError(answer.stderr.decode())
+        return None if answer.returncode else answer.stdout.decode().split()[0]
+
+    def base(self, one: str, two: str) -> str | None:
+        """Return the merge base of two commits, None when they share nothing."""
+        return one if one == two else _run(self.path, "merge-base", one, two).stdout.decode().strip() or None
+
+    def range(self, old: str, new: str) -> tuple[str, ...]:
+        """Return the commits of new that old has not, oldest first."""
+        listed = _git(self.path, "rev-list", "--topo-order", "--reverse", new, f"^{old}").decode().split()
+        self._read_commits(sha for sha in listed if sha not in self._commits)
+        return tuple(listed)
+
+    def tree(self, sha: str, recursive: bool) -> tuple[Entry, ...]:
+        """Return the entries of a commit's or a tree's tree; KeyError when there is none."""
+        if self.resolve_object(sha) not in ("commit", "tree"):
+            raise KeyError(sha)
+        flags = ["-r", "-t"] if recursive else []
+        lines = _git(self.path, "ls-tree", "-z", "--long", *flags, sha).decode(errors="replace")
+        return tuple(_entry(line) for line in lines.split("\0")[:-1])
+
+    def read(self, ref: str, path: str) -> bytes | None:
+        """Return a file of a branch or commit, None when there is none."""
+        answer = _run(self.path, "cat-file", "blob", f"{self.resolve(ref)}:{path}")
+        return None if answer.returncode else answer.stdout
+
+    def _kind(self, sha: str) -> str:
+        answer = _run(self.path, "cat-file", "-t", sha).stdout.decode().strip()
+        if not answer:
+            raise KeyError(sha)  # raised, so not remembered: the object may come later
+        return answer
+
+    def first_parents(self, branch: str) -> list[str]:
+        """Return the SHAs of a branch, newest first, along first parents."""
+        return _git(self.path, "rev-list", "--first-parent", self.branches[branch]).decode().split()
 
     # --- Writing ---------------------------------------------------------------------------------------------
 
@@ -211,64 +253,6 @@ class Git:
         self.branches.pop(branch, None)
         if sha is not None:
             self.branches[branch] = sha
-
-    # --- What the remembered questions ask -------------------------------------------------------------------
-
-    def _read_commits(self, shas: Iterable[str]) -> None:
-        """Remember those of these objects that are commits; one process reads them all."""
-        feed = "".join(f"{sha}\n" for sha in shas).encode()
-        rest = _git(self.path, "cat-file", "--batch", feed=feed) if feed else b""
-        while rest:
-            head, _, rest = rest.partition(b"\n")
-            sha, kind, *size = head.decode().split()
-            if kind != "missing":
-                raw, rest = rest[: int(size[0])], rest[int(size[0]) + 1 :]
-            if kind == "commit":
-                self._commits[sha] = _commit(sha, raw.decode(errors="replace"))
-
-    def _changes(self, old: str, new: str) -> tuple[FileChange, ...]:
-        raw = _git(self.path, "diff-tree", "-r", "-M", "-z", "--raw", "--no-abbrev", "--numstat", old, new)
-        patch = _git(self.path, "diff-tree", "-r", "-M", "-p", old, new).decode(errors="replace")
-        patches = re.split(r"(?m)^diff --git .*\n", patch)[1:]
-        return tuple(_files(raw.decode(errors="replace").split("\0")[:-1], patches))
-
-    def _merge(self, ours: str, theirs: str) -> str | None:
-        if self.base(ours, theirs) is None:
-            return None  # git refuses to merge histories that share nothing
-        answer = _run(self.path, "merge-tree", "--write-tree", ours, theirs)
-        if answer.returncode > 1:
-            raise RuntimeError(answer.stderr.decode())
-        return None if answer.returncode else answer.stdout.decode().split()[0]
-
-    def _base(self, one: str, two: str) -> str | None:
-        return one if one == two else _run(self.path, "merge-base", one, two).stdout.decode().strip() or None
-
-    def _range(self, old: str, new: str) -> tuple[str, ...]:
-        listed = _git(self.path, "rev-list", "--topo-order", "--reverse", new, f"^{old}").decode().split()
-        self._read_commits(sha for sha in listed if sha not in self._commits)
-        return tuple(listed)
-
-    def _tree(self, sha: str, recursive: bool) -> tuple[Entry, ...]:
-        if self.resolve_object(sha) not in ("commit", "tree"):
-            raise KeyError(sha)
-        flags = ["-r", "-t"] if recursive else []
-        lines = _git(self.path, "ls-tree", "-z", "--long", *flags, sha).decode(errors="replace")
-        return tuple(_entry(line) for line in lines.split("\0")[:-1])
-
-    def read(self, ref: str, path: str) -> bytes | None:
-        """Return a file of a branch or commit, None when there is none."""
-        answer = _run(self.path, "cat-file", "blob", f"{self.resolve(ref)}:{path}")
-        return None if answer.returncode else answer.stdout
-
-    def _kind(self, sha: str) -> str:
-        answer = _run(self.path, "cat-file", "-t", sha).stdout.decode().strip()
-        if not answer:
-            raise KeyError(sha)  # raised, so not remembered: the object may come later
-        return answer
-
-    def first_parents(self, branch: str) -> list[str]:
-        """Return the SHAs of a branch, newest first, along first parents."""
-        return _git(self.path, "rev-list", "--first-parent", self.branches[branch]).decode().split()
 
 
 def _run(folder: Path, *arguments: str, feed: bytes | None = None) -> subprocess.CompletedProcess[bytes]:

@@ -67,12 +67,8 @@ class PretendGitHub(Served):
                 made.git.move(branch, sha)
             return made
 
-    def delete_fork(self, repo: Repo | str) -> None:
-        """Delete a fork: pull requests from it stay, with head.repo null."""
-        self.delete_repository(repo)
-
     def delete_repository(self, repo: Repo | str) -> None:
-        """Delete a repository; another may be created under its name, with another id."""
+        """Delete a repository; another may be created under its name, with another id. Pull requests from a fork stay."""
         self.repo(repo).deleted = True
 
     def rename(self, repo: Repo | str | None, new_name: str) -> None:
