@@ -23,7 +23,7 @@ from app.domain.facts import Commit, Release, Snapshot, State, Unseen
 from app.domain.policy import Reviewer
 from app.mail.comments import blocked_comment, comment
 from app.mail.compose import Mail
-from app.mail.news import About, DigestItem, compose_bypass, compose_digest, compose_sign_in
+from app.mail.news import About, compose_bypass, compose_digest, compose_sign_in
 from app.mail.question import Request, TalkLine, compose_request
 from app.mail.send import Mailer, MailLater, MailRefused
 from demo.inbox import PretendInbox
@@ -62,19 +62,23 @@ def commits(*messages: str) -> tuple[Commit, ...]:
     return tuple(Commit(HEAD, message, "sam") for message in messages)
 
 
-def item(number: int = 12, **fields: Any) -> DigestItem:
-    """One question of a list; a higher number waits for a shorter time. `fields` are those of the item, or of the change."""
-    facts = {name: fields.pop(name) for name in list(fields) if name not in DigestItem.__dataclass_fields__}
+def item(number: int = 12, answered_by: str = "", **fields: Any) -> Request:
+    """One question of a list; a higher number waits for a shorter time. `fields` are those of the request, or of the change."""
+    facts = {name: fields.pop(name) for name in list(fields) if name not in Request.__dataclass_fields__}
     known: dict[str, Any] = {
+        "reviewer": LILY,
         "snapshot": snapshot(**{"title": f"Add gift card {number}", **facts}),
         "place": f"#{number}",
         "asked_at": NOON + timedelta(minutes=number),
-        "url": f"{APPROVE}-{number}",
+        "approve_url": f"{APPROVE}-{number}",
+        "reject_url": REJECT,
+        "pending_url": PENDING,
+        "talk": (TalkLine(answered_by, answered_by, "Yes.", is_question=False),) if answered_by else (),
     }
-    return DigestItem(**{**known, **fields})
+    return Request(**{**known, **fields})
 
 
-def digest(*items: DigestItem) -> Mail:
+def digest(*items: Request) -> Mail:
     return compose_digest(LILY, items, PENDING, NOON + timedelta(days=1), BERLIN)
 
 

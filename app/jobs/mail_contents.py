@@ -14,7 +14,7 @@ from app.db.epoch import RESTORED
 from app.db.jobs import Rest
 from app.db.letters import LIST, OUTCOME_AFTER, Letter, outcome_letter
 from app.db.reviews import Round, open_talk
-from app.domain.approval import Choice
+from app.domain.approval import Choice, Decision
 from app.domain.calendar import time_left
 from app.domain.cautions import Caution, cautions
 from app.domain.facts import Snapshot, State
@@ -64,16 +64,10 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | None:
         return None  # handed over
     now = gate.store.now()
     last = gate.store.reviews.last_decision(row.id)
-    approve, reject = _both_links(gate, row, reviewer, now)
-    request = Request(
-        reviewer=reviewer,
-        snapshot=replace(asked.now, checks=asked.last_checks(row)[0]),
-        place=gate.policy.place(row),
-        asked_at=asked.asked_at,
-        approve_url=approve,
-        reject_url=reject,
-        pending_url=f"{gate.public_url}/",
-        try_url=where_to_try(gate, row),
+    request = _request(gate, row, asked, reviewer, now, last)
+    request = replace(
+        request,
+        snapshot=replace(request.snapshot, checks=asked.last_checks(row)[0]),
         cautions=tuple(cautions_of(asked, row, is_new=letter.kind == "ask")),
         others=gate.store.reviews.count_waiting(reviewer, besides=row),
         is_fresh=letter.kind == "fresh",
@@ -81,11 +75,29 @@ def _question(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | None:
         rejection=last if last and last.choice is Choice.REJECT else None,
         skips_to=row.base if gate.policy.skips_release(row) else None,
         is_answer=letter.kind == "answer",
-        talk=_talk(gate, row, asked.snapshot),
-        shown=_shown(gate, row, f"{approve}#wrote"),
-        **what_is_new(gate, row, asked.snapshot, reviewer, last),
+        shown=_shown(gate, row, f"{request.approve_url}#wrote"),
     )
     return compose_request(request, now, gate.timezone)
+
+
+def _request(
+    gate: Gate, row: Review, asked: Round, reviewer: Reviewer, now: datetime, last: Decision | None = None
+) -> Request:
+    """Return a question as a list of several shows it; `last` is the last decision on the change."""
+    choices = (Choice.APPROVE, Choice.REJECT)
+    approve, reject = (gate.links.decide_url(decide_link(row, reviewer.id, one), now) for one in choices)
+    return Request(
+        reviewer=reviewer,
+        snapshot=asked.now,
+        place=gate.policy.place(row),
+        asked_at=asked.asked_at,
+        approve_url=approve,
+        reject_url=reject,
+        pending_url=f"{gate.public_url}/",
+        try_url=where_to_try(gate, row),
+        talk=_talk(gate, row, asked.snapshot),
+        **what_is_new(gate, row, asked.snapshot, reviewer, last),
+    )
 
 
 def _shown(gate: Gate, row: Review, url: str) -> tuple[Shown, ...]:
@@ -126,27 +138,12 @@ def _list(gate: Gate, letter: Letter, reviewer: Reviewer) -> Composed | None:
     if letter.day:
         is_today = letter.day == now.astimezone(gate.timezone).date()
         rows = gate.store.reviews.waiting_for(reviewer.id) if is_today else []
-    items = [item for row in rows if (item := _item(gate, row, reviewer, now))]
+    rounds = ((row, gate.store.reviews.round(row.id, row.round)) for row in rows)
+    items = [_request(gate, row, asked, reviewer, now) for row, asked in rounds if asked]
     if not items:
         return None
     mail = news.compose_digest(reviewer, items, f"{gate.public_url}/", now, gate.timezone)
     return Composed(mail, tuple(id_ for id_, _ in told), tuple(row.id for row in rows))
-
-
-def _item(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> news.DigestItem | None:
-    asked = gate.store.reviews.round(row.id, row.round)
-    if asked is None:
-        return None
-    talk = _talk(gate, row, asked.snapshot)
-    return news.DigestItem(
-        asked.now,
-        place=gate.policy.place(row),
-        asked_at=asked.asked_at,
-        url=_both_links(gate, row, reviewer, now)[0],
-        try_url=where_to_try(gate, row),
-        is_again="is_again" in what_is_new(gate, row, asked.snapshot, reviewer, None),
-        answered_by=talk[-1].name if talk and not talk[-1].is_question else None,
-    )
 
 
 def _about(gate: Gate, row: Review, reviewer: Reviewer, url: str) -> news.About:
@@ -193,12 +190,6 @@ def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | No
     url = gate.links.decide_url(decide_link(row, reviewer.id), now)
     about = _about(gate, row, reviewer, url)
     return news.compose_outcome(reviewer, about, row.held, is_developer_told=row.is_developer_told)
-
-
-def _both_links(gate: Gate, row: Review, reviewer: Reviewer, now: datetime) -> list[str]:
-    """Return the addresses that approve and reject this round."""
-    choices = (Choice.APPROVE, Choice.REJECT)
-    return [gate.links.decide_url(decide_link(row, reviewer.id, choice), now) for choice in choices]
 
 
 def _live(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | None:

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.domain.blocked import Blocked
-from app.domain.facts import Release, Snapshot, Unseen
+from app.domain.facts import Release, Unseen
 from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble
 from app.domain.review import Review
@@ -32,33 +32,13 @@ from app.mail.compose import (
     waiting_since,
     why_for_reviewer,
 )
+from app.mail.question import Request
 from app.text.clean import person, plain, shortened
 from app.text.words import NOT_NOW, day_of_month, span_words
 
 # So many are listed; fewer where long names make too much of them. The page has them all.
 MOST_ITEMS = (30, 20, 10)
 LONGEST_NAME = 80
-
-
-@dataclass(frozen=True, slots=True)
-class DigestItem:
-    """One question in a list. `url` is the reader's own way to it.
-
-    `is_again`: an earlier version was asked about before; `answered_by` is who answered the reviewer's question last.
-    """
-
-    snapshot: Snapshot
-    place: str
-    asked_at: datetime
-    url: str
-    try_url: str | None = None
-    is_again: bool = False
-    answered_by: str | None = None
-
-    @property
-    def is_new(self) -> bool:
-        """Tell whether it is nothing but new."""
-        return not (self.is_again or self.answered_by or self.snapshot.release)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +72,7 @@ class About:
 
 
 def compose_digest(
-    reviewer: Reviewer, items: Sequence[DigestItem], pending_url: str, now: datetime, timezone: ZoneInfo
+    reviewer: Reviewer, items: Sequence[Request], pending_url: str, now: datetime, timezone: ZoneInfo
 ) -> Mail:
     """Return the mail that lists what waits, the longest waiting first; at least one item is given."""
     values = {

@@ -91,6 +91,17 @@ class Request:
         return tuple(line for line in self.talk if not line.is_question) if self.is_answer else ()
 
     @property
+    def answered_by(self) -> str | None:
+        """Return who answered the reviewer's question last."""
+        last = self.talk[-1] if self.talk else None
+        return last.name if last and not last.is_question else None
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether it is nothing but new."""
+        return not (self.is_again or self.answered_by or self.snapshot.release)
+
+    @property
     def kind(self) -> str:
         """Return what the mail goes out for, as templates/mail/opening.html names it."""
         if self.answers:
