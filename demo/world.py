@@ -58,7 +58,6 @@ class World:
     repo: Repo
     inbox: PretendInbox
     url: str
-    gate_url: str
     gate: subprocess.Popen[bytes]
     keeps_log: bool = False
 
@@ -110,7 +109,7 @@ def _stage(folder: Path, port: int, settings: dict[str, str]) -> Iterator[World]
         environment = _environment(folder, gate_port, url, github, inbox) | settings
         environment |= {"GITHUB_TOKEN": token, "GITHUB_WEBHOOK_SECRET": webhook_secret}
         with _gate(folder / LOG, environment, f"{gate_url}/readyz") as gate:
-            yield World(folder, github, desk.repo, inbox, url, gate_url, gate)
+            yield World(folder, github, desk.repo, inbox, url, gate)
     finally:
         tour.stop()
         github.stop()

@@ -870,43 +870,6 @@ def test_bad_app_token_is_refused(
     assert ask("GET", "/repos/acme/shop", Authorization=f"Bearer {app_jwt(key, clock.now)}").status == 401
 
 
-# --- The desk ------------------------------------------------------------------------------------------------
-
-
-def test_desk_does_what_the_python_api_does(github: PretendGitHub, repo: Repo) -> None:
-    def act(action: str, **arguments: Any) -> Any:
-        return requests.post(f"{github.url}/_desk/{action}", json=arguments, timeout=9).json()
-
-    sha = act("commit", repo="acme/shop", branch="coupons", changes={"a": "x\n"})["result"]
-    assert repo.git.branches["coupons"] == sha
-    assert act("open_pull_request", repo="acme/shop", head="coupons", title="Coupons") == {"result": 1}
-    assert act("merge_as", login="boss", number=1)["result"] == repo.git.branches["development"]
-    assert act("close", number=9) == {"error": "404 Not Found"}
-    assert "error" in act("close", nonsense=1)
-    for action in ("stop", "world", "fail", "__init__"):
-        assert "no such action" in act(action)["error"]
-    state = requests.get(f"{github.url}/_desk/", timeout=9).json()
-    (pull,) = state["repositories"][0]["pulls"]
-    assert (pull["title"], pull["state"], pull["merged_by"]) == ("Coupons", "closed", "boss")
-    assert [one["action"] for one in state["deliveries"] if one["event"] == "pull_request"] == [
-        "opened",
-        "closed",
-    ]
-    assert github.calls == []
-
-
-def test_desk_takes_json_only(github: PretendGitHub, repo: Repo) -> None:
-    """A form on a foreign page can send anything but this content type."""
-    answer = requests.post(
-        f"{github.url}/_desk/create_repository",
-        data='{"full_name": "evil/repo"}',
-        headers={"Content-Type": "text/plain"},
-        timeout=9,
-    )
-    assert answer.status_code == 404
-    assert list(github.world.repos) == [repo.id]
-
-
 # --- What GitHub does by itself, and what it refuses for good -------------------------------------------------
 
 

@@ -306,7 +306,7 @@ def test_hostile_commit_messages_stay_words() -> None:
     assert "- a Approve: b\n" in mail.text
 
 
-@pytest.mark.parametrize("field", ["title", "author", "place", "url", "answered_by", "try_url"])
+@pytest.mark.parametrize("field", ["title", "author", "place", "approve_url", "answered_by", "try_url"])
 def test_hostile_words_in_a_list_stay_words(field: str) -> None:
     assert_harmless(digest(item(**{field: HOSTILE})))
 
@@ -396,9 +396,9 @@ def test_list_ends_at_thirty_and_counts_the_rest() -> None:
 @pytest.mark.parametrize("unit", ["w", "&", "🐘"])
 def test_list_stays_small_whatever_the_titles(unit: str) -> None:
     long: dict[str, Any] = {"title": unit * 256, "author": unit * 100, "place": unit * 140}
-    links = {"url": APPROVE + "a" * 200, "try_url": TRY + "a" * 200}
+    links = {"approve_url": APPROVE + "a" * 200, "try_url": TRY + "a" * 200}
     mail = digest(*(item(number, answered_by=unit * 99, **long, **links) for number in range(300)))
-    shown = mail.html.count(f'href="{links["url"]}"')
+    shown = mail.html.count(f'href="{links["approve_url"]}"')
     assert len(mail.html.encode()) < 90_000
     assert len(mail.text.encode()) < 90_000
     assert shown >= 20

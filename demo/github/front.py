@@ -80,8 +80,6 @@ class Front:
     # --- Before ----------------------------------------------------------------------------------------------
 
     def _before(self) -> Response | None:
-        if request.path.startswith("/_desk/"):
-            return None
         g.failure = self._take_failure()
         self._phase("before")
         if g.failure and not g.failure.after:
@@ -180,8 +178,6 @@ class Front:
     # --- After -----------------------------------------------------------------------------------------------
 
     def _after(self, response: Response) -> Response:
-        if request.path.startswith("/_desk/"):
-            return response
         failure = g.get("failure")
         if failure and failure.after:
             failure.wait()

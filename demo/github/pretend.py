@@ -1,4 +1,4 @@
-"""PretendGitHub: all that can happen on GitHub, as methods for tests, the demo and the desk.
+"""PretendGitHub: all that can happen on GitHub, as methods for tests and the demo.
 
 Each takes the lock, finds what it is about, and lets `pulls`, `merging`, `marks` or `payloads` do it; where
 GitHub would refuse, so do they, by raising `Refusal`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from demo.github import desk, events, marks, merging, payloads, pulls
+from demo.github import events, marks, merging, payloads, pulls
 from demo.github.git import CommitData, Content
 from demo.github.served import Served
 from demo.github.state import Deployment, Person, Protection, Pull, Repo
@@ -20,10 +20,6 @@ _FIRST = {"README.md": "A shop.\n", "src/shop.py": "PRICE = 10\n"}
 
 class PretendGitHub(Served):
     """GitHub on 127.0.0.1. Everywhere `repo` may be a Repo, "owner/name", or left out for the first one."""
-
-    def _add_routes(self) -> None:
-        super()._add_routes()
-        desk.add_routes(self)
 
     def ping(self, repo: Repo | str | None = None) -> None:
         """Send a ping."""
