@@ -805,31 +805,6 @@ def test_push_to_the_base_is_no_synchronize(github: PretendGitHub, repo: Repo, n
     assert github.pull(number).base_sha == tip  # as on GitHub: it follows the head's pushes only
 
 
-# --- A real example payload ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("path", sorted(PAYLOADS.glob("pull_request.*.json")), ids=lambda path: path.stem)
-def test_example_payload_becomes_a_pull_request(github: PretendGitHub, ask: Ask, path: Path) -> None:
-    payload = json.loads(path.read_text())
-    number, ours = github.load_payload(payload)
-    told = ours["pull_request"]
-    read = ask("GET", f"/repositories/{payload['repository']['id']}/pulls/{number}").body
-    for name in "number id title body state draft merged user.login user.id author_association base.ref head.ref".split():
-        assert dig(read, name) == dig(payload["pull_request"], name) == dig(told, name), name
-    for name in ("head.sha", "base.sha", "created_at", "base.repo.full_name", "head.repo.id"):
-        assert dig(read, name) == dig(told, name), name
-    assert payload["pull_request"]["head"]["sha"] not in json.dumps(ours)
-    assert github.deliveries == []
-    if "before" in payload:
-        assert github.repo().git.commit(ours["after"]).parents == (ours["before"],)
-
-
-def dig(body: Any, path: str) -> Any:
-    for name in path.split("."):
-        body = body[name]
-    return body
-
-
 # --- The App -------------------------------------------------------------------------------------------------
 
 

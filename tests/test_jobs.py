@@ -385,17 +385,19 @@ def test_an_overtaken_letter_is_never_sent(small_world: World) -> None:
     assert world.inbox.mails == []
 
 
-def test_the_real_example_payload_becomes_a_mail_with_its_title_and_author(
-    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_real_example_payload_becomes_a_mail_with_its_title_and_author(small_world: World) -> None:
+    world = small_world
     payload = json.loads((Path(__file__).parent / "payloads" / "pull_request.opened.json").read_text())
-    name = payload["repository"]["full_name"]
-    for world in _world(tmp_path, sqlite_url, monkeypatch, GITHUB_REPOSITORIES=name):
-        _number, real = world.github.load_payload(payload, base="development")
-        answer = world.post_webhook("pull_request", real)
-        assert answer.status_code == 202
-        world.settle()
-        (mail,) = world.inbox.mails
-        for part in (mail.text, mail.html):
-            assert payload["pull_request"]["title"] in part
-            assert payload["pull_request"]["user"]["login"] in part
+    told = payload["pull_request"]
+    world.github.webhooks_paused = True
+    number = world.open(title=told["title"], body=told["body"], author=told["user"]["login"])
+    repository = {**payload["repository"], "id": world.github.repo().id, "full_name": SHOP}
+    told["number"], told["head"]["sha"] = number, world.github.pull(number).head_sha
+    told["base"] |= {"ref": "development", "repo": repository}
+    told["head"]["repo"] = payload["repository"] = repository
+    assert world.post_webhook("pull_request", payload).status_code == 202
+    world.settle()
+    (mail,) = world.inbox.mails
+    for part in (mail.text, mail.html):
+        assert told["title"] in part
+        assert told["user"]["login"] in part

@@ -2,7 +2,7 @@
 
 Used by the demo and by the tests; nothing under app/ knows of it. `PretendGitHub` is the whole of it for its
 users (`pretend`, on top of `served`). Behind it: `state`, `world` (what there is), `git`, `pulls`, `merging`,
-`marks`, `payloads` (what happens), `rules` (what GitHub thinks of it), `shapes`, `pull_shapes` (how it writes
+`marks` (what happens), `rules` (what GitHub thinks of it), `shapes`, `pull_shapes` (how it writes
 it), `events`, `webhooks` (how it tells), `front`, `api`, `pull_api`, `app_api` (how it is asked).
 It must never be kinder than GitHub: where GitHub refuses, so does it.
 """

@@ -1,6 +1,6 @@
 """PretendGitHub: all that can happen on GitHub, as methods for tests and the demo.
 
-Each takes the lock, finds what it is about, and lets `pulls`, `merging`, `marks` or `payloads` do it; where
+Each takes the lock, finds what it is about, and lets `pulls`, `merging` or `marks` do it; where
 GitHub would refuse, so do they, by raising `Refusal`.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from demo.github import events, marks, merging, payloads, pulls
+from demo.github import events, marks, merging, pulls
 from demo.github.git import CommitData, Content
 from demo.github.served import Served
 from demo.github.state import Deployment, Person, Protection, Pull, Repo
@@ -296,11 +296,6 @@ class PretendGitHub(Served):
             if edits is not None:
                 return marks.edit_code_comment(self.world, pull, edits, body).id
             return marks.add_code_comment(self.world, pull, self.world.person(by), body, path).id
-
-    def load_payload(self, payload: dict[str, Any], base: str | None = None) -> tuple[int, dict[str, Any]]:
-        """Make the pull request of a real webhook payload; return its number and the payload with our SHAs."""
-        with self.world.lock:
-            return payloads.load(self.world, payload, base)
 
     # --- Statuses, checks, protection ------------------------------------------------------------------------
 

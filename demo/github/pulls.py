@@ -53,7 +53,6 @@ def open_pull(
     body: str | None,
     author: Person | None,
     draft: bool = False,
-    number: int | None = None,
 ) -> Pull:
     """Open a pull request from a branch of this repository or of a fork."""
     _check_words(title, body)
@@ -67,8 +66,7 @@ def open_pull(
     if repo.git.base(tip, sha) is None:
         raise _custom(f"The {head} branch has no history in common with {base}")
     _refuse_second(repo, head_repo, head, base)
-    number = number or repo.next_number
-    repo.next_number = max(repo.next_number, number + 1)
+    number, repo.next_number = repo.next_number, repo.next_number + 1
     now, owner = world.now(), head_repo.owner
     pull = Pull(
         next(world.ids),

@@ -65,12 +65,10 @@ class World:
         found = self.people.get(login.casefold())
         return found or self.add_person(login)
 
-    def add_person(
-        self, login: str, type_: str = "User", association: str = "MEMBER", id_: int | None = None
-    ) -> Person:
+    def add_person(self, login: str, type_: str = "User", association: str = "MEMBER") -> Person:
         """Make a person, or change what is known of one."""
         key = login.casefold()
-        person = self.people.get(key) or Person(login, id_ or next(self.ids))
+        person = self.people.get(key) or Person(login, next(self.ids))
         person.type, person.association = type_, association
         self.people[key] = person
         return person
@@ -81,12 +79,10 @@ class World:
             return self.person("web-flow")
         return next((person for person in self.people.values() if person.email == email), None)
 
-    def add_repository(
-        self, full_name: str, private: bool = False, id_: int | None = None, fork_of: Repo | None = None
-    ) -> Repo:
+    def add_repository(self, full_name: str, private: bool = False, fork_of: Repo | None = None) -> Repo:
         """Make a repository without any commit."""
         owner, _, name = full_name.partition("/")
-        who, now, number = self.person(owner), self.now(), id_ or next(self.ids)
+        who, now, number = self.person(owner), self.now(), next(self.ids)
         git = Git(self.folder / f"{number}.git", fork_of.git.path if fork_of else None)
         repo = Repo(number, who, name, private, git, now, now, now, fork_of=fork_of)
         self.repos[number] = repo
