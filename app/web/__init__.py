@@ -66,8 +66,6 @@ def _seconds(span: timedelta | None) -> float | None:
 # --- Every page by its address.
 
 
-_LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
-
 _ROUTES = (
     ("GET", "/", "pending", pending.show),
     ("POST", "/away", "go_away", pending.begin_absence),
@@ -76,7 +74,7 @@ _ROUTES = (
     ("POST", "/decide/<token>", "decide", decide.decide),
     ("GET", "/decide/<token>/fresh", "sent", decide.sent),
     ("POST", "/decide/<token>/fresh", "fresh", decide.fresh),
-    ("GET", f"/reviews/<int(max={_LARGEST_ID}):review_id>", "review", review.show),
+    ("GET", f"/reviews/<int(max={frame.LARGEST_ID}):review_id>", "review", review.show),
     ("GET", "/pictures/<nonce>", "picture", pictures.show),
     ("GET", "/history", "history", history.show),
     ("GET", "/status/<token>", "details", review.details),

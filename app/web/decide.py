@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as Redirect
 from app.db.reviews import DECISIONS, Round
 from app.db.rows import HistoryRow
 from app.domain.approval import Basis, Choice
-from app.domain.facts import State
+from app.domain.facts import Release, State
 from app.domain.policy import Reviewer
 from app.domain.review import Review
 from app.domain.rules import APPROVED, Signpost
@@ -36,7 +36,7 @@ from app.text.words import device_words
 from app.web import frame, pictures
 from app.web.pending import decide_url, ways_on
 from app.web.pictures import shown_in
-from app.web.review import shown_of
+from app.web.review import facts_of
 
 LONGEST_NOTE = 4000
 QUESTION = "question"  # what the form calls a question, which decides nothing
@@ -168,7 +168,7 @@ def _answer(
     is_question = row.state in (State.TO_ASK, State.WAITING)
     if asked is None and is_question:
         return _signpost(gate, case, "preparing", status, note)
-    facts = shown_of(gate, row, asked)
+    facts = facts_of(gate, row, asked)
     history = facts["history"]
     facts |= {
         "is_live": row.state in APPROVED
@@ -185,19 +185,16 @@ def _answer(
     if asked and (is_again or (is_question and not done)):
         facts |= _question(gate, case, asked, why) | {"is_again": is_again}
         return _page(gate, case, "question.html", status, facts)
-    facts |= {
-        "done": done,
-        "went_live": _went_live(gate, case, asked, history),
-    }
+    facts |= {"done": done, "went_live": _went_live(gate, case, facts["release"], history)}
     return _page(gate, case, "outcome.html", status, facts | _onward(gate, case))
 
 
-def _went_live(gate: Gate, case: Case, asked: Round | None, history: list[HistoryRow]) -> str:
+def _went_live(gate: Gate, case: Case, release: Release | None, history: list[HistoryRow]) -> str:
     """Return what went live with a release, as a text; "" before it is merged, or where it was not asked about."""
-    if case.row.state is not State.MERGED or asked is None or asked.snapshot.release is None:
+    if case.row.state is not State.MERGED or release is None:
         return ""
     ends = [line.at for line in history if line.what in ("merged", "bypassed")] or [case.now]
-    items = what_went_live(asked.snapshot.release)
+    items = what_went_live(release)
     return live_text(items, ends[-1].astimezone(gate.timezone).date()) if items else ""
 
 

@@ -88,6 +88,7 @@ log = logging.getLogger("qa-gate.pages")
 
 # More than 4,000 characters need, however they are encoded.
 LARGEST_FORM = 128 * 1024
+LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
 # So long somebody stays signed in who does not come back, and so long in all, however often they come.
 SESSION_LASTS, RENEWED_FOR = timedelta(days=30), timedelta(days=150)
 

@@ -25,7 +25,6 @@ LONGEST_WORDS = 200
 FIELDS = ("text", "person", "repository", "branch", "from", "until")
 # Where a day of any time zone can be told in UTC, too; years that nobody means are mistyped ones.
 FIRST_YEAR, LAST_YEAR = 1970, 2999
-_LARGEST_ID = 2**63 - 1  # what a database's BIGINT holds
 HEADINGS = "who what repository number title author branch into commit version words".split()
 
 
@@ -89,7 +88,7 @@ def _day(words: str) -> date:
 
 def _id(name: str) -> int | None:
     given = request.args.get(name, type=int)
-    return given if given is not None and 0 < given <= _LARGEST_ID else None
+    return given if given is not None and 0 < given <= frame.LARGEST_ID else None
 
 
 def _offered(known: tuple[str, ...], given: str) -> list[str]:

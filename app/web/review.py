@@ -64,7 +64,7 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
     `earlier` are the other versions: when each was asked about, and the last answer to it.
     """
     asked = gate.store.reviews.last_round(row)
-    facts, reviewer = shown_of(gate, row, asked), gate.policy.reviewer(row.reviewer)
+    facts, reviewer = facts_of(gate, row, asked), gate.policy.reviewer(row.reviewer)
     is_current = asked is not None and asked.round == row.round
     answers = {line.round: line for line in facts["history"] if line.what in DECISIONS.values()}
     versions = gate.store.history.asked([row])[row.id]
@@ -77,7 +77,7 @@ def _facts(gate: Gate, row: Review) -> dict[str, Any]:
     }
 
 
-def shown_of(gate: Gate, row: Review, asked: Round | None) -> dict[str, Any]:
+def facts_of(gate: Gate, row: Review, asked: Round | None) -> dict[str, Any]:
     """Return what every page about one change shows of it and of a question about it."""
     history = gate.store.reviews.history(row.id)
     return {
