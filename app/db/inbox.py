@@ -60,6 +60,18 @@ _INSERT = (
 _PUT = insert(inbox).on_conflict_do_nothing(index_elements=["delivery"]).returning(inbox.c.id)
 _NEXT = select(inbox).where(inbox.c.folded_at.is_(None)).order_by(inbox.c.id).limit(bindparam("most"))
 _FOLDED = update(inbox).where(inbox.c.id == bindparam("row"))
+_SINCE = (
+    select(inbox.c.fields)
+    .where(
+        inbox.c.review_id == bindparam("review"),
+        inbox.c.revision.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(inbox.c.revision)
+)
+_TOLD_AT = select(func.max(inbox.c.folded_at)).where(
+    inbox.c.repository_id == bindparam("repository"), inbox.c.kind == bindparam("kind")
+)
+_TOLD_OF_COMMIT_AT = _TOLD_AT.where(inbox.c.sha == bindparam("sha"))
 
 
 class Recorded(StrEnum):
@@ -136,16 +148,13 @@ class Inbox(StorePart):
 
     def since(self, review_id: int, after: int, until: int) -> list[PullRequestEvent]:
         """Return the events of a review that made its `rev` larger than `after`, up to `until`, in order."""
-        told = select(inbox.c.fields).where(inbox.c.review_id == review_id, inbox.c.revision > after)
-        found = self._database.all(told.where(inbox.c.revision <= until).order_by(inbox.c.revision))
+        found = self._database.all(_SINCE, {"review": review_id, "first": after + 1, "last": until})
         return [PullRequestEvent.model_validate_json(row.fields) for row in found]
 
     def told_at(self, kind: str, repository_id: int, sha: str | None = None) -> datetime | None:
         """Return when an event of this kind about a repository, or one commit of it, was folded last, if it is kept."""
-        which = [inbox.c.repository_id == repository_id, inbox.c.kind == kind]
-        if sha is not None:
-            which.append(inbox.c.sha == sha)
-        found: datetime | None = self._database.scalar(select(func.max(inbox.c.folded_at)).where(*which))
+        which = {"repository": repository_id, "kind": kind, "sha": sha}
+        found: datetime | None = self._database.scalar(_TOLD_OF_COMMIT_AT if sha else _TOLD_AT, which)
         return found
 
     def checks_since(self, repository_id: int, sha: str, since: datetime | None) -> list[CheckEvent]:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, String, and_, case, cast, literal, or_, select, update
+from sqlalchemy import Connection, String, and_, bindparam, case, cast, literal, or_, select, update
 
 from app.db.columns import insert
 from app.db.database import StorePart
@@ -130,10 +130,14 @@ def _woken(new: Any, take: bool = False) -> dict[str, Any]:
     }
 
 
+_LEASED = select(jobs.c.id).where(
+    jobs.c.kind == bindparam("kind"), jobs.c.about == bindparam("about"), jobs.c.lease.is_not(None)
+)
+
+
 def is_leased(connection: Connection, kind: Kind, about: str) -> bool:
     """Tell whether somebody works on this."""
-    held = (jobs.c.kind == kind, jobs.c.about == about, jobs.c.lease.is_not(None))
-    return connection.scalar(select(jobs.c.id).where(*held)) is not None
+    return connection.scalar(_LEASED, {"kind": kind, "about": about}) is not None
 
 
 # --- What is done again and again, a poll of a repository, its release, the daily digest: each has a job of its own.

@@ -50,6 +50,7 @@ _TWINS = REVIEWS.where(
 _ASKED = select(rounds.c.review_id).where(rounds.c.nonce == bindparam("nonce"))
 # Not by `or_`, for which PostgreSQL would read every review.
 _ASKED_OR_NEXT = select(reviews.c.id).where(reviews.c.round_nonce == bindparam("nonce")).union(_ASKED)
+_ROUND = select(rounds).where(rounds.c.review_id == bindparam("review"), rounds.c.round == bindparam("round"))
 _OF_ROUND = WITH_PROBLEM.where(reviews.c.id.in_(_ASKED_OR_NEXT))
 QUESTION, ANSWER = Happened.QUESTION, Happened.ANSWERED
 # What the history calls a choice.
@@ -200,7 +201,7 @@ class Reviews(StorePart):
 
     def round(self, review_id: int, round_: int) -> Round | None:
         """Return what was asked in one round, or None when it was never asked."""
-        return self._database.one(Round, select(rounds).filter_by(review_id=review_id, round=round_))
+        return self._database.one(Round, _ROUND, {"review": review_id, "round": round_})
 
     def last_round(self, row: Review) -> Round | None:
         """Return the last question about a review, of its own round or an earlier one."""
