@@ -20,9 +20,9 @@ STORE = "acme/store"
 LET_GO = "This change isn’t decided here now"
 
 
-def configure(world: World, *repositories: str) -> None:
-    """Start the gate anew with other repositories in its settings."""
-    policy = replace(world.gate.policy, repositories=repositories)
+def configure(world: World, *repositories: str, **settings: str) -> None:
+    """Start the gate anew with other repositories or branches in its settings."""
+    policy = replace(world.gate.policy, repositories=repositories, **settings)
     object.__setattr__(world.gate, "policy", policy)
 
 
@@ -262,6 +262,21 @@ def test_a_repository_that_comes_back_into_the_settings_is_asked_about_again(mak
     world.decide(path=link)
     world.settle()
     assert world.all_rows()[0].state is State.WAITING
+
+
+def test_what_waits_for_a_branch_that_is_gated_no_more_is_let_go_and_asked_about_when_it_is_again(
+    world: World,
+) -> None:
+    world.open()
+    world.settle()
+    world.look()
+    configure(world, SHOP, development_branch="trunk")
+    restart(world)
+    assert world.row().state is State.CLOSED
+    configure(world, SHOP, development_branch="development")
+    restart(world)
+    world.pass_(minutes=10)
+    assert (world.row().state, world.row().round) == (State.WAITING, 2)
 
 
 def test_the_settings_may_spell_a_name_in_any_case(make_world: MakeWorld) -> None:

@@ -74,13 +74,14 @@ class Repositories(StorePart):
             return connection.scalar(gone.returning(repositories.c.name)) is not None
 
     def wake_strangers(self, ids: Collection[int | None], bases: Collection[str]) -> None:
-        """Wake what is open in other repositories than these, and what is closed to us only, in these."""
+        """Wake what is not closed to us in other repositories than these, or for other bases, and what is closed only to us in these."""
         known = reviews.c.repository_id.in_([number for number in ids if number is not None])
-        is_back = and_(reviews.c.state == State.CLOSED, reviews.c.open, reviews.c.base.in_(bases))
+        is_living, is_gated = reviews.c.state.in_(LIVING), reviews.c.base.in_(bases)
+        is_back = and_(reviews.c.state == State.CLOSED, reviews.c.open, is_gated)
+        to_read = and_(known, or_(is_back, and_(is_living, ~is_gated)))
         with self._database.write_now() as (connection, now):
-            wake_reviews(connection, now, ~known, reviews.c.state.in_(LIVING))
-            connection.execute(update(reviews).where(known, is_back).values(rev=reviews.c.rev + 1))
-            wake_reviews(connection, now, known, is_back)
+            connection.execute(update(reviews).where(to_read).values(rev=reviews.c.rev + 1))
+            wake_reviews(connection, now, or_(and_(~known, is_living), to_read))
 
     def permission(self, repository_id: int, person: Person) -> str | None:
         """Return what somebody may do, None where GitHub was not asked within a day."""
