@@ -81,7 +81,7 @@ def cannot_go_on(error: Exception) -> list[str] | None:
 
 @cli.command()
 def serve() -> None:
-    """Run the gate: webhook, pages, and the worker (unless WORKER=none)."""
+    """Run the gate: webhook, pages, and worker. With WORKER=none, the worker is run apart."""
     from app.operator.is_running import listen
 
     settings = Settings.load()
@@ -93,7 +93,7 @@ def serve() -> None:
 
 @cli.command()
 def worker() -> None:
-    """Run only the worker; as many as you like, on as many machines as reach the database."""
+    """Run only the worker. Run as many as you like, on every machine that reaches the database."""
     from app.wiring import create_gate
     from app.worker import Worker
 
@@ -119,7 +119,7 @@ def worker() -> None:
 
 @cli.command()
 def sync() -> None:
-    """Look at every repository now, and do all that is due; say what was found, and what could not be done."""
+    """Look at GitHub now, and do all that is due. It says what was found, and what could not be done."""
     from app.domain.problems import What
     from app.jobs.problems import said_of
     from app.mail.news import reasons_of
@@ -149,7 +149,7 @@ def sync() -> None:
 @cli.command()
 @click.argument("repository")
 def trust(repository: str) -> None:
-    """Accept that another repository has this name now (after a deletion or transfer): OWNER/NAME."""
+    """Accept that another repository is called OWNER/NAME now. That is after a deletion or a transfer."""
     from app.jobs.poll import set_looks
     from app.wiring import create_gate
 
@@ -160,4 +160,5 @@ def trust(repository: str) -> None:
             f"Whichever repository is called {repository} is trusted from the next look on, which is now."
         )
     else:
-        stop(f"No repository called {repository} is known.")
+        known = ", ".join(gate.policy.repositories)
+        stop(f"No repository called {repository} is known. GITHUB_REPOSITORIES names {known}.")

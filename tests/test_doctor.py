@@ -23,7 +23,7 @@ from app.db.store import Store
 from app.db.tables import jobs, problems
 from app.domain.problems import What
 from app.operator.doctor import exit_code, make, ses_checks, work_checks
-from app.operator.github_side import GitHubSide
+from app.operator.github_side import TOKEN_RIGHTS, GitHubSide
 from app.settings import Settings
 from demo.github import PretendGitHub
 from demo.inbox import PretendInbox
@@ -314,7 +314,8 @@ def test_all_that_fails_is_told_however_much_it_is(clinic: Clinic, sqlite_url: s
 def test_a_key_that_github_does_not_take_is_the_only_thing_said_of_it(clinic: Clinic, put: Set) -> None:
     put(clinic.github.world, "app_id", 12)
     found = clinic.github_checks()
-    assert found.one("GitHub identity")[0] == "failure"
+    verdict, says = found.one("GitHub identity")
+    assert (verdict, "then restart" in says) == ("failure", True)
     assert not any(one["check"].startswith(("webhook", "lock")) for one in found.checks)
 
 
@@ -495,7 +496,14 @@ def test_with_a_token_it_warns_that_the_status_can_be_forged(
 def test_a_token_without_the_right_to_write_is_a_failure(clinic: Clinic) -> None:
     clinic.github.add_token("ghp_reader", "kim")
     found = clinic.github_checks(**{**AS_TOKEN, "GITHUB_TOKEN": "ghp_reader"})
-    assert found.one("rights on acme/shop")[0] == "failure"
+    verdict, says = found.one("rights on acme/shop")
+    assert (verdict, TOKEN_RIGHTS in says) == ("failure", True)
+
+
+def test_a_repository_that_is_not_there_is_a_failure_that_names_the_setting(clinic: Clinic) -> None:
+    found = clinic.github_checks(**AS_TOKEN, GITHUB_REPOSITORIES="acme/none")
+    verdict, says = found.one("repository acme/none")
+    assert (verdict, "GITHUB_REPOSITORIES" in says) == ("failure", True)
 
 
 def test_a_repositorys_webhook_that_is_missing_off_or_unreadable_is_told(

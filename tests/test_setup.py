@@ -21,7 +21,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import cli
-from app.operator.github_side import EVENTS
+from app.operator.github_side import EVENTS, PERMISSIONS, TOKEN_RIGHTS
 from app.operator.setup import manifest
 from app.operator.setup_page import Registration, create_page
 from app.settings import Settings, file
@@ -456,6 +456,8 @@ def test_a_taken_port_is_told(stage: Stage) -> None:
 def test_with_a_token_it_makes_the_webhook_once_and_then_puts_it_right(stage: Stage) -> None:
     done, said = stage.run("--token", answers=[*stage.answers, TOKEN])
     assert (done, "the webhook is made" in said, TOKEN in said) == (0, True, False), said
+    unnamed = [right for right in PERMISSIONS if right.replace("_", " ") not in TOKEN_RIGHTS.lower()]
+    assert (TOKEN_RIGHTS in said, unnamed) == (True, ["checks", "metadata"])
     (hook,) = stage.github.repo().hooks.values()
     assert hook["config"]["url"] == f"{stage.url}/webhook"
     assert hook["config"]["content_type"] == "json"

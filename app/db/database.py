@@ -117,7 +117,8 @@ class Database:
             try:
                 Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:
-                raise Unavailable("The folder of DATABASE_URL cannot be made.") from error
+                why = f"The folder of DATABASE_URL can't be made: {error.strerror}."
+                raise Unavailable(f"{why} Name one in a folder where the gate may write.") from error
         self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE") if self.is_sqlite else _postgres_engine(url)
         self._reader = _sqlite_engine(url, "BEGIN") if self.is_sqlite else self._writer
 

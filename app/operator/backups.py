@@ -49,7 +49,7 @@ def backup(file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--move", is_flag=True, help="Nothing happened since: the gate was stopped before the backup.")
 def restore(file: Path, move: bool) -> None:
-    """Fill the empty database of DATABASE_URL from FILE, a backup of either kind of database.
+    """Fill the empty database of DATABASE_URL from the backup FILE.
 
     The gate must be stopped. Without --move a new epoch begins: what happened since the backup is lost.
     """

@@ -21,8 +21,9 @@ from app import Explained
 from app.db.queue import A_WORKERS_SILENCE, OVERDUE
 from app.db.schema import is_there, revisions, version_of
 from app.db.store import Store
+from app.domain.blocked import Why
 from app.domain.policy import Reviewer
-from app.github.answers import NoPlan, TryAgain
+from app.github.answers import NoPlan, Refused, TryAgain, Unauthorized
 from app.mail.news import compose_trial, reasons_of, tell
 from app.mail.send import Mailer, MailError, MailLater
 from app.mail.ses import NotAllowed, Ses, aws_problems
@@ -49,7 +50,7 @@ class Result:
 @click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
 @click.option("--mail", is_flag=True, help="Also send the first reviewer a test email.")
 def doctor(as_json: bool, mail: bool) -> None:
-    """Look at everything that the gate needs, and say what to do; exit code 1 with warnings, 2 with failures."""
+    """Look at everything that the gate needs, and say what to do. Exit code: 1 with warnings, 2 with failures."""
     try:
         settings = Settings.load()
         results = list(make(all_checks(settings, mail)))
@@ -77,10 +78,20 @@ def make(checks: Iterable[Check]) -> Iterator[Result]:
         except (NoPlan, NotAllowed) as error:
             found = [("warning", error.reason)]
         except Explained as error:
-            passes = isinstance(error, TryAgain | MailLater)
-            again = " Is there a way out of this machine? Try again in a minute." if passes else ""
-            found = [("failure", error.reason + again)]
+            found = [("failure", f"{error.reason} {_to_do(error)}".rstrip())]
         yield from (Result(name, verdict, says) for verdict, says in found)
+
+
+def _to_do(error: Explained) -> str:
+    """Say what to do where the reason does not."""
+    match error:
+        case TryAgain() | MailLater():
+            return "Is there a way out of this machine? Try again in a minute."
+        case Unauthorized():
+            return f"Put a new one into {WHERE}, then restart."
+        case Refused(kind=Why.GONE):
+            return "Let the token or the App use it, or correct GITHUB_REPOSITORIES."
+    return ""
 
 
 def warn_at_start(settings: Settings) -> None:

@@ -27,6 +27,10 @@ PERMISSIONS = {
     "statuses": "write",  # the lock
     "workflows": "write",  # merge what changes .github/workflows
 }
+# The same of a fine-grained token, as GitHub's page calls it; metadata comes by itself, checks are for Apps only.
+TOKEN_RIGHTS = (
+    "Read and write: Contents, Issues, Pull requests, Commit statuses, Webhooks, Workflows. Read: Deployments"
+)
 # https://docs.github.com/en/webhooks/webhook-events-and-payloads
 EVENTS = (
     "check_run check_suite deployment_status issue_comment pull_request pull_request_review "
@@ -108,7 +112,7 @@ class GitHubSide:
     def _read_installation(self, repository: str) -> Any:
         found = self._own.get(f"/repos/{repository}/installation")
         if found is None:
-            raise Refused(f"The App isn't installed on {repository}: run qa-gate setup.", Why.GONE)
+            raise Refused(f"The App isn't installed on {repository}: run qa-gate setup.", Why.RIGHTS)
         return found
 
     def _identity(self) -> Findings:
@@ -152,7 +156,7 @@ class GitHubSide:
     def _is_ours(self, name: str) -> Findings:
         found, known = self._repository(name), self._id_of(name) if self._id_of else None
         if found.get("archived"):
-            yield "failure", "It's archived, so nothing can be merged there."
+            yield "failure", "It's archived: unarchive it, or take it out of GITHUB_REPOSITORIES."
         elif known not in (None, found.get("id")):
             yield "failure", f"Another repository has this name now. If that's meant: qa-gate trust {name}."
 
@@ -168,7 +172,7 @@ class GitHubSide:
         if (self._repository(name).get("permissions") or {}).get("push"):
             yield "warning", "A token: its status can be set by whoever may push. A GitHub App's can't."
         else:
-            yield "failure", "The token may not write there: give it the rights that the README names."
+            yield "failure", f"The token may not write there: give it {TOKEN_RIGHTS}."
 
     def _methods(self, name: str) -> Findings:
         wanted = {self._settings.merge_method, *(["merge"] if self._settings.release_branch else [])}

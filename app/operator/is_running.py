@@ -75,6 +75,7 @@ def listen(name: str, host: str, port: int) -> socket.socket:
             )
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() > give_up:
-                why = str(error.strerror).partition(" (")[0]
-                stop(f"Nothing can listen at {name} ({host}:{port}): {why}. Does qa-gate serve run already?")
+                is_taken, why = error.errno == errno.EADDRINUSE, str(error.strerror).partition(" (")[0]
+                to_do = "Does qa-gate serve run already?" if is_taken else "Is it an address of this machine?"
+                stop(f"Nothing can listen at {name} ({host}:{port}): {why}. {to_do}")
         time.sleep(0.1)

@@ -17,7 +17,7 @@ import click
 
 from app import stop
 from app.domain.statuses import context_of
-from app.github.answers import GitHubError, NoPlan, Refused
+from app.github.answers import GitHubError, NoPlan, Refused, Unauthorized
 from app.github.api import Api
 from app.github.commits import is_own
 from app.settings import Settings, operators_token
@@ -53,7 +53,7 @@ _WISHES = (
 @click.argument("repository")
 @click.option("--yes", is_flag=True, help="Do it; otherwise only the plan is shown.")
 def protect(repository: str, yes: bool) -> None:
-    """Lock the gated branches of OWNER/REPO: nothing gets in without QA's approval.
+    """Lock the gated branches of OWNER/REPO. Then nothing gets in without QA's approval.
 
     Uses your own token, GH_TOKEN, which needs the right to administer the repository and is not kept.
     """
@@ -74,7 +74,8 @@ def protect(repository: str, yes: bool) -> None:
     except GitHubError as error:
         is_about_rights = isinstance(error, Refused) and not isinstance(error, NoPlan)
         needs = f" Has GH_TOKEN Administration: read and write on {repository}?"
-        click.echo(error.reason + (needs if is_about_rights else ""), err=True)
+        says = "GitHub does not accept GH_TOKEN." if isinstance(error, Unauthorized) else error.reason
+        click.echo(says + (needs if is_about_rights else ""), err=True)
         sys.exit(1)
     absent = [name for name, branch in branches.items() if not branch]
     if any(plans) and not yes:

@@ -43,7 +43,7 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 @click.command()
 @click.option("--token", is_flag=True, help="Act with a token instead of a GitHub App, and make the webhook.")
 def setup(token: bool) -> None:
-    """Ask for what is missing, connect GitHub, and write the settings; run again, it puts right what is wrong."""
+    """Ask for what is missing, and connect GitHub. Run again, it puts right what is wrong."""
     file = SettingsFile()
     try:
         for name, question in _QUESTIONS.items():
@@ -215,6 +215,7 @@ def _connect_token(file: SettingsFile) -> None:
     if file.has("GITHUB_APP_ID"):
         stop("A GitHub App is set up already: take GITHUB_APP_ID and its key out of the settings first.")
     if not file.has("GITHUB_TOKEN"):
+        click.echo(f"The token needs these rights in each repository. {github_side.TOKEN_RIGHTS}.")
         file.put(GITHUB_TOKEN=click.prompt("A token for the gate (not shown)", hide_input=True).strip())
     settings = Settings.load(file.environ)
     api = Api.with_token(settings.github_api_url, operators_token() or settings.github_token or "")
