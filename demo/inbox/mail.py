@@ -1,6 +1,6 @@
-"""A mail, and what a mail program reads in it: the words of a preview, the links, the conversation.
+"""A mail, and what a mail program reads in it: the words of a preview, and the links.
 
-`server` keeps them and shows them.
+`server` keeps them; the tour shows them.
 """
 
 from __future__ import annotations
@@ -36,11 +36,6 @@ class Mail:
         """Return the name that an inbox shows."""
         name, address = parseaddr(self.from_)
         return name or address
-
-    @property
-    def thread(self) -> str:
-        """Return what holds a conversation together: what it refers to, under the same subject, as Gmail has it."""
-        return f"{self.headers.get('References', self.message_id)} {self.subject}"
 
     @property
     def preview(self) -> str:

@@ -1,4 +1,4 @@
-"""The pretend inbox as a server: one HTTP port for SendEmail and for the pages of a mail program.
+"""The pretend inbox as a server: one HTTP port for what the gate calls of SES.
 
 Made by `make demo` and by tests, started and stopped by them. It never sends anything anywhere.
 """
@@ -6,7 +6,6 @@ Made by `make demo` and by tests, started and stopped by them. It never sends an
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import sys
 import threading
@@ -15,10 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import inf
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from demo.faults import Fault, lift_all, refusing
 from demo.inbox.account import Account
@@ -149,13 +145,6 @@ class PretendInbox:
             raise Refusal(failure.status, failure.error_type, failure.message)
         raise Answered(failure, message_id)
 
-    def threads(self) -> list[list[Mail]]:
-        """Return the conversations, the newest first, each with its newest mail first."""
-        found: dict[str, list[Mail]] = {}
-        for mail in reversed(self.mails):
-            found.setdefault(mail.thread, []).append(mail)
-        return list(found.values())
-
     def _next_failure(self) -> Failure | None:
         self.failures = [failure for failure in self.failures if not failure.is_over]
         for failure in self.failures:
@@ -194,32 +183,6 @@ def _matcher(words: str) -> Callable[[Mail], bool]:
     return lambda mail: words.casefold() in f"{mail.to} {mail.subject}".casefold()
 
 
-def _framed(html: str) -> str:
-    """Return the HTML part for the frame: its links open beside the inbox, as a mail program opens them."""
-    return re.sub(r"<head[^>]*>", lambda head: f'{head[0]}<base target="_blank">', html, count=1)
-
-
-def _as_json(mail: Mail) -> dict[str, Any]:
-    return {
-        **{
-            name: getattr(mail, name)
-            for name in ("id", "to", "address", "sender", "subject", "preview", "thread")
-        },
-        **{name: getattr(mail, name) for name in ("text", "html", "links", "headers", "message_id")},
-        "from": mail.from_,
-        "received_at": mail.received_at.isoformat(),
-    }
-
-
-_PAGES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent.parent / "templates" / "inbox"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -253,32 +216,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, "application/json", json.dumps({"MessageId": message_id}))
 
     def do_GET(self) -> None:
-        inbox = self.server.inbox
-        number = re.fullmatch(r"/mails/(\d{1,6})", self.path)
-        if self.path.startswith("/v2/email/"):
-            self._tell_of_account()
+        if not self.path.startswith("/v2/email/"):
+            self._answer(404, "text/plain", "This stand-in knows SES only.")
             return
-        if self.path == "/":
-            self._page("list.html", threads=inbox.threads(), count=len(inbox.mails))
-        elif self.path == "/mails.json":
-            self._answer(200, "application/json", json.dumps([_as_json(mail) for mail in inbox.mails]))
-        elif number and 0 < int(number[1]) <= len(inbox.mails):
-            mail = inbox.mails[int(number[1]) - 1]
-            others = [other for thread in inbox.threads() for other in thread if other.thread == mail.thread]
-            self._page("mail.html", mail=mail, frame=_framed(mail.html), others=others)
-        else:
-            self._answer(404, "text/plain", "There is no such mail.")
-
-    def _tell_of_account(self) -> None:
         try:
             told = self.server.inbox.account.answer(self.path, self.headers.get("Authorization", ""))
         except Refusal as refusal:
             self._refuse(refusal)
         else:
             self._answer(200, "application/json", json.dumps(told))
-
-    def _page(self, template: str, **values: object) -> None:
-        self._answer(200, "text/html", _PAGES.get_template(template).render(values))
 
     def _refuse(self, refusal: Refusal) -> None:
         headers = {"x-amzn-ErrorType": refusal.error_type} if refusal.error_type else {}
@@ -300,7 +246,6 @@ class _Handler(BaseHTTPRequestHandler):
         data = body.encode()
         self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
-        self.send_header("Referrer-Policy", "no-referrer")
         for name, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
