@@ -95,7 +95,7 @@ def with_part(body: str, release: Release, head: str, base: str) -> str:
     """Return a pull request's text with the gate's own part brought up to date, or put below; the rest stays."""
     for most in MOST_LINES:
         values = {"release": release, "most": most, "head": head, "base": base}
-        part = re.sub(r"\n{3,}", "\n\n", render("github/release.md", values)).strip()
+        part = tidy(render("github/release.md", values)).strip()
         whole = _put(body, part)
         if len(whole) <= LONGEST_BODY:
             break

@@ -1,6 +1,6 @@
 """The mails that are not one question: lists, what became of a change, problems, pushes past the gate, signing in. Pure.
 
-`jobs` calls it just before such a mail goes out. The sentences of a problem, in templates/problem.txt, are those of the
+`jobs` calls these just before such a mail goes out. The sentences of a problem, in templates/problem.txt, are those of the
 log and of `qa-gate doctor`, too.
 """
 
