@@ -14,7 +14,7 @@ from app.db.pictures import SentWith
 from app.domain.facts import Remark, State
 from app.github.pictures import Fetched
 from app.jobs.gate import Work
-from app.mail.comments import pictures_line
+from app.mail.compose import say
 from app.pictures import BadPicture, made_anew
 from app.text.markdown import pictures_in
 
@@ -58,9 +58,14 @@ def find_pictures(work: Work) -> bool:
 
 
 def pictures_link(work: Work, with_what: SentWith, number: int) -> str:
-    """Return a Markdown link to what a reviewer sent with a decision or a question; "" for nothing."""
+    """Return a Markdown link to what a reviewer sent with a decision or a question; "" for nothing.
+
+    Embedded, it would go through GitHub's public cache of images.
+    """
     sent = work.gate.store.pictures.sent_with(work.row.id, with_what, number)
-    return pictures_line(len(sent), work.gate.links.details_url(work.row.nonce))
+    return (
+        say("see_pictures", many=len(sent), url=work.gate.links.details_url(work.row.nonce)) if sent else ""
+    )
 
 
 def _new_in(work: Work, words: str) -> list[str]:

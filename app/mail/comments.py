@@ -27,7 +27,7 @@ def comment(
     """Return a reviewer's word as Markdown for GitHub, her note quoted, the hidden marker on the last line.
 
     `version` names the commit that it is about; without `basis`, what it was decided on, it does not stand any more.
-    `took_back` is what was taken back; `pictures` is a link to her pictures, see `pictures_link`.
+    `took_back` is what was taken back; `pictures` is a link to her pictures.
     """
     values = {"choice": choice, "name": reviewer_name, "note": note.strip(), "marker": marker}
     more = {"version": version, "took_back": took_back, "basis": basis, "pictures": pictures}
@@ -38,14 +38,6 @@ def question(name: str, words: str, marker: str, pictures: str = "") -> str:
     """Return a reviewer's question as Markdown for GitHub, the hidden marker on the last line."""
     values = {"name": name, "words": words, "marker": marker, "pictures": pictures}
     return tidy(render("github/question.md", values))
-
-
-def pictures_line(many: int, details_url: str) -> str:
-    """Return a Markdown link to so many pictures on the page Details; "" for none.
-
-    Embedded, they would go through GitHub's public cache of images.
-    """
-    return f"[See {count(many, 'picture')}]({details_url}#pictures)" if many else ""
 
 
 def blocked_comment(blocked: Blocked | None, marker: str, base: str, *, is_merged: bool = False) -> str:
