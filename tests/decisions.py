@@ -72,7 +72,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "keeps_branch": (True, None, False),
     "base": tuple(Base),
     "is_conflicting": (False, True),
-    "told": (
+    "merge_refused": (
         None,
         *(Blocked(why) for why in ANSWERS),
         Blocked(Why.CHECKS_RED, ("build",)),
@@ -130,7 +130,7 @@ LOOKS: dict[str, str] = {
     "keeps_branch": "GitHub keeps its branch",
     "base": "where it meets its base",
     "is_conflicting": "conflict",
-    "told": "GitHub refused the merge",
+    "merge_refused": "GitHub refused the merge",
     "is_carried": "the approval was carried over",
     "may_update": "may be brought up to date",
     "is_updated": "just brought up to date",

@@ -36,7 +36,7 @@ def perform(known: Known, action: Action, goes_well: bool) -> Known:
         case Do.LET_GO:
             return replace(known, is_noted=True)
         case Do.VOID | Do.VOID_REWRITTEN:
-            return replace(known, state=State.TO_ASK, owed=(LOCK,), base=Base.UNREAD, told=None)
+            return replace(known, state=State.TO_ASK, owed=(LOCK,), base=Base.UNREAD, merge_refused=None)
         case Do.HAND_OVER:
             return replace(known, is_held_by_reviewer=True)
         case Do.READ_VOUCHERS:
@@ -61,7 +61,7 @@ def perform(known: Known, action: Action, goes_well: bool) -> Known:
             return replace(known, state=State.MERGED, owed=(STATUS,))
         case Do.MERGE:
             return replace(
-                known, state=State.MERGING, read=Read.NOT, base=Base.UNREAD, told=Blocked(Why.BUSY)
+                known, state=State.MERGING, read=Read.NOT, base=Base.UNREAD, merge_refused=Blocked(Why.BUSY)
             )
         case Do.UPDATE if not yes:
             return replace(known, may_update=False)
@@ -131,7 +131,7 @@ OF_STATE: dict[State, dict[str, tuple[Any, ...]]] = {
         "keeps_branch": (None, True, False),
         "base": tuple(Base),
         "is_conflicting": TWO,
-        "told": (
+        "merge_refused": (
             None,
             *(Blocked(why) for why in ANSWERS),
             Blocked(Why.CHECKS_RED, ("build",)),
@@ -188,7 +188,7 @@ def test_an_approved_change_about_which_nothing_else_is_known_is_merged() -> Non
         {"base": Base.UNKNOWN},
         {"base": Base.REWRITTEN},
         {"is_conflicting": True},
-        {"told": Blocked(Why.REFUSED)},
+        {"merge_refused": Blocked(Why.REFUSED)},
         {"status_refused": Blocked(Why.RIGHTS)},
         {"is_stopped": True},
     ],
@@ -231,13 +231,13 @@ def test_what_is_over_is_no_longer_noted_for_a_change_that_nobody_was_asked_abou
 
 def test_our_own_status_is_said_once_more_before_it_is_believed_not_to_count() -> None:
     told = Blocked(Why.STATUS_UNSEEN)
-    assert next_action(replace(MERGEABLE, told=told)).do is Do.SAY_AGAIN
-    known = replace(MERGEABLE, told=told, blocked=Blocked(Why.STATUS_UNSEEN), is_noted=True)
+    assert next_action(replace(MERGEABLE, merge_refused=told)).do is Do.SAY_AGAIN
+    known = replace(MERGEABLE, merge_refused=told, blocked=Blocked(Why.STATUS_UNSEEN), is_noted=True)
     assert next_action(known).blocked == Blocked(Why.STATUS_UNSEEN)
 
 
 def test_a_branch_is_brought_up_to_date_three_times_and_then_it_is_the_developers_turn() -> None:
-    told = replace(MERGEABLE, told=Blocked(Why.BEHIND))
+    told = replace(MERGEABLE, merge_refused=Blocked(Why.BEHIND))
     assert next_action(told).do is Do.UPDATE
     tired = replace(told, blocked=Blocked(Why.UPDATING, tries=3), is_noted=True)
     assert next_action(tired).blocked == Blocked(Why.BEHIND)

@@ -311,7 +311,7 @@ def test_a_word_of_a_closing_that_is_over_voids_nothing(world: World) -> None:
     assert world.post_webhook("pull_request", closed.payload).status_code == 202
     world.settle()
     row = world.row(number)
-    assert (row.round, row.has_yes, len(world.inbox.mails)) == (round_, True, mails)
+    assert (row.round, row.is_approved, len(world.inbox.mails)) == (round_, True, mails)
 
 
 def new_since(world: World) -> str:

@@ -273,7 +273,7 @@ def test_a_checkpoint_never_overwrites_a_decision(store: Store) -> None:
         store.checkpoints.write(claim, seen, posts=[Post("blocked", "x")])
     store.queue.finish(claim, Rest(wait=timedelta(0)))
     claim, seen = take(store)
-    assert (seen.state, seen.has_yes) == (State.TO_MERGE, True)
+    assert (seen.state, seen.is_approved) == (State.TO_MERGE, True)
 
 
 def test_a_decision_just_before_the_worker_lets_go_is_not_left_lying(store: Store) -> None:

@@ -116,7 +116,7 @@ def test_signed_in_an_old_link_opens_what_waits_at_once(desk: Desk, days: int) -
     assert "Email me" not in page.text
     assert desk.post(link[0][0], "approve").status_code == 303
     assert desk.row(12).round == row.round
-    assert desk.row(12).has_yes
+    assert desk.row(12).is_approved
 
 
 @ON_BOTH

@@ -644,7 +644,7 @@ class Lives(RuleBasedStateMachine):
         good = {
             (row.head_sha, context_of(row.base))
             for row in self.world.all_rows()
-            if row.has_yes and not row.bypassed and row.state in (State.TO_MERGE, State.MERGED)
+            if row.is_approved and not row.bypassed and row.state in (State.TO_MERGE, State.MERGED)
             if row.state is State.TO_MERGE or self.world.gate.policy.method_for(row) == "merge"
         }
         shown = {

@@ -173,7 +173,7 @@ class Inbox(StorePart):
         row = self._database.first(REVIEWS.where(*key))
         if row is not None and row.state == State.REJECTED:
             return True
-        return review_from(row).is_strangers if row and row.head_sha else is_from_fork and is_gated
+        return review_from(row).needs_voucher if row and row.head_sha else is_from_fork and is_gated
 
     def forget(self) -> None:
         """Forget what was folded longer ago than rows are kept."""
@@ -327,6 +327,6 @@ def _vouchers(row: Review | None, event: PullRequestEvent) -> list[Person]:
 
     The author cannot, nor a program. Of a row that was not read yet nobody knows whether it needs somebody.
     """
-    if row is not None and row.head_sha and not row.is_strangers:
+    if row is not None and row.head_sha and not row.needs_voucher:
         return []
     return [by for by, _ in event.requests if not by.is_bot and by.id != event.author_id]

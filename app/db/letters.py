@@ -39,7 +39,7 @@ MOST_QUESTIONS, MOST_OF_ONE_AUTHOR = 10, 5
 LIST_DELAY = timedelta(minutes=10)
 # A letter of which nobody knows whether it went out is tried so often in all; then its review goes into a list.
 MOST_UNKNOWN = 3
-# Whatever holds a yes for so long, who said it is told.
+# Whatever holds an approval for so long, who gave it is told.
 OUTCOME_AFTER = A_DAY
 
 
@@ -248,7 +248,7 @@ def _asked_about(connection: Connection, reviewer: str, since: datetime) -> list
 
 
 def outcome_letter(row: Review, decision: Decision, delay: timedelta = OUTCOME_AFTER) -> NewLetter:
-    """Return the one letter that may tell who said yes that it is not merged yet."""
+    """Return the one letter that may tell who approved that it is not merged yet."""
     key = f"outcome {row.id} {decision.number}"
     return NewLetter(key, "outcome", decision.reviewer, row.id, row.round, delay)
 

@@ -87,8 +87,8 @@ class Round:
         """Return what its automatic checks said last, and when, where that was read after the question."""
         facts = row.facts
         is_newer = facts.checks_read_at is not None and facts.checks_read_at > self.asked_at
-        is_so = row.round == self.round and facts.checks is not None and is_newer
-        return (facts.checks, facts.checks_read_at) if is_so else (self.snapshot.checks, None)
+        is_read_later = row.round == self.round and facts.checks is not None and is_newer
+        return (facts.checks, facts.checks_read_at) if is_read_later else (self.snapshot.checks, None)
 
 
 class Reviews(StorePart):
@@ -260,7 +260,7 @@ class Reviews(StorePart):
             or_(reviews.c.merge_commit == pull.merge_commit, reviews.c.state == State.MERGING),
         )
         found = [(review_from(row), row.shas or ()) for row in self._database.all(others)]
-        return [(row, shas) for row, shas in found if row.has_yes and not row.bypassed]
+        return [(row, shas) for row, shas in found if row.is_approved and not row.bypassed]
 
     def history(self, review_id: int) -> list[HistoryRow]:
         """Return the timeline of one review, oldest first."""

@@ -120,8 +120,8 @@ def _to_merge(known: Known) -> Action:
     review = next((owed for owed in known.owed if owed.kind == "decision"), None)
     if review:
         return Action(Do.SAY, owed=review)
-    if known.told:
-        return _refused(known, known.told)
+    if known.merge_refused:
+        return _refused(known, known.merge_refused)
     if known.twin:
         return _blocked(Why.REJECTED_TWIN, known.twin)
     if known.read is not Read.NOW:

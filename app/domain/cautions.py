@@ -80,7 +80,7 @@ def cautions(snapshot: Snapshot, *, is_edited: bool = False, now: Facts = NO_FAC
     if checks and checks.state == "green":
         then = snapshot.checks
         about[CautionKind.PASSING_AGAIN] = now.had_red or (then.names if then and then.state == "red" else ())
-    is_so = {
+    applies = {
         CautionKind.OVERLAPS: overlaps,
         CautionKind.FITS_AGAIN: now.conflicts is False and (had_conflict or now.had_conflict),
         CautionKind.EDITED: is_edited,
@@ -89,7 +89,7 @@ def cautions(snapshot: Snapshot, *, is_edited: bool = False, now: Facts = NO_FAC
         CautionKind.OUTSIDE: snapshot.pull.is_from_outside,
         CautionKind.MORE: snapshot.change.is_known and _is_more(snapshot),
     }
-    return [Caution(kind, about[kind]) for kind in CautionKind if about[kind] or is_so.get(kind)]
+    return [Caution(kind, about[kind]) for kind in CautionKind if about[kind] or applies.get(kind)]
 
 
 def _kinds(file: ChangedFile) -> Iterator[CautionKind]:

@@ -84,7 +84,7 @@ class Known:
     nobody is there to be asked, `back` the day when somebody is.
     `is_conflicting` is GitHub's word of the last read. `is_carried`: the approval was given to an earlier head.
     `may_update` is False once it was found out that the approval could not be carried over.
-    `status_refused` is what follows where GitHub took no status in this run; `is_stopped`: a read that the duty needs
+    `merge_refused` is why GitHub took no merge in this run, `status_refused` what follows where it took no status; `is_stopped`: a read that the duty needs
     failed in it; `soon` is when to look again where a merge of the gate's own is out.
     """
 
@@ -121,7 +121,7 @@ class Known:
     keeps_branch: bool | None = True
     base: Base = Base.UNREAD
     is_conflicting: bool = False
-    told: Blocked | None = None
+    merge_refused: Blocked | None = None
     is_carried: bool = False
     may_update: bool = True
     is_updated: bool = False

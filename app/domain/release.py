@@ -129,7 +129,7 @@ def _changes_of(steps: Sequence[Commit]) -> int:
 
 def is_approved_merge(review: Review, branch: str) -> bool:
     """Tell whether this was merged into the branch with a standing approval of just that: the one place that says so."""
-    return review.merged_how in _APPROVED and review.has_yes and review.base == branch
+    return review.merged_how in _APPROVED and review.is_approved and review.base == branch
 
 
 def brought(merge: Merge, steps: Mapping[str, Commit]) -> set[str]:

@@ -179,7 +179,7 @@ class Review:
         return self.facts.is_from_fork
 
     @property
-    def is_strangers(self) -> bool:
+    def needs_voucher(self) -> bool:
         """Tell whether it comes from outside and nobody with the right to write has vouched for it."""
         return self.is_from_outside and not self.vouched
 
@@ -221,6 +221,6 @@ class Review:
         return [post for post in self.questions if post.after == self.decisions]
 
     @property
-    def has_yes(self) -> bool:
-        """Tell whether a reviewer's yes stands for this round."""
+    def is_approved(self) -> bool:
+        """Tell whether a reviewer's approval stands for this round."""
         return self.decision is not None and self.decision.choice is Choice.APPROVE

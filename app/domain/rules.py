@@ -2,7 +2,7 @@
 
 `TABLE` is the whole transition table; `event_of` tells which event a read of GitHub amounts to, `follow` and
 `decide` what comes of it.
-What never happens here: a merge without a standing yes, or a decision on a round that is not the current one.
+What never happens here: a merge without a standing approval, or a decision on a round that is not the current one.
 """
 
 from __future__ import annotations
@@ -143,8 +143,8 @@ def event_of(
     Precedence: merged, closed or ungated base, draft, base, head. `same_change` says that a new head was
     compared and holds the same change as the round that a reviewer was asked about; `since` what happened in between.
     """
-    # Into a branch that is not gated anybody may merge, unless a yes for a gated one was on its way.
-    if facts.merged and (policy.gates(facts.base) or row.has_yes):
+    # Into a branch that is not gated anybody may merge, unless an approval for a gated one was on its way.
+    if facts.merged and (policy.gates(facts.base) or row.is_approved):
         return E.MERGED
     if not facts.open or not policy.gates(facts.base):
         return E.CLOSED

@@ -68,8 +68,8 @@ _LOUDEST = "rejected to_merge merging waiting to_ask draft merged closed".split(
 
 def speaker(row: Review, twins: Sequence[Review]) -> Review:
     """Return the pull request whose status shows on the head; one that waits for somebody to vouch for it never does."""
-    others = [twin for twin in twins if not twin.is_strangers]
-    if row.is_strangers and others:
+    others = [twin for twin in twins if not twin.needs_voucher]
+    if row.needs_voucher and others:
         return min(others, key=_loudness)
     return min((row, *others), key=_loudness)
 
@@ -126,7 +126,7 @@ def _words(row: Review, policy: Policy, why: str) -> tuple[str, str]:
             return "pending", "Closed. Reopen it to ask QA."
         case State.MERGED if row.bypassed:
             return "pending", "Merged without QA’s approval."
-        case _ if decision and row.has_yes:
+        case _ if decision and row.is_approved:
             return "success", f"Approved by {decision.by}.{f' {why}' if why else ''}"
         case _:
             return "pending", "Not approved yet. QA will be asked."

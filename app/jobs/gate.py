@@ -150,7 +150,7 @@ class Work:
         """Forget what this run found out about a version or a round that is over."""
         self.checks = self.change = self.held = None
         self.has_pictures = self.known.has_extras = False
-        self.known.has_release = self.known.told = None
+        self.known.has_release = self.known.merge_refused = None
 
     def belongs(self, person: Person | None) -> bool | None:
         """Tell whether somebody may write to the repository; None, with `unanswered`, where GitHub does not say.

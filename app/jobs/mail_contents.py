@@ -177,9 +177,9 @@ def _bypass(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | None:
 
 
 def _outcome(gate: Gate, letter: Letter, reviewer: Reviewer) -> Mail | Rest | None:
-    """Compose the news that a yes is held, once that does not end by itself, or after a day; None when it is over."""
+    """Compose the news that an approval is held, once that does not end by itself, or after a day; None when it is over."""
     row = gate.store.reviews.get(letter.review_id or 0)
-    if row is None or row.decision is None or not row.has_yes or row.state is State.MERGED:
+    if row is None or row.decision is None or not row.is_approved or row.state is State.MERGED:
         return None
     if letter.key != outcome_letter(row, row.decision).key:
         return None

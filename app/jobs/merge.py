@@ -94,11 +94,11 @@ def merge(work: Work, _action: Action) -> None:
     except Limited:
         raise
     except Moved:
-        work.known.told = Blocked(Why.MOVED)
+        work.known.merge_refused = Blocked(Why.MOVED)
     except PutOff as later:
-        work.known.told = Blocked(Why.BUSY, said=later.reason)
+        work.known.merge_refused = Blocked(Why.BUSY, said=later.reason)
     except Refused as refusal:
-        work.known.told = in_the_way(work.row, refusal)
+        work.known.merge_refused = in_the_way(work.row, refusal)
     except GitHubError as unknown:
         work.failure = unknown  # merged or not: it is read, and if not, sent again in another run
     else:
@@ -132,7 +132,7 @@ def update(work: Work, _action: Action) -> None:
     try:
         work.gate.github.update_branch(row.repository, row.number, row.head_sha)
     except Moved:
-        work.known.told = Blocked(Why.MOVED)
+        work.known.merge_refused = Blocked(Why.MOVED)
     except Refused:
         work.known.may_update = False
     else:

@@ -55,9 +55,11 @@ def read_facts(work: Work) -> None:
     take_in(work, facts)
     if (work.row.head_sha, work.row.round) != before:
         work.forget_version()
-    elif work.known.told and facts.mergeable_state in _TOLD_BY_READING:
+    elif work.known.merge_refused and facts.mergeable_state in _TOLD_BY_READING:
         # A refusal has many words; these two are told apart by reading.
-        work.known.told = Blocked(_TOLD_BY_READING[facts.mergeable_state], said=work.known.told.said)
+        work.known.merge_refused = Blocked(
+            _TOLD_BY_READING[facts.mergeable_state], said=work.known.merge_refused.said
+        )
 
 
 def take_in(work: Work, facts: PullRequest) -> None:
@@ -86,7 +88,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
         move, merged = how_it_was_merged(work, facts, move)
         changes |= merged
     elif row.state is State.MERGED and facts.merged and facts.base != row.base:
-        # GitHub's merge names no base: a retarget in the last instant took it where no yes was given for.
+        # GitHub's merge names no base: a retarget in the last instant took it into one that it was not approved for.
         changes["merged_how"] = Merged.BYPASSED
     how, news = changes.get("merged_how"), list[NewLetter]()
     what = Happened.SAME_CHANGE if same else None
@@ -152,7 +154,7 @@ def _was_in_lost_hours(gate: Gate, merged_at: datetime | None) -> bool:
 
 def live_letters(gate: Gate, row: Review) -> list[NewLetter]:
     """Return the letter that says that a release which was approved is merged; none for anything else."""
-    if row.decision is None or not row.has_yes or not gate.policy.is_release(row):
+    if row.decision is None or not row.is_approved or not gate.policy.is_release(row):
         return []
     return [NewLetter(f"live {row.id} {row.decision.number}", "live", row.decision.reviewer, row.id)]
 

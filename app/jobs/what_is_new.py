@@ -64,10 +64,10 @@ def what_is_new(
         return {}
     before, history = earlier.snapshot, gate.store.reviews.history(row.id)
     again = why_again(row, earlier.round, (before.pull.base, before.pull.head_sha), history)
-    yes = (Choice.APPROVE, reviewer.id, earlier.round)
+    approval = (Choice.APPROVE, reviewer.id, earlier.round)
     news = {
         "old_base": again.old_base,
-        "voided": last is not None and (last.choice, last.reviewer, last.round) == yes,
+        "voided": last is not None and (last.choice, last.reviewer, last.round) == approval,
     }
     if not again.is_new_code:
         return {**news, "same_code_but": again.why}
