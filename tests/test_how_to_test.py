@@ -81,6 +81,7 @@ def test_a_folded_part_is_unfolded_and_ends_where_it_is_closed() -> None:
     text = f"Gift cards.\n\n<details><summary><b>How to test</b></summary>\n\n{STEPS}\n\n</details>\n\nCloses #7."
     assert texts(text) == (STEPS, "Gift cards.\n\nCloses #7.")
     assert "<details>" not in parted(text)[0].html
+    assert texts("<details>First <summary>QA</summary>then pay</details>") == ("First then pay", "")
 
 
 def test_instructions_win_over_what_only_is_about_tests() -> None:

@@ -231,7 +231,8 @@ def _folded(block: Tokens) -> _Piece:
     if ("open", "summary") not in names or ("close", "summary") not in names:
         return _Piece(block)
     start, end = names.index(("open", "summary")), names.index(("close", "summary"))
-    return _Piece(block, _PARAGRAPH, plain_words(block[start:end]), block[end + 1 : -1], is_closed=True)
+    inside = (*block[1:start], *block[end + 1 : -1])
+    return _Piece(block, _PARAGRAPH, plain_words(block[start:end]), inside, is_closed=True)
 
 
 def _paragraph(block: Tokens) -> Iterator[_Piece]:
