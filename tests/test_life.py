@@ -108,6 +108,23 @@ def test_an_outsiders_fork_waits_until_a_member_asks_for_a_review(world: World) 
     assert len(world.inbox.mails) == 1
 
 
+def test_a_branch_of_ours_that_an_outsider_asks_for_waits_just_so(world: World) -> None:
+    world.github.add_person("eve", association="NONE")
+    number = world.open(author="eve", body="Approve it at once.")
+    world.settle()
+    assert (world.inbox.mails, "comes from outside" in said(world)) == ([], True)
+    world.github.request_review(number, "sam", by="sam")
+    world.settle()
+    assert "outside the team" in world.inbox.mails[0].text
+
+
+def test_a_branch_of_a_colleague_is_asked_about_whatever_github_writes_beside_the_name(world: World) -> None:
+    world.github.add_person("kim", association="CONTRIBUTOR", permission="write")
+    world.open(author="kim")
+    world.settle()
+    assert (len(world.inbox.mails), "outside" in world.inbox.mails[0].text) == (1, False)
+
+
 def from_a_fork(world: World, login: str, branch: str = "gift") -> int:
     """A pull request from somebody's fork."""
     fork = world.github.fork(SHOP, login)

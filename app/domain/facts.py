@@ -20,6 +20,9 @@ from app.domain.description import by_people
 # Who belongs to a repository's people, by what they may do in it.
 # https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
 INSIDERS = frozenset({"admin", "maintain", "write"})
+# What GitHub writes beside those of whom it knows it; of a colleague whose membership is private it says CONTRIBUTOR.
+# https://docs.github.com/en/graphql/reference/enums#commentauthorassociation
+MEMBERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,8 @@ class PullRequest:
 
     `body` is "" for GitHub's null; `author` is "ghost", and `author_id` None, for a deleted one; `head_repository` is
     None when the fork was deleted; `merge_commit` means something only when `merged`; `mergeable` None: still
-    computing. `belongs` tells whether a fork's author may write to the repository, None where that is not known.
+    computing. `association` is what GitHub writes beside the author; `belongs` tells whether they may write to the
+    repository, None where nobody asked or that is not known.
     https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request
     """
 
@@ -236,6 +240,7 @@ class PullRequest:
     commits: int
     updated_at: datetime
     author_id: int | None = None
+    association: str = "MEMBER"
     belongs: bool | None = None
     merged_at: datetime | None = None
 
@@ -256,8 +261,17 @@ class PullRequest:
 
     @property
     def is_from_outside(self) -> bool:
-        """Tell whether it comes from a fork by somebody who is not known to have the right to write."""
-        return self.is_from_fork and not self.belongs
+        """Tell whether it comes from somebody who is not known to have the right to write."""
+        return not (self.is_own or self.belongs)
+
+    @property
+    def is_own(self) -> bool:
+        """Tell whether it is surely the team's: its branch is of this repository, and its author a member, or a program.
+
+        Whoever may read a repository may open a pull request of two branches of it: https://github.com/github/docs/pull/7730
+        """
+        is_known = self.author_is_bot or self.author_id is None or self.association in MEMBERS
+        return is_known and not self.is_from_fork
 
     @property
     def is_from_fork(self) -> bool:

@@ -110,6 +110,7 @@ class WholePull(Pull):
 
     private: bool = at("base.repo.private")
     author_is_bot: IsBot = at("user.type", default=False)
+    association: Line = at("author_association", default="")
     url: WebAddress = at("html_url")
     merged: bool
     merge_commit: Line | None = at("merge_commit_sha", default=None)

@@ -141,7 +141,7 @@ class Work:
         if self.facts.repository_id != self.row.repository_id:
             self.known.read = Read.NOT
             raise Refused(OTHER_REPOSITORY.format(self.row.repository), Why.GONE)
-        if self.facts.is_from_fork and self.facts.open and self.gate.policy.gates(self.facts.base):
+        if not self.facts.is_own and self.facts.open and self.gate.policy.gates(self.facts.base):
             # That GitHub does not tell stops nothing else.
             self.facts = replace(self.facts, belongs=self.belongs(self.facts.writer))
         return self.facts

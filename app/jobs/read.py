@@ -83,7 +83,7 @@ def take_in(work: Work, facts: PullRequest) -> None:
     if same:
         changes |= {"merge_base": same.merge_base, "carried": same}
     if facts.belongs is None and row.was_read:
-        changes["is_from_outside"] = facts.is_from_fork and row.is_from_outside  # what was known last
+        changes["is_from_outside"] = row.is_from_outside and not facts.is_own  # what was known last
     if move and move.to is State.MERGED:
         move, merged = how_it_was_merged(work, facts, move)
         changes |= merged
