@@ -323,7 +323,7 @@ def test_a_row_that_waits_is_due_when_its_time_comes(store: Store, clock: Clock)
     clock.pass_(minutes=2)
     assert store.queue.oldest_due() == timedelta(minutes=1)
     again, row = take(store)
-    assert (again.attempts, again.problem) == (1, "GitHub is down.")
+    assert (again.attempts, row.problem) == (1, "GitHub is down.")
 
 
 def test_a_claim_takes_only_the_kinds_it_names(store: Store) -> None:

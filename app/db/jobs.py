@@ -62,14 +62,13 @@ NEEDS: dict[Kind, Service] = {
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to work on one job until the lease ends; `attempts`: failures in a row, `problem`: the last one."""
+    """The right to work on one job until the lease ends; `attempts`: failures in a row."""
 
     kind: Kind
     about: str
     lease: str
     attempts: int
     revision: int = 0
-    problem: str | None = None
 
     @property
     def id(self) -> int:
