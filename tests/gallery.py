@@ -21,7 +21,7 @@ from app.domain.policy import Reviewer
 from app.domain.problems import Problem, Trouble, What
 from app.links import DecideLink, SignInLink, decide_link
 from app.mail.compose import waiting_since
-from app.mail.news import compose_problem, compose_restored, tell
+from app.mail.news import compose_problem, compose_restored, problem_words
 from tests.pictures import photo
 from tests.world import SHOP, World
 
@@ -197,7 +197,7 @@ class Gallery:
         """What whoever runs the gate gets of a problem that has lasted."""
         now, gate = self.world.clock.now, self.world.gate
         problem, said = Problem(1, What.RIGHTS, SHOP, now, now, now), "GitHub does not let the gate do this."
-        told = tell(problem, [], [], [Trouble(What.RIGHTS, SHOP, f"{SHOP}#12", said)])
+        told = problem_words(problem, [], [], [Trouble(What.RIGHTS, SHOP, f"{SHOP}#12", said)])
         return compose_problem(self.lily, problem, told, gate.public_url, gate.timezone).html
 
     def _live_through(self, weeks: int) -> None:

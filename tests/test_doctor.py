@@ -22,7 +22,7 @@ from app.db.jobs import Kind
 from app.db.store import Store
 from app.db.tables import jobs, problems
 from app.domain.problems import What
-from app.operator.doctor import exit_code, make, ses_checks, work_checks
+from app.operator.doctor import exit_code, run_checks, ses_checks, work_checks
 from app.operator.github_side import TOKEN_RIGHTS, GitHubSide
 from app.settings import Settings
 from demo.github import PretendGitHub
@@ -100,11 +100,11 @@ class Clinic:
 
     def github_checks(self, **more: str) -> Found:
         settings = Settings.load({**self.environ, **more})
-        results = list(make(GitHubSide(settings, {SHOP: self.number}.get).checks()))
+        results = list(run_checks(GitHubSide(settings, {SHOP: self.number}.get).checks()))
         return Found(exit_code(results), [asdict(one) for one in results])
 
     def ses_checks(self, **more: str) -> Found:
-        results = list(make(ses_checks(Settings.load({**self.environ, **more}))))
+        results = list(run_checks(ses_checks(Settings.load({**self.environ, **more}))))
         return Found(exit_code(results), [asdict(one) for one in results])
 
     def stop(self) -> None:
@@ -264,7 +264,9 @@ def test_work_that_is_not_done_is_told(
     with store.database.write() as connection:
         connection.execute(jobs.insert().values(kind=Kind.POLL, about=SHOP, due_at=begin))
     now = begin + timedelta(minutes=minutes, seconds=1)
-    verdicts = {one.check: one.verdict for one in make(work_checks(store, Settings.load(clinic.environ)))}
+    verdicts = {
+        one.check: one.verdict for one in run_checks(work_checks(store, Settings.load(clinic.environ)))
+    }
     store.close()
     assert (verdicts["worker"], verdicts["oldest job"]) == (worker, job)
 
@@ -286,7 +288,7 @@ def test_what_lasts_and_what_waits_after_a_failure_are_warnings_that_say_what_to
     with store.database.write() as connection:
         connection.execute(problems.insert().values(**lasts))
         connection.execute(jobs.insert().values(**waits))
-    results = list(make(work_checks(store, Settings.load(clinic.environ))))
+    results = list(run_checks(work_checks(store, Settings.load(clinic.environ))))
     store.close()
     lasting, failed = (one for one in results if one.check == "problems")
     assert (lasting.verdict, failed.verdict) == ("warning", "warning")
@@ -303,7 +305,7 @@ def test_all_that_fails_is_told_however_much_it_is(clinic: Clinic, sqlite_url: s
         for number in range(5):
             said = {"about": f"{number} {SHOP}", "problem": f"GitHub said no to {number}."}
             connection.execute(jobs.insert().values(**failed, **said))
-    found = [one.says for one in make(work_checks(store, Settings.load(clinic.environ)))]
+    found = [one.says for one in run_checks(work_checks(store, Settings.load(clinic.environ)))]
     store.close()
     assert all(any(f"no to {number}." in says for says in found) for number in range(5))
 

@@ -238,7 +238,8 @@ def test_they_are_kept_while_it_is_open_and_ninety_days_after(world: World, aske
     world.pass_(days=2)
     world.store.pictures.forget()
     assert world.browser.get(mine).status_code == 404
-    assert len(world.store.pictures.theirs(world.row(2).id, world.row(2).round)) == 1  # that one is open
+    kept = world.store.pictures.of_developers(world.row(2).id, world.row(2).round)
+    assert len(kept) == 1  # that one is open
 
 
 def test_a_draft_that_nobody_sent_is_forgotten_after_a_day(world: World, asked: int) -> None:

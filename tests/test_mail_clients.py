@@ -30,7 +30,7 @@ from app.mail.news import (
     compose_restored,
     compose_sign_in,
     compose_trial,
-    tell,
+    problem_words,
 )
 from app.mail.question import TalkLine
 from tests.builders import BASE, HEAD, LILY, NOON, pull, row, snapshot
@@ -257,7 +257,7 @@ def problem() -> Mail:
     """A problem, as whoever runs the gate is told."""
     told = Problem(1, What.BRANCH, "acme/shop", NOON, NOON, NOON, NOON)
     trouble = Trouble(What.BRANCH, "acme/shop", "acme/shop", "acme/shop has no branch development.")
-    said = tell(told, [], ["development"], [trouble])
+    said = problem_words(told, [], ["development"], [trouble])
     return compose_problem(LILY, told, said, PENDING, BERLIN)
 
 

@@ -25,7 +25,7 @@ from app.mail.news import (
     compose_push,
     compose_restored,
     compose_sign_in,
-    tell,
+    problem_words,
 )
 from app.mail.question import TalkLine
 from demo.inbox import Mail as Arrived
@@ -65,7 +65,7 @@ def release(*unseen: Unseen, **fields: object) -> Mail:
 def problem(**fields: datetime) -> Mail:
     told = Problem(1, What.BRANCH, "acme/shop", NOON, NOON, NOON, NOON, **fields)
     trouble = Trouble(What.BRANCH, "acme/shop", "acme/shop", "acme/shop has no branch development.")
-    said = tell(told, [], ["development"], [trouble])
+    said = problem_words(told, [], ["development"], [trouble])
     return compose_problem(
         Reviewer("Olga", "olga@example.com"), told, said, "https://gate.example.com", ZoneInfo("UTC")
     )

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from app.db.columns import insert
 from app.db.database import FOLD_LOCK, Bell, Database, StorePart, lock
 from app.db.jobs import RELEASE, Kind, is_leased, put_timer, wake, wake_reviews
-from app.db.repositories import came, pin
+from app.db.repositories import pin, watched_since
 from app.db.rows import REVIEWS, lock_review, new_nonce, review_from
 from app.db.tables import inbox, posts, repositories, requesters, reviews
 from app.domain.events import (
@@ -318,7 +318,7 @@ def _is_history(connection: Connection, event: PullRequestEvent) -> bool:
     """Tell whether an unknown pull request was closed before the gate came: nobody was passed over then."""
     if event.seen.open:
         return False
-    since = came(connection, event.repository_id, event.repository)
+    since = watched_since(connection, event.repository_id, event.repository)
     return since is None or event.closed_at is None or event.closed_at + WHOLE_SECONDS < since
 
 

@@ -88,7 +88,7 @@ class Kept:
 class Pictures(StorePart):
     """The pictures of all reviews."""
 
-    def theirs(self, review_id: int, round_: int) -> list[Kept]:
+    def of_developers(self, review_id: int, round_: int) -> list[Kept]:
         """Return what developers show in a round, as far as it could be had."""
         return self._found(_of(review_id, round_), pictures.c.said == "", pictures.c.size > 0)
 

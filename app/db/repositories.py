@@ -53,10 +53,10 @@ class Repositories(StorePart):
         stored = select(repositories.c.full_name).where(repositories.c.name == name.casefold())
         return self._database.scalar(stored) or name
 
-    def came(self, repository_id: int) -> datetime | None:
+    def watched_since(self, repository_id: int) -> datetime | None:
         """Return when a repository was first to be looked at, None where it was not yet."""
         with self._database.read() as connection:
-            return came(connection, repository_id)
+            return watched_since(connection, repository_id)
 
     def pin(self, name: str, repository_id: int) -> bool:
         """Note that GitHub calls this repository so; False when the name is another one's."""
@@ -104,7 +104,7 @@ class Repositories(StorePart):
         return self._database.many(Person, asked)
 
 
-def came(connection: Connection, repository_id: int, name: str = "") -> datetime | None:
+def watched_since(connection: Connection, repository_id: int, name: str = "") -> datetime | None:
     """Return when a repository was first to be looked at, under this name or any it is known by; None: not yet."""
     names = {"repository_id": repository_id, "name": name.casefold()}
     found: datetime | None = connection.scalar(_CAME, names)

@@ -31,17 +31,17 @@ from app.github.commits import (
 )
 from app.github.connection import PER_PAGE, etag_of, insist
 from app.github.pulls import (
+    COMMENTS,
     ISSUE_EVENTS,
     PULLS,
     REMARKS,
-    WRITTEN,
-    Done,
+    CommentAnswer,
     Listing,
+    MergeAnswer,
     Permission,
     Pull,
-    Said,
+    StatusAnswer,
     WholePull,
-    Written,
 )
 
 # https://docs.github.com/en/rest/pulls/reviews#create-a-review-for-a-pull-request
@@ -146,7 +146,8 @@ class GitHub(Branches):
         """
         wish = {"state": status.state, "description": status.description, "context": status.context}
         wish |= {"target_url": details} if details else {}
-        said = self.call(repository, "POST", f"/statuses/{status.sha}", Said.model_validate, wish).data
+        path, reads = f"/statuses/{status.sha}", StatusAnswer.model_validate
+        said = self.call(repository, "POST", path, reads, wish).data
         insist(said.state == status.state)
 
     def say_review(self, repository: str, number: int, sha: str, choice: Choice, body: str) -> None:
@@ -156,7 +157,7 @@ class GitHub(Branches):
         """
         # Of a named commit, else the newest would be reviewed, whichever that is by now.
         wish = {"commit_id": sha, "body": body, "event": REVIEW_EVENTS[choice]}
-        self.call(repository, "POST", f"/pulls/{number}/reviews", Written.model_validate, wish)
+        self.call(repository, "POST", f"/pulls/{number}/reviews", CommentAnswer.model_validate, wish)
 
     def say_comment(self, repository: str, number: int, body: str) -> int:
         """Comment on a pull request, and return the comment's id: one POST.
@@ -164,7 +165,7 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/issues/comments#create-an-issue-comment
         """
         path = f"/issues/{number}/comments"
-        return self.call(repository, "POST", path, Written.model_validate, {"body": body}).data.id
+        return self.call(repository, "POST", path, CommentAnswer.model_validate, {"body": body}).data.id
 
     def edit_comment(self, repository: str, comment_id: int, body: str) -> None:
         """Write a comment anew: one PATCH. Refused when it was deleted.
@@ -172,7 +173,7 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/issues/comments#update-an-issue-comment
         """
         path = f"/issues/comments/{comment_id}"
-        said = self.call(repository, "PATCH", path, Written.model_validate, {"body": body}).data
+        said = self.call(repository, "PATCH", path, CommentAnswer.model_validate, {"body": body}).data
         insist(said.id == comment_id)
 
     def find_comment(self, repository: str, number: int, *markers: str) -> int | None:
@@ -180,7 +181,7 @@ class GitHub(Branches):
 
         https://docs.github.com/en/rest/issues/comments#list-issue-comments
         """
-        comments = self.each(repository, f"/issues/{number}/comments", WRITTEN.validate_python)
+        comments = self.each(repository, f"/issues/{number}/comments", COMMENTS.validate_python)
         return next((one.id for one in comments if one.holds(markers)), None)
 
     def remarks(self, repository: str, number: int) -> list[Remark]:
@@ -192,7 +193,7 @@ class GitHub(Branches):
         """
         found = []
         for place, path in REMARKS.items():
-            written = self.each(repository, path.format(number), WRITTEN.validate_python)
+            written = self.each(repository, path.format(number), COMMENTS.validate_python)
             found += [remark for one in written if (remark := one.remark(place))]
         return sorted(found, key=lambda remark: (remark.at, remark.id))
 
@@ -220,8 +221,8 @@ class GitHub(Branches):
 
         GitHub gives both lists oldest first only; asking for the last page would cost a call more.
         """
-        reviews = self.each(repository, f"/pulls/{number}/reviews", WRITTEN.validate_python)
-        comments = self.each(repository, f"/issues/{number}/comments", WRITTEN.validate_python)
+        reviews = self.each(repository, f"/pulls/{number}/reviews", COMMENTS.validate_python)
+        comments = self.each(repository, f"/issues/{number}/comments", COMMENTS.validate_python)
         return any(one.holds(markers) for one in chain(reviews, comments))
 
     def merge(self, repository: str, number: int, sha: str, method: str) -> str:
@@ -231,7 +232,7 @@ class GitHub(Branches):
         https://docs.github.com/en/rest/pulls/pulls#merge-a-pull-request
         """
         path, wish = f"/pulls/{number}/merge", {"sha": sha, "merge_method": method}
-        done = self.call(repository, "PUT", path, Done.model_validate, wish).data
+        done = self.call(repository, "PUT", path, MergeAnswer.model_validate, wish).data
         insist(done.merged)
         return done.sha
 

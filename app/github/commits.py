@@ -93,12 +93,12 @@ class _Commit(Model):
     login: Line | None = at("author.login", default=None)
     parents: list[Named]
 
-    def told(self) -> Commit:
+    def commit(self) -> Commit:
         line = "".join(self.message.splitlines()[:1])[:LONGEST_SUBJECT]
         return Commit(self.sha, line, self.login or self.name or "ghost", self.name)
 
     def step(self) -> Commit:
-        return replace(self.told(), parents=tuple(one.sha for one in self.parents))
+        return replace(self.commit(), parents=tuple(one.sha for one in self.parents))
 
 
 class _File(Model):
@@ -110,7 +110,7 @@ class _File(Model):
     patch: WordsOrNone = None
     sha: Any = None
 
-    def told(self, room: int) -> ChangedFile:
+    def changed_file(self, room: int) -> ChangedFile:
         # GitHub shows no patch of an empty file, but nothing is hidden.
         patch = "" if self.patch is None and self.sha in EMPTY_BLOBS else self.patch
         is_cut = patch is not None and len(patch) > room
@@ -141,7 +141,7 @@ class Comparison(StepsAnswer):
         """Return what a reviewer is asked about; `steps` are all its commits, of which it names the first."""
         return Change(
             merge_base=self.merge_base,
-            commits=tuple(commit.told() for commit in self.commits),
+            commits=tuple(commit.commit() for commit in self.commits),
             files=tuple(self._files()),
             base_sha=self.base,
             more=tuple(step.sha for step in steps[len(self.commits) :]),
@@ -162,7 +162,7 @@ class Comparison(StepsAnswer):
     def _files(self) -> Iterator[ChangedFile]:
         room = MOST_PATCHES
         for item in self.files:
-            file = item.told(min(room, LONGEST_PATCH))
+            file = item.changed_file(min(room, LONGEST_PATCH))
             room -= len(file.patch or "")
             yield file
 
@@ -203,8 +203,8 @@ class TreeAnswer(Model):
 OWN_PREFIX = context_of("")
 LONGEST_CHECK = 100
 
-Word = Literal["green", "pending", "red"]
-_STATES: dict[str, Word] = {"success": "green", "failure": "red", "error": "red"}
+Verdict = Literal["green", "pending", "red"]
+_STATES: dict[str, Verdict] = {"success": "green", "failure": "red", "error": "red"}
 # https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/collaborating-on-repositories-with-code-quality-features/about-status-checks#check-statuses-and-conclusions
 _GREEN = frozenset({"success", "neutral", "skipped"})
 
@@ -216,7 +216,7 @@ class CommitStatus(Model):
     state: Text
 
     @property
-    def word(self) -> Word:
+    def says(self) -> Verdict:
         """Return what it says."""
         return _STATES.get(self.state, "pending")
 
@@ -235,7 +235,7 @@ class Conclusion(Model):
     conclusion: Line | None = None
 
     @property
-    def word(self) -> Word:
+    def says(self) -> Verdict:
         """Return what it says."""
         if self.status != "completed" or not self.conclusion:
             return "pending"
@@ -263,15 +263,15 @@ def combined_checks(
 
     Those that are `ignored` by name (compared without case) do not count.
     """
-    said = [(one.context, one.word) for one in statuses] + [(run.name, run.word) for run in _newest(runs)]
+    said = [(one.context, one.says) for one in statuses] + [(run.name, run.says) for run in _newest(runs)]
     skipped = {name.casefold() for name in ignored}
     others = [
-        (name, word) for name, word in said if not is_own(name) and one_line(name).casefold() not in skipped
+        (name, says) for name, says in said if not is_own(name) and one_line(name).casefold() not in skipped
     ]
-    for word in ("red", "pending"):
-        names = {shown(name) for name, is_word in others if is_word == word}
+    for says in ("red", "pending"):
+        names = {shown(name) for name, state in others if state == says}
         if names:
-            return Checks("red" if word == "red" else "pending", tuple(sorted(names)))
+            return Checks("red" if says == "red" else "pending", tuple(sorted(names)))
     return Checks("green" if others else "none", ())
 
 

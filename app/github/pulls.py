@@ -162,13 +162,13 @@ class IssueEvent(Model):
         return (by, self.created_at) if by else None
 
 
-class Said(Model):
+class StatusAnswer(Model):
     """https://docs.github.com/en/rest/commits/statuses#create-a-commit-status ."""
 
     state: Text
 
 
-class Done(Model):
+class MergeAnswer(Model):
     """https://docs.github.com/en/rest/pulls/pulls#merge-a-pull-request ."""
 
     merged: bool
@@ -184,7 +184,7 @@ REMARKS: dict[Place, str] = {
 }
 
 
-class Written(Model):
+class CommentAnswer(Model):
     """A comment, a review or a comment on a line.
 
     https://docs.github.com/en/rest/issues/comments#list-issue-comments
@@ -214,5 +214,5 @@ class Written(Model):
 
 
 PULLS = TypeAdapter(list[Pull])
-WRITTEN = TypeAdapter(list[Written])
+COMMENTS = TypeAdapter(list[CommentAnswer])
 ISSUE_EVENTS = TypeAdapter(list[IssueEvent])

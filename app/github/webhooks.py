@@ -87,7 +87,7 @@ class _CheckPayload(_About):
         ended = self.check_suite or self.check_run
         if self.action != "completed" or ended is None:
             return None
-        name, says = "" if self.check_suite else shown(ended.name), ended.word if ended.conclusion else ""
+        name, says = "" if self.check_suite else shown(ended.name), ended.says if ended.conclusion else ""
         return CheckEvent(**self.about, sha=ended.head_sha, check=name, says=says)
 
 
@@ -99,7 +99,7 @@ class _StatusPayload(_About, CommitStatus):
     def event(self) -> CheckEvent | None:
         if is_own(self.context):
             return None  # the gate's own says nothing new to it
-        return CheckEvent(**self.about, sha=self.sha, check=shown(self.context), says=self.word)
+        return CheckEvent(**self.about, sha=self.sha, check=shown(self.context), says=self.says)
 
 
 class _DeploymentPayload(_About):

@@ -202,7 +202,7 @@ def development_of(work: Work) -> DevelopmentBranch:
 def letter_about(work: Work, reviewer: Reviewer) -> NewLetter:
     """Return the letter that asks; what lay there already when the gate came is told in one list."""
     row, store = work.row, work.gate.store
-    came = store.repositories.came(row.repository_id) if row.asked_at is None else None
+    came = store.repositories.watched_since(row.repository_id) if row.asked_at is None else None
     # After a restored backup, too: then it came when that was.
     came = max(came, store.epoch.began_at) if came else None
     is_old = came is not None and (row.facts.updated_at or came) + WHOLE_SECONDS < came

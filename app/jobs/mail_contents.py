@@ -102,7 +102,7 @@ def _request(
 
 def _shown(gate: Gate, row: Review, url: str) -> tuple[Shown, ...]:
     """Return the pictures that the page at this address shows."""
-    kept = gate.store.pictures.theirs(row.id, row.round)
+    kept = gate.store.pictures.of_developers(row.id, row.round)
     return tuple(Shown(one.source, url, one.width, one.height) for one in kept)
 
 

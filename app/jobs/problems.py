@@ -17,7 +17,7 @@ from app.domain.problems import Problem, Trouble, Turn, What
 from app.jobs.away import first_there, hand_over_unheld, who_is_away
 from app.jobs.gate import Gate
 from app.mail.compose import Mail
-from app.mail.news import ProblemWords, compose_problem, tell
+from app.mail.news import ProblemWords, compose_problem, problem_words
 from app.mail.send import MailRefused
 
 log = logging.getLogger("qa-gate.problems")
@@ -77,7 +77,7 @@ def _bounced(gate: Gate, claim: Claim) -> list[str]:
 def said_of(gate: Gate, problem: Problem | Trouble) -> ProblemWords:
     """Return a problem in words, with what GitHub or SES says right now."""
     troubles = gate.store.problems.troubles(gate.policy.repositories)
-    return tell(problem, gate.people, gate.policy.branches, troubles)
+    return problem_words(problem, gate.people, gate.policy.branches, troubles)
 
 
 def problem_mail(gate: Gate, letter: Letter, reader: Reviewer) -> Mail | None:

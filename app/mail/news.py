@@ -168,7 +168,7 @@ class ProblemWords:
         return f"{self.title}. {self.todo}"
 
 
-def tell(
+def problem_words(
     problem: Problem | Trouble,
     people: Sequence[Reviewer],
     branches: Sequence[str],

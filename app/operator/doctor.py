@@ -24,7 +24,7 @@ from app.db.store import Store
 from app.domain.blocked import Why
 from app.domain.policy import Reviewer
 from app.github.answers import NoPlan, Refused, TryAgain, Unauthorized
-from app.mail.news import compose_trial, reasons_of, tell
+from app.mail.news import compose_trial, problem_words, reasons_of
 from app.mail.send import Mailer, MailError, MailLater
 from app.mail.ses import NotAllowed, Ses, aws_problems
 from app.operator.github_side import Check, Findings, GitHubSide
@@ -53,7 +53,7 @@ def doctor(as_json: bool, mail: bool) -> None:
     """Look at everything that the gate needs, and say what to do. Exit code: 1 with warnings, 2 with failures."""
     try:
         settings = Settings.load()
-        results = list(make(all_checks(settings, mail)))
+        results = list(run_checks(all_checks(settings, mail)))
     except SettingsError as error:
         results = [Result("settings", "failure", one) for one in (*error.problems, *aws_problems())]
     if as_json:
@@ -70,7 +70,7 @@ def exit_code(results: Iterable[Result]) -> int:
     return max((VERDICTS.index(one.verdict) for one in results), default=0)
 
 
-def make(checks: Iterable[Check]) -> Iterator[Result]:
+def run_checks(checks: Iterable[Check]) -> Iterator[Result]:
     """Make checks one after the other; what kept one from looking is a result, too."""
     for name, well, look_for_problems in checks:
         try:
@@ -97,7 +97,7 @@ def _to_do(error: Explained) -> str:
 def warn_at_start(settings: Settings) -> None:
     """Log what the checks of GitHub and Amazon SES find wrong; for a thread of its own, as they are slow."""
     log = logging.getLogger("qa-gate.doctor")
-    for one in make(chain(GitHubSide(settings).checks(), ses_checks(settings))):
+    for one in run_checks(chain(GitHubSide(settings).checks(), ses_checks(settings))):
         if one.verdict != "ok":
             log.warning("%s: %s", one.check, one.says)
 
@@ -186,7 +186,7 @@ def _problems(store: Store, settings: Settings) -> Findings:
     people = [Reviewer(*one) for one in settings.people]
     troubles = store.problems.troubles(settings.github_repositories)
     for problem in store.problems.begun():
-        yield "warning", tell(problem, people, settings.branches, troubles).sentence
+        yield "warning", problem_words(problem, people, settings.branches, troubles).sentence
     for reason in reasons_of(troubles, people):
         yield "warning", f"{reason} After fixing it, run qa-gate sync."
 

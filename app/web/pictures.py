@@ -141,11 +141,11 @@ def shown_in(gate: Gate, row: Review) -> tuple[Shown, ...]:
     """Return the developers' pictures that are kept of the current round, as a text shows them."""
     return tuple(
         Shown(one.source, url_for("pages.picture", nonce=one.nonce), one.width, one.height, one.moves)
-        for one in gate.store.pictures.theirs(row.id, row.round)
+        for one in gate.store.pictures.of_developers(row.id, row.round)
     )
 
 
-def hers(gate: Gate, row: Review) -> dict[str, list[Kept]]:
+def of_reviewers(gate: Gate, row: Review) -> dict[str, list[Kept]]:
     """Return what reviewers sent with the standing decision, and with the last question."""
     pictures, number = gate.store.pictures, row.decision.number if row.decision else 0
     return {

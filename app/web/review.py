@@ -21,7 +21,7 @@ from app.links import BadLink
 from app.text.words import count
 from app.web import frame
 from app.web.pending import decide_url
-from app.web.pictures import hers, shown_in
+from app.web.pictures import of_reviewers, shown_in
 from app.web.sign_in import reviewer_here
 
 
@@ -88,5 +88,5 @@ def facts_of(gate: Gate, row: Review, asked: Round | None) -> dict[str, Any]:
         "history": history,
         "talk": open_talk(history),
         "shown": shown_in(gate, row),
-        "hers": hers(gate, row),
+        "hers": of_reviewers(gate, row),
     }
