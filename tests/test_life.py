@@ -981,9 +981,11 @@ def test_a_member_who_vouches_is_found_though_the_webhook_was_lost(world: World)
     for branch in ("gift", "card"):
         world.github.commit(fork, branch, {f"{branch}.py": "from outside\n"}, "Gift", "eve")
         world.github.open_pull_request(SHOP, branch, title="Gift", author="eve", from_fork=fork)
-    world.github.request_review(2, "sam", by="sam")
+    world.open("ours", author="eve")
+    for number in (2, 3):
+        world.github.request_review(number, "sam", by="sam")
     world.pass_(minutes=6)
-    assert [world.row(number).state for number in (1, 2)] == [State.TO_ASK, State.WAITING]
+    assert [world.row(number).state for number in (1, 2, 3)] == [State.TO_ASK, State.WAITING, State.WAITING]
     world.github.request_review(1, "sam", by="eve")
     world.pass_(minutes=6)
     assert world.row(1).state is State.TO_ASK

@@ -165,15 +165,16 @@ class Inbox(StorePart):
         found = self._database.all(select(inbox.c.fields).where(*which).order_by(inbox.c.id))
         return [CheckEvent.model_validate_json(row.fields) for row in found]
 
-    def waits_for_a_request(
-        self, repository_id: int, number: int, *, is_gated: bool, is_from_fork: bool
-    ) -> bool:
-        """Tell whether a request for a review would change something, so that GitHub must be asked for one."""
+    def waits_for_a_request(self, repository_id: int, number: int, *, may_need_voucher: bool) -> bool:
+        """Tell whether a request for a review would change something, so that GitHub must be asked for one.
+
+        `may_need_voucher`: a pull request that was not read yet may be an outsider's.
+        """
         key = (reviews.c.repository_id == repository_id, reviews.c.number == number)
         row = self._database.first(REVIEWS.where(*key))
         if row is not None and row.state == State.REJECTED:
             return True
-        return review_from(row).needs_voucher if row and row.head_sha else is_from_fork and is_gated
+        return review_from(row).needs_voucher if row and row.head_sha else may_need_voucher
 
     def forget(self) -> None:
         """Forget what was folded longer ago than rows are kept."""

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from app.domain.events import PullRequestEvent
-from app.domain.facts import Person, PullRequest, Remark, Seen, words_digest
+from app.domain.facts import MEMBERS, Person, PullRequest, Remark, Seen, words_digest
 from app.github.models import (
     Count,
     Id,
@@ -58,6 +58,7 @@ class Pull(Model):
     body: Words = ""
     author: Text = at("user.login", default="ghost")
     author_id: Id | None = at("user.id", default=None)
+    association: Line = at("author_association", default="")
     state: Literal["open", "closed"]
     draft: bool
     base: Text = at("base.ref")
@@ -86,6 +87,11 @@ class Pull(Model):
         """Tell whether its head is another repository's branch."""
         return self.head_id != self.repository_id
 
+    @property
+    def may_need_voucher(self) -> bool:
+        """Tell whether its author may be from outside, see `PullRequest.is_own`."""
+        return self.is_from_fork or self.association not in MEMBERS
+
     def event(
         self,
         requests: tuple[tuple[Person, datetime], ...] = (),
@@ -110,7 +116,6 @@ class WholePull(Pull):
 
     private: bool = at("base.repo.private")
     author_is_bot: IsBot = at("user.type", default=False)
-    association: Line = at("author_association", default="")
     url: WebAddress = at("html_url")
     merged: bool
     merge_commit: Line | None = at("merge_commit_sha", default=None)

@@ -99,9 +99,10 @@ def _put(gate: Gate, claim: Claim, timer: Timer, pull: Pull) -> bool:
 
 def _requests(gate: Gate, claim: Claim, pull: Pull) -> tuple[tuple[Person, datetime], ...]:
     """Return who asked for a review, where that would change something: a call more, for a webhook may be lost."""
-    about, is_gated = (pull.repository_id, pull.number), gate.policy.gates(pull.seen.base)
+    about = (pull.repository_id, pull.number)
+    may_need = pull.may_need_voucher and gate.policy.gates(pull.seen.base)
     requests: tuple[tuple[Person, datetime], ...] = ()
-    if gate.store.inbox.waits_for_a_request(*about, is_gated=is_gated, is_from_fork=pull.is_from_fork):
+    if gate.store.inbox.waits_for_a_request(*about, may_need_voucher=may_need):
         with suppress(Refused):  # a right is missing: all else that was listed still counts
             requests = gate.github.review_requests(pull.repository, pull.number)
         gate.store.queue.renew(claim)
