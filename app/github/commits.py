@@ -299,7 +299,7 @@ def _newest(runs: Sequence[CheckRun]) -> list[CheckRun]:
 # plain https, or of another commit, is as none.
 
 
-LONGEST_URL = 2_000
+LONGEST_TRY_URL = 2_000
 _URL = re.compile(r"https://[!-~]+")
 _HOST = re.compile(r"[a-z0-9.-]+")
 
@@ -341,7 +341,7 @@ def read_try_url(statuses: Sequence[DeploymentStatus]) -> str | None:
 
 def is_followable(url: str) -> bool:
     """Tell whether an address is https and names its host plainly, as a browser reads it."""
-    if len(url) > LONGEST_URL or "\\" in url or not _URL.fullmatch(url):
+    if len(url) > LONGEST_TRY_URL or "\\" in url or not _URL.fullmatch(url):
         return False
     try:
         parts = urlsplit(url)

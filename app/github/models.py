@@ -15,7 +15,7 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, V
 
 # What no database column and no UTF-8 can hold.
 _UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
-LONGEST_LINE = 4_000
+LONGEST_SAID = 4_000
 
 
 class Model(BaseModel):
@@ -73,5 +73,5 @@ def fault_of(error: ValidationError) -> str:
 
 def one_line(said: str) -> str:
     """Return what can be seen of a text's beginning, as one line."""
-    seen = (" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in said[:LONGEST_LINE])
+    seen = (" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in said[:LONGEST_SAID])
     return " ".join("".join(seen).split())

@@ -14,7 +14,7 @@ from app.db.pictures import SentWith
 from app.domain.facts import Remark, State
 from app.github.pictures import Fetched
 from app.jobs.gate import Work
-from app.mail.compose import say
+from app.mail.compose import phrase
 from app.pictures import BadPicture, made_anew
 from app.text.markdown import pictures_in
 
@@ -64,7 +64,9 @@ def pictures_link(work: Work, with_what: SentWith, number: int) -> str:
     """
     sent = work.gate.store.pictures.sent_with(work.row.id, with_what, number)
     return (
-        say("see_pictures", many=len(sent), url=work.gate.links.details_url(work.row.nonce)) if sent else ""
+        phrase("see_pictures", many=len(sent), url=work.gate.links.details_url(work.row.nonce))
+        if sent
+        else ""
     )
 
 

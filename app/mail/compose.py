@@ -5,7 +5,7 @@ may be hostile: nothing of it may become markup, a header or a link.
 
 Every value goes through `line` (or `person`, `titled`, `quoted`), which drops what hides or reorders text. In a text
 template the result is marked as safe, since "<" stays "<" there; in HTML it is escaped besides. Autoescape is on for
-both: a value that forgot its filter is at worst over-escaped. What is made by `say` and `why_for_reviewer` is text,
+both: a value that forgot its filter is at worst over-escaped. What is made by `phrase` and `why_for_reviewer` is text,
 escaped where it is shown.
 """
 
@@ -46,7 +46,7 @@ def render(name: str, values: dict[str, Any]) -> str:
     return environment.get_template(name).render(values)
 
 
-def say(sentence: str, **values: object) -> str:
+def phrase(sentence: str, **values: object) -> str:
     """Return a sentence of templates/mail/sentences.txt, by the name of its macro: plain text, escaped where it is shown."""
     said = getattr(_WORDS.get_template("mail/sentences.txt").module, sentence)(**values)
     return str(said).strip()
@@ -54,7 +54,7 @@ def say(sentence: str, **values: object) -> str:
 
 def titled(title: str, limit: int = 120) -> str:
     """Return a title as one line, and words of ours where it has none."""
-    return plain(title, limit) or say("untitled")
+    return plain(title, limit) or phrase("untitled")
 
 
 def _marked(change: Callable[..., str]) -> Callable[..., Markup]:
@@ -143,7 +143,7 @@ def subject_of(about: PullRequest | Review, title: str, place: str, *, is_releas
     The matter is in its first 40 characters; what the mail wants is in the preview. How much a release holds
     changes from mail to mail, so that is not in it.
     """
-    matter = say("release_into", base=about.base) if is_release else title
+    matter = phrase("release_into", base=about.base) if is_release else title
     return f"{plain(matter, LONGEST_SUBJECT_TITLE)} ({plain(place)})"
 
 

@@ -23,8 +23,8 @@ from app.mail.compose import (
     LONGEST_TITLE,
     Mail,
     mail_of,
+    phrase,
     render,
-    say,
     subject_of,
     thread_of,
     tidy,
@@ -66,9 +66,9 @@ class About:
     def helper(self) -> str:
         """Return who can be talked to about it; a release is nobody's own, and the gate may have opened it."""
         if self.is_release:
-            return say("the_developers")
+            return phrase("the_developers")
         is_program = self.row.author.endswith("[bot]")
-        return ("" if is_program else person(self.author, LONGEST_NAME)) or say("a_developer")
+        return ("" if is_program else person(self.author, LONGEST_NAME)) or phrase("a_developer")
 
 
 def compose_digest(
@@ -86,7 +86,7 @@ def compose_digest(
 
 def compose_bypass(reviewer: Reviewer, about: About, merged_by: str) -> Mail:
     """Return the mail that says that `merged_by` merged it without a reviewer's approval."""
-    return _about(reviewer, "bypass", about, who=person(merged_by, LONGEST_NAME) or say("someone"))
+    return _about(reviewer, "bypass", about, who=person(merged_by, LONGEST_NAME) or phrase("someone"))
 
 
 def compose_outcome(

@@ -15,12 +15,21 @@ from app.domain.approval import Decision
 from app.domain.cautions import Caution
 from app.domain.facts import Commit, Snapshot
 from app.domain.policy import Reviewer
-from app.mail.compose import LONGEST_TITLE, Mail, mail_of, say, subject_of, thread_of, titled, waiting_since
+from app.mail.compose import (
+    LONGEST_TITLE,
+    Mail,
+    mail_of,
+    phrase,
+    subject_of,
+    thread_of,
+    titled,
+    waiting_since,
+)
 from app.text.clean import person
 from app.text.how_to_test import parted
 from app.text.markdown import Shown, pictures_in
 
-LONGEST_NAME = 40
+LONGEST_SENDER = 40
 # How much of the developer's own text a letter shows; a shorter try follows where Markdown makes too much of it.
 TEXT_LENGTHS = (6_000, 1_500, 0)
 # So many of each list of a release a letter shows, likewise; the page shows them all.
@@ -142,7 +151,7 @@ def _values(request: Request, now: datetime, timezone: ZoneInfo) -> dict[str, An
         "title": title,
         "subject": subject_of(pull, title, request.place, is_release=release is not None),
         "kind": request.kind,
-        "helper": say("a_developer") if by_nobody else person(request.snapshot.author_name),
+        "helper": phrase("a_developer") if by_nobody else person(request.snapshot.author_name),
         "talk": (*request.talk[:1], *request.talk[1:][-MOST_ANSWERS:]),
         "answers": request.answers[-MOST_ANSWERS:],
     }
@@ -168,4 +177,4 @@ def sender_of(request: Request) -> str | None:
     is_author = by == pull.author
     if request.snapshot.release or (is_author and (pull.author_is_bot or pull.is_from_outside)):
         return None
-    return person(name, LONGEST_NAME)
+    return person(name, LONGEST_SENDER)

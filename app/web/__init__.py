@@ -94,7 +94,7 @@ def blueprint(gate: Gate) -> Blueprint:
     pages = Blueprint("pages", __name__)
     for method, rule, name, view in _ROUTES:
         pages.add_url_rule(rule, name, partial(view, gate), methods=[method])
-    frame.serve(pages)
+    frame.serve_files(pages)
     frame.register(pages)
     pages.record_once(lambda state: _guard(cast(Flask, state.app), gate))
     return pages

@@ -46,7 +46,7 @@ FIRST = (Choice.APPROVE.value, Choice.REJECT.value, QUESTION)
 _NEEDS: dict[str, str] = {Signpost.NEEDS_REASON: Choice.REJECT.value, Signpost.NEEDS_QUESTION: QUESTION}
 # What was done just now is said first, unless it decided: then the page is about that. As the history calls it.
 _DONE = {QUESTION: "question", Choice.TAKE_BACK.value: DECISIONS[Choice.TAKE_BACK]}
-LONGEST_NAME, LONGEST_STEP = 60, 200
+LONGEST_AUTHOR, LONGEST_STEP = 60, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ def _question(gate: Gate, case: Case, asked: Round, why: str | None) -> dict[str
 def _names(row: Review, asked: Round | None) -> dict[str, str]:
     """Return who wrote it, and who can be asked about it."""
     login = asked.snapshot.author_name if asked else row.author
-    author = person(login, LONGEST_NAME) or "a developer"
+    author = person(login, LONGEST_AUTHOR) or "a developer"
     is_bot = asked.snapshot.pull.author_is_bot if asked else row.author.endswith("[bot]")
     return {"author": author, "helper": "a developer" if is_bot else author}
 

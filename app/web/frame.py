@@ -57,7 +57,7 @@ from app.web import pictures
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 
-def serve(pages: Blueprint) -> None:
+def serve_files(pages: Blueprint) -> None:
     """Add the files to the blueprint, and `static(name)`, the address of one, to its templates."""
     files = {path.name: path.read_bytes() for path in (folder("templates") / "static").iterdir()}
     digests = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in files.items()}
