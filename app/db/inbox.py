@@ -59,6 +59,7 @@ _INSERT = (
 )
 _PUT = insert(inbox).on_conflict_do_nothing(index_elements=["delivery"]).returning(inbox.c.id)
 _NEXT = select(inbox).where(inbox.c.folded_at.is_(None)).order_by(inbox.c.id).limit(bindparam("most"))
+_ASKING = select(requesters.c.id).where(requesters.c.review_id == bindparam("review"))
 _FOLDED = update(inbox).where(inbox.c.id == bindparam("row"))
 _SINCE = (
     select(inbox.c.fields)
@@ -270,8 +271,8 @@ def _is_news(
     asked = select(reviews.c.id).where(reviews.c.id == row.id, _HAS_QUESTION)
     hears = row.state is State.WAITING and connection.scalar(asked) is not None
     is_known = tells_nothing_new(row, event.seen) and not interrupts(row, event)
-    has_asked = select(requesters.c.id).where(requesters.c.review_id == row.id)
-    is_new = bool(vouchers) and not {one.id for one in vouchers} <= set(connection.scalars(has_asked))
+    wanted = {one.id for one in vouchers}
+    is_new = bool(wanted) and not wanted <= set(connection.scalars(_ASKING, {"review": row.id}))
     return not is_settled or hears or not is_known or asks_again(row, event, ahead) or is_new
 
 
