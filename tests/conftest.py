@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
+from app.db.rows import new_nonce
 from tests import databases, once
 from tests.chromium import arguments, find_or_fetch
 from tests.desk import Desk
@@ -129,10 +130,10 @@ def new_postgres_url(
         def create(like: str = postgres_template) -> str:
             names.append(f"test_{next(_numbers)}")
             admin.execute(f"CREATE DATABASE {names[-1]} TEMPLATE {like}")
-            url = _for_sqlalchemy(postgres_server(names[-1]))
             if like == postgres_template:
-                databases.make_its_own(url)
-            return url
+                with psycopg.connect(postgres_server(names[-1]), autocommit=True) as copy:
+                    copy.execute("UPDATE epochs SET nonce = %s", (new_nonce(),))
+            return _for_sqlalchemy(postgres_server(names[-1]))
 
         yield create
         for name in names:
