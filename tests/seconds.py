@@ -27,7 +27,7 @@ def soon(most: float = 1.0) -> Iterator[None]:
         yield
         taken = thread_time() - start
     finally:
-        if next(_turns) % 50 == 0:  # what was thrown away meanwhile
+        if next(_turns) % 1_000 == 0:  # what was thrown away meanwhile
             gc.unfreeze()
             gc.collect()
             gc.freeze()
