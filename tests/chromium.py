@@ -22,9 +22,6 @@ MAC_PROGRAMS = (
 # The browser knows this machine only: no page, and none of its own errands, reaches another.
 ARGUMENTS = (
     "--disable-gpu",
-    # Nothing is drawn in three dimensions: neither the emulation of a graphics card nor a process for it is needed.
-    "--disable-software-rasterizer",
-    "--in-process-gpu",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

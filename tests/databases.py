@@ -32,7 +32,8 @@ def fill(url: str) -> str:
         path.chmod(0o600)
         with closing(sqlite3.connect(path, isolation_level=None)) as copy:
             copy.execute("PRAGMA synchronous=OFF")  # no wait for the disk
-            copy.execute("UPDATE epochs SET nonce = ?", (new_nonce(),))  # an epoch of its own, as each new one has
+            # An epoch of its own, as every new database has.
+            copy.execute("UPDATE epochs SET nonce = ?", (new_nonce(),))
     return url
 
 

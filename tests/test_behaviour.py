@@ -139,6 +139,7 @@ def test_a_twin_waits_and_leaves_the_others_success_alone(world: World) -> None:
     second = world.github.open_pull_request(SHOP, "same", title="The same")
     world.settle()
     assert (world.row(second).state, len(world.inbox.mails)) == (State.TO_ASK, 1)
+    assert f"#{first}" in world.held(second)
     assert world.statuses(head)[-1] == "qa-gate/development success"
     world.github.close(first)
     world.settle()
@@ -497,6 +498,9 @@ def test_every_reviewer_hears_of_a_merge_around_the_gate(make_world: MakeWorld) 
     number = asked(world)
     world.github.merge_as("kim", number)
     world.settle()
+    assert "kim" in world.inbox.mails[-1].text
+    world.look()
+    world.pass_(hours=2)
     told = [mail.to for mail in world.inbox.mails if mail.preview.startswith("Not approved by QA")]
     assert sorted(told) == ["Lily <lily@example.com>", "Max <max@example.com>"]
     assert said(world) == "pending: Merged without QA’s approval."

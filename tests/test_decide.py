@@ -58,20 +58,19 @@ def release(desk: Desk) -> Any:
     return desk.ask(head="development", base="master", release=Release(passed, unseen))
 
 
-@pytest.mark.parametrize("choice", [Choice.APPROVE, Choice.REJECT])
 @pytest.mark.parametrize("state", [plain, answered, rejected_before, two_warnings, release])
 def test_the_buttons_are_on_the_first_screen_of_a_phone(
     served: tuple[Desk, str],  # noqa: F811
     open_page: Callable[..., Page],
     state: Callable[[Desk], Any],
-    choice: Choice,
 ) -> None:
     desk, url = served
-    page = open_page(width=375)
-    page.goto(url + desk.link(state(desk), choice))
-    top = page.locator("button[name=choice]").first.bounding_box()
-    assert top
-    assert top["y"] <= 560
+    page, row = open_page(width=375), state(desk)
+    for choice in (Choice.APPROVE, Choice.REJECT):
+        page.goto(url + desk.link(row, choice))
+        top = page.locator("button[name=choice]").first.bounding_box()
+        assert top
+        assert top["y"] <= 560
 
 
 @pytest.mark.parametrize("width", [375, 1280])

@@ -309,14 +309,13 @@ def test_a_pasted_screenshot_goes_along(world: World, asked: int, open_page: Ope
     expect(page.get_by_role("img", name="Your picture 1")).to_be_visible()
 
 
-@pytest.mark.parametrize("javascript", [True, False])
 def test_on_a_phone_hostile_files_are_told_and_the_honest_one_goes_without_its_place(
-    world: World, asked: int, open_page: OpenPage, tmp_path: Path, javascript: bool
+    world: World, asked: int, open_page: OpenPage, tmp_path: Path
 ) -> None:
     files = {"IMG_2.jpg": with_location(), "bomb.png": bomb(), "page.svg": SVG, "film.png": bytes(50_000_000)}
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-    page = open_page(width=375, javascript=javascript)
+    page = open_page(width=375)
     page.goto(world.url + world.link("reject"))
     expect(page.get_by_role("textbox")).to_be_focused()
     page.keyboard.type(NOTE)

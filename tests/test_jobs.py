@@ -303,17 +303,6 @@ def test_missing_rights_are_said_and_tried_hourly(small_world: World) -> None:
     assert world.problem() is None
 
 
-def test_two_pull_requests_with_one_head_and_base_are_not_asked_about(small_world: World) -> None:
-    world = small_world
-    world.open()
-    world.settle()
-    world.github.force_push(SHOP, "same", world.row().head_sha)
-    world.github.open_pull_request(SHOP, "same", title="The same")
-    world.settle()
-    assert len(world.inbox.mails) == 1
-    assert "#1" in world.held(2)
-
-
 def test_of_two_pull_requests_that_get_the_same_head_at_once_the_first_is_asked_about(
     small_world: World,
 ) -> None:

@@ -1069,33 +1069,6 @@ def test_what_was_merged_before_the_gate_came_is_no_bypass(world: World) -> None
     assert world.inbox.mails == []
 
 
-def test_a_merge_around_the_gate_is_mailed_once(world: World) -> None:
-    number = asked(world)
-    world.github.merge_as("kim", number)
-    world.settle()
-    assert len(world.inbox.mails) == 2
-    assert "kim" in world.inbox.mails[-1].text
-    world.look()
-    world.pass_(hours=2)
-    assert len([mail for mail in world.inbox.mails if mail.preview.startswith("Not approved by QA")]) == 1
-
-
-def test_a_retarget_in_the_last_instant_is_seen(world: World) -> None:
-    world.github.commit(SHOP, "feature", {"f.py": "f\n"}, "F", "kim")
-    number = approved(world)
-    done: list[str] = []
-
-    def retarget(method: str, _path: str, phase: str) -> None:
-        if method == "PUT" and phase == "before" and not done:
-            done.append(method)
-            world.github.retarget(number, "feature")
-
-    world.github.on_call = retarget
-    world.settle()
-    assert (world.row().state, world.row().bypassed) == (State.MERGED, True)
-    assert world.inbox.mails[-1].preview.startswith("Not approved by QA")
-
-
 def test_a_merge_into_a_branch_that_is_not_gated_alarms_nobody(world: World) -> None:
     world.github.commit(SHOP, "feature", {"f.py": "f\n"}, "F", "kim")
     number = asked(world)
