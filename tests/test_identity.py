@@ -158,6 +158,19 @@ def test_the_look_at_a_renamed_repository_finds_what_no_webhook_told(world: Worl
     assert world.row(number).state is State.WAITING
 
 
+def test_a_list_that_stays_another_repositorys_is_asked_for_ever_later(world: World) -> None:
+    world.open()
+    world.settle()
+    listed = world.gate.github.call(SHOP, "GET", "/pulls", list).data
+    for pull in listed:
+        pull["base"]["repo"]["full_name"] = STORE
+    fault = world.github.fail("GET", "/pulls$", 200, listed, times=None)
+    world.look()
+    for _ in range(60):
+        world.pass_(seconds=10)
+    assert 3 <= fault.met <= 12
+
+
 def test_a_renamed_repositorys_release_goes_on(world: World) -> None:
     world.open()
     world.settle()

@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from app.domain.blocked import Blocked, Why
-from app.domain.facts import State
+from app.domain.facts import State, Status
 
 # GitHub updates a branch in its own time, and says so by a webhook.
 A_MOMENT = timedelta(seconds=30)
@@ -62,12 +62,13 @@ class Base(StrEnum):
 class Owed:
     """What GitHub is to be told: what it is, and what it is about.
 
-    `is_lock`: the merge waits for it, or it takes back a success.
+    `is_lock`: the merge waits for it, or it takes back a success. `status` is what a status should be.
     """
 
     kind: str
     key: str
     is_lock: bool = False
+    status: Status | None = None
 
 
 @dataclass(slots=True)

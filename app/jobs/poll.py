@@ -17,7 +17,7 @@ from app.domain.events import POLLED
 from app.domain.facts import Person
 from app.github.answers import Refused
 from app.github.pulls import Pull
-from app.jobs.gate import OTHER_REPOSITORY, SOON, Gate
+from app.jobs.gate import OTHER_REPOSITORY, Gate
 
 # A repository without any pull request tells no time of one: then the look began so long before GitHub's clock told.
 MARGIN = timedelta(minutes=5)
@@ -50,10 +50,9 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
             on_page=lambda: gate.store.queue.renew(claim),
         )
     except Refused as refusal:
-        if refusal.kind != "renamed":
-            raise
-        check_repository(gate, timer.name)
-        return Rest(wait=SOON)
+        if refusal.kind == "renamed":
+            check_repository(gate, timer.name)  # the next try goes by its new name
+        raise
     found = [pull for pull in listing.pulls if _put(gate, claim, timer, pull)]
     # One that is closed while a first list of several pages is read can hide another: read again till nothing is new.
     is_complete = timer.seen is not None or len(listing.pulls) <= ONE_PAGE or not found

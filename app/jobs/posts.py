@@ -37,7 +37,8 @@ def owed(work: Work, twins: Sequence[Review]) -> tuple[Owed, ...]:
     """Return what GitHub should be told and was not yet, in order, without what it refused in this run."""
     row = work.row
     found = [
-        Owed("status", status.key, is_lock=_is_lock(row, status)) for status in statuses_owed(work, twins)
+        Owed("status", status.key, is_lock=_is_lock(row, status), status=status)
+        for status in statuses_owed(work, twins)
     ]
     found += [Owed(post.kind, post.key) for post in unsaid_words(row)]
     if _owes_comment(row):
@@ -47,16 +48,12 @@ def owed(work: Work, twins: Sequence[Review]) -> tuple[Owed, ...]:
 
 def say(work: Work, action: Action) -> None:
     """Tell GitHub one thing that it is owed. Raises GitHubError."""
-    if action.owed is None:
-        return
-    kind, key = action.owed.kind, action.owed.key
-    match kind:
-        case "status":
-            for status in (one for one in statuses_owed(work, twins_of(work)) if one.key == key):
-                say_status(work, status)
-        case "decision":
+    match action.owed:
+        case Owed(status=Status() as status):
+            say_status(work, status)
+        case Owed(kind="decision", key=key):
             say_decision(work, work.row.posts[key])
-        case "question":
+        case Owed(kind="question", key=key):
             say_question(work, work.row.posts[key])
         case _:
             say_blocked(work)
