@@ -29,7 +29,6 @@ from app.text.clean import person
 from app.text.how_to_test import parted
 from app.text.markdown import Shown, pictures_in
 
-LONGEST_SENDER = 40
 # How much of the developer's own text a letter shows; a shorter try follows where Markdown makes too much of it.
 TEXT_LENGTHS = (6_000, 1_500, 0)
 # So many of each list of a release a letter shows, likewise; the page shows them all.
@@ -177,4 +176,4 @@ def sender_of(request: Request) -> str | None:
     is_author = by == pull.author
     if request.snapshot.release or (is_author and (pull.author_is_bot or pull.is_from_outside)):
         return None
-    return person(name, LONGEST_SENDER)
+    return person(name)
