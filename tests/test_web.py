@@ -703,10 +703,10 @@ def test_the_list_says_in_plain_words_what_a_lasting_problem_means_for_her(desk:
     desk.sign_in()
     before, _, after = desk.see("/").partition("2 minutes ago")
     for minutes in (2, 7, 12):
-        desk.store.problems.look(["acme/shop"], [], [])
+        desk.store.problems.refresh(["acme/shop"], [], [])
         assert desk.see("/") == f"{before}{minutes} minutes ago{after}"
         desk.clock.pass_(minutes=5)
-    desk.store.problems.look(["acme/shop"], [], [])
+    desk.store.problems.refresh(["acme/shop"], [], [])
     page = desk.see("/")
     assert "what you approve goes in once this is solved" in page
     assert "Please tell whoever looks after QA gate." in page

@@ -92,7 +92,7 @@ class Pictures(StorePart):
         """Return what developers show in a round, as far as it could be had."""
         return self._found(_of(review_id, round_), pictures.c.said == "", pictures.c.size > 0)
 
-    def known(self, review_id: int, round_: int) -> set[str]:
+    def known_sources(self, review_id: int, round_: int) -> set[str]:
         """Return the addresses that were looked for in a round, had or not."""
         return {one.source for one in self._found(_of(review_id, round_), pictures.c.said == "")}
 

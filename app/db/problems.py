@@ -102,7 +102,7 @@ class Problems(StorePart):
                 _put(connection, what, place, now, is_noted=True)
         return before != set(places)
 
-    def look(
+    def refresh(
         self, names: Sequence[str], more: Collection[Trouble], readers: Sequence[str]
     ) -> list[tuple[Turn, Problem]]:
         """Take in what is wrong now, `more` included; queue a letter to each reader for what begins or ends.

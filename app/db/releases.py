@@ -166,7 +166,7 @@ class Releases(StorePart):
         with self._database.write() as connection:
             connection.execute(here.values(ahead=tuple(ahead)))
 
-    def move(self, before: str, push: Push, at: datetime, letters: Collection[str] = ()) -> None:
+    def note_head(self, before: str, push: Push, at: datetime, letters: Collection[str] = ()) -> None:
         """Note where a branch stood when the look that began `at` read it. `letters` are the ids of those who are told of the push by mail, once.
 
         All in one transaction, and nothing where somebody else noted it before.

@@ -48,7 +48,7 @@ class Repositories(StorePart):
         """Return the id of the repository pinned to this name, None when none is."""
         return next(iter(self.ids([name])))
 
-    def today(self, name: str) -> str:
+    def full_name(self, name: str) -> str:
         """Return what GitHub calls the repository that is pinned to this name, as far as it is known."""
         stored = select(repositories.c.full_name).where(repositories.c.name == name.casefold())
         return self._database.scalar(stored) or name

@@ -72,7 +72,7 @@ def pictures_link(work: Work, with_what: SentWith, number: int) -> str:
 
 def _new_in(work: Work, words: str) -> list[str]:
     """Return the addresses of the pictures in a text that were not looked for yet."""
-    known = work.gate.store.pictures.known(work.row.id, work.row.round)
+    known = work.gate.store.pictures.known_sources(work.row.id, work.row.round)
     return [address for address in pictures_in(words)[:MOST_PICTURES] if address not in known]
 
 

@@ -43,7 +43,7 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         check_repository(gate, timer.name)
     try:
         listing = gate.github.pull_requests(
-            gate.store.repositories.today(timer.name),
+            gate.store.repositories.full_name(timer.name),
             state="open" if timer.seen is None else "all",
             etag=timer.etag,
             until=timer.seen,
@@ -74,7 +74,7 @@ def check_repository(gate: Gate, name: str) -> int:
     What is open in repositories that are none of ours is let go then, and what is in one that came back is read.
     """
     repositories = gate.store.repositories
-    number, today = gate.github.identity(repositories.today(name))
+    number, today = gate.github.identity(repositories.full_name(name))
     is_known = number == repositories.id_of(name) or repositories.pin(name, number)
     if not (is_known and repositories.pin(today, number)):
         raise Refused(OTHER_REPOSITORY.format(name), Why.GONE)

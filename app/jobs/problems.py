@@ -39,7 +39,7 @@ def find_problems(gate: Gate, _claim: Claim, _timer: Timer) -> Rest:
     """Find what begins, lasts or ends, and tell whoever runs the gate: a letter at both ends, a log line an hour."""
     readers = [person.id for person in gate.operators]
     away = [] if first_there(gate, who_is_away(gate)) else [Trouble(What.AWAY)]
-    for turn, problem in gate.store.problems.look(gate.policy.repositories, away, readers):
+    for turn, problem in gate.store.problems.refresh(gate.policy.repositories, away, readers):
         told = said_of(gate, problem)
         if turn is Turn.ENDS:
             log.warning("Over: %s.", told.title)

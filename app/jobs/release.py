@@ -41,7 +41,9 @@ def keep_release(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     if name is None:
         return Rest()
     number = repositories.id_of(name) or check_repository(gate, name)
-    branch = DevelopmentBranch(gate, repositories.today(name), number, lambda: gate.store.queue.renew(claim))
+    branch = DevelopmentBranch(
+        gate, repositories.full_name(name), number, lambda: gate.store.queue.renew(claim)
+    )
     if merge_is_out(branch):
         return Rest(wait=look_again_after(gate))
     if not policy.release_branch:
@@ -255,7 +257,7 @@ def note_head(
         gone=tuple(gone),
         unseen=unseen,
     )
-    branch.gate.store.releases.move(seen.head, push, began, readers)
+    branch.gate.store.releases.note_head(seen.head, push, began, readers)
 
 
 def dropped_by(branch: DevelopmentBranch, before: str, now: str) -> list[Review] | None:
