@@ -49,8 +49,8 @@ class Failure(Fault):
 
     method: str
     path: re.Pattern[str]
-    body: Any
-    headers: dict[str, str]
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

@@ -16,12 +16,12 @@ from demo.faults import lift_all, refusing
 from demo.github.api import RepositoryApi, Routes
 from demo.github.app_api import AppApi
 from demo.github.attachments import Attachment, Attachments
-from demo.github.front import LIMIT, Call, Failure, Front, OnCall
+from demo.github.front import LIMIT, Failure, Front, OnCall
 from demo.github.pull_api import PullApi
 from demo.github.registration import RegistrationApi
 from demo.github.rulesets import RulesetApi
 from demo.github.server import Server
-from demo.github.webhooks import Delivery, Webhooks
+from demo.github.webhooks import Webhooks
 from demo.github.world import World, utc_now
 
 
@@ -45,10 +45,13 @@ class Served:
         self.world = World(folder, clock, site=site, notify=self.webhooks.notify)
         self.world.app_id, self.world.app_key = app_id, app_public_key
         self.front = Front(self.world, token, self.world.person(login))
+        # Every request to the API so far, failed and lost ones too; .clear() it as you like.
+        self.calls = self.front.calls
+        # Every webhook so far, in the order of what happened; not in that of arrival.
+        self.deliveries = self.webhooks.deliveries
+        self.hold, self.release = self.webhooks.hold, self.webhooks.release
+        self.settle, self.redeliver = self.webhooks.settle, self.webhooks.redeliver
         self._server: Server | None = None
-        self._add_routes()
-
-    def _add_routes(self) -> None:
         routes = Routes(self.front)
         self.attachments = Attachments(routes)
         for group in (RepositoryApi, AppApi, RulesetApi):
@@ -86,11 +89,6 @@ class Served:
         return self.world.api
 
     @property
-    def calls(self) -> list[Call]:
-        """Every request to the API so far, failed and lost ones too; .clear() it as you like."""
-        return self.front.calls
-
-    @property
     def rights(self) -> set[str]:
         """What the token may do: of RIGHTS; "statuses" to write and read, "statuses:read" to read only."""
         return self.world.rights
@@ -119,39 +117,22 @@ class Served:
         status None closes the connection without an answer. after: the work is done first. times None: until the
         failure, which is returned, is lifted.
         """
-        given = dict(headers or {})
-        return self._order(
-            Failure(status, times, after, method=method, path=re.compile(path), body=body, headers=given)
-        )
+        return self._order(method, path, status, times, after=after, body=body, headers=dict(headers or {}))
 
     def slow(self, method: str, path: str, seconds: float, times: int | None = None) -> Failure:
         """Give the true answer to calls that fit so many seconds late, until lifted."""
-        return self._order(
-            Failure(
-                None,
-                times,
-                delay=seconds,
-                true=True,
-                method=method,
-                path=re.compile(path),
-                body=None,
-                headers={},
-            )
-        )
+        return self._order(method, path, None, times, delay=seconds, true=True)
 
     def silence(self, method: str, path: str, times: int | None = None, after: bool = False) -> Failure:
         """Take calls that fit and never answer them, until lifted; after: their work is done."""
-        return self._order(
-            Failure(None, times, after, inf, method=method, path=re.compile(path), body=None, headers={})
-        )
+        return self._order(method, path, None, times, after=after, delay=inf)
 
     def cut(self, method: str, path: str, times: int | None = 1) -> Failure:
         """Do the work of calls that fit, and break off in the midst of their true answer."""
-        return self._order(
-            Failure(200, times, True, cut=True, method=method, path=re.compile(path), body=None, headers={})
-        )
+        return self._order(method, path, 200, times, after=True, cut=True)
 
-    def _order(self, failure: Failure) -> Failure:
+    def _order(self, method: str, path: str, status: int | None, times: int | None, **how: Any) -> Failure:
+        failure = Failure(status, times, method=method, path=re.compile(path), **how)
         with self.world.lock:
             self.front.failures.append(failure)
             self.front.ordered.append(failure)
@@ -170,11 +151,6 @@ class Served:
     # --- Webhooks --------------------------------------------------------------------------------------------
 
     @property
-    def deliveries(self) -> list[Delivery]:
-        """Every webhook so far, in the order of what happened; not in that of arrival."""
-        return self.webhooks.deliveries
-
-    @property
     def webhook_url(self) -> str | None:
         """Where webhooks go; None: nowhere."""
         return self.webhooks.url
@@ -191,19 +167,3 @@ class Served:
     @webhooks_paused.setter
     def webhooks_paused(self, paused: bool) -> None:
         self.webhooks.paused = paused
-
-    def hold(self) -> None:
-        """Keep webhooks back until `release`."""
-        self.webhooks.hold()
-
-    def release(self, order: Callable[[list[Delivery]], list[Delivery]] = list) -> None:
-        """Send what was held; order may sort, drop or double: release(lambda held: held[::-1])."""
-        self.webhooks.release(order)
-
-    def settle(self) -> None:
-        """Wait until every webhook was answered or has failed."""
-        self.webhooks.settle()
-
-    def redeliver(self, delivery_id: str) -> None:
-        """Send a webhook again, under the same id."""
-        self.webhooks.redeliver(delivery_id)
