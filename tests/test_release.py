@@ -506,6 +506,7 @@ def test_a_retarget_in_the_last_instant_is_no_yes_for_where_it_turns_up(world: W
     world.settle()
     later(world, minutes=10)
     assert world.row(number).bypassed
+    assert len([mail for mail in world.inbox.mails if mail.preview.startswith("Not approved by QA")]) == 1
     world.github.force_push(SHOP, "development", world.github.repo().git.branches["side"], "kim")
     held = holds(world, asked(world).number)
     assert (passed(held), [pull for _, pull in unseen(held)]) == ([], [None, number])
