@@ -60,7 +60,7 @@ def _fail_if_skipped(report: Any) -> Any:
 # What has a test that takes longer than the end of the others may.
 LONG = {
     f"test_{name}.py"
-    for name in ("kill", "newcomer", "promises", "promises_together", "soak", "demo", "benchmarks")
+    for name in "kill newcomer operate promises promises_together soak story demo benchmarks".split()
 }
 
 
