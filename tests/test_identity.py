@@ -292,6 +292,23 @@ def test_what_waits_for_a_branch_that_is_gated_no_more_is_let_go_and_asked_about
     assert (world.row().state, world.row().round) == (State.WAITING, 2)
 
 
+def test_what_is_open_into_a_branch_that_is_gated_from_now_on_is_asked_about(make_world: MakeWorld) -> None:
+    world = make_world(RELEASE_BRANCH="")
+    hotfix = world.open(base="master")
+    world.look()
+    world.pass_(minutes=30)
+    other = world.open("other")
+    world.pass_(minutes=30)
+    assert [row.number for row in world.all_rows()] == [other]
+    configure(world, SHOP, release_branch="master")
+    world.github.webhooks_paused = True
+    world.github.close(other)
+    restart(world)
+    world.pass_(minutes=30)
+    found = {row.number: row.state for row in world.all_rows()}
+    assert found == {hotfix: State.WAITING, other: State.CLOSED}
+
+
 def test_the_settings_may_spell_a_name_in_any_case(make_world: MakeWorld) -> None:
     world = make_world(GITHUB_REPOSITORIES="Acme/SHOP")
     asked(world)

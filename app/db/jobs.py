@@ -151,7 +151,8 @@ NAMED = (Kind.RELEASE, Kind.DIGEST, Kind.PROBLEMS, Kind.BOUNCES)
 class Timer:
     """How far the last one came: `seen` and `etag`, None before the first. One row a name, whichever machine made it.
 
-    A repository's own name is its poll, "release NAME" its release; the others are called as their kind.
+    A repository's own name is its poll, "release NAME" its release; the others are called as their kind. `branches` are
+    those that were gated at the last poll.
     """
 
     id: int
@@ -159,6 +160,7 @@ class Timer:
     created_at: datetime
     seen: datetime | None
     etag: str | None
+    branches: tuple[str, ...] | None
 
 
 class Timers(StorePart):
@@ -173,10 +175,12 @@ class Timers(StorePart):
         """Return one timer."""
         return self._database.one(Timer, select(timers).where(timers.c.name == name.casefold()))
 
-    def note(self, timer_id: int, seen: datetime | None, etag: str | None) -> None:
+    def note(
+        self, timer_id: int, seen: datetime | None, etag: str | None, branches: tuple[str, ...] | None = None
+    ) -> None:
         """Remember how far a look came."""
         with self._database.write() as connection:
-            values = {"seen": seen, "etag": etag}
+            values = {"seen": seen, "etag": etag, "branches": branches}
             connection.execute(update(timers).where(timers.c.id == timer_id).values(values))
 
 

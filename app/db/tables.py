@@ -246,6 +246,7 @@ timers = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("seen", UtcTime),
     Column("etag", Text),
+    Column("branches", Document(tuple[str, ...])),
 )
 
 # `until` is the first day back, by the calendar of TIMEZONE.

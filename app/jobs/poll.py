@@ -35,18 +35,23 @@ def set_looks(gate: Gate) -> None:
 
 
 def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
-    """Look at one repository and wake what changed; the first look takes in every open pull request."""
+    """Look at one repository and wake what changed.
+
+    The first look takes in every open pull request, and so does the first at which other branches are gated.
+    """
     if not gate.policy.knows(timer.name):
         return Rest()
     began = gate.store.now()
     if gate.store.repositories.id_of(timer.name) is None:
         check_repository(gate, timer.name)
+    branches = tuple(gate.policy.branches)
+    is_first = timer.seen is None or timer.branches != branches
     try:
         listing = gate.github.pull_requests(
             gate.store.repositories.full_name(timer.name),
-            state="open" if timer.seen is None else "all",
-            etag=timer.etag,
-            until=timer.seen,
+            state="open" if is_first else "all",
+            etag=None if is_first else timer.etag,
+            until=None if is_first else timer.seen,
             on_page=lambda: gate.store.queue.renew(claim),
         )
     except Refused as refusal:
@@ -55,13 +60,13 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
         raise
     found = [pull for pull in listing.pulls if _put(gate, claim, timer, pull)]
     # One that is closed while a first list of several pages is read can hide another: read again till nothing is new.
-    is_complete = timer.seen is not None or len(listing.pulls) <= ONE_PAGE or not found
+    is_complete = not is_first or len(listing.pulls) <= ONE_PAGE or not found
     if not listing.is_unchanged and is_complete:
         newest = max((pull.updated_at for pull in listing.pulls), default=None)
-        # The ETag of the first look was of another list.
-        etag = listing.etag if timer.seen is not None else None
+        # Of what was closed since, and what the ETag is of, a list of all that is open tells nothing.
+        seen, etag = (timer.seen, None) if is_first else (None, listing.etag)
         began_there = began + gate.github.ahead - MARGIN
-        gate.store.timers.note(timer.id, newest or timer.seen or began_there, etag)
+        gate.store.timers.note(timer.id, seen or newest or timer.seen or began_there, etag, branches)
     if found:
         gate.store.timers.set(f"{RELEASE} {timer.name}")
         log.info("%s: found %s", timer.name, ", ".join(f"#{pull.number}" for pull in found))
@@ -91,8 +96,9 @@ def wake_left_and_returned(gate: Gate) -> None:
 def _put(gate: Gate, claim: Claim, timer: Timer, pull: Pull) -> bool:
     requests = _requests(gate, claim, pull) if timer.seen is not None and pull.seen.open else ()
     event = pull.event(requests)
-    # What was found before is the same delivery.
-    digest = hashlib.blake2b(event.model_dump_json().encode(), digest_size=16).hexdigest()
+    # What was found before is the same delivery, while the same branches are gated.
+    found = f"{gate.policy.branches} {event.model_dump_json()}"
+    digest = hashlib.blake2b(found.encode(), digest_size=16).hexdigest()
     return gate.store.inbox.put(f"{POLLED} {digest}", event)
 
 
