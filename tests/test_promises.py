@@ -3,7 +3,7 @@
 A hypothesis state machine plays random lives of up to three pull requests on real git, SQLite and HTTP. Webhooks
 are lost, doubled and reordered, answers of GitHub and SES too, workers die at any commit or request, others
 overtake them, and people act in the midst of the gate's calls. At the end all works again, time passes, and
-everything has to be as promised. PROMISES_LIVES (4 from each of nine beginnings) and PROMISES_STEPS (40 in each)
+everything has to be as promised. PROMISES_LIVES (5 from each of nine beginnings) and PROMISES_STEPS (40 in each)
 make it larger: 100 and 60 for a night.
 """
 
@@ -45,7 +45,7 @@ from demo.github.rules import base_tip
 from demo.github.state import Pull, Refusal
 from tests.world import SHOP, TOKEN, WEBHOOK_SECRET, World
 
-LIVES = int(os.environ.get("PROMISES_LIVES", "4"))
+LIVES = int(os.environ.get("PROMISES_LIVES", "5"))
 STEPS = int(os.environ.get("PROMISES_STEPS", "40"))
 # hypothesis likes to vary what it has; with several beginnings it has more.
 BEGINNINGS = 9
