@@ -83,9 +83,8 @@ def _let_go(connection: Connection, now: datetime) -> None:
 
 def _begin_again(connection: Connection, row: Review, now: datetime) -> None:
     """Let a review be read, asked about in the one list where it must be, and said anew."""
-    is_void = (
-        row.is_approved and row.state is not State.MERGED
-    )  # an approval that is not recorded with a merge
+    # Void is an approval that is not recorded with a merge.
+    is_void = row.is_approved and row.state is not State.MERGED
     changes = {"rev": row.rev + 1, **(_again(row, now) if is_void else {})}  # so that it is read
     if is_void or not row.decision:  # no number that was given in the lost hours is given again
         changes["decisions"] = row.decisions + LOST_NUMBERS

@@ -183,10 +183,8 @@ def say_blocked(work: Work) -> None:
     row, github, about = work.row, work.gate.github, _comment_about(work.row)
     markers = work.gate.links.markers(f"{row.nonce} held")
     held = row.held if row.state in APPROVED else None
-    body, comment = (
-        comments.blocked_comment(held, markers[0], row.base, is_merged=row.state is State.MERGED),
-        None,
-    )
+    body = comments.blocked_comment(held, markers[0], row.base, is_merged=row.state is State.MERGED)
+    comment = None
     try:
         comment = github.find_comment(row.repository, row.number, *markers)
         work.keep()
