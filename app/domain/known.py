@@ -79,14 +79,15 @@ class Known:
     tells whether the repository is in the settings. `owed` is what GitHub was not told yet, in order, without what it
     refused in this run. `blocked` is what was noted last, `is_noted` in this run. `twin` has the same commits and goes
     first: one that is open, or, where an approval stands, one that was rejected.
-    `quiet` is how long a change is to be left alone, `outside` why it is not asked about where it comes from a fork and
+    `quiet` is how long a change is to be left alone, `outside` why it is not asked about where it comes from outside and
     nobody vouched for it. `just_checked`: it waits for its checks, with what that blocks, and for how long they are not
     read again, since that was done just now; `check_names` are the red or else the running ones. `away` is how long
     nobody is there to be asked, `back` the day when somebody is.
     `is_conflicting` is GitHub's word of the last read. `is_carried`: the approval was given to an earlier head.
     `may_update` is False once it was found out that the approval could not be carried over.
-    `merge_refused` is why GitHub took no merge in this run, `status_refused` what follows where it took no status; `is_stopped`: a read that the duty needs
-    failed in it; `soon` is when to look again where a merge of the gate's own is out.
+    `merge_refused` is why GitHub took no merge in this run, `status_refused` what follows where it took no status.
+    `is_stopped`: a read that the duty needs failed in this run; `soon` is when to look again where a merge of the gate's
+    own is out.
     """
 
     state: State

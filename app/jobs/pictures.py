@@ -63,11 +63,9 @@ def pictures_link(work: Work, with_what: SentWith, number: int) -> str:
     Embedded, it would go through GitHub's public cache of images.
     """
     sent = work.gate.store.pictures.sent_with(work.row.id, with_what, number)
-    return (
-        phrase("see_pictures", many=len(sent), url=work.gate.links.details_url(work.row.nonce))
-        if sent
-        else ""
-    )
+    if not sent:
+        return ""
+    return phrase("see_pictures", many=len(sent), url=work.gate.links.details_url(work.row.nonce))
 
 
 def _new_in(work: Work, words: str) -> list[str]:

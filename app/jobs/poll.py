@@ -62,11 +62,11 @@ def look_around(gate: Gate, claim: Claim, timer: Timer) -> Rest:
     # One that is closed while a first list of several pages is read can hide another: read again till nothing is new.
     is_complete = not is_first or len(listing.pulls) <= ONE_PAGE or not found
     if not listing.is_unchanged and is_complete:
-        newest = max((pull.updated_at for pull in listing.pulls), default=None)
-        # Of what was closed since, and what the ETag is of, a list of all that is open tells nothing.
-        seen, etag = (timer.seen, None) if is_first else (None, listing.etag)
-        began_there = began + gate.github.ahead - MARGIN
-        gate.store.timers.note(timer.id, seen or newest or timer.seen or began_there, etag, branches)
+        before = timer.seen or began + gate.github.ahead - MARGIN
+        newest = max((pull.updated_at for pull in listing.pulls), default=before)
+        # A list of what is open tells nothing of what was closed since, and its ETag is that of another list.
+        seen, etag = (timer.seen or newest, None) if is_first else (newest, listing.etag)
+        gate.store.timers.note(timer.id, seen, etag, branches)
     if found:
         gate.store.timers.set(f"{RELEASE} {timer.name}")
         log.info("%s: found %s", timer.name, ", ".join(f"#{pull.number}" for pull in found))
@@ -97,8 +97,8 @@ def _put(gate: Gate, claim: Claim, timer: Timer, pull: Pull) -> bool:
     requests = _requests(gate, claim, pull) if timer.seen is not None and pull.seen.open else ()
     event = pull.event(requests)
     # What was found before is the same delivery, while the same branches are gated.
-    found = f"{gate.policy.branches} {event.model_dump_json()}"
-    digest = hashlib.blake2b(found.encode(), digest_size=16).hexdigest()
+    about = f"{gate.policy.branches} {event.model_dump_json()}"
+    digest = hashlib.blake2b(about.encode(), digest_size=16).hexdigest()
     return gate.store.inbox.put(f"{POLLED} {digest}", event)
 
 
